@@ -13,7 +13,7 @@ Design Spaces", arXiv 2003.13678, section 3.3).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.errors import UserError
@@ -68,7 +68,7 @@ class Cost:
 
     def to_dict(self) -> dict[str, int]:
         """The three counts by name."""
-        return asdict(self)
+        return {"params": self.params, "madds": self.madds, "acts": self.acts}
 
 
 def cost(candidate: Candidate, deployment: Deployment) -> Cost:
@@ -124,9 +124,7 @@ def count(
             p, m, a = _conv_block_counts(width, kernel_sizes[stage], expand_ratio, pixels)
             params, madds, acts = params + conv_blocks * p, madds + conv_blocks * m, acts + conv_blocks * a
         if sdta:
-            p, m, a = _sdta_block_counts(
-                width, sdta_splits[stage], heads[stage], expand_ratio, pos_emb[stage], pixels
-            )
+            p, m, a = _sdta_block_counts(width, sdta_splits[stage], heads[stage], expand_ratio, pos_emb[stage], pixels)
             params, madds, acts = params + sdta * p, madds + sdta * m, acts + sdta * a
         width_in = width
     p, m, a = _head_counts(width_in, deployment.num_classes)
@@ -160,9 +158,7 @@ def _conv_block_counts(width: int, kernel_size: int, expand_ratio: int, pixels: 
     return params + weights + width, madds + weights * pixels, acts + width * pixels
 
 
-def _sdta_block_counts(
-    width: int, splits: int, heads: int, expand_ratio: int, pos_emb: bool, pixels: int
-) -> Counts:
+def _sdta_block_counts(width: int, splits: int, heads: int, expand_ratio: int, pos_emb: bool, pixels: int) -> Counts:
     """Split 3x3 depthwise convolutions, cross-covariance attention (XCA), then the inverted bottleneck.
 
     XCA: LayerNorm, linear layer to query, key and value, a temperature for each head, two products of

@@ -1,0 +1,121 @@
+"""Hard caps on what a candidate may cost, and how people write them: ``1.3M``, ``params=1.3M,madds=260M``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from edgenext_search.arch.cost import Cost
+from edgenext_search.errors import UserError
+
+COSTS = ("params", "madds", "acts")  # what can be capped
+UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
+SMALLEST_BARE_NUMBER = 10_000
+
+_NUMBER = re.compile(r"(?P<digits>\d[\d_]*\.?\d*|\.\d+)\s*(?P<unit>[A-Za-z]*)")
+_MISNAMED = {"macs": "madds", "mac": "madds", "flops": "madds", "parameters": "params", "activations": "acts"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Caps that every candidate has to hold, each as ``cost <= cap``. None: not capped.
+
+    Attributes:
+        params: Most parameters.
+        madds: Most multiply-adds of one image.
+        acts: Most output elements of convolutions and linear layers for one image.
+
+    Raises:
+        UserError: Nothing is capped, or a cap is not positive.
+    """
+
+    params: int | None = None
+    madds: int | None = None
+    acts: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.to_dict():
+            raise UserError(f"A budget must cap at least one of {', '.join(COSTS)}; write --budget 1.3M.")
+        for key, cap in self.to_dict().items():
+            if cap < 1:
+                raise UserError(f"A cap must be > 0, but got {key}={cap}.")
+
+    @classmethod
+    def parse(cls, text: str) -> Budget:
+        """Read a budget as people type it.
+
+        Args:
+            text: ``1.3M`` caps the parameters; ``params=1.3M,madds=260M`` caps several costs. Units are k, M, and
+                G or B, in either case.
+
+        Raises:
+            UserError: The text is not a budget; the message says which part and how to write it.
+        """
+        if "=" not in text:
+            return cls(params=parse_count(text))
+        caps: dict[str, str] = {}
+        for part in text.split(","):
+            key, equals, value = (piece.strip() for piece in part.partition("="))
+            key = key.lower()
+            if not equals:
+                raise UserError(f"Each part of a budget must be key=value, but got {part.strip()!r} in {text!r}.")
+            if key in caps:
+                raise UserError(f"A budget must cap {key!r} once, but got {text!r}.")
+            caps[key] = value
+        return cls.from_dict(caps)
+
+    @classmethod
+    def from_dict(cls, caps: Mapping[str, int | str]) -> Budget:
+        """A budget from caps by key, each a whole number or text as in :meth:`parse`."""
+        for key in caps:
+            if key not in COSTS:
+                meant = _MISNAMED.get(key)
+                hint = f"; did you mean {meant}?" if meant else "."
+                raise UserError(f"A budget caps {', '.join(COSTS)}, but got {key!r}{hint}")
+        return cls(**{key: parse_count(str(value), name=key) for key, value in caps.items()})
+
+    def to_dict(self) -> dict[str, int]:
+        """The caps by key, without those that are not set."""
+        caps = ((key, getattr(self, key)) for key in COSTS)
+        return {key: cap for key, cap in caps if cap is not None}
+
+    def usage(self, cost: Cost) -> float:
+        """The share of its cap that the tightest cost takes: the budget holds when it is at most 1."""
+        costs = cost.to_dict()
+        return max(costs[key] / cap for key, cap in self.to_dict().items())
+
+    def holds(self, cost: Cost) -> bool:
+        """Whether no cap is exceeded."""
+        return self.usage(cost) <= 1
+
+    def __str__(self) -> str:
+        return ",".join(f"{key}={format_count(cap)}" for key, cap in self.to_dict().items())
+
+
+def parse_count(text: str, *, name: str = "params") -> int:
+    """A count as people type it: ``1.3M``, ``260m``, ``1_300_000``, ``0.5G``. What is left of a unit is cut off.
+
+    Raises:
+        UserError: It is no such number, or a bare number so small that its unit was forgotten.
+    """
+    match = _NUMBER.fullmatch(text.strip())
+    if match is None or match["unit"].lower() not in UNITS:
+        raise UserError(f"A budget is a number with k, M, G or B behind it, such as 1.3M, but got {name}={text!r}.")
+    value = Decimal(match["digits"].replace("_", "")) * UNITS[match["unit"].lower()]
+    if not match["unit"] and value < SMALLEST_BARE_NUMBER:
+        raise UserError(
+            f"A number without a unit must be at least {SMALLEST_BARE_NUMBER:,}, but got {name}={text}; "
+            f"did you mean {text}M?"
+        )
+    return int(value)
+
+
+def format_count(value: int) -> str:
+    """The shortest text that :func:`parse_count` reads back as ``value``: ``1.3M``, ``1235k``, ``260576008``."""
+    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        scaled = Decimal(value) / size
+        if (scaled >= 1 or unit == "k") and scaled == scaled.quantize(Decimal("0.001")):
+            return f"{scaled.normalize():f}{unit}"
+    return str(value)

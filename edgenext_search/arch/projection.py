@@ -1,0 +1,186 @@
+"""From a shape and a budget to a candidate: the width scale is solved so that the tightest cap is nearly used up."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from edgenext_search.arch.budget import Budget
+from edgenext_search.arch.candidate import STAGES, Candidate
+from edgenext_search.arch.cost import Cost, Deployment, cost
+from edgenext_search.arch.parameter import Choice, Value
+from edgenext_search.arch.published import PublishedVariant, published_variants
+from edgenext_search.arch.shape import Shape, Widths
+from edgenext_search.arch.space import Assignment, Space
+from edgenext_search.errors import UserError
+
+BAND = 0.95  # the least share of the tightest cap that a candidate should use
+
+_SCALE_TOLERANCE = 1e-3  # relative; far below one step of any width
+_NUDGES = ((-1, 0, 1), (-1, 0, 1, 2))  # steps that single stages are moved by, tried in this order
+
+
+def solve_widths(shape: Shape, budget: Budget, deployment: Deployment) -> Widths | None:
+    """Widths that hold the budget and use the tightest cap as fully as the steps of the widths allow.
+
+    Bisection finds the largest scale that holds; costs never fall as it grows. Where its step to the next scale
+    jumps over [:data:`BAND`, 1], single stages are moved by a step or two: of the widths in the band the ones
+    closest to the shape's proportions are taken, or else the ones that use most.
+
+    Args:
+        shape: Everything but the widths.
+        budget: The caps.
+        deployment: What the costs are counted for.
+
+    Returns:
+        Legal widths, always the same for the same arguments; None where even the narrowest exceed a cap.
+    """
+
+    def usage(widths: Widths) -> float:
+        return budget.usage(shape.cost_at(widths, deployment))
+
+    low, high = 0.0, 1.0
+    best = shape.widths_at(low)
+    best_usage = usage(best)
+    if best_usage > 1:
+        return None
+    while usage(shape.widths_at(high)) <= 1:
+        low, high = high, 2 * high
+    while high - low > _SCALE_TOLERANCE * high and shape.widths_at(low) != shape.widths_at(high):
+        middle = (low + high) / 2
+        if usage(shape.widths_at(middle)) <= 1:
+            low = middle
+        else:
+            high = middle
+    best = shape.widths_at(low)
+    best_usage = usage(best)
+    for nudges in _NUDGES:
+        if best_usage >= BAND:
+            break
+        ranked = []
+        for widths in _neighbours(shape, best, nudges):
+            used = usage(widths)
+            if used <= 1:
+                ranked.append((used < BAND, shape.distortion(widths) if used >= BAND else -used, widths))
+        _, _, best = min(ranked)
+        best_usage = usage(best)
+    return best
+
+
+def _neighbours(shape: Shape, widths: Widths, nudges: tuple[int, ...]) -> Iterator[Widths]:
+    """Legal widths with each stage moved by some of its steps, among them ``widths`` itself."""
+    rows = [
+        sorted({shape.legal_width(stage, widths[stage] + nudge * shape.steps[stage]) for nudge in nudges})
+        for stage in range(STAGES)
+    ]
+    yield from itertools.product(*rows)
+
+
+class Projection:
+    """Projects the assignments of a space into a budget.
+
+    A shape that exceeds the budget even at its narrowest (many deep stages under a small cap) is first moved toward
+    the cheapest shape of the space, parameter by parameter, until it fits. So every assignment becomes a candidate.
+
+    Args:
+        space: The search space.
+        budget: The caps.
+        deployment: What the costs are counted for.
+
+    Raises:
+        UserError: No candidate of the space holds the budget; the message has the smallest reachable cost.
+    """
+
+    def __init__(self, space: Space, budget: Budget, deployment: Deployment) -> None:
+        self.space = space
+        self.budget = budget
+        self.deployment = deployment
+        self._cheapest = self._find_cheapest()
+        smallest = self._narrowest(self._cheapest)
+        if self._usage(smallest) > 1:
+            raise UserError(self._unreachable(smallest))
+
+    def candidate(self, values: Assignment) -> Candidate:
+        """The candidate that an assignment becomes in the budget; always the same one."""
+        values = dict(values)
+        while True:
+            shape = self.space.shape(values)
+            widths = solve_widths(shape, self.budget, self.deployment)
+            if widths is not None:
+                return shape.candidate_at(widths)
+            values = self._one_step_cheaper(values)
+
+    def published(self, variant: PublishedVariant) -> Candidate:
+        """A published variant's shape, scaled into the budget, whether the space holds that shape or not.
+
+        Where it exceeds the budget even at its narrowest, it is first moved toward the space's cheapest shape.
+        """
+        shape = Shape.of(variant.candidate, width_multiple=self.space.file.width_multiple)
+        widths = solve_widths(shape, self.budget, self.deployment)
+        if widths is None:
+            return self.candidate(self.space.nearest(variant.candidate)[0])
+        return shape.candidate_at(widths)
+
+    def nearest_published(self) -> list[PublishedVariant]:
+        """The published variants, the one whose own cost is nearest to the budget first."""
+
+        def misfit(variant: PublishedVariant) -> float:
+            usage = self.budget.usage(cost(variant.candidate, self.deployment))
+            return max(usage, 1 / usage)
+
+        return sorted(published_variants().values(), key=misfit)
+
+    def _usage(self, candidate: Candidate) -> float:
+        return self.budget.usage(cost(candidate, self.deployment))
+
+    def _narrowest(self, values: Assignment) -> Candidate:
+        shape = self.space.shape(values)
+        return shape.candidate_at(shape.widths_at(0.0))
+
+    def _narrowest_usage(self, values: Assignment) -> float:
+        return self._usage(self._narrowest(values))
+
+    def _find_cheapest(self) -> dict[str, Value]:
+        """The assignment that uses the budget least at its narrowest, by coordinate descent.
+
+        Costs add up over stages, and grow with each numeric field of a stage on its own, so one parameter at a time
+        leads there.
+        """
+        values: dict[str, Value] = {
+            parameter.name: parameter.values[0] if isinstance(parameter, Choice) else parameter.low
+            for parameter in self.space.parameters
+        }
+        best = self._narrowest_usage(values)
+        improved = True
+        while improved:
+            improved = False
+            for parameter in self.space.parameters:
+                if not isinstance(parameter, Choice):
+                    continue  # an interval is a proportion of widths, which the narrowest widths do not depend on
+                for choice in parameter.values:
+                    usage = self._narrowest_usage({**values, parameter.name: choice})
+                    if usage < best:
+                        values, best, improved = {**values, parameter.name: choice}, usage, True
+        return values
+
+    def _one_step_cheaper(self, values: dict[str, Value]) -> dict[str, Value]:
+        """The assignment with that one parameter moved a step toward the cheapest which saves most."""
+        moves = [
+            {**values, parameter.name: parameter.toward(values[parameter.name], self._cheapest[parameter.name])}
+            for parameter in self.space.parameters
+            if isinstance(parameter, Choice) and values[parameter.name] != self._cheapest[parameter.name]
+        ]
+        return min(moves, key=self._narrowest_usage)
+
+    def _unreachable(self, smallest: Candidate) -> str:
+        reached: Cost = cost(smallest, self.deployment)
+        over = {key: getattr(reached, key) for key, cap in self.budget.to_dict().items() if getattr(reached, key) > cap}
+        costs = " and ".join(f"{key}={value:,}" for key, value in over.items())
+        setting = ", ".join(
+            f"{name} {'-'.join(map(str, getattr(smallest, name)))}" for name in ("widths", "depths", "kernel_sizes")
+        )
+        return (
+            f"The budget {self.budget} cannot be reached: the smallest candidate of space {self.space.name!r} has "
+            f"{costs} in this deployment ({self.deployment}), with {setting}, expand_ratio {smallest.expand_ratio}. "
+            "Raise the budget, deploy fewer classes (--num-classes) or smaller images (--img-size), or widen the space."
+        )
