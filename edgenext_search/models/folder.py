@@ -1,0 +1,125 @@
+"""Model folders in timm's own format, so that plain timm loads a winner with no trace of this package."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from edgenext_search.arch.candidate import Candidate
+from edgenext_search.arch.cost import IN_CHANNELS, Deployment, cost
+from edgenext_search.errors import UserError
+from edgenext_search.files import read_yaml
+from edgenext_search.models.build import candidate_of, timm_args
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from torch import nn
+
+CANDIDATE_FILE = "candidate.yaml"
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+
+
+def save_model_folder(
+    model: nn.Module,
+    candidate: Candidate,
+    folder: Path,
+    *,
+    deployment: Deployment,
+    trained_size: int,
+    class_names: Sequence[str],
+    about: Mapping[str, Any],
+) -> None:
+    """Write ``config.json``, ``model.safetensors`` and ``candidate.yaml``; the folder appears whole or not at all.
+
+    Args:
+        model: The network that :func:`~edgenext_search.models.build.build` made of ``candidate``.
+        candidate: Its architecture.
+        folder: Where to write; an existing folder is replaced.
+        deployment: What the costs in ``candidate.yaml`` are counted for.
+        trained_size: Height and width of the images that the weights were trained on, in pixels.
+        class_names: Name of each output of the model.
+        about: Facts on the weights for ``candidate.yaml``, such as where they come from.
+    """
+    import timm.models
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
+        new = Path(name) / "folder"
+        timm.models.save_for_hf(
+            model,
+            str(new),
+            model_config={
+                "label_names": list(class_names),
+                "pretrained_cfg": {
+                    "input_size": (IN_CHANNELS, trained_size, trained_size),
+                    "test_input_size": (IN_CHANNELS, trained_size, trained_size),
+                    "tag": candidate.fingerprint,
+                },
+            },
+            model_args=timm_args(candidate),
+            safe_serialization=True,
+        )
+        facts = {
+            "fingerprint": candidate.fingerprint,
+            "candidate": candidate.to_dict(),
+            "deployment": {"num_classes": deployment.num_classes, "img_size": deployment.img_size},
+            **cost(candidate, deployment).to_dict(),
+            "weights": {"num_classes": len(class_names), "img_size": trained_size, **about},
+        }
+        (new / CANDIDATE_FILE).write_text(
+            yaml.safe_dump(facts, sort_keys=False, default_flow_style=None, width=100), encoding="utf-8"
+        )
+        if folder.exists():
+            shutil.rmtree(folder)
+        new.rename(folder)
+
+
+def load_model_folder(folder: Path) -> nn.Module:
+    """The trained network in a model folder, in evaluation mode.
+
+    Raises:
+        UserError: The folder does not hold a model folder.
+    """
+    import timm
+
+    for name in (CONFIG_FILE, WEIGHTS_FILE):
+        if not (folder / name).is_file():
+            raise UserError(f"{folder} is not a model folder: it has no {name}.")
+    model: nn.Module = timm.create_model(f"local-dir:{folder}", pretrained=True)
+    return model.eval()
+
+
+def read_candidate(path: Path) -> Candidate:
+    """The candidate that a file or a model folder describes, without importing torch.
+
+    Args:
+        path: A model folder, its ``config.json``, or a YAML or JSON file with a candidate's fields, at its top or
+            under ``candidate``.
+
+    Raises:
+        UserError: There is no candidate to read, or it is not legal.
+    """
+    if path.is_dir():
+        found = [path / name for name in (CANDIDATE_FILE, CONFIG_FILE) if (path / name).is_file()]
+        if not found:
+            raise UserError(f"{path} is not a model folder: it has neither {CANDIDATE_FILE} nor {CONFIG_FILE}.")
+        return read_candidate(found[0])
+    values = read_yaml(path)  # JSON is YAML too
+    if path.name == CONFIG_FILE and "architecture" in values:
+        if not str(values["architecture"]).startswith("edgenext"):
+            raise UserError(f"{path} describes {values['architecture']!r}, which is not an EdgeNeXt.")
+        return candidate_of(values.get("model_args", {}))
+    candidate = values.get("candidate", values)
+    if not isinstance(candidate, dict):
+        raise UserError(f"{path}: candidate must be a mapping of fields, but got {json.dumps(candidate)}.")
+    try:
+        return Candidate.from_dict(candidate)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
