@@ -1,11 +1,36 @@
-"""One clear sentence from a failed pydantic validation."""
+"""Validated, frozen settings, and one clear sentence when they are wrong."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any, Self
 
-if TYPE_CHECKING:
-    from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from edgenext_search.errors import UserError
+
+
+class Settings(BaseModel):
+    """Keys of a file that a user writes: frozen, without unknown keys, described by docstrings under the fields."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+    @classmethod
+    def read(cls, values: object, *, where: str) -> Self:
+        """Validate ``values``; ``where`` names their file in the message.
+
+        Raises:
+            UserError: A key is unknown, missing or breaks a rule; the message has the key's path.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise UserError(f"{where}: {describe(error)}") from error
+
+    def to_dict(self) -> dict[str, Any]:
+        """The keys as plain values, without those that are not set."""
+        return self.model_dump(mode="json", exclude_none=True)
 
 
 def describe(error: ValidationError) -> str:
@@ -24,7 +49,7 @@ def describe(error: ValidationError) -> str:
             rule += f", but got {first['input']!r}"
     keys = {e["loc"][0] for e in errors if e["loc"]}
     more = f" ({len(keys) - 1} more keys are wrong)" if len(keys) > 1 else ""
-    return f"{path or 'the file'}: {rule}{more}."
+    return f"{path or 'the file'}: {rule.rstrip('.')}{more}."
 
 
 def _keys(loc: tuple[int | str, ...]) -> list[int | str]:

@@ -114,8 +114,10 @@ def parse_count(text: str, *, name: str = "params") -> int:
 
 def format_count(value: int) -> str:
     """The shortest text that :func:`parse_count` reads back as ``value``: ``1.3M``, ``1235k``, ``260576008``."""
-    for unit, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
-        scaled = Decimal(value) / size
-        if (scaled >= 1 or unit == "k") and scaled == scaled.quantize(Decimal("0.001")):
-            return f"{scaled.normalize():f}{unit}"
-    return str(value)
+    texts = [str(value)] if value >= SMALLEST_BARE_NUMBER else []
+    for unit, size in (("k", 10**3), ("M", 10**6), ("G", 10**9)):
+        if value >= size or not texts:
+            whole, part = divmod(value, size)
+            digits = f"{part:0{len(str(size)) - 1}d}".rstrip("0")
+            texts.append(f"{whole}{'.' if digits else ''}{digits}{unit}")
+    return min(reversed(texts), key=len)

@@ -17,6 +17,7 @@ from edgenext_search.errors import UserError
 BAND = 0.95  # the least share of the tightest cap that a candidate should use
 
 _SCALE_TOLERANCE = 1e-3  # relative; far below one step of any width
+_SDTA_FIELDS = ("sdta_blocks", "sdta_splits", "heads")
 _NUDGES = ((-1, 0, 1), (-1, 0, 1, 2))  # steps that single stages are moved by, tried in this order
 
 
@@ -74,6 +75,12 @@ def _neighbours(shape: Shape, widths: Widths, nudges: tuple[int, ...]) -> Iterat
         for stage in range(STAGES)
     ]
     yield from itertools.product(*rows)
+
+
+def _smallest(choice: Choice) -> Value:
+    """The smallest number to choose; the first choice where they are not all numbers."""
+    numbers = [value for value in choice.values if isinstance(value, (bool, int, float))]
+    return min(numbers) if len(numbers) == len(choice.values) else choice.values[0]
 
 
 class Projection:
@@ -141,26 +148,32 @@ class Projection:
         return self._usage(self._narrowest(values))
 
     def _find_cheapest(self) -> dict[str, Value]:
-        """The assignment that uses the budget least at its narrowest, by coordinate descent.
+        """The assignment that uses the budget least at its narrowest, by coordinate descent from the smallest numbers.
 
-        Costs add up over stages, and grow with each numeric field of a stage on its own, so one parameter at a time
-        leads there.
+        Costs add up over stages and never fall as a depth, a kernel size or the expand ratio grows. Only the SDTA
+        fields of a stage may pay together alone (fewer blocks and other heads), so they are also moved together.
         """
+        # An interval is a proportion of widths, which the narrowest widths do not depend on.
+        choices = [parameter for parameter in self.space.parameters if isinstance(parameter, Choice)]
         values: dict[str, Value] = {
-            parameter.name: parameter.values[0] if isinstance(parameter, Choice) else parameter.low
+            parameter.name: _smallest(parameter) if isinstance(parameter, Choice) else parameter.low
             for parameter in self.space.parameters
         }
+        of_sdta = [choice for choice in choices if choice.name.rpartition(".")[2] in _SDTA_FIELDS]
+        stages = [
+            [c for c in of_sdta if c.name.partition(".")[0] in (f"stage{n}", c.name)] for n in range(1, STAGES + 1)
+        ]
         best = self._narrowest_usage(values)
         improved = True
         while improved:
             improved = False
-            for parameter in self.space.parameters:
-                if not isinstance(parameter, Choice):
-                    continue  # an interval is a proportion of widths, which the narrowest widths do not depend on
-                for choice in parameter.values:
-                    usage = self._narrowest_usage({**values, parameter.name: choice})
+            for block in [*([choice] for choice in choices), *stages]:
+                names = [choice.name for choice in block]
+                for combination in itertools.product(*(choice.values for choice in block)):
+                    moved = values | dict(zip(names, combination, strict=True))
+                    usage = self._narrowest_usage(moved)
                     if usage < best:
-                        values, best, improved = {**values, parameter.name: choice}, usage, True
+                        values, best, improved = moved, usage, True
         return values
 
     def _one_step_cheaper(self, values: dict[str, Value]) -> dict[str, Value]:

@@ -6,8 +6,6 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from edgenext_search.arch.candidate import (
     NORM_ACTS,
     STAGES,
@@ -21,7 +19,6 @@ from edgenext_search.arch.shape import Shape
 from edgenext_search.arch.space_file import Domain, Range, SpaceFile
 from edgenext_search.errors import UserError
 from edgenext_search.files import find_file, read_yaml
-from edgenext_search.validation import describe
 
 Assignment = Mapping[str, Value]
 
@@ -71,16 +68,15 @@ class Space:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], *, where: str = "space") -> Space:
         """A space from the keys of its file; ``where`` begins the messages of what is wrong with them."""
+        file = SpaceFile.read(values, where=where)
         try:
-            return cls(SpaceFile.model_validate(values))
-        except ValidationError as error:
-            raise UserError(f"{where}: {describe(error)}") from error
+            return cls(file)
         except UserError as error:
             raise UserError(f"{where}: {error}") from error
 
     def to_dict(self) -> dict[str, Any]:
         """The keys of its file, to be read back by :meth:`from_dict`."""
-        return self.file.model_dump(mode="json", exclude_none=True)
+        return self.file.to_dict()
 
     def sample(self, rng: random.Random) -> dict[str, Value]:
         """A value for each parameter, drawn uniformly and independently."""

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
 from edgenext_search.arch.candidate import STAGES
+from edgenext_search.validation import Settings
 
 Scalar = bool | int | float | str
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, allow_inf_nan=False
-    )
-
-
-class Range(_Model):
+class Range(Settings):
     """Numbers from ``min`` to ``max``: whole ones in steps, or all of them where a field is not whole."""
 
     min: int | float
@@ -52,7 +47,7 @@ Domain = Annotated[
 """One value, a list of choices, or a range."""
 
 
-class StageFields(_Model):
+class StageFields(Settings):
     """The fields of a stage. Each is one value, a list of choices, or a range."""
 
     width_ratio: Domain | None = None
@@ -71,7 +66,7 @@ class StageFields(_Model):
     """Whether its SDTA blocks add a positional encoding."""
 
 
-class SpaceFile(_Model):
+class SpaceFile(Settings):
     """The keys of a search space file."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$")]

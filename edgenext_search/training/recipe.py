@@ -1,0 +1,54 @@
+"""How a network is trained: the keys of a study's ``proxy:`` section."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from edgenext_search.validation import Settings
+
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class TrainRecipe(Settings):
+    """Everything that a training run depends on beside the candidate, the data, the seed and the device."""
+
+    img_size: Annotated[int, Field(ge=32)] = 64
+    """Height and width of the training images, in pixels."""
+    epochs: Annotated[int, Field(ge=1)] = 10
+    """Passes over the training images."""
+    rungs: list[Share] = Field(default=[1.0], min_length=1)
+    """Shares of the epochs after which a candidate is scored, ascending, the last one 1. Before each of them the
+    learning rate falls to zero, so that the score ranks candidates; then it rises again."""
+    batch_size: Annotated[int, Field(ge=1)] = 64
+    """Images in one step of the optimizer, over all processes."""
+    lr: Annotated[float, Field(gt=0)] = 3e-3
+    """Peak learning rate of AdamW."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    """Weight decay of AdamW; biases, norms and layer scales have none."""
+    warmup_share: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of the steps before each rung in which the learning rate rises linearly."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of the target that is spread over all classes."""
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    """Decay a step of the averaged weights, which are the ones that are scored; lower in the first steps."""
+    clip_grad: Annotated[float, Field(gt=0)] | None = 5.0
+    """Largest norm of the gradient; null for no limit."""
+    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Largest stochastic-depth rate."""
+    layer_scale_init: Annotated[float, Field(gt=0)] = 0.1
+    """First value of the layer scales. The paper's 1e-6 keeps blocks silent for the length of a proxy training."""
+    flip: bool = True
+    """Whether training images are mirrored at random; switch it off where mirroring changes the class."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.rungs[-1] != 1 or any(a >= b for a, b in zip(self.rungs, self.rungs[1:], strict=False)):
+            raise ValueError(f"rungs must ascend and end in 1, but got {self.rungs}")
+        return self
+
+    @property
+    def rung_epochs(self) -> tuple[int, ...]:
+        """The epoch at which each rung ends; shares that round to the same epoch make one rung."""
+        return tuple(sorted({max(1, round(share * self.epochs)) for share in self.rungs}))

@@ -1,0 +1,89 @@
+"""Training one rung of a candidate: from the state after the rung before to a score and the next state."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import save_file
+
+from edgenext_search.data import open_prepared
+from edgenext_search.models.build import build
+from edgenext_search.training.job import Trained, TrainJob
+from edgenext_search.training.loader import MemoryLoader, evaluation_batches
+from edgenext_search.training.loop import Trainer
+
+if TYPE_CHECKING:
+    from edgenext_search.training.loop import StepHook
+
+
+def train_rung(job: TrainJob, on_step: StepHook | None = None) -> Trained:
+    """Train a candidate up to ``job.until`` epochs and score it.
+
+    The result depends on candidate, recipe, data, seed and device alone. A state that an interrupted run left
+    behind is used when it fits; otherwise the training starts over.
+
+    Args:
+        job: What to train.
+        on_step: Called after each step with the steps done and to do.
+
+    Raises:
+        TrainingDivergedError: The loss is no longer a number.
+    """
+    start = time.perf_counter()
+    torch.set_num_threads(job.threads)
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
+    device = torch.device(job.device)
+    data = open_prepared(job.data)
+    torch.manual_seed(job.seed)
+    recipe = job.recipe
+    model = build(
+        job.candidate,
+        num_classes=len(data.classes),
+        drop_path=recipe.drop_path,
+        layer_scale_init=recipe.layer_scale_init,
+    )
+    trainer = Trainer(model.to(device), recipe, seed=job.seed)
+    state = _read_state(job)
+    if state and state["epoch"] == job.until:
+        return Trained(score=state["score"], seconds=state["seconds"])
+    if state:
+        trainer.restore(state)
+    loader = MemoryLoader(
+        data.train,
+        batch_size=recipe.batch_size,
+        img_size=recipe.img_size,
+        seed=job.seed,
+        device=device,
+        flip=recipe.flip,
+    )
+    for until in (epoch for epoch in recipe.rung_epochs if trainer.epoch < epoch <= job.until):
+        trainer.fit(loader, until=until, on_step=on_step)
+    score = trainer.score(evaluation_batches(data.val, img_size=recipe.img_size, device=device))
+    result = Trained(score=score, seconds=time.perf_counter() - start)
+    _write(job.state_file, {**trainer.state(), "score": result.score, "seconds": result.seconds})
+    if job.until == recipe.epochs:
+        weights = {name: tensor.contiguous().cpu() for name, tensor in trainer.ema.module.state_dict().items()}
+        temporary = job.weights_file.with_suffix(".part")
+        save_file(weights, temporary)
+        temporary.replace(job.weights_file)
+    return result
+
+
+def _read_state(job: TrainJob) -> dict[str, Any] | None:
+    """The state that the rung before left behind; None when there is none that can be read or used."""
+    try:
+        state: dict[str, Any] = torch.load(job.state_file, map_location=job.device, weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError):  # missing, or cut off when a machine went down
+        return None
+    return state if state["epoch"] <= job.until else None
+
+
+def _write(path: Path, state: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part")
+    torch.save(state, temporary)
+    temporary.replace(path)
