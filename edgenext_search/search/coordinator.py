@@ -1,0 +1,261 @@
+"""The one that asks, projects, decides and tells. Executors only train."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from edgenext_search.arch.cost import cost
+from edgenext_search.errors import StudyFailedError
+from edgenext_search.search.finalists import BASELINE, choose_finalists, fresh_seed
+from edgenext_search.search.halving import estimated_scores, survivors
+from edgenext_search.search.propose import Observation, propose
+from edgenext_search.training.job import Trained, TrainJob
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from edgenext_search.arch.candidate import Candidate
+    from edgenext_search.arch.parameter import Value
+    from edgenext_search.arch.projection import Projection
+    from edgenext_search.search.executor import Executor
+    from edgenext_search.search.listener import Listener
+    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.records import TrialRecord, TrialState
+    from edgenext_search.search.store import StudyStore
+    from edgenext_search.training.job import Outcome
+
+FAILURES_AT_START = 3
+
+
+class Coordinator:
+    """Moves a study in cohorts, from its storage alone: called again after a crash, it goes on where it was.
+
+    Args:
+        recipe: The study.
+        projection: Turns assignments into candidates that hold the budget.
+        store: The study's record.
+        executor: Trains.
+        data: Folder of the prepared images.
+        scratch: Where jobs keep the state between rungs.
+        listener: Whoever watches.
+        should_stop: Asked often; once it answers yes, :meth:`search` and :meth:`rescore` return soon.
+    """
+
+    def __init__(
+        self,
+        recipe: StudyRecipe,
+        *,
+        projection: Projection,
+        store: StudyStore,
+        executor: Executor,
+        data: Path,
+        scratch: Path,
+        listener: Listener,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self._recipe = recipe
+        self._projection = projection
+        self._store = store
+        self._executor = executor
+        self._data = data
+        self._scratch = scratch
+        self._listener = listener
+        self._should_stop = should_stop
+        self._rungs = recipe.proxy.rung_epochs
+
+    def search(self) -> None:
+        """Score candidates until the study has its trials, its time is up, or it should stop.
+
+        Raises:
+            StudyFailedError: The first trials all failed; the message has their reason.
+        """
+        begun, spent = time.monotonic(), self._store.fact("search_seconds") or 0.0
+        while not self._should_stop():
+            records = self._store.records()
+            cohort = max((record.cohort for record in records), default=0)
+            if all(record.state != "open" for record in records):
+                limit = self._recipe.time_limit
+                late = limit is not None and spent + time.monotonic() - begun >= limit
+                if late or len(records) >= self._recipe.search.trials:
+                    break
+                cohort = cohort + 1 if records else 0
+            self._ask(cohort)
+            self._train(cohort)
+            self._store.set_fact("search_seconds", spent + time.monotonic() - begun)
+
+    def rescore(self) -> None:
+        """Train the best candidates and the baseline again with fresh seeds, as far as that is not done yet."""
+        search, known = self._recipe.search, self._store.rescores()
+        jobs = [
+            self.job(record.candidate, seed=seed, until=self._rungs[-1])
+            for seed in (fresh_seed(search.seed, index) for index in range(search.rescore_seeds))
+            for record in choose_finalists(self._store.records(), search.finalists)
+            if (record.candidate.fingerprint, seed) not in known
+        ]
+        for job, outcome in self._run("Finalists", jobs):
+            result = outcome.score if isinstance(outcome, Trained) else outcome.reason
+            self._store.add_rescore(job.candidate.fingerprint, job.seed, result)
+
+    def job(self, candidate: Candidate, *, seed: int, until: int) -> TrainJob:
+        """The job that trains a candidate up to an epoch."""
+        return TrainJob(
+            name=f"{candidate.fingerprint}-{seed}",
+            candidate=candidate,
+            recipe=self._recipe.proxy,
+            data=self._data,
+            seed=seed,
+            until=until,
+            folder=self._scratch,
+        )
+
+    def _ask(self, cohort: int) -> None:
+        """Record the cohort's trials that are not recorded yet.
+
+        What it proposes depends on the cohorts before alone, so a cohort that a crash cut off is completed as it
+        would have been.
+        """
+        records = self._store.records()
+        before = [record for record in records if record.cohort < cohort]
+        size = min(self._recipe.search.cohort, self._recipe.search.trials - len(before))
+        asked = len(records) - len(before)
+        if asked < size:
+            seen = {record.candidate.fingerprint: record.number for record in reversed(records)}
+            for origin, values, candidate in self._proposals(cohort, before, size)[asked:]:
+                number = seen.get(candidate.fingerprint)
+                self._store.add(
+                    cohort=cohort,
+                    origin=origin,
+                    values=values,
+                    candidate=candidate,
+                    cost=cost(candidate, self._projection.deployment),
+                    seed=self._recipe.search.seed,
+                    duplicate_of=number,
+                )
+                seen.setdefault(candidate.fingerprint, len(before) + asked)
+                asked += 1
+
+    def _proposals(
+        self, cohort: int, before: list[TrialRecord], size: int
+    ) -> list[tuple[str, dict[str, Value], Candidate]]:
+        """Origin, assignment and candidate of each trial of a cohort; the first begins with the published shapes."""
+        space, search = self._projection.space, self._recipe.search
+        proposals = []
+        if cohort == 0:
+            published: dict[Candidate, tuple[str, dict[str, Value]]] = {}
+            for variant in self._projection.nearest_published():
+                candidate = self._projection.published(variant)
+                published.setdefault(candidate, (variant.name, space.nearest(variant.candidate)[0]))
+            proposals = [(name, values, candidate) for candidate, (name, values) in published.items()][:size]
+        estimates = estimated_scores(before, self._rungs)
+        observed = [
+            Observation(values=self._store.values(number), score=score) for number, score in sorted(estimates.items())
+        ]
+        sampled = propose(
+            space,
+            observed,
+            size - len(proposals),
+            sampler=search.sampler,
+            startup=search.cohort,
+            seed=(search.seed * 100_003 + cohort) % 2**32,
+        )
+        return [*proposals, *(("sampler", values, self._projection.candidate(values)) for values in sampled)]
+
+    def _train(self, cohort: int) -> None:
+        """Train a cohort rung by rung, the weaker half stopping at each, and tell its trials in order."""
+        members = self._members(cohort)
+        self._listener.cohort_started(cohort, members, self._recipe.search.trials)
+        alive = {record.number for record in members if record.duplicate_of is None}
+        for rung, epoch in enumerate(self._rungs, start=1):
+            self._train_rung(cohort, alive, epoch, what=f"Cohort {cohort + 1}, rung {rung} of {len(self._rungs)}")
+            if self._should_stop():
+                return
+            scores = {
+                record.number: dict(record.curve)[epoch]
+                for record in self._members(cohort)
+                if record.number in alive and record.reason is None
+            }
+            alive = survivors(scores, always={BASELINE}) if epoch != self._rungs[-1] else set(scores)
+        self._tell(cohort)
+        self._clean_scratch()
+
+    def _train_rung(self, cohort: int, alive: set[int], epoch: int, *, what: str) -> None:
+        """Bring the trials of a cohort that are still alive to an epoch, but for those that are there or failed."""
+        waiting = {
+            job.name: (job, record.number)
+            for record in self._members(cohort)
+            if record.number in alive and record.reason is None and record.epochs < epoch
+            for job in (self.job(record.candidate, seed=record.seed, until=epoch),)
+        }
+        for job, outcome in self._run(what, [job for job, _ in waiting.values()]):
+            _, number = waiting[job.name]
+            if isinstance(outcome, Trained):
+                self._store.report(number, epoch=epoch, score=outcome.score, seconds=outcome.seconds)
+            else:
+                self._store.fail(number, outcome.reason)
+                self._check_start()
+
+    def _run(self, what: str, jobs: list[TrainJob]) -> Iterator[tuple[TrainJob, Outcome]]:
+        """Train jobs while the listener hears of them."""
+        if not jobs:
+            return
+        self._listener.jobs_started(what, [job.name for job in jobs], jobs[0].until)
+
+        def on_progress(job: TrainJob, share: float) -> None:
+            self._listener.job_progress(job.name, share)
+
+        for job, outcome in self._executor.run(jobs, on_progress=on_progress, should_stop=self._should_stop):
+            yield job, outcome
+            if isinstance(outcome, Trained):
+                self._listener.job_finished(job.name, outcome.score, None)
+            else:
+                self._listener.job_finished(job.name, None, outcome.reason)
+
+    def _tell(self, cohort: int) -> None:
+        """Close the trials of a cohort in the order of their numbers."""
+        for record in self._members(cohort):
+            if record.state != "open":
+                continue  # told before an interruption
+            state, curve = self._verdict(record), record.curve
+            if record.duplicate_of is not None:
+                original = self._store.records()[record.duplicate_of]
+                state, curve = original.state, original.curve
+                for epoch, score in curve:
+                    self._store.report(record.number, epoch=epoch, score=score, seconds=0.0)
+                if original.reason:
+                    self._store.fail(record.number, original.reason)
+            self._store.tell(record.number, state)
+
+    def _verdict(self, record: TrialRecord) -> TrialState:
+        if record.reason is not None:
+            return "failed"
+        return "complete" if record.epochs == self._rungs[-1] else "pruned"
+
+    def _members(self, cohort: int) -> list[TrialRecord]:
+        return [record for record in self._store.records() if record.cohort == cohort]
+
+    def _check_start(self) -> None:
+        """Give up when nothing but failures has come back from the first trials: the rest would fail too.
+
+        Raises:
+            StudyFailedError: With the reason of the last one.
+        """
+        records = self._store.records()
+        reasons = [record.reason for record in records if record.reason]
+        if len(reasons) >= FAILURES_AT_START and not any(record.curve for record in records):
+            raise StudyFailedError(
+                f"The first {len(reasons)} trials all failed, so the study stops. The last one's reason: {reasons[-1]}"
+            )
+
+    def _clean_scratch(self) -> None:
+        """Remove the files of trials that are told, but for the weights of the best one so far."""
+        records = [record for record in self._store.records() if record.duplicate_of is None]
+        complete = [record for record in records if record.state == "complete"]
+        best = max(complete, key=lambda record: (record.score or 0.0, -record.number), default=None)
+        for record in records:
+            if record.state != "open":
+                job = self.job(record.candidate, seed=record.seed, until=self._rungs[-1])
+                job.state_file.unlink(missing_ok=True)
+                if record is not best:
+                    job.weights_file.unlink(missing_ok=True)

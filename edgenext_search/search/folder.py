@@ -1,0 +1,168 @@
+"""The run folder: where everything that a run writes lies, but for the data cache."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from edgenext_search.errors import UserError
+from edgenext_search.files import read_yaml
+from edgenext_search.search.conditions import versions
+from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.search.store import StudyStore, hide_password
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+STUDY_FILE = "study.yaml"
+STUDY_KEY, STORAGE_KEY, VERSIONS_KEY = "study", "storage", "versions"
+
+
+class RunFolder:
+    """The files of one run.
+
+    Attributes:
+        path: The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def default_path(cls, recipe: StudyRecipe) -> Path:
+        """``runs/<study>-<budget>-<date>-<time>``, under the working directory."""
+        budget = str(recipe.load_budget()).replace(",", "-").replace("=", "")
+        return Path("runs") / f"{recipe.name}-{budget}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+    @property
+    def study_file(self) -> Path:
+        """The study as resolved, with versions."""
+        return self.path / STUDY_FILE
+
+    @property
+    def summary_file(self) -> Path:
+        """The result, as ``--json`` prints it."""
+        return self.path / "summary.json"
+
+    @property
+    def report_file(self) -> Path:
+        """The report for people."""
+        return self.path / "report" / "index.html"
+
+    @property
+    def csv_file(self) -> Path:
+        """The table of trials."""
+        return self.path / "report" / "trials.csv"
+
+    @property
+    def winners(self) -> Path:
+        """Model folders of winners, by fingerprint."""
+        return self.path / "winners"
+
+    @property
+    def scratch(self) -> Path:
+        """States of trainings under way; removed when the run is complete."""
+        return self.path / "scratch"
+
+    def exists(self) -> bool:
+        """Whether there is a run here."""
+        return self.study_file.is_file()
+
+    def create(self, recipe: StudyRecipe, *, storage: str | None) -> None:
+        """Begin a run here.
+
+        Raises:
+            UserError: The folder holds something else, or cannot be written.
+        """
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise UserError(f"{self.path} exists and is not a run; give another folder with --out.")
+        values = {
+            STUDY_KEY: recipe.to_dict(),
+            STORAGE_KEY: hide_password(storage) if storage else None,
+            VERSIONS_KEY: versions(),
+        }
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_text(self.study_file, yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=100))
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be written: {error.strerror}; give another with --out.") from error
+
+    def recipe(self) -> StudyRecipe:
+        """The study of the run here.
+
+        Raises:
+            UserError: There is no run here, or its study file was damaged.
+        """
+        return StudyRecipe.read(self._study().get(STUDY_KEY), where=str(self.study_file))
+
+    def storage(self, given: str | None) -> str:
+        """The URL of the run's Optuna storage: SQLite in the folder unless the run was begun with another.
+
+        Args:
+            given: The URL that the user gives now; needed where the recorded one had a password.
+
+        Raises:
+            UserError: The recorded URL had a password, which was not recorded, and none is given.
+        """
+        recorded = self._study().get(STORAGE_KEY)
+        if recorded is None:
+            return f"sqlite:///{self.path / 'study.db'}"
+        if given and hide_password(given) == recorded:
+            return given
+        if given or ":***@" in recorded:
+            raise UserError(f"The run's storage is {recorded}; give the same one, with its password, by --storage.")
+        return str(recorded)
+
+    def open_store(self, recipe: StudyRecipe, storage: str | None = None) -> StudyStore:
+        """The record of the run's trials."""
+        return StudyStore(self.storage(storage), self.path.resolve().name, recipe.load_space())
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other coordinators out while this one works.
+
+        Raises:
+            UserError: Another one is at work here.
+        """
+        with (self.path / ".lock").open("w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UserError(f"Another process works on {self.path}; wait for it, or stop it first.") from error
+            yield
+
+    def summary(self) -> dict[str, Any]:
+        """What the run has come to.
+
+        Raises:
+            UserError: It has come to nothing yet.
+        """
+        try:
+            summary: dict[str, Any] = json.loads(self.summary_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"{self.path} has no summary yet; `edgenext-search resume {self.path}` makes one."
+            ) from error
+        return summary
+
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
+        """Write ``summary.json``, whole or not at all."""
+        write_text(self.summary_file, json.dumps(summary, indent=2) + "\n")
+
+    def _study(self) -> dict[str, Any]:
+        if not self.exists():
+            raise UserError(f"{self.path} is not a run: it has no {STUDY_FILE}.")
+        return read_yaml(self.study_file)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,54 @@
+"""What a study tells whoever watches it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edgenext_search.search.records import TrialRecord
+
+
+class Listener(Protocol):
+    """Called by the coordinator as the study moves; a progress display or a log. Must not raise."""
+
+    def data_progress(self, done: int, total: int) -> None:
+        """``done`` of ``total`` images are in the cache."""
+
+    def cohort_started(self, cohort: int, trials: Sequence[TrialRecord], total_trials: int) -> None:
+        """A cohort begins, or goes on after an interruption."""
+
+    def jobs_started(self, what: str, names: Sequence[str], epochs: int) -> None:
+        """Jobs of equal length are about to be trained: a rung of a cohort, or the finalists."""
+
+    def job_progress(self, name: str, share: float) -> None:
+        """A job is done to a share in [0, 1]."""
+
+    def job_finished(self, name: str, score: float | None, reason: str | None) -> None:
+        """A job has its score, or failed for a reason."""
+
+    def note(self, text: str) -> None:
+        """Something worth a line of its own."""
+
+
+class SilentListener:
+    """A listener that hears nothing."""
+
+    def data_progress(self, done: int, total: int) -> None:
+        """Nothing."""
+
+    def cohort_started(self, cohort: int, trials: Sequence[TrialRecord], total_trials: int) -> None:
+        """Nothing."""
+
+    def jobs_started(self, what: str, names: Sequence[str], epochs: int) -> None:
+        """Nothing."""
+
+    def job_progress(self, name: str, share: float) -> None:
+        """Nothing."""
+
+    def job_finished(self, name: str, score: float | None, reason: str | None) -> None:
+        """Nothing."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""

@@ -1,0 +1,243 @@
+"""A study from its file and flags: validated, frozen, and written to the run folder as resolved."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, StringConstraints, field_validator
+
+from edgenext_search.arch.budget import Budget
+from edgenext_search.arch.cost import Deployment
+from edgenext_search.arch.space import Space
+from edgenext_search.errors import UserError
+from edgenext_search.files import find_file, parse_yaml, read_yaml
+from edgenext_search.training.recipe import TrainRecipe
+from edgenext_search.validation import Settings
+
+Sampler = Literal["gp", "tpe", "nsga2", "random"]
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class DeploymentKeys(Settings):
+    """What costs are counted for: the model that would ship."""
+
+    num_classes: Annotated[int, Field(ge=1)] = 1000
+    """Outputs of the classifier."""
+    img_size: Annotated[int, Field(ge=32)] = 256
+    """Height and width of the input, in pixels."""
+
+
+class DataKeys(Settings):
+    """The images that candidates are trained and scored on."""
+
+    source: str | None = None
+    """A folder with train/ and val/ class folders, a dataset name of timm such as torch/fashion_mnist, or null for
+    the built-in set."""
+    dir: str | None = None
+    """Where a timm dataset lies."""
+    val_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """Share of the training images that is held out to score candidates; stratified by class."""
+    train_images: Annotated[int, Field(ge=1)] | None = None
+    """Training images of the proxy, stratified; null for all that are left."""
+    val_images: Annotated[int, Field(ge=1)] | None = None
+    """At most this many held-out images; null for all of them."""
+    seed: int = 0
+    """Seed of the split; the same for all studies that are to be compared."""
+
+
+class SearchKeys(Settings):
+    """How candidates are proposed, stopped early and chosen."""
+
+    sampler: Sampler = "gp"
+    """Optuna's Gaussian-process sampler, TPE, NSGA-II, or random."""
+    trials: Annotated[int, Field(ge=1)] = 64
+    """Candidates to score, the published shapes among them."""
+    cohort: Annotated[int, Field(ge=1)] = 8
+    """Candidates that are proposed at once; the weaker half of them stops at each rung."""
+    time: str | None = None
+    """Stop proposing after this long, such as 30m, 8h or 2d; the finalists follow."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the proposals and of the training of every candidate."""
+    finalists: Annotated[int, Field(ge=1)] = 3
+    """How many of the best candidates are trained again; the baseline is added to them."""
+    rescore_seeds: Annotated[int, Field(ge=1)] = 3
+    """Fresh seeds that each finalist is trained with; their mean decides."""
+
+    @field_validator("time")
+    @classmethod
+    def _check_time(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_duration(value)
+        return value
+
+
+class FullTraining(Settings):
+    """The recipe of the winner's full training: the published ImageNet recipe of EdgeNeXt by default."""
+
+    epochs: Annotated[int, Field(ge=1)] = 300
+    """Passes over the training images."""
+    img_size: Annotated[int, Field(ge=32)] = 256
+    """Height and width of the images, in pixels."""
+    multi_scale: tuple[int, int, int] | None = None
+    """Smallest size, largest size and number of sizes of the multi-scale sampler; null for one size."""
+    batch_size: Annotated[int, Field(ge=1)] = 4096
+    """Images in one step of the optimizer, over all GPUs."""
+    lr: Annotated[float, Field(gt=0)] = 6e-3
+    """Peak learning rate of AdamW at this batch size."""
+    min_lr: Annotated[float, Field(ge=0)] = 1e-6
+    """Learning rate that the cosine schedule ends at."""
+    warmup_epochs: Annotated[int, Field(ge=0)] = 20
+    """Epochs in which the learning rate rises."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.05
+    """Weight decay of AdamW."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of the target that is spread over all classes."""
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.9995
+    """Decay a step of the averaged weights."""
+    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Largest stochastic-depth rate; 0.1 for the published small and base."""
+    layer_scale_init: Annotated[float, Field(gt=0)] = 1e-6
+    """First value of the layer scales."""
+    color_jitter: Annotated[float, Field(ge=0)] = 0.4
+    """Strength of the colour jitter."""
+    auto_augment: str | None = None
+    """timm's augmentation policy; rand-m9-mstd0.5-inc1 for the published small and base."""
+    mixup: Annotated[float, Field(ge=0)] = 0.0
+    """Mixup alpha; on for the published base only."""
+    cutmix: Annotated[float, Field(ge=0)] = 0.0
+    """CutMix alpha; on for the published base only."""
+
+    @field_validator("multi_scale", mode="before")
+    @classmethod
+    def _as_tuple(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+
+class StudyRecipe(Settings):
+    """All that decides a study's candidates and scores: the same recipe and seed give the same ones."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]+$")]
+    """What the study is called; part of the default run folder's name."""
+    description: str = ""
+    """What it is for, in a sentence or two."""
+    space: str | dict[str, Any] = "edgenext"
+    """Search space: a name, a path, or the keys of a space file."""
+    budget: str | int | dict[str, int | str] | None = None
+    """Hard caps on the deployed model, such as 1.3M or {params: 1.3M, madds: 260M}."""
+    deployment: DeploymentKeys = DeploymentKeys()
+    """What costs are counted for."""
+    data: DataKeys = DataKeys()
+    """The images."""
+    proxy: TrainRecipe = TrainRecipe()
+    """How every candidate is trained."""
+    search: SearchKeys = SearchKeys()
+    """How candidates are proposed and chosen."""
+    train: FullTraining = FullTraining()
+    """How the winner is trained in full."""
+
+    @classmethod
+    def load(cls, study: str, *, flags: Mapping[str, object], settings: Sequence[str] = ()) -> Self:
+        """A study file with flags and ``--set`` settings laid over it, and its space and budget resolved.
+
+        Args:
+            study: Name of a shipped study (``demo``) or path of a file.
+            flags: Values by dotted key (``search.seed``); None leaves the file's value.
+            settings: ``key=value`` texts, the value in YAML; they win over the flags.
+
+        Raises:
+            UserError: The file or a value is wrong; the message names the key.
+        """
+        path = find_file("study", study)
+        values = read_yaml(path)
+        for key, value in flags.items():
+            if value is not None:
+                _put(values, key, value)
+        for setting in settings:
+            key, value = parse_setting(setting)
+            _put(values, key, value)
+        return cls.read(values, where=str(path)).resolved()
+
+    def resolved(self) -> Self:
+        """The same study with the space's keys and the budget's caps in full, so that it stands by itself.
+
+        Raises:
+            UserError: There is no budget, or the space or budget is wrong.
+        """
+        if self.budget is None:
+            raise UserError("A study needs a budget; write --budget 1.3M, or `budget: 1.3M` in the study file.")
+        caps = self.budget
+        budget = Budget.from_dict(caps) if isinstance(caps, dict) else Budget.parse(str(caps))
+        space = self.load_space()
+        return self.model_copy(update={"budget": budget.to_dict(), "space": space.to_dict()})
+
+    def load_space(self) -> Space:
+        """The search space."""
+        return Space.load(self.space) if isinstance(self.space, str) else Space.from_dict(self.space)
+
+    def load_budget(self) -> Budget:
+        """The caps of a resolved study."""
+        assert isinstance(self.budget, dict)  # noqa: S101 - resolved() made it so
+        return Budget(**{key: int(cap) for key, cap in self.budget.items()})
+
+    def load_deployment(self) -> Deployment:
+        """What costs are counted for."""
+        return Deployment(num_classes=self.deployment.num_classes, img_size=self.deployment.img_size)
+
+    @property
+    def time_limit(self) -> float | None:
+        """Seconds after which no cohort is proposed any more."""
+        return None if self.search.time is None else parse_duration(self.search.time)
+
+    def differences(self, other: StudyRecipe) -> list[str]:
+        """Dotted keys, with both values, in which two recipes differ."""
+        mine, theirs = _flat(self.to_dict()), _flat(other.to_dict())
+        keys = sorted(set(mine) | set(theirs))
+        return [f"{key}: {mine.get(key)} / {theirs.get(key)}" for key in keys if mine.get(key) != theirs.get(key)]
+
+
+def parse_setting(text: str) -> tuple[str, object]:
+    """Key and value of a ``--set`` text such as ``proxy.epochs=3``.
+
+    Raises:
+        UserError: It is not ``key=value``, or the value is not YAML.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise UserError(f"--set takes key=value, such as proxy.epochs=3, but got {text!r}.")
+    try:
+        return key.strip(), parse_yaml(value)
+    except ValueError as error:
+        raise UserError(f"--set {key.strip()} takes a YAML value, but got {value!r}.") from error
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of a text such as ``90s``, ``30m``, ``8h``, ``2d`` or ``1h30m``.
+
+    Raises:
+        UserError: It is not a duration.
+    """
+    parts = _DURATION.findall(text)
+    if not parts or _DURATION.sub("", text).strip():
+        raise UserError(f"A time is a number with s, m, h or d behind it, such as 30m, but got {text!r}.")
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+
+
+def _put(values: dict[str, Any], key: str, value: object) -> None:
+    """Set a dotted key, making the mappings on its way."""
+    *path, last = key.split(".")
+    for part in path:
+        inner = values.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise UserError(f"{key} cannot be set: {part} is not a mapping but {inner!r}.")
+        values = inner
+    values[last] = value
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat

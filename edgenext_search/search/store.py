@@ -1,0 +1,182 @@
+"""A study in Optuna's storage: the one record of its trials, written so that a crash loses nothing finished."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna.trial import FrozenTrial, Trial
+from optuna.trial import TrialState as State
+
+from edgenext_search.arch.candidate import Candidate
+from edgenext_search.arch.cost import Cost
+from edgenext_search.errors import UserError
+from edgenext_search.search.propose import decode, distributions, encode
+from edgenext_search.search.records import TrialRecord, TrialState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from edgenext_search.arch.parameter import Value
+    from edgenext_search.arch.space import Space
+    from edgenext_search.search.finalists import Rescores
+
+_STATES: dict[State, TrialState] = {
+    State.COMPLETE: "complete",
+    State.PRUNED: "pruned",
+    State.FAIL: "failed",
+    State.RUNNING: "open",
+    State.WAITING: "open",
+}
+
+
+class StudyStore:
+    """Reads and writes the trials of one study.
+
+    A trial appears in one transaction with its parameters, candidate and costs. Its score at each rung is an
+    intermediate value, its step the epoch; it is told when its cohort is done.
+
+    Args:
+        url: Optuna storage URL.
+        name: The study's name in the storage.
+        space: The search space, which gives the trials' parameters.
+
+    Raises:
+        UserError: The storage cannot be opened.
+    """
+
+    def __init__(self, url: str, name: str, space: Space) -> None:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        self._space = space
+        self._told: dict[int, TrialRecord] = {}  # they change no more
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                self._study = optuna.create_study(
+                    storage=url, study_name=name, direction="maximize", load_if_exists=True
+                )
+        except Exception as error:
+            reason = hide_password(str(error).splitlines()[0])
+            raise UserError(
+                f"The storage {hide_password(url)} cannot be opened: {reason}; check its URL, server and driver."
+            ) from error
+
+    def add(
+        self,
+        *,
+        cohort: int,
+        origin: str,
+        values: Mapping[str, Value],
+        candidate: Candidate,
+        cost: Cost,
+        seed: int,
+        duplicate_of: int | None,
+    ) -> None:
+        """Record a proposed trial; see :class:`TrialRecord` for the arguments."""
+        attributes = {
+            "cohort": cohort,
+            "origin": origin,
+            "candidate": candidate.to_dict(),
+            "fingerprint": candidate.fingerprint,
+            "cost": cost.to_dict(),
+            "seed": seed,
+            "duplicate_of": duplicate_of,
+        }
+        self._study.add_trial(
+            optuna.trial.create_trial(
+                state=State.RUNNING,
+                params=encode(self._space, values),
+                distributions=distributions(self._space),
+                user_attrs=attributes,
+            )
+        )
+
+    def report(self, number: int, *, epoch: int, score: float, seconds: float) -> None:
+        """Record the score of a trial at a rung, and the time that the rung took."""
+        trial = self._trial(number)
+        trial.set_user_attr(f"seconds:{epoch}", seconds)
+        trial.report(score, step=epoch)
+
+    def fail(self, number: int, reason: str) -> None:
+        """Record why a trial will not be scored any further."""
+        self._trial(number).set_user_attr("reason", reason)
+
+    def tell(self, number: int, state: TrialState) -> None:
+        """Close a trial; a complete one gets its last reported score as its value."""
+        if state == "complete":
+            values = self._frozen(number).intermediate_values
+            self._study.tell(number, values[max(values)])
+        elif state == "pruned":
+            self._study.tell(number, state=State.PRUNED)
+        else:
+            self._study.tell(number, state=State.FAIL)
+
+    def records(self) -> list[TrialRecord]:
+        """All trials in the order they were proposed."""
+        return [self._record(trial) for trial in self._study.get_trials(deepcopy=False)]
+
+    def values(self, number: int) -> dict[str, Value]:
+        """The assignment of a trial."""
+        return decode(self._space, self._frozen(number).params)
+
+    def rescores(self) -> Rescores:
+        """By fingerprint and fresh seed: the score of a finalist, or the reason why there is none."""
+        found: Rescores = {}
+        for key, value in self._study.user_attrs.items():
+            if key.startswith("rescore:"):
+                _, fingerprint, seed = key.split(":")
+                found[fingerprint, int(seed)] = value
+        return found
+
+    def add_rescore(self, fingerprint: str, seed: int, result: float | str) -> None:
+        """Record the score of a finalist with a fresh seed, or the reason why there is none."""
+        self._study.set_user_attr(f"rescore:{fingerprint}:{seed}", result)
+
+    def fact(self, key: str) -> Any:  # noqa: ANN401 - whatever was set
+        """What :meth:`set_fact` recorded, or None."""
+        return self._study.user_attrs.get(f"fact:{key}")
+
+    def set_fact(self, key: str, value: object) -> None:
+        """Record a fact on the study as a whole, as a value that JSON knows."""
+        self._study.set_user_attr(f"fact:{key}", value)
+
+    def _record(self, trial: FrozenTrial) -> TrialRecord:
+        if trial.number in self._told:
+            return self._told[trial.number]
+        record = _record(trial)
+        if record.state != "open":
+            self._told[record.number] = record
+        return record
+
+    def _frozen(self, number: int) -> FrozenTrial:
+        return self._study.get_trials(deepcopy=False)[number]
+
+    def _trial(self, number: int) -> Trial:
+        return Trial(self._study, self._frozen(number)._trial_id)
+
+
+def _record(trial: FrozenTrial) -> TrialRecord:
+    attributes = trial.user_attrs
+    reason: str | None = attributes.get("reason")
+    state = _STATES[trial.state]
+    curve = tuple(sorted(trial.intermediate_values.items()))
+    return TrialRecord(
+        number=trial.number,
+        state=state,
+        cohort=attributes["cohort"],
+        origin=attributes["origin"],
+        candidate=Candidate.from_dict(attributes["candidate"]),
+        cost=Cost(**attributes["cost"]),
+        curve=curve,
+        seconds=sum(attributes.get(f"seconds:{epoch}", 0.0) for epoch, _ in curve),
+        seed=attributes["seed"],
+        reason=reason,
+        duplicate_of=attributes["duplicate_of"],
+    )
+
+
+def hide_password(text: str) -> str:
+    """A text with the password of every URL in it replaced by ``***``."""
+    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", text)
