@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +11,9 @@ from edgenext_search.errors import UserError
 Kind = Literal["space", "study"]
 _FOLDERS: dict[Kind, str] = {"space": "spaces", "study": "studies"}
 _PACKAGE = Path(__file__).resolve().parent
+
+# Tag, form and first characters of the numbers that YAML 1.2 has and PyYAML lacks.
+_FLOAT = ("tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+0123456789."))
 
 
 def shipped_folder(kind: Kind) -> Path:
@@ -47,14 +51,44 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         UserError: The file cannot be read, is not YAML, or holds something else than a mapping.
     """
-    import yaml
-
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise UserError(f"{path} must hold a mapping of names to values, but holds {type(values).__name__}.")
     return values
+
+
+def parse_yaml(text: str) -> object:
+    """The value of a YAML text, with ``1e-3`` read as a number, as YAML 1.2 and everybody who types it means it.
+
+    Raises:
+        ValueError: The text is not YAML.
+    """
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """A safe loader of its own, so that other users of the library keep theirs."""
+
+    Loader.add_implicit_resolver(*_FLOAT)
+    try:
+        return yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
+
+
+def dump_yaml(values: object) -> str:
+    """The YAML text that :func:`parse_yaml` reads back as ``values``, short lists on one line.
+
+    What it would read as a number, such as the fingerprint 12345e678901, is quoted.
+    """
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """A safe dumper of its own, so that other users of the library keep theirs."""
+
+    Dumper.add_implicit_resolver(*_FLOAT)
+    return yaml.dump(values, Dumper=Dumper, sort_keys=False, default_flow_style=None, width=100)

@@ -29,8 +29,8 @@ class Settings(BaseModel):
             raise UserError(f"{where}: {describe(error)}") from error
 
     def to_dict(self) -> dict[str, Any]:
-        """The keys as plain values, without those that are not set."""
-        return self.model_dump(mode="json", exclude_none=True)
+        """The keys as plain values, to be read back by :meth:`read`."""
+        return self.model_dump(mode="json")
 
 
 def describe(error: ValidationError) -> str:
@@ -54,4 +54,5 @@ def describe(error: ValidationError) -> str:
 
 def _keys(loc: tuple[int | str, ...]) -> list[int | str]:
     """The path without the tags that pydantic adds for the alternatives of a value."""
-    return [part for part in loc if part not in {"range", "choices", "value"}]
+    tags = ("range", "choices", "value", "str", "int", "dict[")
+    return [part for part in loc if isinstance(part, int) or not (part in tags or part.startswith("dict["))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from edgenext_search.errors import UserError
@@ -79,9 +80,10 @@ class Interval:
         return float(value)
 
     def nearest(self, wanted: Value) -> Value:
-        """``wanted``, moved into the interval."""
-        assert isinstance(wanted, (int, float))  # noqa: S101 - intervals exist for numeric fields only
-        return min(max(float(wanted), self.low), self.high)
+        """``wanted``, moved into the interval; a tuple with a number for each stage stands for its mean."""
+        number = fmean(wanted) if isinstance(wanted, tuple) else wanted
+        assert isinstance(number, (int, float))  # noqa: S101 - intervals exist for numeric fields only
+        return min(max(float(number), self.low), self.high)
 
 
 Parameter = Choice | Interval

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator, Mapping
+from statistics import fmean
 from typing import Any
 
 from edgenext_search.arch.candidate import (
@@ -76,7 +78,7 @@ class Space:
 
     def to_dict(self) -> dict[str, Any]:
         """The keys of its file, to be read back by :meth:`from_dict`."""
-        return self.file.to_dict()
+        return self.file.model_dump(mode="json", exclude_none=True)
 
     def sample(self, rng: random.Random) -> dict[str, Value]:
         """A value for each parameter, drawn uniformly and independently."""
@@ -119,8 +121,9 @@ class Space:
 
     def nearest(self, candidate: Candidate) -> tuple[dict[str, Value], bool]:
         """The assignment closest to a candidate, and whether it gives exactly the candidate's shape."""
+        ratios = [width / before for before, width in itertools.pairwise(candidate.widths)]
         fields = {
-            "width_ratio": (1.0, *(b / a for a, b in zip(candidate.widths, candidate.widths[1:], strict=False))),
+            "width_ratio": (fmean(ratios), *ratios),  # the first stage's is not used; the mean favours no choice
             "depth": candidate.depths,
             "kernel_size": candidate.kernel_sizes,
             "sdta_blocks": candidate.sdta_blocks,

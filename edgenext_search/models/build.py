@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edgenext_search.arch.candidate import Candidate
+from edgenext_search.arch.candidate import STAGES, Candidate
+from edgenext_search.arch.published import published_variant
+from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import nn
 
 # The entry point of timm whose arguments a candidate overrides. All of them build the same class.
 TIMM_ARCHITECTURE = "edgenext_xx_small"
+
+# Arguments of timm's EdgeNeXt that make other blocks than the paper's, with the paper's values.
+_PAPER_ARGS = {"in_chans": 3, "downsample_block": False, "conv_bias": True, "stem_type": "patch"}
 
 
 def timm_args(candidate: Candidate) -> dict[str, Any]:
@@ -27,17 +34,28 @@ def timm_args(candidate: Candidate) -> dict[str, Any]:
     }
 
 
-def candidate_of(args: dict[str, Any]) -> Candidate:
-    """The candidate that :func:`timm_args` wrote, with timm's defaults where an argument is missing."""
+def candidate_of(args: Mapping[str, Any], *, architecture: str = TIMM_ARCHITECTURE) -> Candidate:
+    """The candidate that timm builds as ``architecture`` when these of its arguments are overridden.
+
+    Raises:
+        UserError: The architecture is not a published EdgeNeXt, an argument asks for blocks that are not the
+            paper's, or the candidate is not legal.
+    """
+    for name, paper in _PAPER_ARGS.items():
+        if args.get(name, paper) != paper:
+            raise UserError(f"{name} must be {paper!r}, as in the published networks, but got {args[name]!r}.")
+    published = published_variant(architecture).candidate
+    default = timm_args(published) | {"heads": published.heads[-1:] * STAGES}  # timm has the heads in stage 1 too
+    merged = default | {name: args[name] for name in default if name in args}
     return Candidate(
-        widths=tuple(args.get("dims", (24, 48, 88, 168))),
-        depths=tuple(args.get("depths", (2, 2, 6, 2))),
-        kernel_sizes=tuple(args.get("kernel_sizes", (3, 5, 7, 9))),
-        sdta_splits=tuple(args.get("d2_scales", (2, 2, 3, 4))),
-        sdta_blocks=tuple(args.get("global_block_counts", (0, 1, 1, 1))),
-        heads=tuple(args.get("heads", (4, 4, 4, 4))),
-        expand_ratio=int(args.get("expand_ratio", 4)),
-        pos_emb=tuple(args.get("use_pos_emb", (False, True, False, False))),
+        widths=merged["dims"],
+        depths=merged["depths"],
+        kernel_sizes=merged["kernel_sizes"],
+        sdta_splits=merged["d2_scales"],
+        sdta_blocks=merged["global_block_counts"],
+        heads=merged["heads"],
+        expand_ratio=merged["expand_ratio"],
+        pos_emb=merged["use_pos_emb"],
     )
 
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import IN_CHANNELS, Deployment, cost
 from edgenext_search.errors import UserError
-from edgenext_search.files import read_yaml
+from edgenext_search.files import dump_yaml, read_yaml
 from edgenext_search.models.build import candidate_of, timm_args
 
 if TYPE_CHECKING:
@@ -73,11 +70,9 @@ def save_model_folder(
             **cost(candidate, deployment).to_dict(),
             "weights": {"num_classes": len(class_names), "img_size": trained_size, **about},
         }
-        (new / CANDIDATE_FILE).write_text(
-            yaml.safe_dump(facts, sort_keys=False, default_flow_style=None, width=100), encoding="utf-8"
-        )
+        (new / CANDIDATE_FILE).write_text(dump_yaml(facts), encoding="utf-8")
         if folder.exists():
-            shutil.rmtree(folder)
+            folder.rename(Path(name) / "replaced")
         new.rename(folder)
 
 
@@ -113,9 +108,10 @@ def read_candidate(path: Path) -> Candidate:
         return read_candidate(found[0])
     values = read_yaml(path)  # JSON is YAML too
     if path.name == CONFIG_FILE and "architecture" in values:
-        if not str(values["architecture"]).startswith("edgenext"):
-            raise UserError(f"{path} describes {values['architecture']!r}, which is not an EdgeNeXt.")
-        return candidate_of(values.get("model_args", {}))
+        try:
+            return candidate_of(values.get("model_args") or {}, architecture=str(values["architecture"]))
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from error
     candidate = values.get("candidate", values)
     if not isinstance(candidate, dict):
         raise UserError(f"{path}: candidate must be a mapping of fields, but got {json.dumps(candidate)}.")

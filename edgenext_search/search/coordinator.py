@@ -94,7 +94,7 @@ class Coordinator:
             for record in choose_finalists(self._store.records(), search.finalists)
             if (record.candidate.fingerprint, seed) not in known
         ]
-        for job, outcome in self._run("Finalists", jobs):
+        for job, outcome in self._run("Finalists", jobs, since=0):
             result = outcome.score if isinstance(outcome, Trained) else outcome.reason
             self._store.add_rescore(job.candidate.fingerprint, job.seed, result)
 
@@ -165,10 +165,10 @@ class Coordinator:
     def _train(self, cohort: int) -> None:
         """Train a cohort rung by rung, the weaker half stopping at each, and tell its trials in order."""
         members = self._members(cohort)
-        self._listener.cohort_started(cohort, members, self._recipe.search.trials)
+        self._listener.cohort_started(members, self._recipe.search.trials)
         alive = {record.number for record in members if record.duplicate_of is None}
-        for rung, epoch in enumerate(self._rungs, start=1):
-            self._train_rung(cohort, alive, epoch, what=f"Cohort {cohort + 1}, rung {rung} of {len(self._rungs)}")
+        for rung, epoch in enumerate(self._rungs):
+            self._train_rung(cohort, alive, rung)
             if self._should_stop():
                 return
             scores = {
@@ -180,15 +180,17 @@ class Coordinator:
         self._tell(cohort)
         self._clean_scratch()
 
-    def _train_rung(self, cohort: int, alive: set[int], epoch: int, *, what: str) -> None:
-        """Bring the trials of a cohort that are still alive to an epoch, but for those that are there or failed."""
+    def _train_rung(self, cohort: int, alive: set[int], rung: int) -> None:
+        """Bring the trials of a cohort that are still alive through a rung, but for those that are there or failed."""
+        since, epoch = (0, *self._rungs)[rung : rung + 2]
+        what = f"Cohort {cohort + 1}, rung {rung + 1} of {len(self._rungs)}"
         waiting = {
             job.name: (job, record.number)
             for record in self._members(cohort)
             if record.number in alive and record.reason is None and record.epochs < epoch
             for job in (self.job(record.candidate, seed=record.seed, until=epoch),)
         }
-        for job, outcome in self._run(what, [job for job, _ in waiting.values()]):
+        for job, outcome in self._run(what, [job for job, _ in waiting.values()], since=since):
             _, number = waiting[job.name]
             if isinstance(outcome, Trained):
                 self._store.report(number, epoch=epoch, score=outcome.score, seconds=outcome.seconds)
@@ -196,11 +198,11 @@ class Coordinator:
                 self._store.fail(number, outcome.reason)
                 self._check_start()
 
-    def _run(self, what: str, jobs: list[TrainJob]) -> Iterator[tuple[TrainJob, Outcome]]:
+    def _run(self, what: str, jobs: list[TrainJob], *, since: int) -> Iterator[tuple[TrainJob, Outcome]]:
         """Train jobs while the listener hears of them."""
         if not jobs:
             return
-        self._listener.jobs_started(what, [job.name for job in jobs], jobs[0].until)
+        self._listener.jobs_started(what, [job.name for job in jobs], since=since, until=jobs[0].until)
 
         def on_progress(job: TrainJob, share: float) -> None:
             self._listener.job_progress(job.name, share)

@@ -89,7 +89,7 @@ class RunFolder:
         }
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            write_text(self.study_file, yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=100))
+            write_text(self.study_file, _yaml(values))
         except OSError as error:
             raise UserError(f"{self.path} cannot be written: {error.strerror}; give another with --out.") from error
 
@@ -100,6 +100,23 @@ class RunFolder:
             UserError: There is no run here, or its study file was damaged.
         """
         return StudyRecipe.read(self._study().get(STUDY_KEY), where=str(self.study_file))
+
+    def extend(self, *, trials: int | None, time: str | None) -> StudyRecipe:
+        """The study of the run here, from now on with more trials or time.
+
+        Raises:
+            UserError: There are fewer trials than before, or the time is none.
+        """
+        recipe = self.recipe()
+        if trials is not None and trials < recipe.search.trials:
+            raise UserError(f"--trials must be >= the run's {recipe.search.trials}, but got {trials}.")
+        changed = {key: value for key, value in (("trials", trials), ("time", time)) if value is not None}
+        if changed:
+            values = self._study()
+            values[STUDY_KEY]["search"] |= changed
+            recipe = StudyRecipe.read(values[STUDY_KEY], where=str(self.study_file))
+            write_text(self.study_file, _yaml(values))
+        return recipe
 
     def storage(self, given: str | None) -> str:
         """The URL of the run's Optuna storage: SQLite in the folder unless the run was begun with another.
@@ -159,6 +176,10 @@ class RunFolder:
         if not self.exists():
             raise UserError(f"{self.path} is not a run: it has no {STUDY_FILE}.")
         return read_yaml(self.study_file)
+
+
+def _yaml(values: dict[str, Any]) -> str:
+    return yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=100)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -16,11 +16,11 @@ class Listener(Protocol):
     def data_progress(self, done: int, total: int) -> None:
         """``done`` of ``total`` images are in the cache."""
 
-    def cohort_started(self, cohort: int, trials: Sequence[TrialRecord], total_trials: int) -> None:
+    def cohort_started(self, trials: Sequence[TrialRecord], total_trials: int) -> None:
         """A cohort begins, or goes on after an interruption."""
 
-    def jobs_started(self, what: str, names: Sequence[str], epochs: int) -> None:
-        """Jobs of equal length are about to be trained: a rung of a cohort, or the finalists."""
+    def jobs_started(self, what: str, names: Sequence[str], *, since: int, until: int) -> None:
+        """Jobs are about to be trained from one epoch to another: a rung of a cohort, or the finalists."""
 
     def job_progress(self, name: str, share: float) -> None:
         """A job is done to a share in [0, 1]."""
@@ -38,10 +38,10 @@ class SilentListener:
     def data_progress(self, done: int, total: int) -> None:
         """Nothing."""
 
-    def cohort_started(self, cohort: int, trials: Sequence[TrialRecord], total_trials: int) -> None:
+    def cohort_started(self, trials: Sequence[TrialRecord], total_trials: int) -> None:
         """Nothing."""
 
-    def jobs_started(self, what: str, names: Sequence[str], epochs: int) -> None:
+    def jobs_started(self, what: str, names: Sequence[str], *, since: int, until: int) -> None:
         """Nothing."""
 
     def job_progress(self, name: str, share: float) -> None:

@@ -118,7 +118,7 @@ def run_study(
         ranked = rank_finalists(choose_finalists(store.records(), recipe.search.finalists), store.rescores())
         if ranked:
             listener.note("Writing the winner's model folder")
-            _write_winner(run, recipe, coordinator, candidate, data)
+            _write_winner(run, recipe, coordinator, ranked[0].candidate, data)
         store.set_fact("complete", complete)
         store.set_fact("seconds", (store.fact("seconds") or 0.0) + time.monotonic() - started)
         summary = summarize(run, recipe, store)

@@ -1,0 +1,70 @@
+"""``edgenext-search doctor``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from edgenext_search.cli.options import json_option, print_json
+
+
+@click.command("doctor")
+@json_option
+def doctor_command(*, as_json: bool) -> None:
+    """What this machine has: versions, devices, threads, spaces and studies, and what is missing."""
+    facts = _facts()
+    if as_json:
+        print_json(facts)
+        return
+    for group in ("versions", "host", "shipped"):
+        click.echo(f"{group}")
+        for name, value in facts[group].items():
+            text = ", ".join(map(str, value)) if isinstance(value, list) else value
+            click.echo(f"  {name:<16}{'none' if text in ('', None) else text}")
+    for problem in facts["problems"]:
+        click.echo(f"problem: {problem}")
+    if not facts["problems"]:
+        click.echo("Nothing is missing.")
+
+
+def _facts() -> dict[str, Any]:
+    """What the command reports; never raises for what is missing."""
+    import os
+    import shutil
+
+    from edgenext_search.data import default_cache_dir
+    from edgenext_search.files import shipped_folder, shipped_names
+    from edgenext_search.search.conditions import PACKAGES, cpu_cores, cpu_name, versions
+
+    found = versions()
+    problems = [f"{package} is not installed; pip install {package}" for package in PACKAGES if package not in found]
+    gpus: list[str] = []
+    threads = None
+    try:
+        import torch
+
+        gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+        threads = torch.get_num_threads()
+    except (ImportError, OSError, RuntimeError) as error:
+        problems.append(f"torch cannot be used: {error}")
+    cache = default_cache_dir()
+    parent = next(path for path in (cache, *cache.parents) if path.exists())
+    if not os.access(parent, os.W_OK):
+        problems.append(f"the data cache {cache} cannot be written; set EDGENEXT_SEARCH_CACHE or give --cache-dir")
+    missing = [shipped_folder(kind) for kind in ("space", "study") if not shipped_names(kind)]
+    problems += [f"{folder} has no files; install the package again" for folder in missing]
+    return {
+        "versions": found,
+        "host": {
+            "cpu": cpu_name(),
+            "cores": cpu_cores(),
+            "torch_threads": threads,
+            "gpus": gpus,
+            "trials_at_once": len(gpus) or cpu_cores(),
+            "cache_dir": str(cache),
+            "cache_free_gb": round(shutil.disk_usage(parent).free / 1e9, 1),
+        },
+        "shipped": {"spaces": shipped_names("space"), "studies": shipped_names("study")},
+        "problems": problems,
+    }

@@ -1,0 +1,61 @@
+"""The command group, and what becomes of errors."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+import click
+
+from edgenext_search import __version__
+from edgenext_search.cli.cost import cost_command
+from edgenext_search.cli.doctor import doctor_command
+from edgenext_search.cli.report import report_command
+from edgenext_search.cli.run import resume_command, run_command
+from edgenext_search.cli.space import space_group
+from edgenext_search.errors import StudyFailedError, UserError
+
+EXIT_USER_ERROR = 2
+EXIT_FAILURE = 1
+
+
+class CommandGroup(click.Group):
+    """A group whose commands end with one clear message when something is wrong."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; ``--debug`` lets its exceptions through."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if ctx.params.get("debug"):
+                raise
+            _explain(error)
+            sys.exit(EXIT_USER_ERROR if isinstance(error, UserError) else EXIT_FAILURE)
+
+
+def _explain(error: Exception) -> None:
+    if isinstance(error, (UserError, StudyFailedError)):
+        click.echo(f"Error: {error}", err=True)
+    else:
+        click.echo(f"Error: {type(error).__name__}: {error}", err=True)
+        click.echo("This is a bug or a broken installation; `edgenext-search --debug ...` shows where.", err=True)
+
+
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="edgenext-search")
+@click.option("--debug", is_flag=True, help="Show tracebacks.")
+def main(*, debug: bool) -> None:
+    r"""Find the best EdgeNeXt for your budget.
+
+    \b
+    edgenext-search run --budget 1.3M                       a demonstration, in minutes
+    edgenext-search run --budget 1.3M --data FOLDER         on your own images
+    """
+    if not debug:
+        warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=FutureWarning)
+
+
+for command in (run_command, resume_command, report_command, cost_command, space_group, doctor_command):
+    main.add_command(command)

@@ -1,0 +1,44 @@
+"""Options that several commands share, and how they print."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
+
+
+def deployment_options(function: F) -> F:
+    """``--num-classes`` and ``--img-size``."""
+    size = click.option("--img-size", type=int, help="Input size of the deployed model, in pixels.  [default: 256]")
+    classes = click.option("--num-classes", type=int, help="Classes of the deployed model.  [default: 1000]")
+    return classes(size(function))
+
+
+def execution_options(function: F) -> F:
+    """Where and how fast a study runs."""
+    for option in (
+        click.option("--storage", metavar="URL", help="Optuna storage instead of SQLite in the run folder."),
+        click.option("--cache-dir", type=click.Path(file_okay=False), help="Where prepared images are kept."),
+        click.option("--timeout", metavar="TIME", help="Longest time of one trial's rung, such as 2h."),
+        click.option("--threads", type=click.IntRange(min=1), help="CPU threads of each trial."),
+        click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
+        click.option("--parallel", type=int, help="Trials at once.  [default: the GPUs, or else the CPU cores]"),
+    ):
+        function = option(function)
+    return function
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """One object on standard output."""
+    click.echo(json.dumps(value, indent=2))
+
+
+def drop_missing(**values: object) -> dict[str, Any]:
+    """The values that were given."""
+    return {name: value for name, value in values.items() if value is not None}

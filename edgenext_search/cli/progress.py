@@ -1,0 +1,222 @@
+"""What a running study looks like: live bars in a terminal, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import Console
+
+    from edgenext_search.search.folder import RunFolder
+    from edgenext_search.search.listener import Listener
+    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.records import TrialRecord
+
+
+@contextlib.contextmanager
+def progress_listener(console: Console, folder: RunFolder, recipe: StudyRecipe) -> Iterator[Listener]:
+    """Print what is about to happen, then show the study's progress until the context ends."""
+    _print_start(console, folder, recipe)
+    if not console.is_terminal:
+        yield LineListener(console, recipe)
+        return
+    listener = LiveListener(console, recipe)
+    with listener.progress:
+        yield listener
+
+
+def _print_start(console: Console, folder: RunFolder, recipe: StudyRecipe) -> None:
+    deployment = recipe.load_deployment()
+    proxy, search = recipe.proxy, recipe.search
+    action = "Resuming" if folder.exists() else "Starting"
+    console.print(f"{action} [bold]{recipe.name}[/] in {folder.path}", highlight=False)
+    console.print(
+        f"  budget {recipe.load_budget()} at {deployment}; {search.trials} trials in cohorts of {search.cohort}, "
+        f"seed {search.seed}; proxy: {proxy.epochs} epochs at {proxy.img_size} px",
+        highlight=False,
+    )
+    if recipe.data.source is None:
+        console.print(
+            "  Data: the built-in images. The ranking is a demonstration of the method; "
+            "for your task, give your own images with --data FOLDER.",
+            style="yellow",
+            highlight=False,
+        )
+    else:
+        console.print(f"  Data: {recipe.data.source}", highlight=False)
+
+
+class _Counts:
+    """What both displays know: the best score so far, and how far the trials are."""
+
+    def __init__(self, recipe: StudyRecipe) -> None:
+        self._trials = recipe.search.trials
+        self._started = time.monotonic()
+        self._best: float | None = None
+
+    def _heard(self, score: float | None) -> None:
+        if score is not None and (self._best is None or score > self._best):
+            self._best = score
+
+    @property
+    def _elapsed(self) -> str:
+        minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
+        return f"{minutes:d}:{seconds:02d}"
+
+
+class LineListener(_Counts):
+    """One plain line for each event, for logs and pipes."""
+
+    def __init__(self, console: Console, recipe: StudyRecipe) -> None:
+        super().__init__(recipe)
+        self._console = console
+        self._what = ""
+        self._left = 0
+
+    def data_progress(self, done: int, total: int) -> None:
+        """Say when the images are ready."""
+        if done == total:
+            self._print(f"{total} images prepared")
+
+    def cohort_started(self, trials: Sequence[TrialRecord], total_trials: int) -> None:
+        """Say which trials it has."""
+        numbers = [trial.number for trial in trials]
+        self._print(f"Cohort {trials[0].cohort + 1}: trials {min(numbers)} to {max(numbers)} of {total_trials}")
+
+    def jobs_started(self, what: str, names: Sequence[str], *, since: int, until: int) -> None:
+        """Say how many there are."""
+        self._what, self._left, self._best = what, len(names), None
+        self._print(f"{what}: {len(names)} trainings, scored at {until} epochs")
+
+    def job_progress(self, name: str, share: float) -> None:
+        """Nothing: a line for each step would flood a log."""
+
+    def job_finished(self, name: str, score: float | None, reason: str | None) -> None:
+        """Say what came of it."""
+        self._left -= 1
+        self._heard(score)
+        result = f"failed: {reason}" if score is None else f"top-1 {score:.1%}"
+        best = "" if self._best is None else f", best {self._best:.1%}"
+        self._print(f"{self._what}: {name} {result} ({self._left} to go{best})")
+
+    def note(self, text: str) -> None:
+        """Say it."""
+        self._print(text)
+
+    def _print(self, text: str) -> None:
+        self._console.print(f"[{self._elapsed}] {text}", markup=False, highlight=False, soft_wrap=True)
+
+
+class LiveListener(_Counts):
+    """Bars that move: the whole study, the rung under way, and each training in it."""
+
+    def __init__(self, console: Console, recipe: StudyRecipe) -> None:
+        super().__init__(recipe)
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            TextColumn("ETA"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+            transient=True,
+        )
+        self._study = self.progress.add_task("Study", total=1.0, note="")
+        self._group: TaskID | None = None
+        self._bars: dict[str, TaskID] = {}
+        self._data: TaskID | None = None
+        self._work = _Work(recipe)
+        self._since = self._until = 0
+
+    def data_progress(self, done: int, total: int) -> None:
+        """Move the data's bar."""
+        if self._data is None:
+            self._data = self.progress.add_task("Images", total=total, note="")
+        self.progress.update(self._data, completed=done)
+        if done == total:
+            self.progress.remove_task(self._data)
+            self._data = None
+
+    def cohort_started(self, trials: Sequence[TrialRecord], total_trials: int) -> None:
+        """Say which trials are under way."""
+        numbers = [trial.number for trial in trials]
+        self._work.cohort(trials)
+        self.progress.update(
+            self._study,
+            completed=self._work.share,
+            description=f"Study, trials {min(numbers)}-{max(numbers)} of {total_trials}",
+        )
+
+    def jobs_started(self, what: str, names: Sequence[str], *, since: int, until: int) -> None:
+        """Begin a group of bars."""
+        self._clear()
+        self._best, self._since, self._until = None, since, until
+        self._group = self.progress.add_task(what, total=len(names), note=f"scored at {until} epochs")
+
+    def job_progress(self, name: str, share: float) -> None:
+        """Move a training's bar."""
+        if name not in self._bars:
+            self._bars[name] = self.progress.add_task(f"  {name}", total=1.0, note="")
+        self.progress.update(self._bars[name], completed=share)
+
+    def job_finished(self, name: str, score: float | None, reason: str | None) -> None:
+        """Close a training's bar and move its group's."""
+        self._heard(score)
+        if name in self._bars:
+            self.progress.remove_task(self._bars.pop(name))
+        if score is None:
+            self.progress.console.print(f"{name} failed: {reason}", style="red", markup=False, highlight=False)
+        if self._group is not None:
+            best = "" if self._best is None else f"best {self._best:.1%} at {self._until} epochs"
+            self.progress.update(self._group, advance=1, note=best)
+        self._work.done(self._until - self._since)
+        self.progress.update(self._study, completed=self._work.share)
+
+    def note(self, text: str) -> None:
+        """Print above the bars."""
+        self.progress.console.print(text, markup=False, highlight=False)
+
+    def _clear(self) -> None:
+        for bar in [*self._bars.values(), *([] if self._group is None else [self._group])]:
+            self.progress.remove_task(bar)
+        self._bars, self._group = {}, None
+
+
+class _Work:
+    """How much of a study's training is done, in epochs, as far as it can be told beforehand."""
+
+    def __init__(self, recipe: StudyRecipe) -> None:
+        self._rungs = recipe.proxy.rung_epochs
+        self._size = recipe.search.cohort
+        self._trials = recipe.search.trials
+        finalists = (recipe.search.finalists + 1) * recipe.search.rescore_seeds
+        self._total = self._search_epochs(self._trials) + finalists * self._rungs[-1]
+        self._done = 0.0
+
+    @property
+    def share(self) -> float:
+        """In [0, 1]."""
+        return min(self._done / self._total, 1.0)
+
+    def cohort(self, trials: Sequence[TrialRecord]) -> None:
+        """A cohort begins: all before it is done."""
+        self._done = self._search_epochs(min(trial.number for trial in trials))
+
+    def done(self, epochs: int) -> None:
+        """One more training has come ``epochs`` further."""
+        self._done += epochs
+
+    def _search_epochs(self, trials: int) -> float:
+        epochs, share, before = 0.0, 1.0, 0
+        for rung in self._rungs:
+            epochs += share * (rung - before)
+            share, before = share / 2, rung
+        return trials * epochs

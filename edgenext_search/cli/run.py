@@ -1,0 +1,130 @@
+"""``edgenext-search run`` and ``resume``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgenext_search.cli.options import deployment_options, execution_options, json_option
+from edgenext_search.cli.report import show_summary, write_reports
+from edgenext_search.errors import UserError
+
+if TYPE_CHECKING:
+    from edgenext_search.search.folder import RunFolder
+    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.run import Execution
+
+EXIT_INTERRUPTED = 130
+
+
+@click.command("run")
+@click.option("--budget", help="Hard caps on the deployed model, such as 1.3M or params=1.3M,madds=260M.")
+@click.option("--data", metavar="FOLDER|NAME", help="Folder with train/ class folders, or a dataset name of timm.")
+@click.option("--data-dir", metavar="FOLDER", help="Where a timm dataset lies.")
+@click.option("--study", metavar="NAME|FILE", help="Study recipe.  [default: demo; imagenet with --data]")
+@click.option("--space", metavar="NAME|FILE", help="Search space.  [default: the study's]")
+@deployment_options
+@click.option("--trials", type=int, help="Candidates to score.  [default: the study's]")
+@click.option("--time", metavar="TIME", help="Propose no more after this long, such as 30m or 8h.")
+@click.option("--seed", type=int, help="Seed of proposals and trainings.  [default: the study's]")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any study key: --set proxy.epochs=3.")
+@click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/STUDY-BUDGET-DATE]")
+@execution_options
+@json_option
+def run_command(
+    *,
+    budget: str | None,
+    data: str | None,
+    data_dir: str | None,
+    study: str | None,
+    space: str | None,
+    num_classes: int | None,
+    img_size: int | None,
+    trials: int | None,
+    time: str | None,
+    seed: int | None,
+    settings: tuple[str, ...],
+    out: Path | None,
+    as_json: bool,
+    **execution: Any,  # noqa: ANN401 - execution_options
+) -> None:
+    """Search the best EdgeNeXt for a budget.
+
+    Without --data the built-in images are used, and the ranking is a demonstration. A run folder that exists is
+    resumed when the recipe is the same, and refused otherwise.
+    """
+    from edgenext_search.search.folder import RunFolder
+    from edgenext_search.search.recipe import StudyRecipe
+
+    flags = {
+        "budget": budget,
+        "data.source": data,
+        "data.dir": data_dir,
+        "space": space,
+        "deployment.num_classes": num_classes,
+        "deployment.img_size": img_size,
+        "search.trials": trials,
+        "search.time": time,
+        "search.seed": seed,
+    }
+    recipe = StudyRecipe.load(study or ("imagenet" if data else "demo"), flags=flags, settings=settings)
+    folder = RunFolder(out or RunFolder.default_path(recipe))
+    if folder.exists():
+        differing = folder.recipe().differences(recipe)
+        if differing:
+            raise UserError(
+                f"{folder.path} holds a run of another recipe (there / here): {'; '.join(differing)}. "
+                f"Go on with it by `edgenext-search resume {folder.path}`, or give another --out."
+            )
+    _run(folder, recipe, _execution(**execution), as_json=as_json)
+
+
+@click.command("resume")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--trials", type=int, help="Candidates to score, more than before.")
+@click.option("--time", metavar="TIME", help="Propose no more after this long in all, such as 30m or 8h.")
+@execution_options
+@json_option
+def resume_command(
+    *,
+    run: Path,
+    trials: int | None,
+    time: str | None,
+    as_json: bool,
+    **execution: Any,  # noqa: ANN401
+) -> None:
+    """Go on with a run that was interrupted, or with more trials."""
+    from edgenext_search.search.folder import RunFolder
+
+    folder = RunFolder(run)
+    recipe = folder.extend(trials=trials, time=time)
+    _run(folder, recipe, _execution(**execution), as_json=as_json)
+
+
+def _execution(*, cache_dir: str | None, timeout: str | None, **options: Any) -> Execution:  # noqa: ANN401
+    from edgenext_search.search.recipe import parse_duration
+    from edgenext_search.search.run import Execution
+
+    return Execution(
+        cache_dir=None if cache_dir is None else Path(cache_dir),
+        timeout=None if timeout is None else parse_duration(timeout),
+        **options,
+    )
+
+
+def _run(folder: RunFolder, recipe: StudyRecipe, execution: Execution, *, as_json: bool) -> None:
+    from rich.console import Console
+
+    from edgenext_search.cli.progress import progress_listener
+    from edgenext_search.search.run import run_study
+
+    console = Console(stderr=True)
+    with progress_listener(console, folder, recipe) as listener:
+        summary = run_study(folder, recipe, execution, listener)
+    write_reports(folder, summary, folder.open_store(recipe, execution.storage).records())
+    show_summary(summary, as_json=as_json)
+    if summary["status"] == "interrupted":
+        sys.exit(EXIT_INTERRUPTED)

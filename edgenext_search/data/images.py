@@ -1,0 +1,124 @@
+"""Decoding: any image file a user may own becomes RGB, or says why it cannot."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import IO, TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageOps
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+IMAGE_EXTENSIONS = (".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+"""File name endings taken for images, whatever their case: torchvision's list, a superset of timm's."""
+
+DECODING_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    IndexError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+"""What Pillow and its plugins raise on bytes that are not what they claim to be."""
+
+_ALPHA_MODES = ("RGBA", "RGBa", "LA", "La", "PA")
+
+
+class UnreadableImageError(Exception):
+    """One image cannot be decoded.
+
+    Attributes:
+        where: The image's path, or its place in a dataset.
+        reason: Why, in one line.
+    """
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(f"{where}: {reason}")
+        self.where = where
+        self.reason = reason
+
+
+def one_line(error: BaseException) -> str:
+    """An exception's text on one line without a final stop, or its type's name where it has none."""
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__
+
+
+def decode(file: IO[bytes], where: str) -> Image.Image:
+    """Decode one image file.
+
+    Args:
+        file: The encoded image, open for reading.
+        where: Its path or place, for the error.
+
+    Returns:
+        The image in mode RGB, turned upright.
+
+    Raises:
+        UnreadableImageError: If the bytes are no image, are cut short, or hold values without an agreed colour.
+    """
+    try:
+        with Image.open(file) as image:
+            return to_rgb(image)
+    except DECODING_ERRORS as error:
+        raise UnreadableImageError(where, one_line(error)) from error
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Turn an image of any mode into 8-bit RGB.
+
+    The EXIF orientation is applied. Transparent pixels are laid over white. 16-bit grey is scaled to 8 bits, where
+    Pillow's own conversion would clip it to white.
+
+    Args:
+        image: An image of any mode.
+
+    Returns:
+        The same picture in mode RGB.
+
+    Raises:
+        ValueError: If the mode has no agreed range: floats, or integers beyond 16 bits.
+    """
+    image = ImageOps.exif_transpose(image)
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode.startswith("I"):
+        image = _from_16_bit(image)
+    elif image.mode == "F":
+        raise ValueError("its pixels are floats, which have no agreed range; save it with 8 or 16 bits a channel")
+    if image.mode in _ALPHA_MODES or "transparency" in image.info:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    return image.convert("RGB")
+
+
+def fit_square(image: Image.Image, size: int) -> npt.NDArray[np.uint8]:
+    """Resize the shorter side to `size` (bicubic) and cut the middle square out.
+
+    Args:
+        image: An RGB image.
+        size: Side of the square, in pixels.
+
+    Returns:
+        uint8 array [3, size, size].
+    """
+    width, height = image.size
+    if (width, height) != (size, size):
+        side = min(width, height)
+        left, top = (width - side) / 2, (height - side) / 2
+        box = (left, top, left + side, top + side)
+        image = image.resize((size, size), Image.Resampling.BICUBIC, box=box)
+    return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
+
+
+def _from_16_bit(image: Image.Image) -> Image.Image:
+    """Scale mode I or I;16*, both of which Pillow uses for 16-bit grey, to mode L."""
+    values = np.asarray(image).astype(np.int64)
+    if values.size and (values.min() < 0 or values.max() > 65535):
+        raise ValueError(f"its pixels reach from {values.min()} to {values.max()}, beyond 16 bits")
+    return Image.fromarray(((values + 128) // 257).astype(np.uint8))

@@ -1,0 +1,202 @@
+"""The sections of the page that say what was found: headline, notices, key figures, finalists, the model."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any
+
+from edgenext_search.arch.candidate import Candidate
+from edgenext_search.report.markup import Markup, element, join
+from edgenext_search.report.verdict import gain_of, interval_text, is_established, verdict_sentences
+from edgenext_search.report.wording import (
+    budget_text,
+    cap_text,
+    count_text,
+    deployment_text,
+    fidelity_text,
+    is_same,
+    number_or_none,
+    origin_text,
+    percent,
+    points,
+    ranked,
+    score_text,
+    seeds_text,
+    stages_text,
+)
+
+
+def section(identifier: str, title: str, *content: str | None) -> Markup:
+    """A section of the page under its heading."""
+    return element("section", element("h2", title), *content, id=identifier)
+
+
+def header(summary: Mapping[str, Any]) -> Markup:
+    """The answer, with the question above it in small print."""
+    answer, *rest = verdict_sentences(summary)
+    question = [str(summary.get("study", "study")), budget_text(summary.get("budget") or {})]
+    return element(
+        "header",
+        element("p", "EdgeNeXt search", *(join(element("span", text)) for text in question if text), class_="eyebrow"),
+        element("h1", answer.replace("n = ", "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")),
+        *(element("p", text, class_="lead") for text in rest),
+    )
+
+
+def notices(summary: Mapping[str, Any]) -> Markup:
+    """What a reader must know before the numbers: an interrupted run, a demonstration."""
+    boxes = []
+    if summary.get("status") == "interrupted":
+        command = f"edgenext-search resume {shlex.quote(str(summary['run']))}"
+        boxes.append(
+            element(
+                "aside",
+                element("strong", "This study was interrupted."),
+                " Nothing finished is lost. Go on with ",
+                element("code", command),
+                class_="notice stop",
+            )
+        )
+    if (summary.get("data") or {}).get("demonstration"):
+        boxes.append(
+            element(
+                "aside",
+                element("strong", "A demonstration."),
+                " The images are generated, so the ranking says little about photographs. For an answer of your "
+                "own, give your images: ",
+                element("code", "--data FOLDER"),
+                class_="notice",
+            )
+        )
+    return join(*boxes)
+
+
+def cards(summary: Mapping[str, Any]) -> Markup | None:
+    """The winner's key figures, each beside the baseline's."""
+    winner, baseline = summary.get("winner"), summary.get("baseline")
+    if winner is None:
+        return None
+    other = None if is_same(winner, baseline) else baseline
+    items = [_score_card(summary, winner, other)]
+    items += [
+        _cost_card(label, name, winner, other, (summary.get("budget") or {}).get(name))
+        for name, label in (("params", "Parameters"), ("madds", "MAdds"), ("acts", "Activations"))
+    ]
+    who = "Winner and baseline" if other else "The winner" if baseline is None else "The winner, which is the baseline"
+    names = element("p", f"Costs at {deployment_text(summary)}. Top-1 at {fidelity_text(summary)}.", class_="caption")
+    return section("key", who, element("dl", *items, class_="cards"), names)
+
+
+def _score_card(summary: Mapping[str, Any], winner: Mapping[str, Any], other: Mapping[str, Any] | None) -> Markup:
+    std = number_or_none(winner["score"].get("std"))
+    note = join(element("small", f" ± {100 * std:.1f}")) if std is not None else None
+    lines = [element("dd", percent(winner["score"]["mean"]), element("small", "%"), note, class_="value")]
+    seeds = winner["score"]["n"]
+    lines.append(element("dd", "one seed" if seeds == 1 else f"mean ± std of {seeds} seeds"))
+    if other:
+        gain = points(gain_of(summary))
+        sure = " gain" if is_established(summary) else ""
+        delta = element("b", f"{gain} points", class_=f"delta{sure}")
+        lines.append(element("dd", delta, f" on the baseline’s {percent(other['score']['mean'])}%"))  # noqa: RUF001
+        lines.append(element("dd", interval_text(summary) or "no interval"))
+    return element("div", element("dt", "Top-1"), *lines, class_="card main")
+
+
+def _cost_card(
+    label: str, name: str, winner: Mapping[str, Any], other: Mapping[str, Any] | None, cap: float | None
+) -> Markup:
+    value = count_text(winner[name])
+    number, unit = (value[:-1], value[-1]) if value[-1].isalpha() else (value, "")
+    lines = [element("dd", number, element("small", unit), class_="value", title=f"{winner[name]:,}")]
+    if cap:
+        share = winner[name] / cap
+        meter = element("span", element("i", style=f"width:{100 * min(share, 1):.1f}%"), class_="meter")
+        lines.append(element("dd", meter, f"{100 * share:.1f}% of {cap_text(cap)}"))
+    if other:
+        change = 100 * (winner[name] / other[name] - 1)
+        equal = abs(change) < 0.05
+        text = "as much" if equal else f"{'+' if change > 0 else '−'}{abs(change):.1f}%"  # noqa: RUF001
+        rest = f" {'as' if equal else 'on'} the baseline’s {count_text(other[name])}"  # noqa: RUF001
+        lines.append(element("dd", element("b", text, class_="delta"), rest))
+    return element("div", element("dt", label), *lines, class_="card")
+
+
+def finalists_section(summary: Mapping[str, Any]) -> Markup | None:
+    """The finalists, scored again with fresh seeds, best first."""
+    rows = ranked(summary)
+    if not rows:
+        return None
+    heads = [
+        ("#", True),
+        ("Candidate", False),
+        ("Top-1, % (n)", True),
+        ("vs baseline, points", True),
+        ("In the search, %", True),
+        ("Params", True),
+        ("MAdds", True),
+        ("Origin", False),
+        ("Widths", False),
+        ("Depths", False),
+        ("Kernels", False),
+        ("SDTA", False),
+    ]
+    head = element("tr", *(element("th", name, scope="col", class_="n" if right else None) for name, right in heads))
+    body = [_finalist_row(summary, *row) for row in rows]
+    table = element("table", element("thead", head), element("tbody", *body))
+    return section(
+        "finalists",
+        "Finalists, scored again",
+        scroller(table, "Finalists"),
+        element(
+            "p",
+            f"Top-1 is mean ± standard deviation, {seeds_text(summary)}, {fidelity_text(summary)}. The score in the "
+            "search chose the finalists and is optimistic for that reason.",
+            class_="caption",
+        ),
+    )
+
+
+def _finalist_row(summary: Mapping[str, Any], rank: str, row: Mapping[str, Any], difference: str) -> Markup:
+    candidate = Candidate.from_dict(row["candidate"])
+    badge = None
+    if is_same(row, summary.get("winner")):
+        badge = element("span", "winner", class_="badge win")
+    elif is_same(row, summary.get("baseline")):
+        badge = element("span", "baseline", class_="badge")
+    numbers = (difference, percent(row["search_score"]), count_text(row["params"]), count_text(row["madds"]))
+    shape = (stages_text(candidate, name) for name in ("widths", "depths", "kernel_sizes", "sdta_blocks"))
+    return element(
+        "tr",
+        element("td", rank, class_="n"),
+        element("th", element("code", row["fingerprint"]), badge, scope="row"),
+        element("td", score_text(row["score"]), class_="n"),
+        *(element("td", text, class_="n") for text in numbers),
+        element("td", origin_text(row["origin"])),
+        *(element("td", text, class_="num") for text in shape),
+        class_="win" if is_same(row, summary.get("winner")) else None,
+    )
+
+
+def scroller(table: Markup, label: str, class_: str = "scroll") -> Markup:
+    """A wide table that scrolls by itself, with the keyboard too."""
+    return element("div", table, class_=class_, tabindex=0, role="region", aria_label=label)
+
+
+def model_section(summary: Mapping[str, Any]) -> Markup | None:
+    """How to load the winner."""
+    if not summary.get("model_dir") or not summary.get("winner"):
+        return None
+    run, folder = PurePath(str(summary.get("run", ""))), PurePath(str(summary["model_dir"]))
+    inside = folder.is_relative_to(run) and bool(run.parts)
+    path = json.dumps(f"local-dir:{(folder.relative_to(run) if inside else folder).as_posix()}", ensure_ascii=False)
+    code = f"import timm\nmodel = timm.create_model({path}, pretrained=True).eval()"
+    where = join(" Run it in the run folder, ", element("code", run.as_posix()), ".") if inside else None
+    return section(
+        "model",
+        "Use the winner",
+        element("p", "The model folder is in timm’s own format: timm alone loads it.", where),  # noqa: RUF001
+        element("pre", element("code", code), tabindex=0),
+    )

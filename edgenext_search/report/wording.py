@@ -1,0 +1,171 @@
+"""How the report says a number, a network and its conditions: one wording for terminal, figures and page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edgenext_search.arch.candidate import Candidate
+
+NONE = "–"  # noqa: RUF001 - a dash stands where there is no value
+UNUSED = "x"  # a stage's field that no block of the stage uses, in compact text
+COST_LABELS = {"params": "parameters", "madds": "MAdds", "acts": "activations"}
+_SIZES = {"xx_small": "XXS", "x_small": "XS", "small": "S", "base": "B"}
+_PUBLISHED = "edgenext_"
+_MINUS = "−"  # noqa: RUF001 - a true minus aligns with plus
+
+
+def number_or_none(value: float | None) -> float | None:
+    """A finite number as it is; None for None, NaN and infinities."""
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def count_text(count: float) -> str:
+    """A count in four significant digits: ``1.290M``."""
+    for unit, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= unit:
+            scaled = count / unit
+            return f"{scaled:.{max(0, 3 - int(math.log10(scaled)))}f}{suffix}"
+    return f"{count:g}"
+
+
+def cap_text(cap: float) -> str:
+    """A budget's cap as short as it can be said exactly: ``1.3M``, or ``1,327,216``."""
+    for unit, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        short = f"{cap / unit:.4g}"
+        if cap >= unit and math.isclose(float(short) * unit, cap, rel_tol=1e-12):
+            return f"{short}{suffix}"
+    return f"{cap:,}"
+
+
+def budget_text(budget: Mapping[str, Any]) -> str:
+    """All caps of a budget: ``≤ 1.3M parameters, ≤ 260M MAdds``."""
+    return ", ".join(f"≤ {cap_text(cap)} {COST_LABELS.get(name, name)}" for name, cap in budget.items())
+
+
+def percent(score: float | None) -> str:
+    """A score in percent without its sign: ``71.0``."""
+    return NONE if number_or_none(score) is None else f"{100 * (score or 0.0):.1f}"
+
+
+def points(difference: float | None, *, signed: bool = True) -> str:
+    """A difference of two scores in points: ``+5.0``; a second decimal where one would show zero."""
+    if (value := number_or_none(difference)) is None:
+        return NONE
+    value *= 100
+    decimals = 2 if 0 < abs(value) < 0.05 else 1
+    sign = "" if not signed or round(value, decimals) == 0 else _MINUS if value < 0 else "+"
+    return f"{sign}{abs(value):.{decimals}f}"
+
+
+def score_text(score: Mapping[str, Any]) -> str:
+    """A score with its spread and number of seeds: ``71.0 ± 1.2 (n = 2)``."""
+    std = number_or_none(score.get("std"))
+    spread = "" if std is None else f" ± {100 * std:.1f}"
+    return f"{percent(score.get('mean'))}{spread} (n = {score.get('n', 1)})"
+
+
+def is_published(origin: str) -> bool:
+    """Whether an origin names a published shape."""
+    return origin.startswith(_PUBLISHED)
+
+
+def size_text(origin: str) -> str:
+    """The size of a published shape: ``XXS``; an unknown origin as it is."""
+    return _SIZES.get(origin.removeprefix(_PUBLISHED), origin)
+
+
+def origin_text(origin: str) -> str:
+    """Where a candidate comes from: ``EdgeNeXt-XXS, scaled`` or ``search``."""
+    if is_published(origin):
+        size = _SIZES.get(origin.removeprefix(_PUBLISHED))
+        return f"EdgeNeXt-{size}, scaled" if size else f"{origin}, scaled"
+    return "search" if origin == "sampler" else origin
+
+
+def stage_values(candidate: Candidate, name: str, unused: str = UNUSED) -> list[str]:
+    """One field of each stage, with ``unused`` where no block of the stage uses it.
+
+    Args:
+        candidate: The network.
+        name: A field with four items.
+        unused: What stands for a field that does nothing.
+
+    Returns:
+        Four short texts.
+    """
+    used = [True] * len(candidate.depths)
+    if name == "kernel_sizes":
+        used = [sdta < depth for sdta, depth in zip(candidate.sdta_blocks, candidate.depths, strict=True)]
+    elif name in {"sdta_splits", "heads", "pos_emb"}:
+        used = [sdta > 0 for sdta in candidate.sdta_blocks]
+    texts = [("yes" if value else "no") if name == "pos_emb" else str(value) for value in getattr(candidate, name)]
+    return [text if use else unused for text, use in zip(texts, used, strict=True)]
+
+
+def stages_text(candidate: Candidate, name: str) -> str:
+    """One field of all stages: ``24-48-88-168``, with ``x`` where a stage does not use it."""
+    return "-".join(stage_values(candidate, name))
+
+
+def fidelity_text(summary: Mapping[str, Any]) -> str:
+    """What the proxy trained on: ``48 px, 6 epochs``."""
+    fidelity = summary.get("fidelity") or {}
+    return f"{fidelity.get('img_size', '?')} px, {epochs_text(fidelity.get('epochs', '?'))}"
+
+
+def epochs_text(epochs: object) -> str:
+    """``1 epoch``, ``6 epochs``."""
+    return f"{epochs} epoch{'' if epochs == 1 else 's'}"
+
+
+def deployment_text(summary: Mapping[str, Any]) -> str:
+    """Whose costs are printed: ``1000 classes, 256x256 px``."""
+    deployment = summary.get("deployment") or {}
+    size = deployment.get("img_size", "?")
+    return f"{deployment.get('num_classes', '?')} classes, {size}x{size} px"
+
+
+def seeds_text(summary: Mapping[str, Any]) -> str:
+    """How many seeds stand behind the finalists' scores: ``2 fresh seeds each``."""
+    counts = sorted({row["score"]["n"] for row in summary.get("finalists") or []})
+    if not counts:
+        return "not scored again with fresh seeds"
+    if counts == [1]:
+        return "one seed each"
+    return f"{' to '.join(str(count) for count in (counts[0], counts[-1])[: len(counts)])} fresh seeds each"
+
+
+def duration_text(seconds: float) -> str:
+    """A duration in its two largest units: ``2 min 52 s``."""
+    whole = round(seconds)
+    for unit, name, smaller, small_name in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if whole >= unit:
+            return f"{whole // unit} {name} {whole % unit // smaller} {small_name}"
+    return f"{seconds:.1f} s"
+
+
+def ranked(summary: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], str]]:
+    """The finalists as rows (rank, finalist, difference to the baseline in points), best first.
+
+    A baseline that is not among them comes last, without a rank.
+    """
+    finalists: Sequence[Mapping[str, Any]] = summary.get("finalists") or []
+    baseline = summary.get("baseline")
+    rows = [(str(rank), finalist) for rank, finalist in enumerate(finalists, start=1)]
+    if baseline and not any(is_same(finalist, baseline) for finalist in finalists):
+        rows.append((NONE, baseline))
+    return [(rank, row, _difference(row, baseline)) for rank, row in rows]
+
+
+def is_same(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> bool:
+    """Whether two finalists are the same network; False where one is missing."""
+    return bool(one and other) and (one or {}).get("fingerprint") == (other or {}).get("fingerprint")
+
+
+def _difference(row: Mapping[str, Any], baseline: Mapping[str, Any] | None) -> str:
+    if baseline is None or is_same(row, baseline):
+        return NONE
+    mine, theirs = number_or_none(row["score"]["mean"]), number_or_none(baseline["score"]["mean"])
+    return NONE if mine is None or theirs is None else points(mine - theirs)

@@ -1,0 +1,137 @@
+"""Studies made up for the tests of the report: trials and summaries without any training."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from edgenext_search.arch.candidate import Candidate
+from edgenext_search.arch.cost import Deployment, cost
+from edgenext_search.arch.published import published_variant
+from edgenext_search.search.records import Finalist, Score, TrialRecord
+
+RUNGS = (2, 6)
+HOSTILE = "</script><img src=x onerror=alert(1)>&\"'${verdict}"
+
+
+def a_candidate(rng: random.Random) -> Candidate:
+    heads = 4
+    widths = sorted(heads * rng.randint(5, 44) for _ in range(4))
+    depths = [rng.randint(1, 4), rng.randint(1, 4), rng.randint(2, 9), rng.randint(1, 4)]
+    return Candidate(
+        widths=tuple(widths),
+        depths=tuple(depths),
+        kernel_sizes=tuple(rng.choice([3, 5, 7, 9]) for _ in range(4)),
+        sdta_splits=(2, 2, 3, 4),
+        sdta_blocks=tuple(0 if stage == 0 else min(rng.randint(0, 2), depths[stage]) for stage in range(4)),
+        heads=(heads,) * 4,
+    )
+
+
+def a_trial(number: int = 0, *, scores: Sequence[float] = (0.4, 0.7), **changes: Any) -> TrialRecord:
+    candidate = changes.pop("candidate", None) or a_candidate(random.Random(number))  # noqa: S311
+    complete = len(scores) == len(RUNGS)
+    values: dict[str, Any] = {
+        "number": number,
+        "state": "complete" if complete else "pruned",
+        "cohort": number // 8,
+        "origin": "sampler",
+        "candidate": candidate,
+        "cost": cost(candidate, Deployment()),
+        "curve": tuple(zip(RUNGS, scores, strict=False)),
+        "seconds": 3.25,
+        "seed": 1000 + number,
+    }
+    return TrialRecord(**{**values, **changes})
+
+
+def some_trials(count: int, *, seed: int = 0, failed: int = 0) -> list[TrialRecord]:
+    """A study's worth of trials: published shapes first, the weaker half stopped, the last ``failed`` failed."""
+    rng = random.Random(seed)  # noqa: S311
+    trials = []
+    for number in range(count):
+        origin, candidate = "sampler", a_candidate(rng)
+        if number < 3:
+            origin = ("edgenext_xx_small", "edgenext_x_small", "edgenext_small")[number]
+            candidate = published_variant("edgenext_xx_small").candidate
+            widths = tuple(width - 4 * number for width in candidate.widths)
+            candidate = replace(candidate, widths=widths, depths=(2, 2, 6 - number, 2))
+        full = cost(candidate, Deployment())
+        params = int(1_300_000 * rng.uniform(0.95, 1.0))
+        price = replace(full, params=params, madds=int(full.madds * params / full.params))
+        scores = (rng.gauss(0.42, 0.06), rng.gauss(0.68, 0.03) + 0.02 * number / count)
+        stopped = rng.random() < 0.5 and number != 0
+        trials.append(
+            a_trial(number, scores=scores[:1] if stopped else scores, origin=origin, candidate=candidate, cost=price)
+        )
+    for number in range(count - failed, count):
+        reason = "RuntimeError: the worker ended with exit code -9 (out of memory?)"
+        trials[number] = replace(trials[number], state="failed", curve=(), reason=reason)
+    return trials
+
+
+def a_finalist(trial: TrialRecord, *, mean: float, std: float | None = 0.012, n: int = 3) -> dict[str, Any]:
+    row = Finalist(
+        trial=trial.number,
+        origin=trial.origin,
+        candidate=trial.candidate,
+        cost=trial.cost,
+        search_score=trial.score or 0.0,
+        scores=(mean,),
+    ).to_dict()
+    row["score"] = Score(mean=mean, std=std, n=n).to_dict()
+    return row
+
+
+def a_summary(trials: Sequence[TrialRecord] = (), /, **changes: Any) -> dict[str, Any]:
+    """A finished study over ``trials``; the keyword arguments replace its entries."""
+    complete = sorted((t for t in trials if t.state == "complete"), key=lambda t: -(t.score or 0.0))
+    finalists = [a_finalist(trial, mean=(trial.score or 0.0) - 0.02) for trial in complete[:3]]
+    baseline = next((a_finalist(t, mean=(t.score or 0.0) - 0.01) for t in complete if t.number == 0), None)
+    if baseline and all(row["trial"] for row in finalists):
+        finalists = [*finalists, baseline]
+    elif baseline:
+        finalists = [baseline if row["trial"] == 0 else row for row in finalists]
+    finalists.sort(key=lambda row: -row["score"]["mean"])
+    winner = finalists[0] if finalists else None
+    gain = None
+    if winner and baseline and winner["trial"]:
+        mean = winner["score"]["mean"] - baseline["score"]["mean"]
+        gain = {"mean": mean, "low": mean - 0.022, "high": mean + 0.022, "confidence": 0.95}
+    states = [trial.state for trial in trials]
+    run = "runs/demo-params1.3M-20261122-110500"
+    return {
+        "run": run,
+        "status": "complete",
+        "study": "demo",
+        "space": "edgenext",
+        "budget": {"params": 1_300_000},
+        "deployment": {"num_classes": 1000, "img_size": 256},
+        "data": {
+            "name": "built-in",
+            "classes": 16,
+            "train_images": 3277,
+            "val_images": 819,
+            "demonstration": True,
+        },
+        "fidelity": {"img_size": 48, "epochs": 6, "rungs": [2, 6], "train_images": 3277, "val_images": 819},
+        "seed": 0,
+        "trials": {state: states.count(state) for state in ("complete", "pruned", "failed")},
+        "winner": winner,
+        "baseline": baseline,
+        "finalists": finalists,
+        "gain": gain,
+        "report": f"{run}/report/index.html",
+        "model_dir": f"{run}/winners/{winner['fingerprint']}" if winner else None,
+        "seconds": 172.4,
+        "conditions": {
+            "device": "cpu",
+            "parallel": 2,
+            "threads": 1,
+            "versions": {"edgenext-search": "0.1.0", "python": "3.11.7", "torch": "2.15.0", "timm": "1.0.31"},
+            "host_cores": 2,
+        },
+        **changes,
+    }

@@ -1,0 +1,31 @@
+"""The conditions beneath the numbers."""
+
+from __future__ import annotations
+
+from edgenext_search.report.conditions import conditions_section
+
+from .builders import a_summary, some_trials
+
+
+def test_every_condition_is_there():
+    text = conditions_section(a_summary(some_trials(8)))
+    for part in (
+        "≤ 1.3M parameters",
+        "1000 classes, 256x256 px",
+        "built-in (generated), 16 classes",
+        "48 px, 6 epochs, 3,277 training images",
+        "819 held-out training images",
+        "after epochs 2, 6",
+        "study 0; finalists 3 fresh seeds each",
+        "cpu, 2 at once, 1 thread each, 2 cores in the host",
+        "timm 1.0.31",
+        "2 min 52 s",
+        "One image of these 819 is 0.12 points.",
+    ):
+        assert part in text
+
+
+def test_a_bare_summary_is_enough():
+    text = conditions_section({"budget": {}, "seconds": None})
+    assert "Conditions and method" in text
+    assert "Time" not in text

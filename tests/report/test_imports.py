@@ -1,0 +1,17 @@
+"""The report is light until it is asked to draw."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def test_heavy_libraries_wait():
+    code = (
+        "import sys, pkgutil, importlib, edgenext_search.report as room\n"
+        "[importlib.import_module(f'{room.__name__}.{m.name}') for m in pkgutil.iter_modules(room.__path__)]\n"
+        "heavy = {'torch', 'timm', 'optuna', 'pandas', 'numpy', 'plotly', 'rich'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

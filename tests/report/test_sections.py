@@ -1,0 +1,45 @@
+"""Key figures and finalists on the page."""
+
+from __future__ import annotations
+
+from edgenext_search.report import sections
+
+from .builders import a_summary, some_trials
+
+TRIALS = some_trials(24)
+SUMMARY = a_summary(TRIALS)
+
+
+def test_cards_compare_with_the_baseline_and_the_cap():
+    text = sections.cards(SUMMARY)
+    winner, baseline = SUMMARY["winner"], SUMMARY["baseline"]
+    assert text.count("<dt>") == 4
+    assert f"{100 * winner['params'] / 1_300_000:.1f}% of 1.3M" in text
+    assert f"{100 * abs(winner['madds'] / baseline['madds'] - 1):.1f}%" in text
+    assert text.count("of 1.3M") == 1
+
+
+def test_a_gain_is_marked_as_one_only_where_it_is_established():
+    assert "delta gain" in sections.cards(SUMMARY)
+    unsure = {**SUMMARY, "gain": {**SUMMARY["gain"], "low": -0.01}}
+    assert "delta gain" not in sections.cards(unsure)
+
+
+def test_an_equal_cost_is_said_in_words():
+    baseline = {**SUMMARY["baseline"], "acts": SUMMARY["winner"]["acts"]}
+    text = sections.cards({**SUMMARY, "baseline": baseline})
+    assert "as the baseline" in text
+
+
+def test_nothing_without_a_winner():
+    empty = a_summary()
+    assert sections.cards(empty) is None
+    assert sections.finalists_section(empty) is None
+    assert sections.model_section(empty) is None
+
+
+def test_finalists_mark_winner_and_baseline():
+    text = sections.finalists_section(SUMMARY)
+    assert text.count('class="badge win"') == 1
+    assert text.count(">baseline</span>") == 1
+    assert text.count("<tr") == 1 + len(SUMMARY["finalists"])
