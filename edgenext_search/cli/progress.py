@@ -24,7 +24,7 @@ def progress_listener(console: Console, folder: RunFolder, recipe: StudyRecipe) 
     """Print what is about to happen, then show the study's progress until the context ends."""
     _print_start(console, folder, recipe)
     if not console.is_terminal:
-        yield LineListener(console, recipe)
+        yield LineListener(console)
         return
     listener = LiveListener(console, recipe)
     with listener.progress:
@@ -35,11 +35,12 @@ def _print_start(console: Console, folder: RunFolder, recipe: StudyRecipe) -> No
     deployment = recipe.load_deployment()
     proxy, search = recipe.proxy, recipe.search
     action = "Resuming" if folder.exists() else "Starting"
-    console.print(f"{action} [bold]{recipe.name}[/] in {folder.path}", highlight=False)
+    console.print(f"{action} [bold]{recipe.name}[/] in {folder.path}", highlight=False, soft_wrap=True)
     console.print(
         f"  budget {recipe.load_budget()} at {deployment}; {search.trials} trials in cohorts of {search.cohort}, "
         f"seed {search.seed}; proxy: {proxy.epochs} epochs at {proxy.img_size} px",
         highlight=False,
+        soft_wrap=True,
     )
     if recipe.data.source is None:
         console.print(
@@ -47,37 +48,21 @@ def _print_start(console: Console, folder: RunFolder, recipe: StudyRecipe) -> No
             "for your task, give your own images with --data FOLDER.",
             style="yellow",
             highlight=False,
+            soft_wrap=True,
         )
     else:
-        console.print(f"  Data: {recipe.data.source}", highlight=False)
+        console.print(f"  Data: {recipe.data.source}", highlight=False, soft_wrap=True)
 
 
-class _Counts:
-    """What both displays know: the best score so far, and how far the trials are."""
-
-    def __init__(self, recipe: StudyRecipe) -> None:
-        self._trials = recipe.search.trials
-        self._started = time.monotonic()
-        self._best: float | None = None
-
-    def _heard(self, score: float | None) -> None:
-        if score is not None and (self._best is None or score > self._best):
-            self._best = score
-
-    @property
-    def _elapsed(self) -> str:
-        minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
-        return f"{minutes:d}:{seconds:02d}"
-
-
-class LineListener(_Counts):
+class LineListener:
     """One plain line for each event, for logs and pipes."""
 
-    def __init__(self, console: Console, recipe: StudyRecipe) -> None:
-        super().__init__(recipe)
+    def __init__(self, console: Console) -> None:
         self._console = console
+        self._started = time.monotonic()
         self._what = ""
         self._left = 0
+        self._best = 0.0  # in the group of jobs under way
 
     def data_progress(self, done: int, total: int) -> None:
         """Say when the images are ready."""
@@ -89,35 +74,34 @@ class LineListener(_Counts):
         numbers = [trial.number for trial in trials]
         self._print(f"Cohort {trials[0].cohort + 1}: trials {min(numbers)} to {max(numbers)} of {total_trials}")
 
-    def jobs_started(self, what: str, names: Sequence[str], *, since: int, until: int) -> None:
+    def jobs_started(self, what: str, jobs: Sequence[str], *, since: int, until: int) -> None:
         """Say how many there are."""
-        self._what, self._left, self._best = what, len(names), None
-        self._print(f"{what}: {len(names)} trainings, scored at {until} epochs")
+        self._what, self._left, self._best = what, len(jobs), 0.0
+        self._print(f"{what}: {len(jobs)} trainings, epochs {since + 1} to {until}")
 
-    def job_progress(self, name: str, share: float) -> None:
+    def job_progress(self, job: str, share: float) -> None:
         """Nothing: a line for each step would flood a log."""
 
-    def job_finished(self, name: str, score: float | None, reason: str | None) -> None:
+    def job_finished(self, job: str, score: float | None, reason: str | None) -> None:
         """Say what came of it."""
         self._left -= 1
-        self._heard(score)
+        self._best = max(self._best, score or 0.0)
         result = f"failed: {reason}" if score is None else f"top-1 {score:.1%}"
-        best = "" if self._best is None else f", best {self._best:.1%}"
-        self._print(f"{self._what}: {name} {result} ({self._left} to go{best})")
+        self._print(f"{self._what}: {job}: {result} (best {self._best:.1%}, {self._left} to go)")
 
     def note(self, text: str) -> None:
         """Say it."""
         self._print(text)
 
     def _print(self, text: str) -> None:
-        self._console.print(f"[{self._elapsed}] {text}", markup=False, highlight=False, soft_wrap=True)
+        minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
+        self._console.print(f"[{minutes:d}:{seconds:02d}] {text}", markup=False, highlight=False, soft_wrap=True)
 
 
-class LiveListener(_Counts):
+class LiveListener:
     """Bars that move: the whole study, the rung under way, and each training in it."""
 
     def __init__(self, console: Console, recipe: StudyRecipe) -> None:
-        super().__init__(recipe)
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -135,6 +119,9 @@ class LiveListener(_Counts):
         self._data: TaskID | None = None
         self._work = _Work(recipe)
         self._since = self._until = 0
+        self._epochs = recipe.proxy.epochs
+        self._best = 0.0  # in the group of jobs under way
+        self._top = 0.0  # at the last rung, in all the study
 
     def data_progress(self, done: int, total: int) -> None:
         """Move the data's bar."""
@@ -155,34 +142,38 @@ class LiveListener(_Counts):
             description=f"Study, trials {min(numbers)}-{max(numbers)} of {total_trials}",
         )
 
-    def jobs_started(self, what: str, names: Sequence[str], *, since: int, until: int) -> None:
+    def jobs_started(self, what: str, jobs: Sequence[str], *, since: int, until: int) -> None:
         """Begin a group of bars."""
         self._clear()
-        self._best, self._since, self._until = None, since, until
-        self._group = self.progress.add_task(what, total=len(names), note=f"scored at {until} epochs")
+        self._best, self._since, self._until = 0.0, since, until
+        self._group = self.progress.add_task(what, total=len(jobs), note=f"epochs {since + 1} to {until}")
 
-    def job_progress(self, name: str, share: float) -> None:
+    def job_progress(self, job: str, share: float) -> None:
         """Move a training's bar."""
-        if name not in self._bars:
-            self._bars[name] = self.progress.add_task(f"  {name}", total=1.0, note="")
-        self.progress.update(self._bars[name], completed=share)
+        if job not in self._bars:
+            self._bars[job] = self.progress.add_task(f"  {job}", total=1.0, note="")
+        self.progress.update(self._bars[job], completed=share)
 
-    def job_finished(self, name: str, score: float | None, reason: str | None) -> None:
+    def job_finished(self, job: str, score: float | None, reason: str | None) -> None:
         """Close a training's bar and move its group's."""
-        self._heard(score)
-        if name in self._bars:
-            self.progress.remove_task(self._bars.pop(name))
+        if job in self._bars:
+            self.progress.remove_task(self._bars.pop(job))
         if score is None:
-            self.progress.console.print(f"{name} failed: {reason}", style="red", markup=False, highlight=False)
+            self.progress.console.print(
+                f"{job} failed: {reason}", style="red", markup=False, highlight=False, soft_wrap=True
+            )
+        self._best = max(self._best, score or 0.0)
         if self._group is not None:
-            best = "" if self._best is None else f"best {self._best:.1%} at {self._until} epochs"
-            self.progress.update(self._group, advance=1, note=best)
+            self.progress.update(self._group, advance=1, note=f"best {self._best:.1%}")
         self._work.done(self._until - self._since)
-        self.progress.update(self._study, completed=self._work.share)
+        if self._until == self._epochs:
+            self._top = max(self._top, score or 0.0)
+        note = f"best so far {self._top:.1%}" if self._top else ""
+        self.progress.update(self._study, completed=self._work.share, note=note)
 
     def note(self, text: str) -> None:
         """Print above the bars."""
-        self.progress.console.print(text, markup=False, highlight=False)
+        self.progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def _clear(self) -> None:
         for bar in [*self._bars.values(), *([] if self._group is None else [self._group])]:

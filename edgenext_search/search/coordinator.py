@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgenext_search.arch.cost import cost
 from edgenext_search.errors import StudyFailedError
-from edgenext_search.search.finalists import BASELINE, choose_finalists, fresh_seed
+from edgenext_search.search.finalists import BASELINE, choose_finalists, fresh_seeds
 from edgenext_search.search.halving import estimated_scores, survivors
 from edgenext_search.search.propose import Observation, propose
 from edgenext_search.training.job import Trained, TrainJob
@@ -89,8 +89,10 @@ class Coordinator:
         """Train the best candidates and the baseline again with fresh seeds, as far as that is not done yet."""
         search, known = self._recipe.search, self._store.rescores()
         jobs = [
-            self.job(record.candidate, seed=seed, until=self._rungs[-1])
-            for seed in (fresh_seed(search.seed, index) for index in range(search.rescore_seeds))
+            self.job(
+                record.candidate, seed=seed, until=self._rungs[-1], label=f"trial {record.number}, seed {index + 1}"
+            )
+            for index, seed in enumerate(fresh_seeds(search.seed, search.rescore_seeds))
             for record in choose_finalists(self._store.records(), search.finalists)
             if (record.candidate.fingerprint, seed) not in known
         ]
@@ -98,10 +100,11 @@ class Coordinator:
             result = outcome.score if isinstance(outcome, Trained) else outcome.reason
             self._store.add_rescore(job.candidate.fingerprint, job.seed, result)
 
-    def job(self, candidate: Candidate, *, seed: int, until: int) -> TrainJob:
+    def job(self, candidate: Candidate, *, seed: int, until: int, label: str = "") -> TrainJob:
         """The job that trains a candidate up to an epoch."""
         return TrainJob(
             name=f"{candidate.fingerprint}-{seed}",
+            label=label,
             candidate=candidate,
             recipe=self._recipe.proxy,
             data=self._data,
@@ -188,7 +191,7 @@ class Coordinator:
             job.name: (job, record.number)
             for record in self._members(cohort)
             if record.number in alive and record.reason is None and record.epochs < epoch
-            for job in (self.job(record.candidate, seed=record.seed, until=epoch),)
+            for job in (self.job(record.candidate, seed=record.seed, until=epoch, label=f"trial {record.number}"),)
         }
         for job, outcome in self._run(what, [job for job, _ in waiting.values()], since=since):
             _, number = waiting[job.name]
@@ -202,17 +205,17 @@ class Coordinator:
         """Train jobs while the listener hears of them."""
         if not jobs:
             return
-        self._listener.jobs_started(what, [job.name for job in jobs], since=since, until=jobs[0].until)
+        self._listener.jobs_started(what, [job.label for job in jobs], since=since, until=jobs[0].until)
 
         def on_progress(job: TrainJob, share: float) -> None:
-            self._listener.job_progress(job.name, share)
+            self._listener.job_progress(job.label, share)
 
         for job, outcome in self._executor.run(jobs, on_progress=on_progress, should_stop=self._should_stop):
             yield job, outcome
             if isinstance(outcome, Trained):
-                self._listener.job_finished(job.name, outcome.score, None)
+                self._listener.job_finished(job.label, outcome.score, None)
             else:
-                self._listener.job_finished(job.name, None, outcome.reason)
+                self._listener.job_finished(job.label, None, outcome.reason)
 
     def _tell(self, cohort: int) -> None:
         """Close the trials of a cohort in the order of their numbers."""

@@ -43,6 +43,6 @@ def _scores(fingerprint: str, rescores: Mapping[tuple[str, int], float | str]) -
     return tuple(result for result in results if isinstance(result, float))
 
 
-def fresh_seed(seed: int, index: int) -> int:
-    """The training seed of a finalist's ``index``-th repetition: never that of the search."""
-    return seed + 1_000_000 * (index + 1)
+def fresh_seeds(seed: int, n: int) -> list[int]:
+    """The training seeds of a finalist's ``n`` repetitions: never that of the search, the same for all finalists."""
+    return [seed + 1_000_000 * (index + 1) for index in range(n)]

@@ -19,13 +19,13 @@ class Listener(Protocol):
     def cohort_started(self, trials: Sequence[TrialRecord], total_trials: int) -> None:
         """A cohort begins, or goes on after an interruption."""
 
-    def jobs_started(self, what: str, names: Sequence[str], *, since: int, until: int) -> None:
+    def jobs_started(self, what: str, jobs: Sequence[str], *, since: int, until: int) -> None:
         """Jobs are about to be trained from one epoch to another: a rung of a cohort, or the finalists."""
 
-    def job_progress(self, name: str, share: float) -> None:
+    def job_progress(self, job: str, share: float) -> None:
         """A job is done to a share in [0, 1]."""
 
-    def job_finished(self, name: str, score: float | None, reason: str | None) -> None:
+    def job_finished(self, job: str, score: float | None, reason: str | None) -> None:
         """A job has its score, or failed for a reason."""
 
     def note(self, text: str) -> None:
@@ -41,13 +41,13 @@ class SilentListener:
     def cohort_started(self, trials: Sequence[TrialRecord], total_trials: int) -> None:
         """Nothing."""
 
-    def jobs_started(self, what: str, names: Sequence[str], *, since: int, until: int) -> None:
+    def jobs_started(self, what: str, jobs: Sequence[str], *, since: int, until: int) -> None:
         """Nothing."""
 
-    def job_progress(self, name: str, share: float) -> None:
+    def job_progress(self, job: str, share: float) -> None:
         """Nothing."""
 
-    def job_finished(self, name: str, score: float | None, reason: str | None) -> None:
+    def job_finished(self, job: str, score: float | None, reason: str | None) -> None:
         """Nothing."""
 
     def note(self, text: str) -> None:

@@ -18,7 +18,7 @@ from edgenext_search.errors import UserError
 from edgenext_search.search.conditions import conditions, cpu_cores
 from edgenext_search.search.coordinator import Coordinator
 from edgenext_search.search.executor import LocalExecutor, local_slots
-from edgenext_search.search.finalists import choose_finalists, fresh_seed, rank_finalists
+from edgenext_search.search.finalists import choose_finalists, fresh_seeds, rank_finalists
 from edgenext_search.search.listener import SilentListener
 from edgenext_search.search.summary import summarize
 
@@ -143,7 +143,7 @@ def _write_winner(
 
     folder = run.winners / candidate.fingerprint
     search = recipe.search
-    seeds = [*(fresh_seed(search.seed, index) for index in range(search.rescore_seeds)), search.seed]
+    seeds = [*fresh_seeds(search.seed, search.rescore_seeds), search.seed]
     jobs = [coordinator.job(candidate, seed=seed, until=recipe.proxy.epochs) for seed in seeds]
     job = next((job for job in jobs if job.weights_file.is_file()), None)
     if job is None:

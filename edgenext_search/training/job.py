@@ -15,6 +15,7 @@ class TrainJob:
 
     Attributes:
         name: Unique among the jobs under way; the stem of the job's files in ``folder``.
+        label: What people know the job by, such as ``trial 3``.
         candidate: The network.
         recipe: How to train it.
         data: Folder of the prepared images.
@@ -26,6 +27,7 @@ class TrainJob:
     """
 
     name: str
+    label: str
     candidate: Candidate
     recipe: TrainRecipe
     data: Path
