@@ -36,16 +36,16 @@ GENERATOR = 1
 """Version of the pictures drawn: part of the fingerprint."""
 
 _SCALE = (18.0, 20.0)  # distance of neighbouring discs in a layout
-_JITTER = 1.5  # of each disc's place
-_SHIFT = 3.0  # of the whole layout
+_JITTER = 1.0  # of each disc's place
+_SHIFT = 2.0  # of the whole layout
 _RADIUS = (8.0, 9.5)
 _PERIOD = (7.0, 9.0)  # of the textures
-_CONTRAST = (34.0, 46.0)  # standard deviation of a texture, in grey levels
+_CONTRAST = (44.0, 58.0)  # standard deviation of a texture, in grey levels
 _HUE = 0.3  # spread of a texture's three channels about grey
 _TINT = 5.0  # of a disc against the ground
 _GROUND = 8.0  # spread of the ground's three channels
-_NOISE = (2.0, 6.0)
-_GREY = 112.0
+_NOISE = (2.0, 5.0)
+_GREY = 104.0
 _PATCH = 12  # half the side of the square that a disc is drawn in
 _MARGIN = 16  # of the canvas beyond the image, so that no disc needs clipping
 

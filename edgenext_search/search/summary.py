@@ -21,7 +21,7 @@ def summarize(run: RunFolder, recipe: StudyRecipe, store: StudyStore) -> dict[st
     """The summary of a run at any point of it, from its storage alone.
 
     Returns:
-        A JSON object; ``docs/summary.md`` describes its keys.
+        A JSON object; ``docs/json.md`` describes its keys.
     """
     trials = store.records()
     finalists = rank_finalists(choose_finalists(trials, recipe.search.finalists), store.rescores())
