@@ -17,6 +17,7 @@ from edgenext_search.errors import StudyFailedError, UserError
 
 EXIT_USER_ERROR = 2
 EXIT_FAILURE = 1
+EXIT_INTERRUPTED = 130
 
 
 class CommandGroup(click.Group):
@@ -28,6 +29,11 @@ class CommandGroup(click.Group):
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except KeyboardInterrupt:
+            click.echo(
+                "Interrupted. What was finished is kept; the same command with the same --out goes on.", err=True
+            )
+            sys.exit(EXIT_INTERRUPTED)
         except Exception as error:
             if ctx.params.get("debug"):
                 raise

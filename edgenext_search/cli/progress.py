@@ -21,48 +21,46 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def progress_listener(console: Console, folder: RunFolder, recipe: StudyRecipe) -> Iterator[Listener]:
-    """Print what is about to happen, then show the study's progress until the context ends."""
-    _print_start(console, folder, recipe)
-    if not console.is_terminal:
-        yield LineListener(console)
-        return
-    listener = LiveListener(console, recipe)
-    with listener.progress:
-        yield listener
-
-
-def _print_start(console: Console, folder: RunFolder, recipe: StudyRecipe) -> None:
-    deployment = recipe.load_deployment()
-    proxy, search = recipe.proxy, recipe.search
-    action = "Resuming" if folder.exists() else "Starting"
-    console.print(f"{action} [bold]{recipe.name}[/] in {folder.path}", highlight=False, soft_wrap=True)
-    console.print(
-        f"  budget {recipe.load_budget()} at {deployment}; {search.trials} trials in cohorts of {search.cohort}, "
-        f"seed {search.seed}; proxy: {proxy.epochs} epochs at {proxy.img_size} px",
-        highlight=False,
-        soft_wrap=True,
-    )
-    if recipe.data.source is None:
-        console.print(
-            "  Data: the built-in images. The ranking is a demonstration of the method; "
-            "for your task, give your own images with --data FOLDER.",
-            style="yellow",
-            highlight=False,
-            soft_wrap=True,
-        )
+    """Show a study's progress until the context ends."""
+    if console.is_terminal:
+        listener = LiveListener(console, folder, recipe)
+        with listener.progress:
+            yield listener
     else:
-        console.print(f"  Data: {recipe.data.source}", highlight=False, soft_wrap=True)
+        yield LineListener(console, folder, recipe)
+
+
+def _print_start(console: Console, folder: RunFolder, recipe: StudyRecipe, *, resumed: bool) -> None:
+    """What is about to happen, under which conditions."""
+    proxy, search = recipe.proxy, recipe.search
+    lines = [
+        f"{'Resuming' if resumed else 'Starting'} {recipe.name} in {folder.path}",
+        (
+            f"  budget {recipe.load_budget()} at {recipe.load_deployment()}; {search.trials} trials in cohorts of "
+            f"{search.cohort}, seed {search.seed}; proxy: {proxy.epochs} epochs at {proxy.img_size} px"
+        ),
+    ]
+    if recipe.data.source is None:
+        lines.append("  The images are generated: the ranking is a demonstration. For your task: --data FOLDER")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 class LineListener:
     """One plain line for each event, for logs and pipes."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, folder: RunFolder, recipe: StudyRecipe) -> None:
         self._console = console
+        self._folder = folder
+        self._recipe = recipe
         self._started = time.monotonic()
         self._what = ""
         self._left = 0
         self._best = 0.0  # in the group of jobs under way
+
+    def study_started(self, *, resumed: bool) -> None:
+        """Say what is about to happen."""
+        _print_start(self._console, self._folder, self._recipe, resumed=resumed)
 
     def data_progress(self, done: int, total: int) -> None:
         """Say when the images are ready."""
@@ -101,7 +99,9 @@ class LineListener:
 class LiveListener:
     """Bars that move: the whole study, the rung under way, and each training in it."""
 
-    def __init__(self, console: Console, recipe: StudyRecipe) -> None:
+    def __init__(self, console: Console, folder: RunFolder, recipe: StudyRecipe) -> None:
+        self._folder = folder
+        self._recipe = recipe
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -113,7 +113,7 @@ class LiveListener:
             console=console,
             transient=True,
         )
-        self._study = self.progress.add_task("Study", total=1.0, note="")
+        self._study: TaskID | None = None
         self._group: TaskID | None = None
         self._bars: dict[str, TaskID] = {}
         self._data: TaskID | None = None
@@ -122,6 +122,11 @@ class LiveListener:
         self._epochs = recipe.proxy.epochs
         self._best = 0.0  # in the group of jobs under way
         self._top = 0.0  # at the last rung, in all the study
+
+    def study_started(self, *, resumed: bool) -> None:
+        """Say what is about to happen, and begin the study's bar."""
+        _print_start(self.progress.console, self._folder, self._recipe, resumed=resumed)
+        self._study = self.progress.add_task("Study", total=1.0, note="")
 
     def data_progress(self, done: int, total: int) -> None:
         """Move the data's bar."""
@@ -136,11 +141,7 @@ class LiveListener:
         """Say which trials are under way."""
         numbers = [trial.number for trial in trials]
         self._work.cohort(trials)
-        self.progress.update(
-            self._study,
-            completed=self._work.share,
-            description=f"Study, trials {min(numbers)}-{max(numbers)} of {total_trials}",
-        )
+        self._move_study(description=f"Study, trials {min(numbers)}-{max(numbers)} of {total_trials}")
 
     def jobs_started(self, what: str, jobs: Sequence[str], *, since: int, until: int) -> None:
         """Begin a group of bars."""
@@ -168,12 +169,15 @@ class LiveListener:
         self._work.done(self._until - self._since)
         if self._until == self._epochs:
             self._top = max(self._top, score or 0.0)
-        note = f"best so far {self._top:.1%}" if self._top else ""
-        self.progress.update(self._study, completed=self._work.share, note=note)
+        self._move_study(note=f"best so far {self._top:.1%}" if self._top else "")
 
     def note(self, text: str) -> None:
         """Print above the bars."""
         self.progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _move_study(self, **fields: str) -> None:
+        if self._study is not None:
+            self.progress.update(self._study, completed=self._work.share, **fields)  # type: ignore[arg-type]
 
     def _clear(self) -> None:
         for bar in [*self._bars.values(), *([] if self._group is None else [self._group])]:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 class Listener(Protocol):
     """Called by the coordinator as the study moves; a progress display or a log. Must not raise."""
 
+    def study_started(self, *, resumed: bool) -> None:
+        """All is checked, and the work begins."""
+
     def data_progress(self, done: int, total: int) -> None:
         """``done`` of ``total`` images are in the cache."""
 
@@ -34,6 +37,9 @@ class Listener(Protocol):
 
 class SilentListener:
     """A listener that hears nothing."""
+
+    def study_started(self, *, resumed: bool) -> None:
+        """Nothing."""
 
     def data_progress(self, done: int, total: int) -> None:
         """Nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator
@@ -158,7 +159,11 @@ class StudyRecipe(Settings):
         for setting in settings:
             key, value = parse_setting(setting)
             _put(values, key, value)
-        return cls.read(values, where=str(path)).resolved()
+        recipe = cls.read(values, where=f"study {study}").resolved()
+        data = recipe.data.model_copy(
+            update={"source": _absolute(recipe.data.source), "dir": _absolute(recipe.data.dir)}
+        )
+        return recipe.model_copy(update={"data": data})
 
     def resolved(self) -> Self:
         """The same study with the space's keys and the budget's caps in full, so that it stands by itself.
@@ -223,6 +228,13 @@ def parse_duration(text: str) -> float:
     if not parts or _DURATION.sub("", text).strip():
         raise UserError(f"A time is a number with s, m, h or d behind it, such as 30m, but got {text!r}.")
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+
+
+def _absolute(text: str | None) -> str | None:
+    """A folder that exists by its full path, so that a run can be resumed from anywhere; other texts as they are."""
+    if text is None or not (path := Path(text).expanduser()).is_dir():
+        return text
+    return str(path.resolve())
 
 
 def _put(values: dict[str, Any], key: str, value: object) -> None:

@@ -76,6 +76,7 @@ def run_study(
     Raises:
         UserError: The recipe, the data or the folder cannot be used.
         StudyFailedError: The first trials all failed.
+        KeyboardInterrupt: Ctrl-C came before there was anything to report, or twice.
     """
     listener = listener or SilentListener()
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the sampler is small work
@@ -84,10 +85,18 @@ def run_study(
     source = open_source(recipe.data.source, _path(recipe.data.dir))
     slots = local_slots(execution.device, execution.parallel)
     executor = LocalExecutor(slots, threads=execution.threads or _threads(slots), timeout=execution.timeout)
-    if not run.exists():
+    resumed = run.exists()
+    if not resumed:
         run.create(recipe, storage=execution.storage)
     with run.lock(), _stop_signals(listener) as should_stop:
         store = run.open_store(recipe, execution.storage)
+        listener.study_started(resumed=resumed)
+
+        def on_image(done: int, total: int) -> None:
+            if should_stop():
+                raise KeyboardInterrupt
+            listener.data_progress(done, total)
+
         data = prepare(
             source,
             image_size=round(recipe.proxy.img_size / CROP_MARGIN),
@@ -97,7 +106,7 @@ def run_study(
             seed=recipe.data.seed,
             cache_dir=execution.cache_dir or default_cache_dir(),
             workers=cpu_cores(),
-            progress=listener.data_progress,
+            progress=on_image,
         )
         _record_data(store, data, listener)
         store.set_fact("conditions", conditions(executor.slots, executor.threads))
