@@ -48,7 +48,8 @@ def describe(error: ValidationError) -> str:
         if first["type"] != "value_error":
             rule += f", but got {first['input']!r}"
     keys = {e["loc"][0] for e in errors if e["loc"]}
-    more = f" ({len(keys) - 1} more keys are wrong)" if len(keys) > 1 else ""
+    others = len(keys) - 1
+    more = f" ({others} more {'key is' if others == 1 else 'keys are'} wrong)" if others > 0 else ""
     return f"{path or 'the file'}: {rule.rstrip('.')}{more}."
 
 

@@ -93,10 +93,10 @@ def _draw(texture: int, layout: int, rng: np.random.Generator) -> npt.NDArray[np
     canvas = np.empty((SIZE + 2 * _MARGIN, SIZE + 2 * _MARGIN, 3), dtype=np.float32)
     canvas[:] = _GREY + rng.uniform(-_GROUND, _GROUND, 3)
     other = (texture + rng.integers(1, len(TEXTURES))) % len(TEXTURES)
-    for kind, centre in zip((texture, texture, texture, other), _places(layout, rng), strict=True):
+    for kind, centre in zip((texture, texture, texture, int(other)), _places(layout, rng), strict=True):
         top, left = np.floor(centre).astype(int) + _MARGIN - _PATCH
         disc = canvas[top : top + 2 * _PATCH, left : left + 2 * _PATCH]
-        disc += _disc(int(kind), centre % 1, rng)
+        disc += _disc(kind, centre % 1, rng)
     image = canvas[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
     image += rng.standard_normal(image.shape, dtype=np.float32) * np.float32(rng.uniform(*_NOISE))
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
@@ -125,7 +125,7 @@ def _disc(kind: int, offset: Floats, rng: np.random.Generator) -> npt.NDArray[np
     colour = 1 + rng.normal(0, _HUE, 3)
     colour *= rng.uniform(*_CONTRAST) * np.sqrt(3) / np.linalg.norm(colour)
     tint = rng.uniform(-_TINT, _TINT, 3)
-    added = inside[..., None] * (tint + ((pattern - mean) / std)[..., None] * colour)
+    added: Floats = inside[..., None] * (tint + ((pattern - mean) / std)[..., None] * colour)
     return added.astype(np.float32)
 
 

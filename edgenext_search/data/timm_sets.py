@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -54,20 +55,20 @@ def open_timm(data: str, data_dir: Path | None) -> Source:
     prefix = prefix.lower()
     if prefix == "torch":
         return _open_torch(data, rest.lower(), data_dir)
-    library = {"hfds": "datasets", "tfds": "tensorflow-datasets"}[prefix]
-    where = f"in {data_dir}" if data_dir is not None else "in the library's own cache (no --data-dir was given)"
+    library = {"hfds": "datasets", "tfds": "tensorflow_datasets"}[prefix]
+    if importlib.util.find_spec(library) is None:
+        raise UserError(
+            f"{data} is read with the library {library}, which is not installed here. "
+            f"Install it (pip install {library.replace('_', '-')}), or give a folder with train/<class>/."
+        )
+    where = f"in {data_dir}" if data_dir is not None else f"in the cache of {library} (no --data-dir was given)"
     try:
         with _offline():
             dataset = _create(data, data_dir)
-    except ImportError as error:
-        raise UserError(
-            f"{data} is read with the library {library}, which cannot be imported here ({error}). "
-            f"Install it (pip install {library}), or give a folder with train/<class>/."
-        ) from error
     except Exception as error:  # two libraries, each with exceptions of its own for "not there"
         raise UserError(
-            f"{data} was not found {where}: {one_line(error)}. Prepare it there with {library} first, which also says "
-            "how the name is spelt; nothing is downloaded here."
+            f"{data} cannot be opened {where}: {one_line(error)}. Prepare it there with {library} first, which "
+            "also says how the name is spelt; nothing is downloaded here."
         ) from error
     return HubSource(data, dataset) if prefix == "hfds" else OrderedSource(data, dataset)
 

@@ -9,10 +9,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from edgenext_search.errors import UserError
-from edgenext_search.files import read_yaml
+from edgenext_search.files import dump_yaml, read_yaml
 from edgenext_search.search.conditions import versions
 from edgenext_search.search.recipe import StudyRecipe
 from edgenext_search.search.store import StudyStore, hide_password
@@ -89,7 +87,7 @@ class RunFolder:
         }
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            write_text(self.study_file, _yaml(values))
+            write_text(self.study_file, dump_yaml(values))
         except OSError as error:
             raise UserError(f"{self.path} cannot be written: {error.strerror}; give another with --out.") from error
 
@@ -115,7 +113,7 @@ class RunFolder:
             values = self._study()
             values[STUDY_KEY]["search"] |= changed
             recipe = StudyRecipe.read(values[STUDY_KEY], where=str(self.study_file))
-            write_text(self.study_file, _yaml(values))
+            write_text(self.study_file, dump_yaml(values))
         return recipe
 
     def storage(self, given: str | None) -> str:
@@ -176,10 +174,6 @@ class RunFolder:
         if not self.exists():
             raise UserError(f"{self.path} is not a run: it has no {STUDY_FILE}.")
         return read_yaml(self.study_file)
-
-
-def _yaml(values: dict[str, Any]) -> str:
-    return yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=100)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,0 +1,136 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import budgets
+
+from edgenext_search.arch.budget import Budget, format_count, parse_count
+from edgenext_search.arch.cost import Cost
+from edgenext_search.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("text", "caps"),
+    [
+        ("1.3M", {"params": 1_300_000}),
+        ("1.3m", {"params": 1_300_000}),
+        (" 1.3 M ", {"params": 1_300_000}),
+        ("1300k", {"params": 1_300_000}),
+        ("1300000", {"params": 1_300_000}),
+        ("1_300_000", {"params": 1_300_000}),
+        (".5M", {"params": 500_000}),
+        ("5.M", {"params": 5_000_000}),
+        ("10000", {"params": 10_000}),
+        ("1.3G", {"params": 1_300_000_000}),
+        ("1.3B", {"params": 1_300_000_000}),
+        ("1.0000019M", {"params": 1_000_001}),
+        ("0.3k", {"params": 300}),
+        ("params=1.3M", {"params": 1_300_000}),
+        ("madds=260M", {"madds": 260_000_000}),
+        ("params=1.3M,madds=260M", {"params": 1_300_000, "madds": 260_000_000}),
+        (" madds = 260M , PARAMS = 1.3M ", {"params": 1_300_000, "madds": 260_000_000}),
+        ("acts=3M,madds=0.26G,params=1M", {"params": 1_000_000, "madds": 260_000_000, "acts": 3_000_000}),
+    ],
+)
+def test_reads_what_people_type(text, caps):
+    assert Budget.parse(text).to_dict() == caps
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "number with k, M, G or B behind it, such as 1.3M, but got params=''"),
+        ("small", "number with k, M, G or B behind it, such as 1.3M, but got params='small'"),
+        ("1.3T", "such as 1.3M, but got params='1.3T'"),
+        ("1,3M", "such as 1.3M, but got params='1,3M'"),
+        ("-1.3M", "such as 1.3M, but got params='-1.3M'"),
+        ("1.3e6", "such as 1.3M, but got params='1.3e6'"),
+        ("nan", "such as 1.3M, but got params='nan'"),
+        ("1.3", "A number without a unit must be at least 10,000, but got params=1.3; did you mean 1.3M?"),
+        ("9999", "A number without a unit must be at least 10,000, but got params=9999; did you mean 9999M?"),
+        ("0M", "A cap must be > 0, but got params=0"),
+        ("0.9e", "but got params='0.9e'"),
+        ("madds=", "such as 1.3M, but got madds=''"),
+        ("madds=fast", "such as 1.3M, but got madds='fast'"),
+        ("1.3M,madds=260M", "Each part of a budget must be key=value, but got '1.3M' in '1.3M,madds=260M'"),
+        ("params=1.3M,", "Each part of a budget must be key=value, but got '' in 'params=1.3M,'"),
+        ("params=1M,params=2M", "A budget must cap 'params' once, but got 'params=1M,params=2M'"),
+        ("flops=260M", "A budget caps params, madds, acts, but got 'flops'; did you mean madds?"),
+        ("MACs=260M", "A budget caps params, madds, acts, but got 'macs'; did you mean madds?"),
+        ("parameters=1M", "but got 'parameters'; did you mean params?"),
+        ("size=1M", "A budget caps params, madds, acts, but got 'size'."),
+        ("=1M", "A budget caps params, madds, acts, but got ''"),
+    ],
+)
+def test_refuses_what_is_no_budget(text, message):
+    with pytest.raises(UserError) as caught:
+        Budget.parse(text)
+    assert message in str(caught.value)
+
+
+def test_refuses_to_cap_nothing():
+    with pytest.raises(UserError, match=r"must cap at least one of params, madds, acts.*; write --budget 1\.3M"):
+        Budget()
+    with pytest.raises(UserError, match="A cap must be > 0, but got madds=-5"):
+        Budget(params=1000, madds=-5)
+
+
+@given(budgets())
+def test_text_and_back(budget):
+    assert Budget.parse(str(budget)) == budget
+
+
+@given(st.integers(1, 10**13))
+def test_count_and_back(value):
+    assert parse_count(format_count(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1_300_000, "1.3M"),
+        (1_235_000, "1235k"),
+        (260_576_008, "260576008"),
+        (1_327_216, "1327216"),
+        (1_000_000_000, "1G"),
+        (500_000, "500k"),
+        (9_999, "9.999k"),
+        (10_000, "10k"),
+        (1_000_000, "1M"),
+        (300, "0.3k"),
+    ],
+)
+def test_counts_are_written_as_people_write_them(value, text):
+    assert format_count(value) == text
+
+
+def test_caps_from_a_study_file():
+    assert Budget.from_dict({"params": "1.3M", "madds": 260_000_000}) == Budget(params=1_300_000, madds=260_000_000)
+    with pytest.raises(UserError, match=r"at least 10,000, but got params=1\.3; did you mean 1\.3M\?"):
+        Budget.from_dict({"params": 1.3})
+
+
+@pytest.mark.parametrize(
+    ("caps", "cost", "usage", "holds"),
+    [
+        # caps                            params, madds      tightest
+        ({"params": 100}, (100, 900), 1.0, True),  # equal to the cap: held
+        ({"params": 100}, (101, 900), 1.01, False),
+        ({"params": 100}, (50, 900), 0.5, True),  # what is not capped does not count
+        ({"params": 100, "madds": 1000}, (50, 900), 0.9, True),
+        ({"params": 100, "madds": 1000}, (100, 1001), 1.001, False),  # one of two is enough
+        ({"params": 100, "madds": 1000}, (101, 1), 1.01, False),
+        ({"params": 100, "madds": 1000}, (100, 1000), 1.0, True),
+    ],
+)
+def test_when_a_budget_holds(caps, cost, usage, holds):
+    params, madds = cost
+    there = Cost(params=params, madds=madds, acts=10**12)
+    assert Budget(**caps).usage(there) == pytest.approx(usage, abs=1e-12)
+    assert Budget(**caps).holds(there) is holds
+
+
+def test_the_smallest_published_variant_exceeds_1_3m():
+    xx_small = Cost(params=1_327_216, madds=260_576_008, acts=0)
+    assert not Budget.parse("1.3M").holds(xx_small)
+    assert Budget.parse("1327216").holds(xx_small)
+    assert not Budget.parse("1327215").holds(xx_small)

@@ -1,0 +1,209 @@
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+import yaml
+from strategies import TINY, tiny
+
+from edgenext_search.arch.cost import Deployment, cost
+from edgenext_search.arch.published import published_variant
+from edgenext_search.errors import UserError
+from edgenext_search.models import folder as folders
+from edgenext_search.models.build import build
+from edgenext_search.models.folder import load_model_folder, read_candidate, save_model_folder
+
+DEPLOYMENT = Deployment(num_classes=1000, img_size=256)
+
+PLAIN_TIMM = """
+import importlib.abc, sys
+
+class Blocked(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "edgenext_search":
+            raise ImportError("edgenext_search is not installed here")
+
+sys.meta_path.insert(0, Blocked())
+try:
+    import edgenext_search
+except ImportError:
+    pass
+else:
+    raise SystemExit("the block does not block")
+import timm, torch
+model = timm.create_model("local-dir:" + sys.argv[1], pretrained=True).eval()
+image = torch.load(sys.argv[2], weights_only=True)
+with torch.inference_mode():
+    torch.save(model(image), sys.argv[3])
+"""
+
+
+def save(path, candidate=None, *, num_classes=3, seed=0, about=None):
+    candidate = candidate or tiny()
+    torch.manual_seed(seed)
+    model = build(candidate, num_classes=num_classes, layer_scale_init=0.1).eval()
+    save_model_folder(
+        model,
+        candidate,
+        path,
+        deployment=DEPLOYMENT,
+        trained_size=48,
+        class_names=[f"class {index}" for index in range(num_classes)],
+        about=about or {"seed": seed},
+    )
+    return model
+
+
+def logits(model):
+    with torch.inference_mode():
+        return model(torch.linspace(-1, 1, 2 * 3 * 48 * 48).reshape(2, 3, 48, 48))
+
+
+def contents(path):
+    return {file.name: file.read_bytes() for file in path.iterdir()}
+
+
+def test_holds_what_timm_and_people_read(tmp_path):
+    save(tmp_path / "winner", about={"source": "proxy"})
+    assert set(contents(tmp_path / "winner")) == {"config.json", "model.safetensors", "candidate.yaml"}
+    config = json.loads((tmp_path / "winner/config.json").read_text())
+    assert config["label_names"] == ["class 0", "class 1", "class 2"]
+    assert config["num_classes"] == 3
+    assert config["pretrained_cfg"]["input_size"] == [3, 48, 48]
+    facts = yaml.safe_load((tmp_path / "winner/candidate.yaml").read_text())
+    assert facts["fingerprint"] == tiny().fingerprint
+    assert facts["deployment"] == {"num_classes": 1000, "img_size": 256}
+    assert {key: facts[key] for key in ("params", "madds", "acts")} == cost(tiny(), DEPLOYMENT).to_dict()
+    assert facts["weights"] == {"num_classes": 3, "img_size": 48, "source": "proxy"}
+
+
+def test_loads_with_the_same_logits(tmp_path):
+    model = save(tmp_path / "winner")
+    loaded = load_model_folder(tmp_path / "winner")
+    assert not loaded.training
+    assert torch.equal(logits(loaded), logits(model))
+
+
+def test_plain_timm_loads_it_with_no_trace_of_this_package(tmp_path):
+    model = save(tmp_path / "winner")
+    image = torch.randn(2, 3, 48, 48, generator=torch.Generator().manual_seed(1))
+    torch.save(image, tmp_path / "image.pt")
+    done = subprocess.run(
+        [sys.executable, "-c", PLAIN_TIMM, *(str(tmp_path / name) for name in ("winner", "image.pt", "logits.pt"))],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    with torch.inference_mode():
+        assert torch.equal(torch.load(tmp_path / "logits.pt", weights_only=True), model(image))
+
+
+@pytest.mark.parametrize("stop", [RuntimeError, KeyboardInterrupt, OSError])
+@pytest.mark.parametrize("when", ["weights", "facts"])
+def test_an_interrupted_write_leaves_no_half_folder(tmp_path, monkeypatch, stop, when):
+    def interrupt(*_args, **_kwargs):
+        raise stop("pulled the plug")
+
+    with monkeypatch.context() as patch:
+        if when == "weights":
+            patch.setattr("safetensors.torch.save_file", interrupt)
+        else:
+            patch.setattr(folders, "dump_yaml", interrupt)
+        with pytest.raises(stop, match="pulled the plug"):
+            save(tmp_path / "winner")
+        assert list(tmp_path.iterdir()) == []
+
+    save(tmp_path / "winner", seed=1)
+    before = contents(tmp_path / "winner")
+    with monkeypatch.context() as patch:
+        patch.setattr(folders, "dump_yaml", interrupt)
+        with pytest.raises(stop, match="pulled the plug"):
+            save(tmp_path / "winner", seed=2)
+    assert contents(tmp_path / "winner") == before
+    assert [path.name for path in tmp_path.iterdir()] == ["winner"]
+
+
+def test_an_existing_folder_is_replaced_whole(tmp_path):
+    save(tmp_path / "winner", seed=1)
+    (tmp_path / "winner/model.onnx").write_text("of the old weights")
+    model = save(tmp_path / "winner", tiny(expand_ratio=3), seed=2)
+    assert set(contents(tmp_path / "winner")) == {"config.json", "model.safetensors", "candidate.yaml"}
+    assert torch.equal(logits(load_model_folder(tmp_path / "winner")), logits(model))
+    assert read_candidate(tmp_path / "winner") == tiny(expand_ratio=3)
+    assert [path.name for path in tmp_path.iterdir()] == ["winner"]
+
+
+def test_makes_the_folders_above(tmp_path):
+    save(tmp_path / "runs/demo/winners/abc")
+    assert read_candidate(tmp_path / "runs/demo/winners/abc") == tiny()
+
+
+@pytest.mark.parametrize("missing", ["config.json", "model.safetensors"])
+def test_what_is_no_model_folder_is_not_loaded(tmp_path, missing):
+    save(tmp_path / "winner")
+    (tmp_path / "winner" / missing).unlink()
+    with pytest.raises(UserError, match=f"winner is not a model folder: it has no {missing}"):
+        load_model_folder(tmp_path / "winner")
+
+
+def test_a_candidate_is_read_from_all_that_describe_one(tmp_path):
+    save(tmp_path / "winner")
+    (tmp_path / "bare.yaml").write_text(yaml.safe_dump(tiny().to_dict()))
+    (tmp_path / "nested.yaml").write_text(yaml.safe_dump({"candidate": tiny().to_dict(), "note": "x"}))
+    (tmp_path / "bare.json").write_text(json.dumps(tiny().to_dict(), indent=4))
+    for name in ("winner", "winner/config.json", "winner/candidate.yaml", "bare.yaml", "nested.yaml", "bare.json"):
+        assert read_candidate(tmp_path / name) == tiny(), name
+    (tmp_path / "winner/candidate.yaml").unlink()
+    assert read_candidate(tmp_path / "winner") == tiny()
+
+
+@pytest.mark.parametrize("name", ["edgenext_small", "edgenext_base"])
+def test_a_published_model_without_arguments_is_read_as_what_timm_builds(tmp_path, name):
+    (tmp_path / "config.json").write_text(json.dumps({"architecture": name, "num_classes": 1000}))
+    assert read_candidate(tmp_path) == published_variant(name).candidate
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("config.json", json.dumps({"architecture": "resnet18"}), "config.json: .*no published variant 'resnet18'"),
+        ("config.json", json.dumps({"architecture": "edgenext_small_rw"}), "no published variant 'edgenext_small_rw'"),
+        (
+            "config.json",
+            json.dumps({"architecture": "edgenext_small", "model_args": {"heads": [5, 5, 5, 5]}}),
+            "config.json: heads must divide the width, but stage 2 has width 96, heads 5",
+        ),
+        ("c.yaml", yaml.safe_dump({**TINY, "widths": [8, 16, 24]}), "c.yaml: widths must have one item for each"),
+        ("c.yaml", "widths: [8, 16, 24, 32]", "c.yaml: A candidate needs the key 'depths', but got widths"),
+        ("c.yaml", "candidate: edgenext", 'c.yaml: candidate must be a mapping of fields, but got "edgenext"'),
+        ("c.yaml", "- 1\n- 2\n", "c.yaml must hold a mapping of names to values, but holds list"),
+        ("c.yaml", "{ unclosed", "c.yaml is not YAML: "),
+    ],
+)
+def test_what_is_no_candidate_is_refused_with_the_file(tmp_path, name, text, message):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(UserError, match=message):
+        read_candidate(tmp_path / name)
+
+
+def test_an_empty_folder_and_a_missing_file_hold_no_candidate(tmp_path):
+    with pytest.raises(UserError, match=r"has neither candidate\.yaml nor config\.json"):
+        read_candidate(tmp_path)
+    with pytest.raises(UserError, match=r"none\.yaml cannot be read: No such file"):
+        read_candidate(tmp_path / "none.yaml")
+
+
+def test_reading_a_candidate_does_not_import_torch(tmp_path):
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(tiny().to_dict()))
+    code = (
+        "import sys, pathlib; from edgenext_search.models.folder import read_candidate;"
+        "print(read_candidate(pathlib.Path(sys.argv[1])).fingerprint); assert 'torch' not in sys.modules"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "c.yaml")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == tiny().fingerprint

@@ -1,0 +1,137 @@
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgenext_search.errors import UserError
+from edgenext_search.files import dump_yaml, find_file, parse_yaml, read_yaml, shipped_folder, shipped_names
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_the_shipped_files_of_a_checkout_lie_at_its_root():
+    assert shipped_folder("space") == ROOT / "spaces"
+    assert shipped_folder("study") == ROOT / "studies"
+    assert {"edgenext", "paper"} <= set(shipped_names("space"))
+    assert shipped_names("space") == sorted(shipped_names("space"))
+
+
+def test_an_installed_package_has_them_inside(tmp_path, monkeypatch):
+    """As the wheel lays them: beside the modules."""
+    package = tmp_path / "site-packages" / "edgenext_search"
+    (package / "spaces").mkdir(parents=True)
+    (package / "spaces" / "shipped.yaml").write_text("name: shipped")
+    monkeypatch.setattr("edgenext_search.files._PACKAGE", package)
+    assert shipped_names("space") == ["shipped"]
+    assert find_file("space", "shipped") == package / "spaces" / "shipped.yaml"
+
+
+def test_found_by_name_or_by_path(tmp_path, monkeypatch):
+    assert find_file("space", "edgenext") == ROOT / "spaces" / "edgenext.yaml"
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("name: mine")
+    assert find_file("space", str(mine)) == mine
+    monkeypatch.chdir(tmp_path)
+    assert find_file("space", "mine.yaml") == Path("mine.yaml")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert find_file("space", "~/mine.yaml") == mine
+
+
+@pytest.mark.parametrize("name", ["edgnext", "edgenext.yml", "spaces/none.yaml", "../spaces/edgenext", ".", ""])
+def test_a_miss_says_what_exists(name):
+    with pytest.raises(UserError) as caught:
+        find_file("space", name)
+    assert f"There is no space {name!r}" in str(caught.value)
+    assert "neither a file nor one of the shipped spaces" in str(caught.value)
+    assert "edgenext, paper" in str(caught.value)
+
+
+def test_a_mapping_is_read(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_text("a: 1\nb: [1, 2]\nc: größer\n", encoding="utf-8")
+    assert read_yaml(path) == {"a": 1, "b": [1, 2], "c": "größer"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"- 1\n", "x.yaml must hold a mapping of names to values, but holds list"),
+        (b"", "x.yaml must hold a mapping of names to values, but holds NoneType"),
+        (b"1: 2\n", "x.yaml must hold a mapping of names to values"),
+        (b"a: [1\n", r"x.yaml is not YAML: .*line 2, column 1"),
+        (b"a: \xff\n", "x.yaml is not YAML: "),
+        (b"a: !!python/object/apply:os.getcwd []\n", "x.yaml is not YAML: could not determine a constructor"),
+    ],
+    ids=["list", "empty", "number as a name", "open list", "not text", "code"],
+)
+def test_what_holds_no_mapping_is_refused(tmp_path, content, message):
+    path = tmp_path / "x.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=message) as caught:
+        read_yaml(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_cannot_be_read_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"none\.yaml cannot be read: No such file or directory"):
+        read_yaml(tmp_path / "none.yaml")
+    with pytest.raises(UserError, match="cannot be read: Is a directory"):
+        read_yaml(tmp_path)
+    secret = tmp_path / "secret.yaml"
+    secret.write_text("a: 1")
+    secret.chmod(0)
+    if not os.access(secret, os.R_OK):  # root reads everything
+        with pytest.raises(UserError, match="cannot be read: Permission denied"):
+            read_yaml(secret)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-3", 0.001),
+        ("1E3", 1000.0),
+        ("-2.5e-1", -0.25),
+        (".5e1", 5.0),
+        ("6e-6", 6e-6),
+        ("1.5", 1.5),
+        ("3", 3),
+        ("1.3M", "1.3M"),
+        ("e5", "e5"),
+        ("1e5x", "1e5x"),
+        ("99644e6e20e4", "99644e6e20e4"),  # a fingerprint
+    ],
+)
+def test_numbers_are_what_people_mean(text, value):
+    read = parse_yaml(text)
+    assert read == value
+    assert type(read) is type(value)
+
+
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False)
+        | st.text()
+        | st.from_regex(r"\A\d+e\d+\Z"),
+        lambda values: st.lists(values) | st.dictionaries(st.text(), values),
+        max_leaves=8,
+    )
+)
+def test_values_to_yaml_and_back(values):
+    assert parse_yaml(dump_yaml(values)) == values
+
+
+def test_a_fingerprint_that_looks_like_a_number_stays_text():
+    assert parse_yaml(dump_yaml({"fingerprint": "12345e678901"})) == {"fingerprint": "12345e678901"}
+
+
+def test_other_users_of_yaml_keep_their_numbers():
+    import yaml
+
+    parse_yaml("1e-3")
+    dump_yaml({"a": "1e-3"})
+    assert yaml.safe_load("1e-3") == "1e-3"

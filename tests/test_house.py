@@ -1,0 +1,97 @@
+"""Ratchets: the house cannot rot without a red test."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from strategies import seeded
+
+from edgenext_search.arch.budget import Budget
+from edgenext_search.arch.cost import Deployment
+from edgenext_search.arch.projection import Projection
+from edgenext_search.arch.space import Space
+from edgenext_search.files import read_yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "edgenext_search"
+LONGEST_FILE = 350
+
+HEAVY = [
+    "torch",
+    "torchvision",
+    "timm",
+    "optuna",
+    "pandas",
+    "plotly",
+    "onnx",
+    "onnxruntime",
+    "numpy",
+    "scipy",
+    "fvcore",
+]
+
+
+def _modules(room):
+    files = [path for path in (PACKAGE / room).glob("*.py") if path.stem != "__init__"]
+    return [f"edgenext_search.{room}", *(f"edgenext_search.{room}.{path.stem}" for path in files)]
+
+
+def _imported(modules, blocked):
+    """Which of ``blocked`` a fresh process has imported once it has imported ``modules``."""
+    code = (
+        "import importlib, json, sys\n"
+        f"for module in {modules!r}: importlib.import_module(module)\n"
+        f"print(json.dumps([name for name in {blocked!r} if name in sys.modules]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_architectures_import_nothing_heavy():
+    modules = [*_modules("arch"), "edgenext_search.files", "edgenext_search.errors", "edgenext_search.validation"]
+    assert "edgenext_search.arch.projection" in modules
+    assert _imported(modules, HEAVY) == []
+
+
+def test_the_check_above_can_fail():
+    assert _imported(["numpy"], HEAVY) == ["numpy"]
+
+
+def test_model_modules_import_nothing_heavy_before_they_are_used():
+    assert _imported(_modules("models"), ["torch", "timm", "onnxruntime", "fvcore"]) == []
+
+
+def test_imports_run_in_one_direction():
+    code = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--no-cache"], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 broken" in done.stdout
+
+
+def test_no_file_outgrows_a_reader():
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in PACKAGE.rglob("*.py")}
+    assert len(lengths) > 20
+    too_long = {str(path.relative_to(ROOT)): length for path, length in lengths.items() if length > LONGEST_FILE}
+    assert too_long == {}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "spaces").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_shipped_space_loads_and_projects(path):
+    space = Space.load(path.stem)
+    assert space.name == path.stem
+    assert space.file.description
+    projection = Projection(space, Budget.parse("1.3M"), Deployment())
+    candidate = projection.candidate(space.sample(seeded(0)))
+    assert min(candidate.widths) >= space.file.width_multiple
+
+
+def test_every_shipped_study_is_yaml():
+    studies = sorted((ROOT / "studies").glob("*.yaml"))
+    assert studies
+    for path in studies:
+        assert read_yaml(path), path
