@@ -59,7 +59,7 @@ def random_flip_crop(
     along = torch.arange(size, device=images_uint8.device)
     rows = top + along
     columns = left + (torch.where(draw(2).bool(), along.flip(0), along) if flip else along)
-    # One flat gather over [b, 3 * size * size]: about three times faster on a CPU than indexing with broadcast tensors.
+    # One flat gather over [b, 3 * size * size]: on a CPU more than twice as fast as indexing with broadcast tensors.
     planes = torch.arange(channels, device=images_uint8.device).view(1, channels, 1, 1)
     flat = (planes * height + rows.view(b, 1, size, 1)) * width + columns.view(b, 1, 1, size)
     return images_uint8.flatten(1).gather(1, flat.flatten(1)).view(b, channels, size, size)

@@ -123,7 +123,8 @@ class Coordinator:
         before = [record for record in records if record.cohort < cohort]
         size = min(self._recipe.search.cohort, self._recipe.search.trials - len(before))
         asked = len(records) - len(before)
-        if asked < size:
+        told = any(record.state != "open" for record in records if record.cohort == cohort)
+        if asked < size and not told:  # told in part, then given more trials: those come in the next cohort
             seen = {record.candidate.fingerprint: record.number for record in reversed(records)}
             for origin, values, candidate in self._proposals(cohort, before, size)[asked:]:
                 number = seen.get(candidate.fingerprint)
@@ -226,7 +227,7 @@ class Coordinator:
             if record.duplicate_of is not None:
                 original = self._store.records()[record.duplicate_of]
                 state, curve = original.state, original.curve
-                for epoch, score in curve:
+                for epoch, score in curve[len(record.curve) :]:  # less what it was given before an interruption
                     self._store.report(record.number, epoch=epoch, score=score, seconds=0.0)
                 if original.reason:
                     self._store.fail(record.number, original.reason)

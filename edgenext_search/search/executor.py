@@ -60,6 +60,7 @@ class _Running:
 
     def read(self, on_progress: Callable[[TrainJob, float], None]) -> Outcome | None:
         """What the process sent: its outcome, the failure that its death stands for, or None if it works on."""
+        alive = self.process.is_alive()  # asked first, so that nothing it sent before its end is missed
         try:
             while self.messages.poll():
                 message = self.messages.recv()
@@ -69,7 +70,8 @@ class _Running:
                 on_progress(self.job, message)
         except (EOFError, OSError):
             self.process.join()
-        if self.process.is_alive():
+            alive = False
+        if alive:
             return None
         return Failed(reason=_death(self.process.exitcode))
 

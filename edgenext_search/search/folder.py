@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import secrets
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 STUDY_FILE = "study.yaml"
-STUDY_KEY, STORAGE_KEY, VERSIONS_KEY = "study", "storage", "versions"
+STUDY_KEY, STORAGE_KEY, NAME_KEY, VERSIONS_KEY = "study", "storage", "name_in_storage", "versions"
 
 
 class RunFolder:
@@ -83,6 +84,7 @@ class RunFolder:
         values = {
             STUDY_KEY: recipe.to_dict(),
             STORAGE_KEY: hide_password(storage) if storage else None,
+            NAME_KEY: f"{self.path.resolve().name}-{secrets.token_hex(4)}",
             VERSIONS_KEY: versions(),
         }
         try:
@@ -103,7 +105,7 @@ class RunFolder:
         """The study of the run here, from now on with more trials or time.
 
         Raises:
-            UserError: There are fewer trials than before, or the time is none.
+            UserError: There are fewer trials than before, the time is none, or another process works on the run.
         """
         recipe = self.recipe()
         if trials is not None and trials < recipe.search.trials:
@@ -113,7 +115,8 @@ class RunFolder:
             values = self._study()
             values[STUDY_KEY]["search"] |= changed
             recipe = StudyRecipe.read(values[STUDY_KEY], where=str(self.study_file))
-            write_text(self.study_file, dump_yaml(values))
+            with self.lock():
+                write_text(self.study_file, dump_yaml(values))
         return recipe
 
     def storage(self, given: str | None) -> str:
@@ -135,8 +138,9 @@ class RunFolder:
         return str(recorded)
 
     def open_store(self, recipe: StudyRecipe, storage: str | None = None) -> StudyStore:
-        """The record of the run's trials."""
-        return StudyStore(self.storage(storage), self.path.resolve().name, recipe.load_space())
+        """The record of the run's trials, wherever the folder was moved, and whoever else uses the storage."""
+        name = self._study().get(NAME_KEY, self.path.resolve().name)
+        return StudyStore(self.storage(storage), name, recipe.load_space())
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from edgenext_search.search.recipe import Sampler
 
 
+DIGITS = 9  # of choices between fractions; what is left of 1 + 7 * 0.1 beyond them is noise
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
     """A scored assignment.
@@ -78,23 +81,25 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
 
 def encode(space: Space, values: Mapping[str, Value]) -> dict[str, Any]:
     """An assignment in values that Optuna can store: choices of one value for each stage become text."""
-    return {parameter.name: _encoded(values[parameter.name]) for parameter in space.parameters}
+    return {parameter.name: _encoded(parameter, values[parameter.name]) for parameter in space.parameters}
 
 
 def decode(space: Space, params: Mapping[str, Any]) -> dict[str, Value]:
     """The assignment that :func:`encode` wrote."""
-    return {
-        parameter.name: parameter.check(
-            next((v for v in parameter.values if _encoded(v) == params[parameter.name]), params[parameter.name])
-            if isinstance(parameter, Choice)
-            else params[parameter.name]
-        )
-        for parameter in space.parameters
-    }
+    return {parameter.name: _decoded(parameter, params[parameter.name]) for parameter in space.parameters}
 
 
-def _encoded(value: Value) -> bool | int | float | str:
-    return json.dumps(list(value)) if isinstance(value, tuple) else value
+def _encoded(parameter: Parameter, value: Value) -> bool | int | float | str:
+    if isinstance(value, tuple):
+        return json.dumps(list(value))
+    return round(value, DIGITS) if isinstance(value, float) and isinstance(parameter, Choice) else value
+
+
+def _decoded(parameter: Parameter, stored: Value) -> Value:
+    if isinstance(parameter, Choice):
+        stored = _encoded(parameter, stored)  # Optuna adds up steps: 1.9000000000000004 is 1.9
+        stored = next((value for value in parameter.values if _encoded(parameter, value) == stored), stored)
+    return parameter.check(stored)
 
 
 def _distribution(parameter: Parameter) -> BaseDistribution:
@@ -104,12 +109,13 @@ def _distribution(parameter: Parameter) -> BaseDistribution:
     values = parameter.values
     numbers = [v for v in values if isinstance(v, (int, float)) and not isinstance(v, bool)]
     if len(numbers) == len(values):
-        steps = {round(b - a, 9) for a, b in itertools.pairwise(numbers)}
+        numbers = [round(v, DIGITS) for v in numbers]
+        steps = {round(b - a, DIGITS) for a, b in itertools.pairwise(numbers)}
         if len(steps) == 1 and (step := steps.pop()) > 0:
             if all(isinstance(v, int) for v in numbers):
                 return IntDistribution(int(numbers[0]), int(numbers[-1]), step=int(step))
             return FloatDistribution(numbers[0], numbers[-1], step=step)
-    return CategoricalDistribution([_encoded(value) for value in values])
+    return CategoricalDistribution([_encoded(parameter, value) for value in values])
 
 
 def _sampler(name: Sampler, *, startup: int, seed: int) -> optuna.samplers.BaseSampler:

@@ -179,4 +179,4 @@ def _record(trial: FrozenTrial) -> TrialRecord:
 
 def hide_password(text: str) -> str:
     """A text with the password of every URL in it replaced by ``***``."""
-    return re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", text)
+    return re.sub(r"(://[^:/@\s]*):\S*?@(?=[^@\s/?#]*([/?#\s]|$))", r"\1:***@", text)

@@ -43,7 +43,9 @@ class Trainer:
         self.seed = seed
         self.epoch = 0
         self.ema = ModelEmaV3(model, decay=recipe.ema_decay, use_warmup=True)
-        self.optimizer = create_optimizer_v2(model, opt="adamw", lr=recipe.lr, weight_decay=recipe.weight_decay)
+        self.optimizer = create_optimizer_v2(
+            model, opt="adamw", lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True
+        )
         self._loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         self._updates = 0
 

@@ -64,12 +64,13 @@ def train_rung(job: TrainJob, on_step: StepHook | None = None) -> Trained:
         trainer.fit(loader, until=until, on_step=on_step)
     score = trainer.score(evaluation_batches(data.val, img_size=recipe.img_size, device=device))
     result = Trained(score=score, seconds=time.perf_counter() - start)
-    _write(job.state_file, {**trainer.state(), "score": result.score, "seconds": result.seconds})
-    if job.until == recipe.epochs:
+    job.folder.mkdir(parents=True, exist_ok=True)
+    if job.until == recipe.epochs:  # before the state, which says that the job is done
         weights = {name: tensor.contiguous().cpu() for name, tensor in trainer.ema.module.state_dict().items()}
         temporary = job.weights_file.with_suffix(".part")
         save_file(weights, temporary)
         temporary.replace(job.weights_file)
+    _write(job.state_file, {**trainer.state(), "score": result.score, "seconds": result.seconds})
     return result
 
 
@@ -77,13 +78,12 @@ def _read_state(job: TrainJob) -> dict[str, Any] | None:
     """The state that the rung before left behind; None when there is none that can be read or used."""
     try:
         state: dict[str, Any] = torch.load(job.state_file, map_location=job.device, weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError):  # missing, or cut off when a machine went down
+        return state if state["epoch"] <= job.until else None
+    except Exception:  # missing, or damaged when a machine went down: torch has many words for that
         return None
-    return state if state["epoch"] <= job.until else None
 
 
 def _write(path: Path, state: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".part")
     torch.save(state, temporary)
     temporary.replace(path)
