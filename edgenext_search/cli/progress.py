@@ -70,7 +70,7 @@ class LineListener:
     def cohort_started(self, trials: Sequence[TrialRecord], total_trials: int) -> None:
         """Say which trials it has."""
         numbers = [trial.number for trial in trials]
-        self._print(f"Cohort {trials[0].cohort + 1}: trials {min(numbers)} to {max(numbers)} of {total_trials}")
+        self._print(f"Cohort {trials[0].cohort}: trials {min(numbers)} to {max(numbers)} of {total_trials}")
 
     def jobs_started(self, what: str, jobs: Sequence[str], *, since: int, until: int) -> None:
         """Say how many there are."""

@@ -7,6 +7,7 @@ light and on dark ground; the figures have no ground of their own.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -167,12 +168,14 @@ def _front(front: Sequence[TrialRecord], complete: Sequence[TrialRecord], x_of: 
 
 def _stars(trials: Sequence[TrialRecord], x_of: _XOf, *, full: bool) -> go.Scatter:
     name = "published shape, scaled" + ("" if full else ", stopped early")
-    labels = [size_text(trial.origin) + ("" if full else f" at {epochs_text(trial.epochs)}") for trial in trials]
+    edge = "bottom" if full else "top"
+    sides = itertools.cycle((f"{edge} right", f"{edge} left"))  # so that the labels of two near points both show
     trace = _points(trials, x_of, name, style.star(full=full), 4 if full else 6)
     return trace.update(
         mode="markers+text",
-        text=[style.plain(label) for label in labels],
-        textposition="bottom right",
+        text=[style.plain(size_text(trial.origin)) for trial in trials],
+        textposition=[side for _, side in zip(trials, sides, strict=False)],
+        cliponaxis=False,
         textfont={"color": style.PUBLISHED, "size": 12},
     )
 

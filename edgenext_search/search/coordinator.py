@@ -187,7 +187,7 @@ class Coordinator:
     def _train_rung(self, cohort: int, alive: set[int], rung: int) -> None:
         """Bring the trials of a cohort that are still alive through a rung, but for those that are there or failed."""
         since, epoch = (0, *self._rungs)[rung : rung + 2]
-        what = f"Cohort {cohort + 1}, rung {rung + 1} of {len(self._rungs)}"
+        what = f"Cohort {cohort}, rung {rung + 1} of {len(self._rungs)}"
         waiting = {
             job.name: (job, record.number)
             for record in self._members(cohort)

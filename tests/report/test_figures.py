@@ -71,7 +71,7 @@ def test_published_shapes_are_labelled_stars():
     assert list(shown["published shape, scaled"].text) == ["XXS"]
     stopped = shown["published shape, scaled, stopped early"]
     assert (stopped.marker.symbol, stopped.yaxis) == ("star-open", "y2")
-    assert list(stopped.text) == ["S at 2 epochs"]
+    assert list(stopped.text) == ["S"]
 
 
 def test_winner_is_ringed_at_its_trial():
