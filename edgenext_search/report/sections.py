@@ -194,9 +194,16 @@ def model_section(summary: Mapping[str, Any]) -> Markup | None:
     path = json.dumps(f"local-dir:{(folder.relative_to(run) if inside else folder).as_posix()}", ensure_ascii=False)
     code = f"import timm\nmodel = timm.create_model({path}, pretrained=True).eval()"
     where = join(" Run it in the run folder, ", element("code", run.as_posix()), ".") if inside else None
+    classes = (summary.get("data") or {}).get("classes")
+    weights = (
+        f"Its weights are those of the proxy training ({fidelity_text(summary)}, {classes} classes), not of a full "
+        f"training. The costs above are those of the deployment, {deployment_text(summary)}; model.onnx takes one image "
+        "of that size."
+    )
     return section(
         "model",
         "Use the winner",
         element("p", "The model folder is in timm’s own format: timm alone loads it.", where),  # noqa: RUF001
         element("pre", element("code", code), tabindex=0),
+        element("p", weights, class_="caption"),
     )
