@@ -197,8 +197,8 @@ def model_section(summary: Mapping[str, Any]) -> Markup | None:
     classes = (summary.get("data") or {}).get("classes")
     weights = (
         f"Its weights are those of the proxy training ({fidelity_text(summary)}, {classes} classes), not of a full "
-        f"training. The costs above are those of the deployment, {deployment_text(summary)}; model.onnx takes one image "
-        "of that size."
+        f"training. The costs above are those of the deployment, {deployment_text(summary)}; model.onnx takes one "
+        "image of that size."
     )
     return section(
         "model",
