@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from edgenext_search.errors import UserError
 
-NormAct = Literal["ln_gelu"]
+NormAct = Literal["ln_gelu", "bn_hs"]
 NORM_ACTS: tuple[NormAct, ...] = get_args(NormAct)
 
 STAGES = 4
@@ -48,7 +48,8 @@ class Candidate:
         heads: Attention heads of each stage's SDTA blocks; they divide the stage's width.
         expand_ratio: Hidden width of every inverted bottleneck, as a multiple of its block's width.
         pos_emb: Whether the SDTA blocks of a stage add a Fourier positional encoding.
-        norm_act: ``ln_gelu``: LayerNorm and GELU, the paper's main networks.
+        norm_act: ``ln_gelu``: LayerNorm and GELU, the paper's main networks; ``bn_hs``: BatchNorm and HardSwish, faster
+            on many devices.
 
     Raises:
         UserError: A field has the wrong type, length or range, or a stage is not legal.

@@ -4,7 +4,8 @@ Each ``_*_counts`` function stands for one layer group of EdgeNeXt (arXiv 2206.1
 ``timm.models.edgenext``) and returns its parameters, multiply-adds of one image and output elements.
 
 Multiply-adds follow the published convention: what fvcore counts on timm's graph, less the channel-first
-LayerNorm of stem and downsampling layers, less the global pool. So each convolution, linear layer and attention
+LayerNorm of stem and downsampling layers, less the global pool; for the BatchNorm networks it is fvcore's whole count,
+with every BatchNorm. So each convolution, linear layer and attention
 product counts its multiply-adds without biases, and each LayerNorm of a block or of the head counts 5 an element.
 Activations are the output elements of all convolutions and linear layers (Radosavovic et al., "Designing Network
 Design Spaces", arXiv 2003.13678, section 3.3).
@@ -15,14 +16,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgenext_search.arch.candidate import Candidate
+from edgenext_search.arch.candidate import Candidate, NormAct
 from edgenext_search.errors import UserError
 
 IN_CHANNELS = 3
 PATCH = 4  # kernel size and stride of the stem
 STRIDE = 32  # input pixels to one pixel of the last stage, along one axis
 FOURIER_CHANNELS = 64  # sine and cosine features of the positional encoding: 32 for each axis
-NORM_MADDS = 5  # fvcore's estimate for an affine LayerNorm, an element
+LAYER_NORM_MADDS = 5  # fvcore's estimate for an affine LayerNorm, an element
+BATCH_NORM_MADDS = 2  # fvcore's count for an affine BatchNorm at inference, an element
 
 Counts = tuple[int, int, int]
 
@@ -90,6 +92,7 @@ def cost(candidate: Candidate, deployment: Deployment) -> Cost:
         candidate.heads,
         candidate.pos_emb,
         candidate.expand_ratio,
+        candidate.norm_act,
         deployment,
     )
     return Cost(params=params, madds=madds, acts=acts)
@@ -104,6 +107,7 @@ def count(
     heads: Sequence[int],
     pos_emb: Sequence[bool],
     expand_ratio: int,
+    norm_act: NormAct,
     deployment: Deployment,
 ) -> Counts:
     """:func:`cost` on bare fields: what the projection calls many times while it looks for widths.
@@ -111,76 +115,86 @@ def count(
     Returns:
         Parameters, multiply-adds and activations.
     """
+    batch_norm = norm_act == "bn_hs"
+    norm_madds = BATCH_NORM_MADDS if batch_norm else LAYER_NORM_MADDS
     side = deployment.img_size // PATCH
+    pixels = side * side
     width_in = widths[0]
-    params, madds, acts = _stem_counts(width_in, side * side)
+    params, madds, acts = _stem_counts(width_in, pixels, batch_norm)
     for stage, width in enumerate(widths):
         if stage:
             side //= 2
-            p, m, a = _downsample_counts(width_in, width, side * side)
+            p, m, a = _downsample_counts(width_in, width, pixels, side * side, batch_norm)
             params, madds, acts = params + p, madds + m, acts + a
-        pixels, sdta = side * side, sdta_blocks[stage]
+            pixels = side * side
+        sdta = sdta_blocks[stage]
+        shared = _bottleneck_counts(width, expand_ratio, pixels, norm_madds)
         if conv_blocks := depths[stage] - sdta:
-            p, m, a = _conv_block_counts(width, kernel_sizes[stage], expand_ratio, pixels)
-            params, madds, acts = params + conv_blocks * p, madds + conv_blocks * m, acts + conv_blocks * a
+            p, m, a = _depthwise_counts(width, kernel_sizes[stage], pixels, batch_norm)
+            params += conv_blocks * (shared[0] + p)
+            madds += conv_blocks * (shared[1] + m)
+            acts += conv_blocks * (shared[2] + a)
         if sdta:
-            p, m, a = _sdta_block_counts(width, sdta_splits[stage], heads[stage], expand_ratio, pos_emb[stage], pixels)
-            params, madds, acts = params + sdta * p, madds + sdta * m, acts + sdta * a
+            p, m, a = _attention_counts(width, sdta_splits[stage], heads[stage], pos_emb[stage], pixels, norm_madds)
+            params += sdta * (shared[0] + p)
+            madds += sdta * (shared[1] + m)
+            acts += sdta * (shared[2] + a)
         width_in = width
-    p, m, a = _head_counts(width_in, deployment.num_classes)
+    p, m, a = _head_counts(width_in, deployment.num_classes, pixels, batch_norm)
     return params + p, madds + m, acts + a
 
 
-def _stem_counts(width: int, pixels: int) -> Counts:
-    """A 4x4 convolution of stride 4 with bias, then a LayerNorm."""
+def _stem_counts(width: int, pixels: int, batch_norm: bool) -> Counts:
+    """A 4x4 convolution of stride 4, then a norm; the convolution has a bias unless the norm is a BatchNorm."""
     weights = PATCH * PATCH * IN_CHANNELS * width
+    if batch_norm:
+        return weights + 2 * width, (weights + BATCH_NORM_MADDS * width) * pixels, width * pixels
     return weights + width + 2 * width, weights * pixels, width * pixels
 
 
-def _downsample_counts(width_in: int, width: int, pixels: int) -> Counts:
-    """A LayerNorm of the input, then a 2x2 convolution of stride 2 with bias."""
+def _downsample_counts(width_in: int, width: int, pixels_in: int, pixels: int, batch_norm: bool) -> Counts:
+    """A norm of the input, then a 2x2 convolution of stride 2; biased unless the norm is a BatchNorm."""
     weights = 4 * width_in * width
+    if batch_norm:
+        norm = BATCH_NORM_MADDS * width_in * pixels_in
+        return 2 * width_in + weights, norm + weights * pixels, width * pixels
     return 2 * width_in + weights + width, weights * pixels, width * pixels
 
 
-def _bottleneck_counts(width: int, expand_ratio: int, pixels: int) -> Counts:
-    """LayerNorm, linear layer to ``expand_ratio * width`` channels, GELU, linear layer back, layer scale."""
+def _bottleneck_counts(width: int, expand_ratio: int, pixels: int, norm_madds: int) -> Counts:
+    """Norm, linear layer to ``expand_ratio * width`` channels, activation, linear layer back, layer scale."""
     hidden = expand_ratio * width
     weights = 2 * width * hidden
     params = 2 * width + weights + hidden + width + width
-    return params, (NORM_MADDS * width + weights) * pixels, (hidden + width) * pixels
+    return params, (norm_madds * width + weights) * pixels, (hidden + width) * pixels
 
 
-def _conv_block_counts(width: int, kernel_size: int, expand_ratio: int, pixels: int) -> Counts:
-    """A depthwise convolution with bias, then the inverted bottleneck."""
+def _depthwise_counts(width: int, kernel_size: int, pixels: int, batch_norm: bool) -> Counts:
+    """What a convolutional block has before its bottleneck: a depthwise convolution, biased with LayerNorm."""
     weights = kernel_size * kernel_size * width
-    params, madds, acts = _bottleneck_counts(width, expand_ratio, pixels)
-    return params + weights + width, madds + weights * pixels, acts + width * pixels
+    return weights + (0 if batch_norm else width), weights * pixels, width * pixels
 
 
-def _sdta_block_counts(width: int, splits: int, heads: int, expand_ratio: int, pos_emb: bool, pixels: int) -> Counts:
-    """Split 3x3 depthwise convolutions, cross-covariance attention (XCA), then the inverted bottleneck.
+def _attention_counts(width: int, splits: int, heads: int, pos_emb: bool, pixels: int, norm_madds: int) -> Counts:
+    """What an SDTA block has before its bottleneck: split 3x3 depthwise convolutions and XCA.
 
-    XCA: LayerNorm, linear layer to query, key and value, a temperature for each head, two products of
-    ``heads`` matrices of ``width / heads`` squared by ``pixels``, linear layer, layer scale.
+    Cross-covariance attention (XCA): norm, linear layer to query, key and value, a temperature for each head, two
+    products of ``heads`` matrices of ``width / heads`` squared by ``pixels``, linear layer, layer scale.
     """
     group = -(-width // splits)
     split_channels = (splits - 1) * group
-    params, madds, acts = _bottleneck_counts(width, expand_ratio, pixels)
-    params += (9 + 1) * split_channels
-    madds += 9 * split_channels * pixels
-    acts += split_channels * pixels
+    square = width * width
+    params = (9 + 1) * split_channels + 2 * width + 3 * (square + width) + heads + square + width + width
+    madds = (9 * split_channels + norm_madds * width + 4 * square + 2 * square // heads) * pixels
+    acts = (split_channels + 4 * width) * pixels
     if pos_emb:
         params += (FOURIER_CHANNELS + 1) * width
         madds += FOURIER_CHANNELS * width * pixels
         acts += width * pixels
-    square = width * width
-    params += 2 * width + 3 * (square + width) + heads + square + width + width
-    madds += (NORM_MADDS * width + 4 * square + 2 * square // heads) * pixels
-    acts += 4 * width * pixels
     return params, madds, acts
 
 
-def _head_counts(width: int, num_classes: int) -> Counts:
-    """Global average pool, LayerNorm, linear classifier."""
-    return 2 * width + (width + 1) * num_classes, NORM_MADDS * width + width * num_classes, num_classes
+def _head_counts(width: int, num_classes: int, pixels: int, batch_norm: bool) -> Counts:
+    """Global average pool, norm, linear classifier; a BatchNorm comes before the pool, on the whole feature map."""
+    norm = BATCH_NORM_MADDS * width * pixels if batch_norm else LAYER_NORM_MADDS * width
+    return 2 * width + (width + 1) * num_classes, norm + width * num_classes, num_classes

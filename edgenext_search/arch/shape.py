@@ -85,6 +85,7 @@ class Shape:
             self.heads,
             self.pos_emb,
             self.expand_ratio,
+            self.norm_act,
             deployment,
         )
         return Cost(params=params, madds=madds, acts=acts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edgenext_search.arch.candidate import STAGES, Candidate
+from edgenext_search.arch.candidate import STAGES, Candidate, NormAct
 from edgenext_search.arch.published import published_variant
 from edgenext_search.errors import UserError
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from torch import nn
 
-# The entry point of timm whose arguments a candidate overrides. All of them build the same class.
-TIMM_ARCHITECTURE = "edgenext_xx_small"
+# The entry point of timm whose arguments a candidate overrides. All of one norm_act build the same class.
+TIMM_ARCHITECTURE: dict[NormAct, str] = {"ln_gelu": "edgenext_xx_small", "bn_hs": "edgenext_xx_small_bn_hs"}
 
 # Arguments of timm's EdgeNeXt that make other blocks than the paper's, with the paper's values.
 _PAPER_ARGS = {"in_chans": 3, "downsample_block": False, "conv_bias": True, "stem_type": "patch"}
@@ -34,7 +34,7 @@ def timm_args(candidate: Candidate) -> dict[str, Any]:
     }
 
 
-def candidate_of(args: Mapping[str, Any], *, architecture: str = TIMM_ARCHITECTURE) -> Candidate:
+def candidate_of(args: Mapping[str, Any], *, architecture: str) -> Candidate:
     """The candidate that timm builds as ``architecture`` when these of its arguments are overridden.
 
     Raises:
@@ -56,6 +56,7 @@ def candidate_of(args: Mapping[str, Any], *, architecture: str = TIMM_ARCHITECTU
         heads=merged["heads"],
         expand_ratio=merged["expand_ratio"],
         pos_emb=merged["use_pos_emb"],
+        norm_act=published.norm_act,
     )
 
 
@@ -75,9 +76,12 @@ def build(
     """
     import timm
 
+    if candidate.norm_act == "bn_hs":
+        import edgenext_search.models.bn_hs  # noqa: F401 - registers the network with timm
+
     args = timm_args(candidate)
     model: nn.Module = timm.create_model(
-        TIMM_ARCHITECTURE,
+        TIMM_ARCHITECTURE[candidate.norm_act],
         pretrained=False,
         num_classes=num_classes,
         drop_path_rate=drop_path,

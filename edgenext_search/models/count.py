@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # Operators of EdgeNeXt that do no multiply-adds by the published convention. Any other one is an error.
 _FREE = {
     "aten::add", "aten::add_", "aten::clamp_min", "aten::cos", "aten::cumsum", "aten::div", "aten::expand_as",
-    "aten::gelu", "aten::linalg_vector_norm", "aten::mul", "aten::bitwise_not", "aten::pow", "aten::rsub",
+    "aten::gelu", "aten::hardswish", "aten::linalg_vector_norm", "aten::mul", "aten::bitwise_not", "aten::pow", "aten::rsub",
     "aten::sin", "aten::softmax",
 }  # fmt: skip
 
@@ -52,7 +52,8 @@ def _madds(model: nn.Module, deployment: Deployment) -> int:
     if uncounted:
         raise RuntimeError(f"fvcore does not count the operators {', '.join(uncounted)}, and they may not be free.")
     by_module = analysis.by_module()
-    outside = [name for name in by_module if name == "stem.1" or name.endswith("downsample.0")]
+    kinds = {name: type(module).__name__ for name, module in model.named_modules()}
+    outside = [name for name, kind in kinds.items() if kind == "LayerNorm2d" and not name.startswith("head.")]
     return int(total - sum(by_module[name] for name in [*outside, "head.global_pool"]))
 
 
