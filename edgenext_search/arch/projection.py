@@ -129,13 +129,18 @@ class Projection:
         return shape.candidate_at(widths)
 
     def nearest_published(self) -> list[PublishedVariant]:
-        """The published variants, the one whose own cost is nearest to the budget first."""
+        """The published variants of the space's norm_act, the one whose own cost is nearest to the budget first.
+
+        All of them where none has it.
+        """
 
         def misfit(variant: PublishedVariant) -> float:
             usage = self.budget.usage(cost(variant.candidate, self.deployment))
             return max(usage, 1 / usage)
 
-        return sorted(published_variants().values(), key=misfit)
+        variants = list(published_variants().values())
+        like = [variant for variant in variants if variant.candidate.norm_act in self.space.norm_acts]
+        return sorted(like or variants, key=misfit)
 
     def _usage(self, candidate: Candidate) -> float:
         return self.budget.usage(cost(candidate, self.deployment))

@@ -57,6 +57,12 @@ class Space:
         """What the space is called."""
         return self.file.name
 
+    @property
+    def norm_acts(self) -> tuple[Value, ...]:
+        """The values that norm_act may have."""
+        domain = self._domains["norm_act"]
+        return domain.values if isinstance(domain, Choice) else ()
+
     @classmethod
     def load(cls, name: str) -> Space:
         """The space given by name (``edgenext``) or path.

@@ -1,9 +1,9 @@
 """EdgeNeXt with BatchNorm and HardSwish, which timm does not have; registered with timm as ``edgenext_bn_hs``.
 
-Structure (EdgeNeXt repository, ``models/model_bn_hs.py``): stem and downsampling convolutions without bias, BatchNorm
-where the main networks have LayerNorm, depthwise convolutions without bias, split convolutions of SDTA blocks with bias,
-and a final BatchNorm on the feature map, before the global pool. In an SDTA block the batch-normed tensor, with its
-positional encoding, is itself the base of the attention's residual.
+Structure, as in the EdgeNeXt repository: stem and downsampling convolutions without bias, BatchNorm where the main
+networks have LayerNorm, depthwise convolutions without bias, split convolutions of SDTA blocks with bias, and a final
+BatchNorm on the feature map, before the global pool. In an SDTA block the batch-normed tensor, with its positional
+encoding, is itself the base of the attention's residual.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class BatchNormConvBlock(ConvBlock):
         """[b, dim, h, w] to the same."""
         y = self.norm(self.conv_dw(x)).permute(0, 2, 3, 1)
         y = (self.gamma * self.mlp(y)).permute(0, 3, 1, 2)
-        return x + self.drop_path(y)
+        return torch.add(x, self.drop_path(y))
 
 
 class BatchNormSplitTransposeBlock(SplitTransposeBlock):
@@ -54,7 +54,7 @@ class BatchNormSplitTransposeBlock(SplitTransposeBlock):
         tokens = y.flatten(2).transpose(1, 2)
         y = y + self.drop_path(self.gamma_xca * self.xca(tokens)).transpose(1, 2).reshape(y.shape)
         y = (self.gamma * self.mlp(self.norm(y).permute(0, 2, 3, 1))).permute(0, 3, 1, 2)
-        return x + self.drop_path(y)
+        return torch.add(x, self.drop_path(y))
 
 
 class BatchNormEdgeNeXt(EdgeNeXt):
@@ -84,7 +84,7 @@ class BatchNormEdgeNeXt(EdgeNeXt):
             head_norm_first=True,
             **kwargs,
         )
-        rates = torch.linspace(0, drop_path_rate, sum(depths)).split(list(depths))
+        rates = iter(torch.linspace(0, drop_path_rate, sum(depths)).tolist())
         self.stem = nn.Sequential(
             nn.Conv2d(in_chans, dims[0], kernel_size=4, stride=4, bias=False), _batch_norm(dims[0])
         )
@@ -98,8 +98,8 @@ class BatchNormEdgeNeXt(EdgeNeXt):
             common = {"expand_ratio": expand_ratio, "ls_init_value": ls_init_value}
             convs = depths[index] - global_block_counts[index]
             blocks: list[nn.Module] = [
-                BatchNormConvBlock(dim, kernel_size=kernel_sizes[index], drop_path=float(rate), **common)
-                for rate in rates[index][:convs]
+                BatchNormConvBlock(dim, kernel_size=kernel_sizes[index], drop_path=next(rates), **common)
+                for _ in range(convs)
             ]
             blocks += [
                 BatchNormSplitTransposeBlock(
@@ -107,13 +107,13 @@ class BatchNormEdgeNeXt(EdgeNeXt):
                     num_scales=d2_scales[index],
                     num_heads=heads[index],
                     use_pos_emb=use_pos_emb[index],
-                    drop_path=float(rate),
+                    drop_path=next(rates),
                     **common,
                 )
-                for rate in rates[index][convs:]
+                for _ in range(global_block_counts[index])
             ]
             stage.blocks = nn.Sequential(*blocks)
-        self.norm_pre = _batch_norm(dims[-1])
+        self.norm_pre: nn.Module = _batch_norm(dims[-1])
         self.apply(_initialise)
 
 
@@ -155,7 +155,7 @@ _CONFIG = {
 _SMALL = {"depths": (3, 3, 9, 3), "heads": (8, 8, 8, 8)}
 
 default_cfgs = generate_default_cfgs(
-    {name: _CONFIG for name in ("edgenext_xx_small_bn_hs", "edgenext_x_small_bn_hs", "edgenext_small_bn_hs")}
+    dict.fromkeys(("edgenext_xx_small_bn_hs", "edgenext_x_small_bn_hs", "edgenext_small_bn_hs"), _CONFIG)
 )
 
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 # Operators of EdgeNeXt that do no multiply-adds by the published convention. Any other one is an error.
 _FREE = {
     "aten::add", "aten::add_", "aten::clamp_min", "aten::cos", "aten::cumsum", "aten::div", "aten::expand_as",
-    "aten::gelu", "aten::hardswish", "aten::linalg_vector_norm", "aten::mul", "aten::bitwise_not", "aten::pow", "aten::rsub",
-    "aten::sin", "aten::softmax",
+    "aten::gelu", "aten::hardswish", "aten::linalg_vector_norm", "aten::mul", "aten::bitwise_not", "aten::pow",
+    "aten::rsub", "aten::sin", "aten::softmax",
 }  # fmt: skip
 
 

@@ -29,7 +29,8 @@ def export_onnx(model: nn.Module, path: Path, *, img_size: int) -> float:
 
     Args:
         model: A network in evaluation mode, on the CPU.
-        path: The file to write; input ``image`` [1, 3, img_size, img_size], output ``logits`` [1, classes].
+        path: The file to write, with batch norms folded away where that is exact;
+            input ``image`` [1, 3, img_size, img_size], output ``logits`` [1, classes].
         img_size: Height and width of the input, in pixels.
 
     Returns:
@@ -41,12 +42,14 @@ def export_onnx(model: nn.Module, path: Path, *, img_size: int) -> float:
     import onnxruntime
     import torch
 
+    from edgenext_search.models.fold import fold_batch_norms
+
     image = torch.randn(1, IN_CHANNELS, img_size, img_size, generator=torch.Generator().manual_seed(0))
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # the exporter's own progress
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            model,
+            fold_batch_norms(model),
             (image,),
             str(path),
             input_names=["image"],

@@ -84,6 +84,8 @@ def load_model_folder(folder: Path) -> nn.Module:
     """
     import timm
 
+    import edgenext_search.models.bn_hs  # noqa: F401 - registers those networks with timm
+
     for name in (CONFIG_FILE, WEIGHTS_FILE):
         if not (folder / name).is_file():
             raise UserError(f"{folder} is not a model folder: it has no {name}.")
