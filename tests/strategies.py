@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from edgenext_search.arch.budget import Budget
-from edgenext_search.arch.candidate import Candidate
+from edgenext_search.arch.candidate import NORM_ACTS, Candidate
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.parameter import Choice
 from edgenext_search.arch.space import Space
@@ -69,7 +69,8 @@ def candidates(draw: st.DrawFn, *, max_width: int = 96, max_depth: int = 4) -> C
         fields["sdta_blocks"].append(draw(st.integers(0, depth)))
         fields["heads"].append(heads)
         fields["pos_emb"].append(draw(st.booleans()))
-    return Candidate(**fields, expand_ratio=draw(st.integers(1, 6)))
+    norm_act = draw(st.sampled_from(NORM_ACTS))
+    return Candidate(**fields, expand_ratio=draw(st.integers(1, 6)), norm_act=norm_act)
 
 
 def random_candidate(rng: random.Random, *, max_width: int = 96, max_depth: int = 3) -> Candidate:
@@ -86,7 +87,7 @@ def random_candidate(rng: random.Random, *, max_width: int = 96, max_depth: int 
         fields["sdta_blocks"].append(rng.randint(0, depth))
         fields["heads"].append(heads)
         fields["pos_emb"].append(rng.random() < 0.5)
-    return Candidate(**fields, expand_ratio=rng.randint(1, 6))
+    return Candidate(**fields, expand_ratio=rng.randint(1, 6), norm_act=rng.choice(NORM_ACTS))
 
 
 def assignments(space: Space) -> st.SearchStrategy[dict[str, Any]]:

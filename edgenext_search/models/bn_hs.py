@@ -113,7 +113,7 @@ class BatchNormEdgeNeXt(EdgeNeXt):
                 for _ in range(global_block_counts[index])
             ]
             stage.blocks = nn.Sequential(*blocks)
-        self.norm_pre: nn.Module = _batch_norm(dims[-1])
+        self.norm_pre = _batch_norm(dims[-1])  # type: ignore[assignment]  # timm declares its own norm here
         self.apply(_initialise)
 
 

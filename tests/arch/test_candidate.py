@@ -29,7 +29,7 @@ def test_fingerprints_never_change(name, fingerprint):
 def test_fingerprints_do_not_depend_on_the_process():
     code = (
         "from edgenext_search.arch.published import published_variants as p;"
-        "print(*(v.candidate.fingerprint for v in p().values()))"
+        "print(*(v.candidate.fingerprint for v in list(p().values())[:4]))"
     )
     for hash_seed in ("1", "2"):
         done = subprocess.run(

@@ -143,7 +143,11 @@ def test_a_space_survives_dict_json_and_yaml(space):
 
 
 @SPACES
-@pytest.mark.parametrize("variant", published_variants().values(), ids=lambda variant: variant.name)
+@pytest.mark.parametrize(
+    "variant",
+    [variant for variant in published_variants().values() if variant.candidate.norm_act == "ln_gelu"],
+    ids=lambda variant: variant.name,
+)
 def test_published_shapes_are_in_the_shipped_spaces(space, variant):
     values, exact = space.nearest(variant.candidate)
     assert exact

@@ -8,7 +8,7 @@ from strategies import TINY, candidates, tiny
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.published import published_variant, published_variants
 from edgenext_search.errors import UserError
-from edgenext_search.models.build import build, candidate_of, timm_args
+from edgenext_search.models.build import TIMM_ARCHITECTURE, build, candidate_of, timm_args
 
 
 def shapes(model):
@@ -149,7 +149,8 @@ def test_settings_of_training_reach_the_network():
 
 @given(candidates())
 def test_timms_words_and_back(candidate):
-    assert candidate_of(timm_args(candidate)) == candidate
+    architecture = TIMM_ARCHITECTURE[candidate.norm_act]
+    assert candidate_of(timm_args(candidate), architecture=architecture) == candidate
 
 
 @pytest.mark.parametrize("name", published_variants())

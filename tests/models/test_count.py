@@ -67,7 +67,12 @@ def test_no_free_operator_stands_on_the_list_in_vain(monkeypatch):
     monkeypatch.setattr(count, "_FREE", set())
     with pytest.raises(RuntimeError) as caught:
         count.measure(tiny(), Deployment(num_classes=3, img_size=32))
+    with pytest.raises(RuntimeError) as batch_normed:
+        count.measure(tiny(norm_act="bn_hs"), Deployment(num_classes=3, img_size=32))
     monkeypatch.undo()
-    reported = set(str(caught.value).partition("operators ")[2].partition(", and they")[0].split(", "))
+    messages = [str(raised.value) for raised in (caught, batch_normed)]
+    reported = {
+        name for text in messages for name in text.partition("operators ")[2].partition(", and they")[0].split(", ")
+    }
     assert count._FREE - reported <= {"aten::add_", "aten::bitwise_not", "aten::rsub"}
     assert reported <= count._FREE
