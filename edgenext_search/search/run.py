@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 CROP_MARGIN = 0.875  # an image is stored at 1 / this of the training size, as ImageNet's 256 is for 224
 MAX_SKIPPED_NAMED = 3
+FEW_IMAGES = 200  # held-out images below which a score moves by half a point with a single one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +89,8 @@ def run_study(
     resumed = run.exists()
     if not resumed:
         run.create(recipe, storage=execution.storage)
-    with run.lock(), _stop_signals(listener) as should_stop:
-        store = run.open_store(recipe, execution.storage)
+    with _removed_when_refused(run, new=not resumed), run.lock(), _stop_signals(listener) as should_stop:
+        store = run.open_store(recipe, execution.storage, must_exist=resumed)
         listener.study_started(resumed=resumed)
 
         def on_image(done: int, total: int) -> None:
@@ -109,6 +110,8 @@ def run_study(
             progress=on_image,
         )
         _record_data(store, data, listener)
+        for warning in _warnings(recipe, data, slots):
+            listener.note(warning)
         store.set_fact("conditions", conditions(executor.slots, executor.threads))
         coordinator = Coordinator(
             recipe,
@@ -199,6 +202,36 @@ def _record_data(store: StudyStore, data: PreparedData, listener: Listener) -> N
         named = ", ".join(data.skipped[:MAX_SKIPPED_NAMED])
         more = f" and {len(data.skipped) - MAX_SKIPPED_NAMED} more" if len(data.skipped) > MAX_SKIPPED_NAMED else ""
         listener.note(f"{len(data.skipped)} unreadable images were skipped: {named}{more}")
+
+
+def _warnings(recipe: StudyRecipe, data: PreparedData, slots: list[str]) -> list[str]:
+    """What will make this study slow, or its scores coarse, with the way out."""
+    found = []
+    train, val = len(data.train.labels), len(data.val.labels)
+    if slots[0] == "cpu" and recipe.name == "imagenet":
+        found.append("The study imagenet is made for GPUs, and this host has none; --study laptop is made for a CPU.")
+    if val < FEW_IMAGES:
+        found.append(
+            f"Only {val} held-out images score the candidates, {100 / val:.1f} points each, so close "
+            "candidates cannot be told apart; --set data.val_share=0.3 holds out more."
+        )
+    if recipe.proxy.batch_size > train:
+        found.append(
+            f"proxy.batch_size is {recipe.proxy.batch_size}, but there are {train} training images: an epoch is a "
+            "single step; --set proxy.batch_size=32 makes more of it."
+        )
+    return [f"Note: {text}" for text in found]
+
+
+@contextlib.contextmanager
+def _removed_when_refused(run: RunFolder, *, new: bool) -> Iterator[None]:
+    """Leave no folder of a run behind that was refused before it began."""
+    try:
+        yield
+    except UserError:
+        if new:
+            shutil.rmtree(run.path, ignore_errors=True)
+        raise
 
 
 def _threads(slots: list[str]) -> int:
