@@ -67,7 +67,7 @@ class RunFolder:
 
     @property
     def scratch(self) -> Path:
-        """States of trainings under way; removed when the run is complete."""
+        """States of trainings under way, and the weights of finalists."""
         return self.path / "scratch"
 
     def exists(self) -> bool:

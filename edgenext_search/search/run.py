@@ -23,7 +23,7 @@ from edgenext_search.search.listener import SilentListener
 from edgenext_search.search.summary import summarize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from edgenext_search.arch.candidate import Candidate
     from edgenext_search.data import PreparedData
@@ -136,7 +136,9 @@ def run_study(
         summary = summarize(run, recipe, store)
         run.write_summary(summary)
         if complete:
-            shutil.rmtree(run.scratch, ignore_errors=True)
+            seeds = fresh_seeds(recipe.search.seed, 1)
+            kept = [coordinator.job(f.candidate, seed=seeds[0], until=recipe.proxy.epochs).weights_file for f in ranked]
+            _clean_scratch(run.scratch, kept)
     return summary
 
 
@@ -178,6 +180,18 @@ def _write_winner(
         },
     )
     export_onnx(model, folder / "model.onnx", img_size=deployment.img_size)
+
+
+def _clean_scratch(scratch: Path, kept: Sequence[Path]) -> None:
+    """Remove what a complete run needs no more: all but the finalists' weights.
+
+    With more trials, another of them may win.
+    """
+    for path in scratch.glob("*"):
+        if path not in kept:
+            path.unlink()
+    if scratch.is_dir() and not any(scratch.iterdir()):
+        scratch.rmdir()
 
 
 def _record_data(store: StudyStore, data: PreparedData, listener: Listener) -> None:
