@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+import difflib
+from collections.abc import Iterable
+from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -26,20 +28,24 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise UserError(f"{where}: {describe(error)}") from error
+            raise UserError(f"{where}: {describe(error, cls)}") from error
 
     def to_dict(self) -> dict[str, Any]:
         """The keys as plain values, to be read back by :meth:`read`."""
         return self.model_dump(mode="json")
 
 
-def describe(error: ValidationError) -> str:
-    """The first broken rule with its key's path (items of a list count from 1), its value, and how many more."""
+def describe(error: ValidationError, settings: type[BaseModel] | None = None) -> str:
+    """The first broken rule with its key's path (items of a list count from 1) and value, and which others are wrong.
+
+    Args:
+        error: What pydantic found.
+        settings: The class that was validated; with it an unknown key is answered with those that exist.
+    """
     errors = error.errors()
     first = errors[0]
-    path = ".".join(str(part + 1 if isinstance(part, int) else part) for part in _keys(first["loc"]))
     if first["type"] == "extra_forbidden":
-        rule = "there is no such key"
+        rule = "there is no such key" + _instead(settings, first["loc"])
     elif first["type"] == "missing":
         rule = "the key is missing"
     else:
@@ -47,10 +53,38 @@ def describe(error: ValidationError) -> str:
         rule = f"{message[:1].lower()}{message[1:]}"
         if first["type"] != "value_error":
             rule += f", but got {first['input']!r}"
-    keys = {e["loc"][0] for e in errors if e["loc"]}
-    others = len(keys) - 1
-    more = f" ({others} more {'key is' if others == 1 else 'keys are'} wrong)" if others > 0 else ""
-    return f"{path or 'the file'}: {rule.rstrip('.')}{more}."
+    others = sorted({_path(e["loc"]) for e in errors if e["loc"][:1] != first["loc"][:1]})
+    more = f" (also wrong: {', '.join(others)})" if others else ""
+    return f"{_path(first['loc']) or 'the file'}: {rule.rstrip('.')}{more}."
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """`` Did you mean ...?`` with the closest of some names, or nothing where none is close."""
+    close = difflib.get_close_matches(name, list(names), n=1)
+    return f" Did you mean {close[0]}?" if close else ""
+
+
+def _instead(settings: type[BaseModel] | None, loc: tuple[int | str, ...]) -> str:
+    """Which keys there are in place of an unknown one: the closest, or all of its section."""
+    for part in _keys(loc[:-1]):
+        if settings is not None and isinstance(part, str):
+            settings = _section(settings.model_fields[part].annotation)
+    if settings is None:
+        return ""
+    known = list(settings.model_fields)
+    close = difflib.get_close_matches(str(loc[-1]), known, n=1)
+    return f"; the closest is {close[0]}" if close else f"; there are {', '.join(known)}"
+
+
+def _section(annotation: object) -> type[BaseModel] | None:
+    """The settings class in a field's type, if there is one."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _section(part))), None)
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    return ".".join(str(part + 1 if isinstance(part, int) else part) for part in _keys(loc))
 
 
 def _keys(loc: tuple[int | str, ...]) -> list[int | str]:

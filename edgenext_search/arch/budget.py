@@ -60,7 +60,10 @@ class Budget:
             key, equals, value = (piece.strip() for piece in part.partition("="))
             key = key.lower()
             if not equals:
-                raise UserError(f"Each part of a budget must be key=value, but got {part.strip()!r} in {text!r}.")
+                raise UserError(
+                    f"Each part of a budget with several caps must be key=value, as in params=1.3M,madds=260M, "
+                    f"but got {part.strip()!r} in {text!r}."
+                )
             if key in caps:
                 raise UserError(f"A budget must cap {key!r} once, but got {text!r}.")
             caps[key] = value
@@ -105,9 +108,9 @@ def parse_count(text: str, *, name: str = "params") -> int:
         raise UserError(f"A budget is a number with k, M, G or B behind it, such as 1.3M, but got {name}={text!r}.")
     value = Decimal(match["digits"].replace("_", "")) * UNITS[match["unit"].lower()]
     if not match["unit"] and value < SMALLEST_BARE_NUMBER:
+        hint = f"; did you mean {text}M?" if value else "."
         raise UserError(
-            f"A number without a unit must be at least {SMALLEST_BARE_NUMBER:,}, but got {name}={text}; "
-            f"did you mean {text}M?"
+            f"A number without a unit must be at least {SMALLEST_BARE_NUMBER:,}, but got {name}={text}{hint}"
         )
     return int(value)
 

@@ -56,6 +56,7 @@ def _candidate(what: str) -> Candidate:
     from edgenext_search.arch.published import published_variant, published_variants
     from edgenext_search.errors import UserError
     from edgenext_search.models.folder import read_candidate
+    from edgenext_search.validation import nearest
 
     if what in published_variants():
         return published_variant(what).candidate
@@ -63,4 +64,7 @@ def _candidate(what: str) -> Candidate:
     if path.exists():
         return read_candidate(path)
     names = ", ".join(published_variants())
-    raise UserError(f"There is no {what!r}: it is neither a file or folder nor a published variant ({names}).")
+    raise UserError(
+        f"There is no {what!r}: it is neither a file or folder nor a published variant ({names})."
+        f"{nearest(what, published_variants())}"
+    )

@@ -15,6 +15,12 @@ from edgenext_search.cli.run import resume_command, run_command
 from edgenext_search.cli.space import space_group
 from edgenext_search.errors import StudyFailedError, UserError
 
+HELP = """Find the best EdgeNeXt for your budget.
+
+\b
+edgenext-search run --budget 1.3M                    a demonstration, in minutes
+edgenext-search run --budget 1.3M --data FOLDER      on your own images
+"""
 EXIT_USER_ERROR = 2
 EXIT_FAILURE = 1
 EXIT_INTERRUPTED = 130
@@ -29,10 +35,9 @@ class CommandGroup(click.Group):
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
+        except BrokenPipeError:
+            raise  # click ends quietly when the reader of a pipe has gone
         except KeyboardInterrupt:
-            click.echo(
-                "Interrupted. What was finished is kept; the same command with the same --out goes on.", err=True
-            )
             sys.exit(EXIT_INTERRUPTED)
         except Exception as error:
             if ctx.params.get("debug"):
@@ -49,16 +54,13 @@ def _explain(error: Exception) -> None:
         click.echo("This is a bug or a broken installation; `edgenext-search --debug ...` shows where.", err=True)
 
 
-@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=CommandGroup, help=HELP, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="edgenext-search")
 @click.option("--debug", is_flag=True, help="Show tracebacks.")
 def main(*, debug: bool) -> None:
-    r"""Find the best EdgeNeXt for your budget.
-
-    \b
-    edgenext-search run --budget 1.3M                       a demonstration, in minutes
-    edgenext-search run --budget 1.3M --data FOLDER         on your own images
-    """
+    """Find the best EdgeNeXt for your budget."""
     if not debug:
         warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=FutureWarning)
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from edgenext_search.search.records import TrialRecord
 
 
+NARROW = 80  # columns below which bars give way to figures
+
+
 @contextlib.contextmanager
 def progress_listener(console: Console, folder: RunFolder, recipe: StudyRecipe) -> Iterator[Listener]:
     """Show a study's progress until the context ends."""
@@ -37,13 +40,17 @@ def _print_start(console: Console, folder: RunFolder, recipe: StudyRecipe, *, re
         f"{'Resuming' if resumed else 'Starting'} {recipe.name} in {folder.path}",
         (
             f"  budget {recipe.load_budget()} at {recipe.load_deployment()}; {search.trials} trials in cohorts of "
-            f"{search.cohort}, seed {search.seed}; proxy: {proxy.epochs} epochs at {proxy.img_size} px"
+            f"{search.cohort}, seed {search.seed}; proxy: {_epochs(0, proxy.epochs)} at {proxy.img_size} px"
         ),
     ]
     if recipe.data.source is None:
         lines.append("  The images are generated: the ranking is a demonstration. For your task: --data FOLDER")
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _epochs(since: int, until: int) -> str:
+    return f"epoch {until}" if until == since + 1 else f"epochs {since + 1} to {until}"
 
 
 class LineListener:
@@ -75,7 +82,7 @@ class LineListener:
     def jobs_started(self, what: str, jobs: Sequence[str], *, since: int, until: int) -> None:
         """Say how many there are."""
         self._what, self._left, self._best = what, len(jobs), 0.0
-        self._print(f"{what}: {len(jobs)} trainings, epochs {since + 1} to {until}")
+        self._print(f"{what}: {len(jobs)} trainings, {_epochs(since, until)}")
 
     def job_progress(self, job: str, share: float) -> None:
         """Nothing: a line for each step would flood a log."""
@@ -104,12 +111,12 @@ class LiveListener:
         self._recipe = recipe
         self.progress = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
+            *([BarColumn()] if console.width >= NARROW else []),
             TextColumn("{task.percentage:>3.0f}%"),
             TimeElapsedColumn(),
             TextColumn("ETA"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            TimeRemainingColumn(compact=True),
+            *([TextColumn("{task.fields[note]}")] if console.width >= NARROW else []),
             console=console,
             transient=True,
         )
@@ -147,7 +154,7 @@ class LiveListener:
         """Begin a group of bars."""
         self._clear()
         self._best, self._since, self._until = 0.0, since, until
-        self._group = self.progress.add_task(what, total=len(jobs), note=f"epochs {since + 1} to {until}")
+        self._group = self.progress.add_task(what, total=len(jobs), note=f"{_epochs(since, until)}")
 
     def job_progress(self, job: str, share: float) -> None:
         """Move a training's bar."""

@@ -28,8 +28,9 @@ def report_command(*, run: Path, storage: str | None, as_json: bool) -> None:
 
     folder = RunFolder(run)
     recipe = folder.recipe()
-    store = folder.open_store(recipe, storage)
-    summary = summarize(folder, recipe, store)
+    folder.check_writable()
+    store = folder.open_store(recipe, storage, must_exist=True)
+    summary = summarize(folder, recipe, store, running=folder.is_running())
     write_reports(folder, summary, store.records())
     show_summary(summary, as_json=as_json)
 

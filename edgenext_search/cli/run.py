@@ -122,8 +122,12 @@ def _run(folder: RunFolder, recipe: StudyRecipe, execution: Execution, *, as_jso
     from edgenext_search.search.run import run_study
 
     console = Console(stderr=True)
-    with progress_listener(console, folder, recipe) as listener:
-        summary = run_study(folder, recipe, execution, listener)
+    try:
+        with progress_listener(console, folder, recipe) as listener:
+            summary = run_study(folder, recipe, execution, listener)
+    except KeyboardInterrupt:
+        click.echo(f"Stopped. What was finished is kept: `edgenext-search resume {folder.path}` goes on.", err=True)
+        raise
     write_reports(folder, summary, folder.open_store(recipe, execution.storage).records())
     show_summary(summary, as_json=as_json)
     if summary["status"] == "interrupted":

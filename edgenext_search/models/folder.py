@@ -63,6 +63,7 @@ def save_model_folder(
             model_args=timm_args(candidate),
             safe_serialization=True,
         )
+        (new / WEIGHTS_FILE).chmod((new / CONFIG_FILE).stat().st_mode)  # safetensors lets its owner alone read it
         facts = {
             "fingerprint": candidate.fingerprint,
             "candidate": candidate.to_dict(),

@@ -60,6 +60,15 @@ def notices(summary: Mapping[str, Any]) -> Markup:
                 class_="notice stop",
             )
         )
+    if summary.get("status") == "running":
+        boxes.append(
+            element(
+                "aside",
+                element("strong", "This study is still running."),
+                " What follows is what it has so far.",
+                class_="notice stop",
+            )
+        )
     if (summary.get("data") or {}).get("demonstration"):
         boxes.append(
             element(

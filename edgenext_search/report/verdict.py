@@ -32,7 +32,7 @@ def verdict_sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
     winner, baseline = summary.get("winner"), summary.get("baseline")
     if winner is None:
         return _no_winner(summary)
-    so_far = "So far, " if summary.get("status") == "interrupted" else ""
+    so_far = "So far, " if summary.get("status") in ("interrupted", "running") else ""
     if baseline is None:
         return (
             _sentence(f"{so_far}{_name(winner)} scores best, {score_text(winner['score'])} % top-1."),
@@ -105,6 +105,8 @@ def _no_winner(summary: Mapping[str, Any]) -> tuple[str, ...]:
     complete, failed = trials.get("complete", 0), trials.get("failed", 0)
     total = sum(trials.values())
     counts = ", ".join(f"{count} {state}" for state, count in trials.items()) or "no trials"
+    if summary.get("status") == "running":
+        return (f"No winner yet: the study is still running ({counts}).",)
     yet = "No winner yet" if summary.get("status") == "interrupted" else "No winner"
     if total and failed == total:
         what = "its only trial" if total == 1 else f"all {total} trials"

@@ -23,7 +23,10 @@ def choose_finalists(trials: Sequence[TrialRecord], n: int) -> list[TrialRecord]
 
 
 def rank_finalists(chosen: Sequence[TrialRecord], rescores: Rescores) -> list[Finalist]:
-    """The finalists as far as they are scored, best first: by mean score, then by fewer multiply-adds."""
+    """The finalists as far as they are scored, best first: by mean score, then by fewer multiply-adds.
+
+    Those that no fresh seed has scored come last, because the score that the search chose them for is optimistic.
+    """
     finalists = [
         Finalist(
             trial=trial.number,
@@ -35,7 +38,7 @@ def rank_finalists(chosen: Sequence[TrialRecord], rescores: Rescores) -> list[Fi
         )
         for trial in chosen
     ]
-    return sorted(finalists, key=lambda finalist: (-finalist.score.mean, finalist.cost.madds, finalist.trial))
+    return sorted(finalists, key=lambda f: (not f.scores, -f.score.mean, f.cost.madds, f.trial))
 
 
 def _scores(fingerprint: str, rescores: Mapping[tuple[str, int], float | str]) -> tuple[float, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import os
 import secrets
 import time
 from pathlib import Path
@@ -66,7 +67,7 @@ class RunFolder:
 
     @property
     def scratch(self) -> Path:
-        """States of trainings under way; removed when the run is complete."""
+        """States of trainings under way, and the weights of finalists."""
         return self.path / "scratch"
 
     def exists(self) -> bool:
@@ -130,17 +131,61 @@ class RunFolder:
         """
         recorded = self._study().get(STORAGE_KEY)
         if recorded is None:
-            return f"sqlite:///{self.path / 'study.db'}"
+            return self._own_storage
         if given and hide_password(given) == recorded:
             return given
         if given or ":***@" in recorded:
             raise UserError(f"The run's storage is {recorded}; give the same one, with its password, by --storage.")
         return str(recorded)
 
-    def open_store(self, recipe: StudyRecipe, storage: str | None = None) -> StudyStore:
-        """The record of the run's trials, wherever the folder was moved, and whoever else uses the storage."""
+    def open_store(self, recipe: StudyRecipe, storage: str | None = None, *, must_exist: bool = False) -> StudyStore:
+        """The record of the run's trials, wherever the folder was moved, and whoever else uses the storage.
+
+        Args:
+            recipe: The run's study.
+            storage: As in :meth:`storage`.
+            must_exist: Whether it has to be there already; else it is made.
+
+        Raises:
+            UserError: It cannot be opened, or was lost.
+        """
         name = self._study().get(NAME_KEY, self.path.resolve().name)
-        return StudyStore(self.storage(storage), name, recipe.load_space())
+        url = self.storage(storage)
+        if must_exist and url == self._own_storage and not self._database.is_file():
+            raise UserError(f"{self.path} has no {self._database.name}, the record of its trials; copy it back first.")
+        return StudyStore(url, name, recipe.load_space(), must_exist=must_exist)
+
+    def check_writable(self) -> None:
+        """Refuse a folder that nothing can be written to, before any work.
+
+        Raises:
+            UserError: It is such a folder.
+        """
+        if not os.access(self.path, os.W_OK):
+            raise UserError(f"{self.path} cannot be written; copy it to a folder of your own.")
+
+    def is_running(self) -> bool:
+        """Whether a coordinator is at work here."""
+        if not self._lock_file.exists():
+            return False
+        with self._lock_file.open() as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    @property
+    def _lock_file(self) -> Path:
+        return self.path / ".lock"
+
+    @property
+    def _database(self) -> Path:
+        return self.path / "study.db"
+
+    @property
+    def _own_storage(self) -> str:
+        return f"sqlite:///{self._database}"
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -149,7 +194,8 @@ class RunFolder:
         Raises:
             UserError: Another one is at work here.
         """
-        with (self.path / ".lock").open("w") as handle:
+        self.check_writable()
+        with self._lock_file.open("w") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:

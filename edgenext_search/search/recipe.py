@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, field_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.cost import Deployment
@@ -47,6 +47,12 @@ class DataKeys(Settings):
     """At most this many held-out images; null for all of them."""
     seed: int = 0
     """Seed of the split; the same for all studies that are to be compared."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.dir is not None and self.source is None:
+            raise ValueError("dir (--data-dir) is where a named dataset lies; give its name, or a folder, with --data")
+        return self
 
 
 class SearchKeys(Settings):

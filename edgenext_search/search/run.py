@@ -23,7 +23,7 @@ from edgenext_search.search.listener import SilentListener
 from edgenext_search.search.summary import summarize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from edgenext_search.arch.candidate import Candidate
     from edgenext_search.data import PreparedData
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 CROP_MARGIN = 0.875  # an image is stored at 1 / this of the training size, as ImageNet's 256 is for 224
 MAX_SKIPPED_NAMED = 3
+FEW_IMAGES = 200  # held-out images below which a score moves by half a point with a single one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +89,8 @@ def run_study(
     resumed = run.exists()
     if not resumed:
         run.create(recipe, storage=execution.storage)
-    with run.lock(), _stop_signals(listener) as should_stop:
-        store = run.open_store(recipe, execution.storage)
+    with _removed_when_refused(run, new=not resumed), run.lock(), _stop_signals(listener) as should_stop:
+        store = run.open_store(recipe, execution.storage, must_exist=resumed)
         listener.study_started(resumed=resumed)
 
         def on_image(done: int, total: int) -> None:
@@ -109,6 +110,8 @@ def run_study(
             progress=on_image,
         )
         _record_data(store, data, listener)
+        for warning in _warnings(recipe, data, slots):
+            listener.note(warning)
         store.set_fact("conditions", conditions(executor.slots, executor.threads))
         coordinator = Coordinator(
             recipe,
@@ -133,7 +136,9 @@ def run_study(
         summary = summarize(run, recipe, store)
         run.write_summary(summary)
         if complete:
-            shutil.rmtree(run.scratch, ignore_errors=True)
+            seeds = fresh_seeds(recipe.search.seed, 1)
+            kept = [coordinator.job(f.candidate, seed=seeds[0], until=recipe.proxy.epochs).weights_file for f in ranked]
+            _clean_scratch(run.scratch, kept)
     return summary
 
 
@@ -177,6 +182,18 @@ def _write_winner(
     export_onnx(model, folder / "model.onnx", img_size=deployment.img_size)
 
 
+def _clean_scratch(scratch: Path, kept: Sequence[Path]) -> None:
+    """Remove what a complete run needs no more: all but the finalists' weights.
+
+    With more trials, another of them may win.
+    """
+    for path in scratch.glob("*"):
+        if path not in kept:
+            path.unlink()
+    if scratch.is_dir() and not any(scratch.iterdir()):
+        scratch.rmdir()
+
+
 def _record_data(store: StudyStore, data: PreparedData, listener: Listener) -> None:
     """Record what the run is trained on; refuse to go on with other images than it was begun with."""
     begun = store.fact("data")
@@ -199,6 +216,36 @@ def _record_data(store: StudyStore, data: PreparedData, listener: Listener) -> N
         named = ", ".join(data.skipped[:MAX_SKIPPED_NAMED])
         more = f" and {len(data.skipped) - MAX_SKIPPED_NAMED} more" if len(data.skipped) > MAX_SKIPPED_NAMED else ""
         listener.note(f"{len(data.skipped)} unreadable images were skipped: {named}{more}")
+
+
+def _warnings(recipe: StudyRecipe, data: PreparedData, slots: list[str]) -> list[str]:
+    """What will make this study slow, or its scores coarse, with the way out."""
+    found = []
+    train, val = len(data.train.labels), len(data.val.labels)
+    if slots[0] == "cpu" and recipe.name == "imagenet":
+        found.append("The study imagenet is made for GPUs, and this host has none; --study laptop is made for a CPU.")
+    if val < FEW_IMAGES:
+        found.append(
+            f"Only {val} held-out images score the candidates, {100 / val:.1f} points each, so close "
+            "candidates cannot be told apart; --set data.val_share=0.3 holds out more."
+        )
+    if recipe.proxy.batch_size > train:
+        found.append(
+            f"proxy.batch_size is {recipe.proxy.batch_size}, but there are {train} training images: an epoch is a "
+            "single step; --set proxy.batch_size=32 makes more of it."
+        )
+    return [f"Note: {text}" for text in found]
+
+
+@contextlib.contextmanager
+def _removed_when_refused(run: RunFolder, *, new: bool) -> Iterator[None]:
+    """Leave no folder of a run behind that was refused before it began."""
+    try:
+        yield
+    except UserError:
+        if new:
+            shutil.rmtree(run.path, ignore_errors=True)
+        raise
 
 
 def _threads(slots: list[str]) -> int:

@@ -42,21 +42,27 @@ class StudyStore:
         url: Optuna storage URL.
         name: The study's name in the storage.
         space: The search space, which gives the trials' parameters.
+        must_exist: Whether the study has to be there already; else it is made.
 
     Raises:
-        UserError: The storage cannot be opened.
+        UserError: The storage cannot be opened, or does not hold the study.
     """
 
-    def __init__(self, url: str, name: str, space: Space) -> None:
+    def __init__(self, url: str, name: str, space: Space, *, must_exist: bool = False) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._space = space
         self._told: dict[int, TrialRecord] = {}  # they change no more
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                self._study = optuna.create_study(
-                    storage=url, study_name=name, direction="maximize", load_if_exists=True
-                )
+                if must_exist:
+                    self._study = optuna.load_study(storage=url, study_name=name)
+                else:
+                    self._study = optuna.create_study(
+                        storage=url, study_name=name, direction="maximize", load_if_exists=True
+                    )
+        except KeyError as error:
+            raise UserError(f"The storage {hide_password(url)} holds no study {name!r}; is it another one?") from error
         except Exception as error:
             reason = hide_password(str(error).splitlines()[0])
             raise UserError(

@@ -13,12 +13,18 @@ if TYPE_CHECKING:
     from edgenext_search.search.records import Finalist
     from edgenext_search.search.store import StudyStore
 
-Status = Literal["complete", "interrupted"]
+Status = Literal["complete", "running", "interrupted"]
 CONFIDENCE = 0.95
 
 
-def summarize(run: RunFolder, recipe: StudyRecipe, store: StudyStore) -> dict[str, Any]:
+def summarize(run: RunFolder, recipe: StudyRecipe, store: StudyStore, *, running: bool = False) -> dict[str, Any]:
     """The summary of a run at any point of it, from its storage alone.
+
+    Args:
+        run: The run's folder.
+        recipe: Its study.
+        store: Its trials.
+        running: Whether another process works on it.
 
     Returns:
         A JSON object; ``docs/json.md`` describes its keys.
@@ -31,7 +37,7 @@ def summarize(run: RunFolder, recipe: StudyRecipe, store: StudyStore) -> dict[st
     states = [trial.state for trial in trials]
     data, proxy = store.fact("data") or {}, recipe.proxy
     images = {key: data.get(key) for key in ("train_images", "val_images")}
-    status: Status = "complete" if store.fact("complete") else "interrupted"
+    status: Status = "complete" if store.fact("complete") else "running" if running else "interrupted"
     return {
         "run": str(run.path),
         "status": status,

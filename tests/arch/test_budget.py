@@ -51,8 +51,11 @@ def test_reads_what_people_type(text, caps):
         ("0.9e", "but got params='0.9e'"),
         ("madds=", "such as 1.3M, but got madds=''"),
         ("madds=fast", "such as 1.3M, but got madds='fast'"),
-        ("1.3M,madds=260M", "Each part of a budget must be key=value, but got '1.3M' in '1.3M,madds=260M'"),
-        ("params=1.3M,", "Each part of a budget must be key=value, but got '' in 'params=1.3M,'"),
+        (
+            "1.3M,madds=260M",
+            "several caps must be key=value, as in params=1.3M,madds=260M, but got '1.3M' in '1.3M,madds=260M'",
+        ),
+        ("params=1.3M,", "several caps must be key=value, as in params=1.3M,madds=260M, but got '' in 'params=1.3M,'"),
         ("params=1M,params=2M", "A budget must cap 'params' once, but got 'params=1M,params=2M'"),
         ("flops=260M", "A budget caps params, madds, acts, but got 'flops'; did you mean madds?"),
         ("MACs=260M", "A budget caps params, madds, acts, but got 'macs'; did you mean madds?"),

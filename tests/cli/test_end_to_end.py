@@ -1,0 +1,299 @@
+"""The program as a user runs it: real images, processes and signals. One undisturbed run is what others equal."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import hashlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from edgenext_search.files import read_yaml
+from edgenext_search.search.folder import RunFolder
+
+pytestmark = pytest.mark.slow
+
+PATIENCE = 240  # seconds for a whole run on a busy machine
+
+PLAIN_TIMM = """
+import importlib.abc, sys
+
+class Blocked(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "edgenext_search":
+            raise ImportError("edgenext_search is not installed here")
+
+sys.meta_path.insert(0, Blocked())
+import timm, torch
+model = timm.create_model("local-dir:" + sys.argv[1], pretrained=True).eval()
+with torch.inference_mode():
+    torch.save(model(torch.load(sys.argv[2], weights_only=True)), sys.argv[3])
+"""
+
+
+class Program:
+    """The tiny study, run by the program into one folder."""
+
+    def __init__(self, out, class_folder, cache_dir):
+        self.out = out
+        self.cache = ["--device", "cpu", "--cache-dir", str(cache_dir)]
+        self.arguments = [
+            "run", "--study", "demo", "--data", str(class_folder), "--budget", "60k", "--num-classes", "10",
+            "--img-size", "64", "--trials", "6", "--set", "search.cohort=3", "--set", "search.finalists=1",
+            "--set", "search.rescore_seeds=2", "--set", "proxy.img_size=32", "--set", "proxy.epochs=2",
+            "--set", "proxy.rungs=[0.5, 1.0]", "--set", "proxy.batch_size=64", "--set", "proxy.lr=0.003",
+            "--out", str(out), "--json",
+        ]  # fmt: skip
+        self.lines: list[str] = []
+
+    def start(self, arguments, *, parallel):
+        """The program in a process group of its own, as a shell starts it; its messages are collected."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "edgenext_search", *arguments, *self.cache, "--parallel", str(parallel)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.lines = []
+        self._reader = threading.Thread(target=lambda: self.lines.extend(process.stderr), daemon=True)
+        self._reader.start()
+        return process
+
+    def finish(self, process):
+        """Exit code and standard output; afterwards nothing of it is left."""
+        try:
+            output = process.stdout.read()
+            code = process.wait(timeout=PATIENCE)
+            assert left_of(process) == []
+        finally:
+            self.end(process)
+        return code, output
+
+    def end(self, process):
+        """Make sure that nothing of it is left."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        self._reader.join(timeout=10)
+        process.stdout.close()
+        process.stderr.close()
+
+    def wait_for(self, process, text):
+        """Return as soon as a message holds a text."""
+        deadline = time.monotonic() + PATIENCE
+        while not any(text in line for line in self.lines):
+            if process.poll() is not None or time.monotonic() > deadline:
+                self.end(process)
+                pytest.fail(f"no {text!r} in:\n{''.join(self.lines)}")
+            time.sleep(0.02)
+
+    def run(self, arguments=None, *, parallel=2):
+        """The object that a run prints, from its beginning to its end."""
+        code, output = self.finish(self.start(arguments or self.arguments, parallel=parallel))
+        assert code == 0, "".join(self.lines)
+        return json.loads(output)
+
+    def resume(self, *, parallel):
+        return self.run(["resume", str(self.out), "--json"], parallel=parallel)
+
+
+def left_of(process):
+    """Processes of a program that has ended which do not end with it."""
+    deadline = time.monotonic() + 20
+    while (left := _group(process.pid)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
+
+
+def _group(pid):
+    """Living processes of a process group."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):
+                state, _, group = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
+                if int(group) == pid and state != "Z":
+                    found.append(int(folder.name))
+    return found
+
+
+@pytest.fixture
+def program(class_folder, cache_dir, prepared, tmp_path):
+    return Program(tmp_path / "run", class_folder, cache_dir)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(class_folder, cache_dir, prepared, tmp_path_factory):
+    """A run with two trials at once that nothing interrupted: its folder and what it printed."""
+    program = Program(tmp_path_factory.mktemp("undisturbed") / "run", class_folder, cache_dir)
+    return program, program.run(parallel=2)
+
+
+def result(run):
+    """All of a run that has to be the same whatever happened on the way: summary, trials, the winner's weights."""
+    folder = RunFolder(Path(run))
+    summary = folder.summary()
+    for key in ("run", "report", "model_dir", "seconds", "conditions"):
+        assert summary.pop(key)
+    with folder.csv_file.open(newline="") as file:
+        rows = [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
+    (winner,) = folder.winners.iterdir()
+    weights = hashlib.sha256((winner / "model.safetensors").read_bytes()).hexdigest()
+    return summary, rows, winner.name, weights
+
+
+def test_what_is_printed_is_what_the_issue_asks_for(undisturbed):
+    program, printed = undisturbed
+    assert printed == json.loads((program.out / "summary.json").read_text())
+    assert printed["run"] == str(program.out)
+    assert printed["status"] == "complete"
+    assert printed["trials"]["failed"] == printed["trials"]["open"] == 0
+    assert printed["trials"]["complete"] + printed["trials"]["pruned"] == 6
+    assert printed["trials"]["pruned"] >= 1
+    for entry in (printed["winner"], printed["baseline"]):
+        assert entry.keys() >= {"fingerprint", "candidate", "params", "madds", "acts", "score"}
+        assert 54_000 <= entry["params"] <= 60_000  # so small a network has few widths to choose from
+        assert entry["score"].keys() == {"mean", "std", "n"}
+        assert entry["score"]["n"] == 2
+    assert printed["baseline"]["origin"] == "edgenext_xx_small"
+    assert printed["baseline"]["trial"] == 0
+    assert printed["winner"]["score"]["mean"] >= printed["baseline"]["score"]["mean"]
+    assert Path(printed["report"]).stat().st_size > 10_000
+    assert Path(printed["model_dir"]).is_dir()
+
+
+def test_the_run_folder_holds_what_the_design_says(undisturbed):
+    program, printed = undisturbed
+    files = {path.relative_to(program.out).as_posix() for path in program.out.rglob("*") if path.is_file()}
+    winner = f"winners/{printed['winner']['fingerprint']}"
+    model = {f"{winner}/{name}" for name in ("config.json", "model.safetensors", "model.onnx", "candidate.yaml")}
+    weights = {f"scratch/{finalist['fingerprint']}-1000000.safetensors" for finalist in printed["finalists"]}
+    assert files - {".lock"} == {
+        *weights,
+        "study.yaml",
+        "study.db",
+        "summary.json",
+        "report/index.html",
+        "report/trials.csv",
+        *model,
+    }
+    study = read_yaml(program.out / "study.yaml")
+    assert study["versions"]["torch"]
+    assert study["study"]["search"]["seed"] == 0
+    facts = read_yaml(program.out / winner / "candidate.yaml")
+    assert facts["fingerprint"] == printed["winner"]["fingerprint"]
+    assert facts["params"] == printed["winner"]["params"]
+    assert facts["weights"]["from"] == "proxy training, not full training"
+
+
+def test_trials_have_the_scores_that_were_told(undisturbed):
+    program, _ = undisturbed
+    trials = RunFolder(program.out).open_store(RunFolder(program.out).recipe()).records()
+    assert [trial.number for trial in trials] == list(range(6))
+    for trial in trials:
+        assert trial.cost.params <= 60_000
+        assert trial.state in ("complete", "pruned")
+        assert trial.epochs == (2 if trial.state == "complete" else 1)
+        assert trial.score * 32 % 1 == pytest.approx(0, abs=1e-9)  # shares of 32 held-out images
+        assert trial.seconds > 0
+    with (program.out / "report" / "trials.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 6
+
+
+def test_plain_timm_loads_the_winner_and_onnx_says_the_same(undisturbed, tmp_path):
+    import onnxruntime
+
+    _, printed = undisturbed
+    model = Path(printed["model_dir"])
+    image = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    torch.save(image, tmp_path / "image.pt")
+    subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PLAIN_TIMM, str(model), tmp_path / "image.pt", tmp_path / "logits.pt"],
+        check=True,
+        cwd=tmp_path,
+    )
+    logits = torch.load(tmp_path / "logits.pt", weights_only=True).numpy()
+    assert logits.shape == (1, 4)  # the classes that it was trained on
+    session = onnxruntime.InferenceSession(model / "model.onnx", providers=["CPUExecutionProvider"])
+    (same,) = session.run(None, {"image": image.numpy()})
+    np.testing.assert_allclose(same, logits, atol=1e-4)
+    assert np.ptp(logits) > 1e-3
+
+
+def test_the_winner_scores_as_it_was_scored(undisturbed, prepared):
+    """The weights in the model folder are those of the first fresh seed."""
+    from edgenext_search.models.folder import load_model_folder
+    from edgenext_search.training.loader import evaluation_batches
+
+    program, printed = undisturbed
+    folder = RunFolder(program.out)
+    seed = read_yaml(Path(printed["model_dir"]) / "candidate.yaml")["weights"]["seed"]
+    told = folder.open_store(folder.recipe()).rescores()[printed["winner"]["fingerprint"], seed]
+    model, right = load_model_folder(Path(printed["model_dir"])), 0
+    with torch.inference_mode():
+        for images, labels in evaluation_batches(prepared.val, img_size=32, device=torch.device("cpu")):
+            right += int((model(images).argmax(1) == labels).sum())
+    assert right / len(prepared.val.labels) == told
+
+
+def test_progress_goes_to_standard_error(undisturbed):
+    program, _ = undisturbed
+    text = "".join(program.lines)
+    assert text.startswith(f"Starting demo in {program.out}")
+    assert len(re.findall(r"trial \d+: top-1 ", text)) >= 6
+    assert "Traceback" not in text
+    assert "Warning" not in text
+
+
+def test_one_trial_at_a_time_gives_the_same(undisturbed, program):
+    program.run(parallel=1)
+    assert result(program.out) == result(undisturbed[0].out)
+
+
+def test_killed_in_the_middle_it_resumes_as_if_undisturbed(undisturbed, program):
+    process = program.start(program.arguments, parallel=2)
+    program.wait_for(process, "Cohort 1, rung 1 of 2: trial")
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert left_of(process) == []  # trials end with their coordinator
+    program.end(process)
+    assert not (program.out / "summary.json").exists()
+    store = RunFolder(program.out).open_store(RunFolder(program.out).recipe())
+    before = [(trial.number, rung) for trial in store.records() for rung in trial.curve]
+    assert len(before) >= 5
+
+    program.resume(parallel=1)
+    assert result(program.out) == result(undisturbed[0].out)
+    trained = re.findall(r"\] (Cohort \d, rung \d of 2: trial \d+): top-1", "".join(program.lines))
+    curves = sum(len(trial.curve) for trial in store.records() if trial.duplicate_of is None)
+    assert len(trained) == curves - len(before)  # nothing that was finished is trained again
+    assert "Warning" not in "".join(program.lines)
+
+
+def test_ctrl_c_ends_with_a_report_and_the_same_command_goes_on(undisturbed, program):
+    process = program.start(program.arguments, parallel=2)
+    program.wait_for(process, "Cohort 0, rung 1 of 2: trial")
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the coordinator and to its trials
+    code, output = program.finish(process)
+    assert code == 130, "".join(program.lines)
+    summary = json.loads(output)
+    assert summary["status"] == "interrupted"
+    assert summary["trials"]["open"] == 3
+    assert (program.out / "report" / "index.html").is_file()
+    assert "stopping with a report" in "".join(program.lines)
+    assert "Traceback" not in "".join(program.lines)
+
+    assert program.run(parallel=2)["status"] == "complete"
+    assert result(program.out) == result(undisturbed[0].out)

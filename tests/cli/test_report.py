@@ -1,0 +1,113 @@
+import json
+
+import pytest
+
+from edgenext_search.search.folder import RunFolder
+from edgenext_search.search.run import Execution
+
+from .helpers import call, call_json, imported, refusal
+from .test_run import Scripted
+
+
+@pytest.fixture(scope="module")
+def run(class_folder, cache_dir, tmp_path_factory):
+    """A finished run whose trainings were scripted."""
+    from edgenext_search.search import run as module
+    from edgenext_search.search.recipe import StudyRecipe
+
+    flags = {
+        "budget": "60k",
+        "deployment.num_classes": 10,
+        "data.source": str(class_folder),
+        "search.trials": 4,
+        "search.cohort": 4,
+        "search.sampler": "random",
+        "proxy.img_size": 32,
+    }
+    folder = RunFolder(tmp_path_factory.mktemp("runs") / "run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "LocalExecutor", lambda *_, **__: Scripted())
+        module.run_study(
+            folder, StudyRecipe.load("demo", flags=flags), Execution(device="cpu", parallel=1, cache_dir=cache_dir)
+        )
+    return folder
+
+
+def test_a_report_is_made_again_from_the_storage_alone(run):
+    expected = run.summary()
+    run.summary_file.unlink()
+    printed = call_json("report", run.path)
+    assert printed == expected == run.summary()
+    html = run.report_file.read_text()
+    run.report_file.unlink()
+    run.csv_file.unlink()
+    call("report", run.path)
+    assert run.report_file.read_text() == html
+    assert len(run.csv_file.read_text().splitlines()) == 5
+
+
+def test_a_report_of_a_run_under_way(run):
+    with run.lock():
+        assert call("report", run.path).exit_code == 0
+
+
+def test_a_report_for_people(run):
+    text = call("report", run.path).stdout.replace("\n", "")
+    assert run.summary()["winner"]["fingerprint"] in text
+    assert str(run.report_file) in text
+
+
+def test_a_report_of_a_run_that_has_nothing_yet(run, tmp_path):
+    young = RunFolder(tmp_path / "young")
+    young.create(run.recipe(), storage=None)
+    young.open_store(young.recipe())
+    summary = call_json("report", young.path)
+    assert summary["winner"] is None
+    assert call("report", young.path).exit_code == 0
+    assert young.report_file.is_file()
+
+
+def test_a_report_needs_the_record_of_the_trials_and_leaves_the_rest_alone(run, tmp_path):
+    import shutil
+
+    shutil.copytree(run.path, tmp_path / "partial")
+    (tmp_path / "partial" / "study.db").unlink()
+    before = (tmp_path / "partial" / "summary.json").read_bytes()
+    result = call("report", tmp_path / "partial")
+    assert result.exit_code == 2
+    assert "has no study.db" in result.stderr
+    assert (tmp_path / "partial" / "summary.json").read_bytes() == before
+    assert not (tmp_path / "partial" / "study.db").exists()
+
+
+def test_a_report_of_a_run_that_goes_on_says_so(tmp_path, run):
+    young = RunFolder(tmp_path / "young")
+    young.create(run.recipe(), storage=None)
+    young.open_store(young.recipe())
+    with young.lock():
+        summary = call_json("report", young.path)
+    assert summary["status"] == "running"
+    assert call_json("report", young.path)["status"] == "interrupted"
+
+
+def test_a_report_of_a_moved_run(run, tmp_path):
+    import shutil
+
+    shutil.copytree(run.path, tmp_path / "archive")
+    ours, theirs = call_json("report", tmp_path / "archive"), run.summary()
+    assert ours["winner"] == theirs["winner"]
+    assert ours["run"] == str(tmp_path / "archive")
+
+
+def test_reading_imports_nothing_that_trains(run):
+    assert imported("report", run.path, "--json", blocked=("torch", "timm", "onnxruntime", "torchvision")) == []
+
+
+def test_a_damaged_run_is_said_so(run, tmp_path):
+    import shutil
+
+    shutil.copytree(run.path, tmp_path / "copy")
+    (tmp_path / "copy" / "study.db").write_bytes(b"nonsense" * 1000)
+    assert "cannot be opened" in refusal("report", tmp_path / "copy")
+    (tmp_path / "copy" / "study.yaml").write_text(json.dumps({"study": 3}))
+    assert "study.yaml" in refusal("report", tmp_path / "copy")

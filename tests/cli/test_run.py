@@ -1,0 +1,282 @@
+import json
+import os
+import signal
+
+import pytest
+
+from edgenext_search.files import read_yaml
+from edgenext_search.search import run as run_module
+from edgenext_search.search.folder import RunFolder
+from edgenext_search.training.job import Failed, Trained
+
+from .helpers import call, call_json, refusal
+
+
+class Scripted:
+    """An executor that trains nothing."""
+
+    def __init__(self, outcome=None, *, ctrl_c_after=None):
+        self.outcome = outcome or (lambda job: Trained(score=_luck(job), seconds=1.0))
+        self.ctrl_c_after = ctrl_c_after
+        self.jobs = []
+        self.slots, self.threads = ("cpu",), 1
+
+    def run(self, jobs, *, on_progress, should_stop):
+        for job in jobs:
+            if should_stop():
+                return
+            self.jobs.append(job)
+            on_progress(job, 1.0)
+            if len(self.jobs) == self.ctrl_c_after:
+                os.kill(os.getpid(), signal.SIGINT)
+            yield job, self.outcome(job)
+
+
+def _luck(job):
+    return int(job.candidate.fingerprint, 16) % 97 / 97 * job.until / job.recipe.epochs
+
+
+@pytest.fixture
+def executor(monkeypatch):
+    scripted = Scripted()
+    monkeypatch.setattr(run_module, "LocalExecutor", lambda *_, **__: scripted)
+    return scripted
+
+
+@pytest.fixture
+def small(class_folder, cache_dir, tmp_path):
+    """Arguments of a small run, without ``run`` and ``--out``."""
+    return [
+        "--study", "demo", "--data", class_folder, "--budget", "60k", "--num-classes", "10", "--img-size", "64",
+        "--trials", "6", "--set", "search.cohort=3", "--set", "search.sampler=random", "--set", "search.finalists=1",
+        "--set", "search.rescore_seeds=2", "--set", "proxy.img_size=32", "--set", "proxy.epochs=4",
+        "--set", "proxy.rungs=[0.5, 1.0]", "--set", "proxy.lr=0.003", "--device", "cpu", "--cache-dir", cache_dir,
+    ]  # fmt: skip
+
+
+def test_a_run_prints_one_object_and_writes_the_same(small, executor, tmp_path):
+    out = tmp_path / "out"
+    printed = call_json("run", *small, "--out", out)
+    assert printed == json.loads((out / "summary.json").read_text())
+    assert printed["run"] == str(out)
+    assert printed["trials"] == {"complete": 4, "pruned": 2, "failed": 0, "open": 0} or printed["trials"]["pruned"] == 3
+    assert (out / "report" / "index.html").stat().st_size > 10_000
+    assert len((out / "report" / "trials.csv").read_text().splitlines()) == 7
+
+
+def test_a_run_for_people_shows_progress_apart_from_the_result(small, executor, tmp_path):
+    result = call("run", *small, "--out", tmp_path / "out")
+    assert result.exit_code == 0
+    assert f"Starting demo in {tmp_path / 'out'}" in result.stderr
+    assert "budget params=60k at 10 classes, 64x64 px; 6 trials in cohorts of 3, seed 0" in result.stderr
+    assert "Cohort 1: trials 3 to 5 of 6" in result.stderr
+    assert str(tmp_path / "out" / "report" / "index.html") in result.stdout.replace("\n", "")
+    assert "Cohort" not in result.stdout
+
+
+def test_flags_become_keys_of_the_study(small, executor, tmp_path):
+    out = tmp_path / "out"
+    call("run", *small, "--seed", "5", "--time", "1h", "--space", "paper", "--set", "search.seed=6", "--out", out)
+    study = read_yaml(out / "study.yaml")["study"]
+    assert study["search"]["seed"] == 6
+    assert study["search"]["time"] == "1h"
+    assert study["space"]["name"] == "paper"
+    assert study["deployment"] == {"num_classes": 10, "img_size": 64}
+    assert {job.seed for job in executor.jobs} == {6, 1_000_006, 2_000_006}
+
+
+def test_with_data_the_study_is_imagenet_and_without_demo(executor, class_folder, tmp_path, cache_dir):
+    shared = ["--budget", "1.3M", "--trials", "1", "--set", "search.sampler=random", "--cache-dir", cache_dir]
+    call("run", *shared, "--data", class_folder, "--out", tmp_path / "a")
+    call("run", *shared, "--set", "data.train_images=20", "--set", "data.val_images=20", "--out", tmp_path / "b")
+    assert RunFolder(tmp_path / "a").recipe().name == "imagenet"
+    assert RunFolder(tmp_path / "b").recipe().name == "demo"
+    assert RunFolder(tmp_path / "b").summary()["data"]["demonstration"] is True
+
+
+def test_the_built_in_set_is_called_a_demonstration(executor, tmp_path, cache_dir):
+    result = call(
+        "run", "--budget", "1.3M", "--trials", "1", "--cache-dir", cache_dir, "--out", tmp_path / "out",
+        "--set", "data.train_images=20", "--set", "data.val_images=20",
+    )  # fmt: skip
+    assert "demonstration" in result.stderr
+    assert "demonstration" in result.stdout
+
+
+def test_the_default_folder_is_below_the_working_directory(small, executor, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = call_json("run", *small)["run"]
+    assert run.startswith("runs/demo-params60k-")
+    assert (tmp_path / run / "summary.json").is_file()
+
+
+def test_the_same_command_again_resumes(small, executor, tmp_path):
+    out = tmp_path / "out"
+    executor.ctrl_c_after = 4
+    result = call("run", *small, "--out", out, "--json")
+    assert result.exit_code == 130
+    interrupted = json.loads(result.stdout)
+    assert interrupted["status"] == "interrupted"
+    assert interrupted["trials"]["open"] == 3
+    assert (out / "report" / "index.html").is_file()
+    assert "SIGINT: stopping with a report" in result.stderr
+
+    before = len(executor.jobs)
+    again = call("run", *small, "--out", out, "--json")
+    assert again.exit_code == 0
+    assert f"Resuming demo in {out}" in again.stderr
+    assert json.loads(again.stdout)["status"] == "complete"
+    ours = [(job.name, job.until) for job in executor.jobs]
+    assert len(set(ours)) == len(ours) > before
+
+
+def test_resume_needs_no_recipe_and_takes_more_trials(small, executor, tmp_path):
+    out = tmp_path / "out"
+    first = call_json("run", *small, "--out", out)
+    assert call_json("resume", out)["trials"] == first["trials"]
+    more = call_json("resume", out, "--trials", "9")
+    assert sum(more["trials"].values()) == 9
+    assert RunFolder(out).recipe().search.trials == 9
+
+
+def test_another_recipe_on_a_run_is_refused_by_its_keys(small, executor, tmp_path):
+    out = tmp_path / "out"
+    call("run", *small, "--out", out)
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    line = refusal("run", *small, "--seed", "3", "--set", "proxy.lr=0.1", "--out", out)
+    assert "search.seed: 0 / 3" in line
+    assert "proxy.lr: 0.003 / 0.1" in line
+    assert "proxy.epochs" not in line
+    assert f"edgenext-search resume {out}" in line
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_a_second_coordinator_is_refused(small, executor, tmp_path):
+    out = tmp_path / "out"
+    call("run", *small, "--out", out)
+    with RunFolder(out).lock():
+        for command in (["run", *small, "--out", out], ["resume", out], ["resume", out, "--trials", "99"]):
+            assert "Another process works on" in refusal(*command)
+    assert RunFolder(out).recipe().search.trials == 6
+
+
+def test_failures_at_the_start_end_the_run_with_their_reason(small, executor, tmp_path):
+    executor.outcome = lambda _: Failed(reason="OSError: no such device")
+    result = call("run", *small, "--out", tmp_path / "out", "--json")
+    assert result.exit_code == 1
+    assert "OSError: no such device" in result.stderr.splitlines()[-1]
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--budget", "9999"], "must be at least 10,000"),
+        (["--budget", "12k", "--num-classes", "1000"], "The budget params=12k cannot be reached"),
+        (["--budget", "1.3"], "did you mean 1.3M?"),
+        (["--trials", "0"], "search.trials"),
+        (["--time", "soon"], "search.time"),
+        (["--seed", "-1"], "search.seed"),
+        (["--study", "nowhere"], "There is no study 'nowhere'"),
+        (["--space", "nowhere"], "There is no space 'nowhere'"),
+        (["--set", "proxy.epoch=3"], "proxy.epoch: there is no such key"),
+        (["--set", "proxy"], "--set takes key=value"),
+        (["--parallel", "0"], "--parallel must be >= 1"),
+        (["--timeout", "never"], "such as 30m"),
+        (["--data", "no/such/folder"], "--data must be a folder"),
+        (["--data", "torch/no_such_set", "--data-dir", "."], "torch/no_such_set"),
+        (["--img-size", "8"], "deployment.img_size"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_before_a_folder_is_made(small, executor, tmp_path, arguments, message):
+    line = refusal("run", *small, *arguments, "--out", tmp_path / "out")
+    assert message in line
+    assert not (tmp_path / "out").exists()
+    assert executor.jobs == []
+
+
+def test_without_a_budget():
+    assert "write --budget 1.3M" in refusal("run")
+
+
+def image(path):
+    from PIL import Image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (8, 8)).save(path)
+
+
+def _empty_folder(root):
+    root.mkdir()
+
+
+def _no_classes(root):
+    image(root / "train" / "a.jpg")
+
+
+def _class_without_images(root):
+    image(root / "train" / "cat" / "a.jpg")
+    (root / "train" / "dog").mkdir()
+
+
+def _stranger_in_val(root):
+    for name in ("train/cat", "train/dog", "val/bird"):
+        image(root / name / "a.jpg")
+
+
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (_empty_folder, "has no folder train/; it is empty"),
+        (_no_classes, "has no class folders; found no folder and 1 file"),
+        (_class_without_images, "dog has no images"),
+        (_stranger_in_val, "that train/ lacks: bird"),
+    ],
+)
+def test_images_in_another_layout_are_refused_at_once(small, executor, tmp_path, make, found):
+    make(tmp_path / "photos")
+    assert found in refusal("run", *small, "--data", tmp_path / "photos", "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_broken_images_are_refused_before_training(small, executor, tmp_path):
+    for kind in ("cat", "dog"):
+        for number in range(4):
+            image(tmp_path / "photos" / "train" / kind / f"{number}.png")
+    (tmp_path / "photos" / "train" / "cat" / "2.png").write_bytes(b"nonsense")
+    result = call("run", *small, "--data", tmp_path / "photos", "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "2.png" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert executor.jobs == []
+
+
+def test_a_folder_that_is_no_run(tmp_path):
+    for command in ("resume", "report"):
+        assert "is not a run: it has no study.yaml" in refusal(command, tmp_path)
+
+
+def test_something_else_in_the_folder_is_left_alone(small, executor, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("important")
+    assert "exists and is not a run" in refusal("run", *small, "--out", tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.tex"]
+
+
+def test_a_password_reaches_no_file_and_no_message(small, executor, tmp_path):
+    url = "postgresql://anna:s3cret@127.0.0.1:1/studies"
+    result = call("run", *small, "--storage", url, "--out", tmp_path / "out")
+    assert result.exit_code == 2
+    assert "anna:***@127.0.0.1:1/studies cannot be opened" in result.stderr
+    assert "s3cret" not in result.output
+    for path in tmp_path.rglob("*"):
+        assert path.is_dir() or b"s3cret" not in path.read_bytes()
+
+
+def test_paths_are_printed_as_they_are(small, executor, tmp_path):
+    """Square brackets are markup to rich."""
+    out = tmp_path / "[bold]a[/b]"
+    result = call("run", *small, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert f"Starting demo in {out}" in result.stderr
+    assert str(out) in result.stdout.replace("\n", "")

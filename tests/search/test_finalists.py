@@ -1,0 +1,80 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edgenext_search.search.finalists import choose_finalists, fresh_seeds, rank_finalists
+
+from .builders import a_candidate, a_record
+
+
+def complete(number, score, **changes):
+    return a_record(number, scores=(0.1, score), **changes)
+
+
+TRIALS = [
+    complete(0, 0.50),  # the baseline
+    complete(1, 0.70),
+    complete(2, 0.60),
+    complete(3, 0.80),
+    complete(4, 0.70),
+    a_record(5, scores=(0.99,)),  # stopped
+    a_record(6, scores=(0.1, 0.99), state="failed", reason="x"),
+    complete(7, 0.80, duplicate_of=3),
+    a_record(8, scores=(0.1, 0.95), state="open"),
+]
+
+
+@pytest.mark.parametrize(
+    ("n", "chosen"),
+    [(1, [3, 0]), (2, [3, 1, 0]), (3, [3, 1, 4, 0]), (5, [3, 1, 4, 2, 0]), (9, [3, 1, 4, 2, 0])],
+)
+def test_the_best_complete_trials_and_the_baseline(n, chosen):
+    assert [trial.number for trial in choose_finalists(TRIALS, n)] == chosen
+
+
+def test_a_baseline_that_failed_is_no_finalist():
+    failed = a_record(0, scores=(), state="failed", reason="x")
+    assert [trial.number for trial in choose_finalists([failed, *TRIALS[1:]], 2)] == [3, 1]
+    assert choose_finalists([failed], 3) == []
+
+
+def test_fresh_scores_decide_and_the_searchs_do_not():
+    chosen = choose_finalists(TRIALS, 2)
+    rescores = {
+        (chosen[0].candidate.fingerprint, 1): 0.4,
+        (chosen[0].candidate.fingerprint, 2): 0.5,
+        (chosen[1].candidate.fingerprint, 1): 0.6,
+        (chosen[1].candidate.fingerprint, 2): "killed",
+        (chosen[2].candidate.fingerprint, 1): 0.55,
+        ("a stranger", 1): 0.99,
+    }
+    ranked = rank_finalists(chosen, rescores)
+    assert [finalist.trial for finalist in ranked] == [1, 0, 3]
+    assert [finalist.scores for finalist in ranked] == [(0.6,), (0.55,), (0.4, 0.5)]
+    assert (ranked[2].score.mean, ranked[2].score.n) == (pytest.approx(0.45), 2)
+    assert ranked[2].score.std == pytest.approx(0.0707107)
+    assert (ranked[0].score.n, ranked[0].score.std, ranked[0].search_score) == (1, None, 0.7)
+
+
+def test_without_fresh_scores_the_searchs_stand():
+    ranked = rank_finalists(choose_finalists(TRIALS, 2), {})
+    assert [(finalist.trial, finalist.score.mean) for finalist in ranked] == [(3, 0.8), (1, 0.7), (0, 0.5)]
+    assert {finalist.score.n for finalist in ranked} == {1}
+
+
+def test_of_equal_means_the_cheaper_wins_then_the_earlier():
+    equal = [complete(number, 0.5, candidate=a_candidate(11 - number)) for number in (2, 10, 5)]
+    ranked = rank_finalists(equal, {})
+    madds = [finalist.cost.madds for finalist in ranked]
+    assert madds == sorted(madds)
+    assert len(set(madds)) == 3
+    twins = [complete(number, 0.5, candidate=equal[0].candidate) for number in (4, 3)]
+    assert [finalist.trial for finalist in rank_finalists(twins, {})] == [3, 4]
+
+
+@given(st.integers(0, 2**31), st.integers(1, 50))
+def test_fresh_seeds_are_fresh(seed, n):
+    seeds = fresh_seeds(seed, n)
+    assert len(set(seeds)) == n
+    assert seed not in seeds
+    assert fresh_seeds(seed, n + 1)[:n] == seeds

@@ -1,0 +1,267 @@
+import os
+import shutil
+import signal
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from edgenext_search.errors import StudyFailedError, UserError
+from edgenext_search.search import run as module
+from edgenext_search.search.folder import RunFolder
+from edgenext_search.search.listener import SilentListener
+from edgenext_search.search.run import Execution, run_study
+from edgenext_search.training.job import Failed
+
+from .builders import FakeExecutor, a_recipe, fails_for
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return RunFolder(tmp_path / "run")
+
+
+@pytest.fixture
+def recipe(class_folder):
+    return with_data(a_recipe(), class_folder)
+
+
+def with_data(recipe, folder):
+    data = recipe.data.model_copy(update={"source": str(folder)})
+    proxy = recipe.proxy.model_copy(update={"img_size": 32})
+    return recipe.model_copy(update={"data": data, "proxy": proxy})
+
+
+@pytest.fixture
+def execution(cache_dir):
+    return Execution(device="cpu", parallel=1, cache_dir=cache_dir)
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    """The executor of the runs of a test; replace its attribute ``current`` for another."""
+
+    class Holder:
+        current = FakeExecutor()
+
+    monkeypatch.setattr(module, "LocalExecutor", lambda *_, **__: Holder.current)
+    return Holder
+
+
+class Notes(SilentListener):
+    def __init__(self):
+        self.notes, self.images, self.started = [], [], []
+
+    def study_started(self, *, resumed):
+        self.started.append(resumed)
+
+    def data_progress(self, done, total):
+        self.images.append((done, total))
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+def test_a_run_from_its_beginning_to_its_summary(folder, recipe, execution, fake):
+    notes = Notes()
+    summary = run_study(folder, recipe, execution, notes)
+    assert summary == folder.summary()
+    assert summary["status"] == "complete"
+    assert summary["data"] == {
+        "name": "folder patterns",
+        "classes": 4,
+        "train_images": 128,
+        "val_images": 32,
+        "skipped_images": 0,
+        "demonstration": False,
+    }
+    assert summary["conditions"]["parallel"] == 1
+    assert notes.started == [False]
+    assert folder.recipe() == recipe
+    assert not folder.scratch.exists()
+
+
+def test_a_finished_run_is_read_again_without_training(folder, recipe, execution, fake):
+    first = run_study(folder, recipe, execution)
+    fake.current = FakeExecutor()
+    notes = Notes()
+    second = run_study(folder, recipe, execution, notes)
+    assert fake.current.given == []
+    assert notes.started == [True]
+    assert second.pop("seconds") >= first.pop("seconds")
+    assert second == first
+
+
+def test_scores_are_never_read_off_val(class_folder, folder, recipe, execution, fake):
+    """The fixture's val/ holds files that cannot be read."""
+    assert list((class_folder / "val").rglob("*.jpg"))
+    assert run_study(folder, recipe, execution)["data"]["skipped_images"] == 0
+
+
+def test_images_that_changed_since_the_run_began_are_refused(folder, execution, fake, class_folder, tmp_path):
+    images = tmp_path / "images"
+    shutil.copytree(class_folder, images)
+    recipe = with_data(a_recipe(), images)
+    run_study(folder, recipe, execution)
+    before = folder.summary()
+    (images / "train" / "rows" / "0.jpg").unlink()
+    with pytest.raises(UserError, match=r"images of folder images have changed since the run began.*--out"):
+        run_study(folder, recipe, execution)
+    assert folder.summary() == before
+
+
+def test_unreadable_images_are_named(folder, execution, fake, tmp_path):
+    images = tmp_path / "images"
+    for kind in ("a", "b"):
+        (images / "train" / kind).mkdir(parents=True)
+        for number in range(1000):
+            Image.new("RGB", (2, 2)).save(images / "train" / kind / f"{number}.bmp")
+    (images / "train" / "a" / "7.bmp").write_bytes(b"nonsense")
+    notes = Notes()
+    summary = run_study(folder, with_data(a_recipe(trials=1), images), execution, notes)
+    assert summary["data"]["skipped_images"] == 1
+    assert any("1 unreadable images were skipped" in note and "7.bmp" in note for note in notes.notes)
+
+
+def _unreachable(recipe):
+    return recipe.model_copy(update={"budget": {"params": 3_000}})
+
+
+def _no_data(recipe):
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"source": "/no/such/folder"})})
+
+
+@pytest.mark.parametrize(
+    ("change", "others", "message"),
+    [
+        (_unreachable, {}, r"budget params=3k cannot be reached: the smallest candidate .* has params=\d"),
+        (_no_data, {}, r"--data must be a folder"),
+        (lambda recipe: recipe, {"parallel": 0}, r"--parallel must be >= 1"),
+        (lambda recipe: recipe, {"device": "cuda", "parallel": None}, r"--device cuda needs"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_before_a_folder_is_made(
+    folder, recipe, execution, monkeypatch, change, others, message
+):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(UserError, match=message):
+        run_study(folder, change(recipe), replace(execution, **others))
+    assert not folder.path.exists()
+
+
+def test_a_run_under_way_is_not_joined(folder, recipe, execution, fake):
+    folder.create(recipe, storage=None)
+    with folder.lock(), pytest.raises(UserError, match="Another process works on"):
+        run_study(folder, recipe, execution)
+    assert fake.current.given == []
+
+
+def test_a_study_that_fails_at_the_start_keeps_what_it_knows(folder, recipe, execution, fake):
+    fake.current = FakeExecutor(lambda _: Failed(reason="no luck"))
+    with pytest.raises(StudyFailedError, match="no luck"):
+        run_study(folder, recipe, execution)
+    fake.current = FakeExecutor()
+    summary = run_study(folder, recipe, execution)
+    assert summary["trials"]["failed"] == 3
+    assert summary["status"] == "complete"
+
+
+def test_failures_are_counted(folder, recipe, execution, fake):
+    run_study(folder, recipe, execution)
+    victim = folder.open_store(recipe).records()[5].candidate.fingerprint
+    other = RunFolder(folder.path.parent / "other")
+    fake.current = FakeExecutor(fails_for(victim))
+    assert run_study(other, recipe, execution)["trials"]["failed"] == 1
+
+
+class Interrupting(FakeExecutor):
+    """Presses Ctrl-C after some outcomes."""
+
+    def __init__(self, after, number=signal.SIGINT):
+        super().__init__()
+        self.after, self.number = after, number
+
+    def run(self, jobs, **others):
+        for item in super().run(jobs, **others):
+            if len(self.given) == self.after:
+                os.kill(os.getpid(), self.number)
+            yield item
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("after", [1, 7, 14])
+def test_one_signal_stops_with_a_summary_and_the_next_call_goes_on(folder, recipe, execution, fake, number, after):
+    run_study(undisturbed := RunFolder(folder.path.parent / "undisturbed"), recipe, execution)
+    expected = undisturbed.summary()
+    handlers = [signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)]
+    fake.current = Interrupting(after, number)
+    notes = Notes()
+    summary = run_study(folder, recipe, execution, notes)
+    assert summary["status"] == "interrupted"
+    assert folder.summary() == summary
+    assert len(fake.current.given) == after
+    assert any(note.startswith(f"{number.name}: stopping with a report") for note in notes.notes)
+    assert [signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)] == handlers
+
+    fake.current = FakeExecutor()
+    resumed = run_study(folder, recipe, execution)
+    for key in ("run", "report", "seconds"):
+        assert resumed.pop(key) is not None
+        expected.pop(key)
+    assert resumed == expected
+
+
+def test_a_second_signal_stops_at_once(folder, recipe, execution, fake):
+    class Impatient(FakeExecutor):
+        def run(self, jobs, **_others):
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+            pytest.fail("it went on")
+            yield
+
+    fake.current = Impatient()
+    with pytest.raises(KeyboardInterrupt):
+        run_study(folder, recipe, execution)
+    with folder.lock():
+        pass
+
+
+def test_a_run_in_a_thread_leaves_the_signals_alone(folder, recipe, execution, fake):
+    results = []
+    thread = threading.Thread(target=lambda: results.append(run_study(folder, recipe, execution)))
+    thread.start()
+    thread.join()
+    assert results[0]["status"] == "complete"
+
+
+def test_ctrl_c_while_images_are_prepared(folder, recipe, execution, fake, tmp_path):
+    class Impatient(Notes):
+        def data_progress(self, done, total):
+            super().data_progress(done, total)
+            if done < total:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    listener = Impatient()
+    fresh = replace(execution, cache_dir=tmp_path / "cache")
+    with pytest.raises(KeyboardInterrupt):
+        run_study(folder, recipe, fresh, listener)
+    assert len(listener.images) < 160
+    assert run_study(folder, recipe, fresh)["status"] == "complete"
+
+
+def test_another_storage(folder, recipe, execution, fake, tmp_path):
+    url = f"sqlite:///{tmp_path}/elsewhere.db"
+    run_study(folder, recipe, replace(execution, storage=url))
+    assert Path(tmp_path / "elsewhere.db").is_file()
+    assert not (folder.path / "study.db").exists()
+    fake.current = FakeExecutor()
+    run_study(folder, recipe, execution)  # found again without being told
+    assert fake.current.given == []
+
+
+@pytest.mark.parametrize(("slots", "threads"), [(["cpu"] * 3, 1), (["cuda:0"], 8), (["cuda:0", "cuda:1"], 4)])
+def test_threads_of_a_trial(monkeypatch, slots, threads):
+    monkeypatch.setattr(module, "cpu_cores", lambda: 8)
+    assert module._threads(slots) == threads

@@ -1,0 +1,140 @@
+import json
+import warnings
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy.stats import ttest_ind
+
+from edgenext_search.search.folder import RunFolder
+from edgenext_search.search.records import Finalist
+from edgenext_search.search.summary import gain, summarize
+
+from .builders import FIRST, FakeExecutor, Lab, a_recipe, a_record, fails_for
+
+
+def a_finalist(number, *scores):
+    trial = a_record(number)
+    return Finalist(
+        trial=number,
+        origin="sampler",
+        candidate=trial.candidate,
+        cost=trial.cost,
+        search_score=0.9,
+        scores=scores,
+    )
+
+
+some_scores = st.lists(st.integers(0, 1000).map(lambda n: n / 1000), min_size=2, max_size=8)
+
+
+@given(some_scores, some_scores)
+def test_the_interval_is_welchs(a, b):
+    assume(len(set(a)) > 1 or len(set(b)) > 1)
+    ours = gain(a_finalist(1, *a), a_finalist(0, *b))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # scipy's, of scores that are all equal on one side
+        theirs = ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
+    assert ours["mean"] == pytest.approx(sum(a) / len(a) - sum(b) / len(b))
+    assert ours["low"] == pytest.approx(theirs.low, abs=1e-9)
+    assert ours["high"] == pytest.approx(theirs.high, abs=1e-9)
+    assert ours["confidence"] == 0.95
+
+
+def test_scores_without_any_spread_have_an_interval_without_width():
+    assert gain(a_finalist(1, 0.5, 0.5), a_finalist(0, 0.25, 0.25)) == {
+        "mean": 0.25,
+        "low": 0.25,
+        "high": 0.25,
+        "confidence": 0.95,
+    }
+
+
+@pytest.mark.parametrize(
+    ("winner", "baseline"),
+    [
+        (a_finalist(1, 0.5), a_finalist(0, 0.25, 0.5)),
+        (a_finalist(1, 0.5, 0.6), a_finalist(0, 0.25)),
+        (a_finalist(1), a_finalist(0)),
+        (a_finalist(0, 0.5, 0.6), a_finalist(0, 0.5, 0.6)),
+    ],
+    ids=["one seed of the winner", "one seed of the baseline", "no fresh seeds", "the baseline won"],
+)
+def test_there_is_no_interval_without_two_seeds_of_two_candidates(winner, baseline):
+    ours = gain(winner, baseline)
+    assert (ours["low"], ours["high"]) == (None, None)
+    assert ours["mean"] == winner.score.mean - baseline.score.mean
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return RunFolder(tmp_path / "run")
+
+
+def test_a_summary_of_a_finished_study(folder):
+    lab = Lab(a_recipe())
+    lab.run()
+    store = lab.store()
+    store.set_fact("data", {"name": "built-in", "classes": 16, "train_images": 9, "val_images": 3, "fingerprint": "x"})
+    store.set_fact("conditions", {"device": "cpu"})
+    store.set_fact("complete", True)
+    store.set_fact("seconds", 12.345)
+    summary = summarize(folder, lab.recipe, store)
+    assert json.loads(json.dumps(summary)) == summary
+    assert summary["status"] == "complete"
+    assert summary["budget"] == {"params": 60_000}
+    assert summary["deployment"] == {"num_classes": 10, "img_size": 64}
+    assert summary["trials"] == {"complete": 5, "pruned": 3, "failed": 0, "open": 0}
+    assert summary["fidelity"] == {
+        "img_size": lab.recipe.proxy.img_size,
+        "epochs": 4,
+        "rungs": [2, 4],
+        "train_images": 9,
+        "val_images": 3,
+    }
+    assert "fingerprint" not in summary["data"]
+    assert summary["seconds"] == 12.3
+    ranked = [finalist.to_dict() for finalist in lab.finalists()]
+    assert summary["finalists"] == ranked
+    assert summary["winner"] == ranked[0]
+    assert summary["baseline"]["origin"] == FIRST
+    assert summary["baseline"]["trial"] == 0
+    assert summary["gain"]["mean"] == pytest.approx(
+        summary["winner"]["score"]["mean"] - summary["baseline"]["score"]["mean"]
+    )
+    assert summary["winner"]["score"]["n"] == 2
+    assert (summary["run"], summary["report"]) == (str(folder.path), str(folder.report_file))
+    assert summary["model_dir"] is None
+    (folder.winners / ranked[0]["fingerprint"]).mkdir(parents=True)
+    assert summarize(folder, lab.recipe, store)["model_dir"] == str(folder.winners / ranked[0]["fingerprint"])
+
+
+def test_a_summary_before_anything_happened(folder):
+    lab = Lab(a_recipe())
+    summary = summarize(folder, lab.recipe, lab.store())
+    assert summary["status"] == "interrupted"
+    assert summary["trials"] == {"complete": 0, "pruned": 0, "failed": 0, "open": 0}
+    for key in ("winner", "baseline", "gain", "model_dir"):
+        assert summary[key] is None
+    assert summary["finalists"] == []
+    json.dumps(summary)
+
+
+def test_a_summary_in_the_middle_of_a_cohort(folder):
+    lab = Lab(a_recipe())
+    executor = FakeExecutor()
+    lab.run(executor, should_stop=lambda: len(executor.given) >= 8)
+    summary = summarize(folder, lab.recipe, lab.store())
+    assert summary["trials"]["open"] == 4
+    assert summary["winner"]["score"]["n"] == 1
+
+
+def test_without_a_baseline_there_is_no_gain(folder):
+    lab = Lab(a_recipe())
+    first = Lab(a_recipe(trials=1))
+    first.run()
+    lab.run(FakeExecutor(fails_for(first.trials()[0].candidate.fingerprint)))
+    summary = summarize(folder, lab.recipe, lab.store())
+    assert summary["trials"]["failed"] == 1
+    assert summary["winner"] is not None
+    assert (summary["baseline"], summary["gain"]) == (None, None)

@@ -1,0 +1,216 @@
+import copy
+
+import numpy as np
+import pytest
+import torch
+from strategies import tiny
+from torch import nn
+
+from edgenext_search.data import ImageSet
+from edgenext_search.models.build import build
+from edgenext_search.training.loader import MemoryLoader, evaluation_batches
+from edgenext_search.training.loop import Trainer, TrainingDivergedError
+from edgenext_search.training.recipe import TrainRecipe
+
+CPU = torch.device("cpu")
+
+
+def separable(count=64, seed=0):
+    """Two classes, bright above or bright below."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 2
+    images = rng.integers(0, 80, (count, 3, 32, 32))
+    images[labels == 0, :, :16] += 150
+    images[labels == 1, :, 16:] += 150
+    return ImageSet(images=images.astype(np.uint8), labels=labels)
+
+
+def a_loader(images=None, *, batch_size=16, seed=0):
+    return MemoryLoader(images or separable(), batch_size=batch_size, img_size=32, seed=seed, device=CPU, flip=True)
+
+
+def linear(seed=0):
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(48, 2))
+
+
+def network(seed=0, drop_path=0.0):
+    torch.manual_seed(seed)
+    return build(tiny(), num_classes=2, drop_path=drop_path, layer_scale_init=0.1)
+
+
+def scored(trainer, images=None):
+    return trainer.score(evaluation_batches(images or separable(seed=1), img_size=32, device=CPU))
+
+
+def test_a_separable_set_is_learned():
+    recipe = TrainRecipe(epochs=6, batch_size=16, lr=3e-3, ema_decay=0.9)
+    trainer = Trainer(network(), recipe, seed=0)
+    losses = _record_losses(trainer)
+    before = scored(trainer)
+    trainer.fit(a_loader(), until=6)
+
+    assert before < scored(trainer) == 1.0
+    assert np.mean(losses[-6:]) < 0.7 * np.mean(losses[:6])
+
+
+def _record_losses(trainer):
+    losses, step = [], trainer._step
+
+    def recording(images, labels):
+        loss = step(images, labels)
+        losses.append(loss.item())
+        return loss
+
+    trainer._step = recording
+    return losses
+
+
+def test_the_learning_rate_rises_then_falls_to_zero_before_every_rung():
+    recipe = TrainRecipe(epochs=12, lr=0.01, warmup_share=0.2)
+    trainer = Trainer(linear(), recipe, seed=0)
+    for until, steps in ((4, 16), (12, 32)):
+        rates = []
+        trainer.fit(
+            a_loader(),
+            until=until,
+            on_step=lambda done, total, rates=rates: rates.append((done, total, _rate(trainer))),
+        )
+        assert [done for done, _, _ in rates] == list(range(1, steps + 1))
+        assert {total for _, total, _ in rates} == {steps}
+        values = [rate for _, _, rate in rates]
+        peak = values.index(max(values))
+        assert round(0.2 * steps) - 1 <= peak <= round(0.2 * steps)
+        assert values[:peak] == sorted(values[:peak])
+        assert values[0] <= recipe.lr / 4
+        assert values[peak:] == sorted(values[peak:], reverse=True)
+        assert 0.85 * recipe.lr < values[peak] <= recipe.lr
+        assert 0 < values[-1] < 0.01 * recipe.lr  # the step after it would have had none
+
+
+def _rate(trainer):
+    (rate,) = {group["lr"] for group in trainer.optimizer.param_groups}
+    return rate
+
+
+@pytest.mark.parametrize("warmup_share", [0.0, 0.99])
+def test_warm_up_of_no_step_and_of_all_steps(warmup_share):
+    trainer = Trainer(linear(), TrainRecipe(epochs=1, lr=0.01, warmup_share=warmup_share), seed=0)
+    rates = []
+    trainer.fit(a_loader(), until=1, on_step=lambda *_: rates.append(_rate(trainer)))
+    assert all(0 < rate <= 0.01 for rate in rates)
+
+
+def test_one_batch_an_epoch_is_enough():
+    trainer = Trainer(linear(), TrainRecipe(epochs=1, batch_size=999), seed=0)
+    trainer.fit(a_loader(batch_size=999), until=1)
+    assert trainer.epoch == 1
+
+
+def test_the_score_is_read_off_the_averaged_weights():
+    trainer = Trainer(linear(), TrainRecipe(epochs=3, lr=0.01), seed=0)
+    trainer.fit(a_loader(), until=3)
+    raw, averaged = trainer.model[2].weight, trainer.ema.module[2].weight
+    assert not torch.equal(raw, averaged)
+    score = scored(trainer)
+    assert not trainer.ema.module.training  # no stochastic depth
+    with torch.no_grad():
+        raw.fill_(float("nan"))
+        assert scored(trainer) == score
+        averaged.neg_()
+        trainer.ema.module[2].bias.neg_()
+    assert scored(trainer) == pytest.approx(1 - score)
+
+
+def test_the_average_follows_its_decay():
+    trainer = Trainer(linear(), TrainRecipe(epochs=1, ema_decay=0.0), seed=0)
+    trainer.fit(a_loader(), until=1)
+    assert torch.equal(trainer.model[2].weight, trainer.ema.module[2].weight)
+
+
+@pytest.mark.parametrize("recipe", [TrainRecipe(lr=1e30, clip_grad=None), TrainRecipe(lr=1e30)])
+def test_a_loss_that_is_no_number_ends_the_training(recipe):
+    trainer = Trainer(network(), recipe, seed=0)
+    with pytest.raises(TrainingDivergedError, match=r"the loss is (nan|inf) in epoch 1; a lower lr may help"):
+        trainer.fit(a_loader(), until=1)
+
+
+def test_divergence_is_noticed_long_before_the_end():
+    model = linear()
+    with torch.no_grad():
+        model[2].weight.fill_(float("nan"))
+    trainer = Trainer(model, TrainRecipe(epochs=100), seed=0)
+    steps = []
+    with pytest.raises(TrainingDivergedError):
+        trainer.fit(a_loader(), until=100, on_step=lambda done, _: steps.append(done))
+    assert len(steps) < 60  # of 400
+
+
+def test_gradients_are_clipped_only_where_asked():
+    def moved(clip_grad):
+        trainer = Trainer(linear(), TrainRecipe(epochs=1, clip_grad=clip_grad, weight_decay=0, lr=1e-2), seed=0)
+        norms = []
+        step = trainer.optimizer.step
+        trainer.optimizer.step = lambda *a, **k: (norms.append(_gradient_norm(trainer.model)), step(*a, **k))
+        trainer.fit(a_loader(), until=1)
+        return norms
+
+    assert max(moved(1e-3)) <= 1.001e-3
+    assert max(moved(None)) > 0.05
+
+
+def _gradient_norm(model):
+    return float(torch.linalg.vector_norm(torch.stack([p.grad.norm() for p in model.parameters()])))
+
+
+@pytest.mark.parametrize("cut", [1, 2])
+def test_a_restored_trainer_goes_on_bit_for_bit(cut, tmp_path):
+    recipe = TrainRecipe(epochs=3, batch_size=16, drop_path=0.3)  # stochastic depth draws in every step
+    straight = Trainer(network(drop_path=0.3), recipe, seed=5)
+    straight.fit(a_loader(seed=5), until=cut)
+    torch.save(straight.state(), tmp_path / "state.pt")
+    straight.fit(a_loader(seed=5), until=3)
+
+    restored = Trainer(network(seed=99, drop_path=0.3), recipe, seed=5)
+    restored.restore(torch.load(tmp_path / "state.pt", weights_only=True))
+    torch.rand(7)
+    restored.fit(a_loader(seed=5), until=3)
+
+    _assert_equal(straight.state(), restored.state())
+    assert scored(straight) == scored(restored)
+
+
+def test_the_seed_decides_what_is_random_in_a_step():
+    def trained(seed):
+        trainer = Trainer(network(drop_path=0.5), TrainRecipe(epochs=1, batch_size=16, drop_path=0.5), seed=seed)
+        trainer.fit(a_loader(), until=1)
+        return trainer.state()["model"]
+
+    _assert_equal(trained(1), trained(1))
+    with pytest.raises(AssertionError):
+        _assert_equal(trained(1), trained(2))
+
+
+def test_an_epoch_that_is_reached_is_not_trained_again():
+    trainer = Trainer(linear(), TrainRecipe(epochs=2), seed=0)
+    trainer.fit(a_loader(), until=2)
+    before = copy.deepcopy(trainer.state())
+    trainer.fit(a_loader(), until=2, on_step=lambda *_: pytest.fail("a step too many"))
+    trainer.fit(a_loader(), until=1, on_step=lambda *_: pytest.fail("a step too many"))
+    _assert_equal(before, trainer.state())
+
+
+def _assert_equal(a, b):
+    """Nested states with tensors, equal to the bit."""
+    if isinstance(a, torch.Tensor):
+        assert torch.equal(a, b)
+    elif isinstance(a, dict):
+        assert a.keys() == b.keys()
+        for key in a:
+            _assert_equal(a[key], b[key])
+    elif isinstance(a, (list, tuple)):
+        assert len(a) == len(b)
+        for x, y in zip(a, b, strict=True):
+            _assert_equal(x, y)
+    else:
+        assert a == b
