@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 
 from edgenext_search.arch.budget import Budget
@@ -129,18 +130,17 @@ class Projection:
         return shape.candidate_at(widths)
 
     def nearest_published(self) -> list[PublishedVariant]:
-        """The published variants of the space's norm_act, the one whose own cost is nearest to the budget first.
+        """The published variants of the space's norm_acts, the one whose own cost is nearest to the budget first.
 
-        All of them where none has it.
+        A size counts as one distance: of its two norm_acts the one that the space names first comes first.
         """
+        norm_acts = self.space.norm_acts
 
-        def misfit(variant: PublishedVariant) -> float:
+        def order(variant: PublishedVariant) -> tuple[float, int]:
             usage = self.budget.usage(cost(variant.candidate, self.deployment))
-            return max(usage, 1 / usage)
+            return round(math.log(max(usage, 1 / usage)), 1), norm_acts.index(variant.candidate.norm_act)
 
-        variants = list(published_variants().values())
-        like = [variant for variant in variants if variant.candidate.norm_act in self.space.norm_acts]
-        return sorted(like or variants, key=misfit)
+        return sorted((v for v in published_variants().values() if v.candidate.norm_act in norm_acts), key=order)
 
     def _usage(self, candidate: Candidate) -> float:
         return self.budget.usage(cost(candidate, self.deployment))

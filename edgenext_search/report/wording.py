@@ -12,6 +12,7 @@ NONE = "–"  # noqa: RUF001 - a dash stands where there is no value
 UNUSED = "x"  # a stage's field that no block of the stage uses, in compact text
 COST_LABELS = {"params": "parameters", "madds": "MAdds", "acts": "activations"}
 _SIZES = {"xx_small": "XXS", "x_small": "XS", "small": "S", "base": "B"}
+_SIZES |= {f"{name}_bn_hs": f"{size}-BN" for name, size in _SIZES.items()}
 _PUBLISHED = "edgenext_"
 _MINUS = "−"  # noqa: RUF001 - a true minus aligns with plus
 

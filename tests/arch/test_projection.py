@@ -237,3 +237,22 @@ def test_the_nearest_published_variant_comes_first(budget, order):
 
 def test_the_band_is_the_one_in_the_documentation():
     assert BAND == 0.95
+
+
+def test_the_published_shapes_are_those_of_the_spaces_norm_acts_the_first_named_first():
+    fields = Space.load("edgenext").to_dict()
+    names = {
+        tuple(norm_acts): [
+            variant.name
+            for variant in Projection(
+                Space.from_dict({**fields, "norm_act": norm_acts}), Budget.parse("1.3M"), Deployment()
+            ).nearest_published()
+        ]
+        for norm_acts in (["ln_gelu"], ["bn_hs"], ["ln_gelu", "bn_hs"], ["bn_hs", "ln_gelu"])
+    }
+    assert names["ln_gelu",][0] == "edgenext_xx_small"
+    assert len(names["ln_gelu",]) == 4
+    assert names["bn_hs",] == ["edgenext_xx_small_bn_hs", "edgenext_x_small_bn_hs", "edgenext_small_bn_hs"]
+    assert names["ln_gelu", "bn_hs"][:2] == ["edgenext_xx_small", "edgenext_xx_small_bn_hs"]
+    assert names["bn_hs", "ln_gelu"][:2] == ["edgenext_xx_small_bn_hs", "edgenext_xx_small"]
+    assert len(names["bn_hs", "ln_gelu"]) == 7
