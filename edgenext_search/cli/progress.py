@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from edgenext_search.search.listener import Listener
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rich.console import Console
 
     from edgenext_search.search.folder import RunFolder
-    from edgenext_search.search.listener import Listener
     from edgenext_search.search.recipe import StudyRecipe
     from edgenext_search.search.records import TrialRecord
 
@@ -53,7 +54,7 @@ def _epochs(since: int, until: int) -> str:
     return f"epoch {until}" if until == since + 1 else f"epochs {since + 1} to {until}"
 
 
-class LineListener:
+class LineListener(Listener):
     """One plain line for each event, for logs and pipes."""
 
     def __init__(self, console: Console, folder: RunFolder, recipe: StudyRecipe) -> None:
@@ -84,9 +85,6 @@ class LineListener:
         self._what, self._left, self._best = what, len(jobs), 0.0
         self._print(f"{what}: {len(jobs)} trainings, {_epochs(since, until)}")
 
-    def job_progress(self, job: str, share: float) -> None:
-        """Nothing: a line for each step would flood a log."""
-
     def job_finished(self, job: str, score: float | None, reason: str | None) -> None:
         """Say what came of it."""
         self._left -= 1
@@ -103,7 +101,7 @@ class LineListener:
         self._console.print(f"[{minutes:d}:{seconds:02d}] {text}", markup=False, highlight=False, soft_wrap=True)
 
 
-class LiveListener:
+class LiveListener(Listener):
     """Bars that move: the whole study, the rung under way, and each training in it."""
 
     def __init__(self, console: Console, folder: RunFolder, recipe: StudyRecipe) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -10,8 +10,11 @@ if TYPE_CHECKING:
     from edgenext_search.search.records import TrialRecord
 
 
-class Listener(Protocol):
-    """Called by the coordinator as the study moves; a progress display or a log. Must not raise."""
+class Listener:
+    """Called by the coordinator as the study moves; a progress display or a log overrides what it shows.
+
+    This one hears nothing. None may raise.
+    """
 
     def study_started(self, *, resumed: bool) -> None:
         """All is checked, and the work begins."""
@@ -33,28 +36,3 @@ class Listener(Protocol):
 
     def note(self, text: str) -> None:
         """Something worth a line of its own."""
-
-
-class SilentListener:
-    """A listener that hears nothing."""
-
-    def study_started(self, *, resumed: bool) -> None:
-        """Nothing."""
-
-    def data_progress(self, done: int, total: int) -> None:
-        """Nothing."""
-
-    def cohort_started(self, trials: Sequence[TrialRecord], total_trials: int) -> None:
-        """Nothing."""
-
-    def jobs_started(self, what: str, jobs: Sequence[str], *, since: int, until: int) -> None:
-        """Nothing."""
-
-    def job_progress(self, job: str, share: float) -> None:
-        """Nothing."""
-
-    def job_finished(self, job: str, score: float | None, reason: str | None) -> None:
-        """Nothing."""
-
-    def note(self, text: str) -> None:
-        """Nothing."""

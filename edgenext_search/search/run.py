@@ -19,7 +19,7 @@ from edgenext_search.search.conditions import conditions, cpu_cores
 from edgenext_search.search.coordinator import Coordinator
 from edgenext_search.search.executor import LocalExecutor, local_slots
 from edgenext_search.search.finalists import choose_finalists, fresh_seeds, rank_finalists
-from edgenext_search.search.listener import SilentListener
+from edgenext_search.search.listener import Listener
 from edgenext_search.search.summary import summarize
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from edgenext_search.arch.candidate import Candidate
     from edgenext_search.data import PreparedData
     from edgenext_search.search.folder import RunFolder
-    from edgenext_search.search.listener import Listener
     from edgenext_search.search.recipe import StudyRecipe
     from edgenext_search.search.store import StudyStore
 
@@ -79,7 +78,7 @@ def run_study(
         StudyFailedError: The first trials all failed.
         KeyboardInterrupt: Ctrl-C came before there was anything to report, or twice.
     """
-    listener = listener or SilentListener()
+    listener = listener or Listener()
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the sampler is small work
     started = time.monotonic()
     projection = Projection(recipe.load_space(), recipe.load_budget(), recipe.load_deployment())

@@ -16,7 +16,7 @@ from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.projection import Projection
 from edgenext_search.search.coordinator import Coordinator
 from edgenext_search.search.finalists import choose_finalists, rank_finalists
-from edgenext_search.search.listener import SilentListener
+from edgenext_search.search.listener import Listener
 from edgenext_search.search.recipe import StudyRecipe
 from edgenext_search.search.records import Finalist, TrialRecord
 from edgenext_search.search.store import StudyStore
@@ -149,7 +149,7 @@ class Lab:
             executor=executor,
             data=Path("data"),
             scratch=self.scratch,
-            listener=listener or SilentListener(),
+            listener=listener or Listener(),
             should_stop=should_stop or (lambda: False),
         )
 

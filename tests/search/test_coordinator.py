@@ -12,7 +12,7 @@ from edgenext_search.arch.cost import cost
 from edgenext_search.arch.published import published_variants
 from edgenext_search.errors import StudyFailedError
 from edgenext_search.search import coordinator as coordinator_module
-from edgenext_search.search.listener import SilentListener
+from edgenext_search.search.listener import Listener
 from edgenext_search.training.job import Failed, Trained
 
 from .builders import (
@@ -558,7 +558,7 @@ def test_told_trials_leave_nothing_but_the_weights_of_the_best(tmp_path):
     assert kept >= {f"{name}-{seed}.safetensors" for name in finalists for seed in seeds}
 
 
-class Notebook(SilentListener):
+class Notebook(Listener):
     """Writes down what it hears."""
 
     def __init__(self):

@@ -11,7 +11,7 @@ from PIL import Image
 from edgenext_search.errors import StudyFailedError, UserError
 from edgenext_search.search import run as module
 from edgenext_search.search.folder import RunFolder
-from edgenext_search.search.listener import SilentListener
+from edgenext_search.search.listener import Listener
 from edgenext_search.search.run import Execution, run_study
 from edgenext_search.training.job import Failed
 
@@ -50,7 +50,7 @@ def fake(monkeypatch):
     return Holder
 
 
-class Notes(SilentListener):
+class Notes(Listener):
     def __init__(self):
         self.notes, self.images, self.started = [], [], []
 
