@@ -88,7 +88,11 @@ def run_study(
     resumed = run.exists()
     if not resumed:
         run.create(recipe, storage=execution.storage)
-    with _removed_when_refused(run, new=not resumed), run.lock(), _stop_signals(listener) as should_stop:
+    with (
+        _removed_when_refused(run, new=not resumed) as begun,
+        run.lock(),
+        _stop_signals(listener) as should_stop,
+    ):
         store = run.open_store(recipe, execution.storage, must_exist=resumed)
         listener.study_started(resumed=resumed)
 
@@ -109,6 +113,7 @@ def run_study(
             progress=on_image,
         )
         _record_data(store, data, listener)
+        begun.set()
         for warning in _warnings(recipe, data, slots):
             listener.note(warning)
         store.set_fact("conditions", conditions(executor.slots, executor.threads))
@@ -237,12 +242,13 @@ def _warnings(recipe: StudyRecipe, data: PreparedData, slots: list[str]) -> list
 
 
 @contextlib.contextmanager
-def _removed_when_refused(run: RunFolder, *, new: bool) -> Iterator[None]:
-    """Leave no folder of a run behind that was refused before it began."""
+def _removed_when_refused(run: RunFolder, *, new: bool) -> Iterator[threading.Event]:
+    """Leave no folder of a new run behind that is refused before the event that this yields is set."""
+    begun = threading.Event()
     try:
-        yield
+        yield begun
     except UserError:
-        if new:
+        if new and not begun.is_set():
             shutil.rmtree(run.path, ignore_errors=True)
         raise
 

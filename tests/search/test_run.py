@@ -265,3 +265,21 @@ def test_another_storage(folder, recipe, execution, fake, tmp_path):
 def test_threads_of_a_trial(monkeypatch, slots, threads):
     monkeypatch.setattr(module, "cpu_cores", lambda: 8)
     assert module._threads(slots) == threads
+
+
+def test_what_is_refused_before_the_run_begins_leaves_no_folder(folder, recipe, execution, fake):
+    with pytest.raises(UserError, match="storage"):
+        run_study(folder, recipe, replace(execution, storage="nonsense"))
+    assert not folder.path.exists()
+
+
+def test_what_is_refused_later_loses_nothing(folder, recipe, execution, fake, monkeypatch):
+    def refuse(self):
+        raise UserError("too late to take anything back")
+
+    monkeypatch.setattr("edgenext_search.search.coordinator.Coordinator.rescore", refuse)
+    with pytest.raises(UserError, match="too late"):
+        run_study(folder, recipe, execution)
+    trials = folder.open_store(recipe, must_exist=True).records()
+    assert trials
+    assert all(trial.state != "open" for trial in trials)
