@@ -63,7 +63,10 @@ def main() -> None:
     seconds = interleaved_seconds(
         {"closed": closed_form, "fvcore": fvcore, "built": fvcore_built}, repetitions=repetitions
     )
-    disagreements = sum(measure(c, deployment) != cost(c, deployment) for c in itertools.islice(candidates, few))
+    disagreements = sum(
+        not measure(c, deployment).items() <= cost(c, deployment).to_dict().items()
+        for c in itertools.islice(candidates, few)
+    )
     rates = {name: [n / s for s in seconds[name]] for name, n in (("closed", many), ("fvcore", few), ("built", few))}
     emit(
         "costs",

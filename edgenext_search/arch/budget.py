@@ -10,12 +10,20 @@ from decimal import Decimal
 from edgenext_search.arch.cost import Cost
 from edgenext_search.errors import UserError
 
-COSTS = ("params", "madds", "acts")  # what can be capped
+COSTS = ("params", "madds", "acts", "memory", "footprint")  # what can be capped
+SIZES = ("memory", "footprint")  # those of them that are bytes
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
+SIZE_UNITS = {
+    "": 1, "b": 1, "k": 10**3, "kb": 10**3, "m": 10**6, "mb": 10**6, "g": 10**9, "gb": 10**9,
+    "kib": 2**10, "mib": 2**20, "gib": 2**30,
+}  # fmt: skip
 SMALLEST_BARE_NUMBER = 10_000
 
 _NUMBER = re.compile(r"(?P<digits>\d[\d_]*\.?\d*|\.\d+)\s*(?P<unit>[A-Za-z]*)")
-_MISNAMED = {"macs": "madds", "mac": "madds", "flops": "madds", "parameters": "params", "activations": "acts"}
+_MISNAMED = {
+    "macs": "madds", "mac": "madds", "flops": "madds", "parameters": "params", "activations": "acts",
+    "ram": "memory", "sram": "memory", "mem": "memory",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +34,8 @@ class Budget:
         params: Most parameters.
         madds: Most multiply-adds of one image.
         acts: Most output elements of convolutions and linear layers for one image.
+        memory: Most bytes of activations at their peak, for one image in float32.
+        footprint: Most bytes of weights and activations together.
 
     Raises:
         UserError: Nothing is capped, or a cap is not positive.
@@ -34,6 +44,8 @@ class Budget:
     params: int | None = None
     madds: int | None = None
     acts: int | None = None
+    memory: int | None = None
+    footprint: int | None = None
 
     def __post_init__(self) -> None:
         if not self.to_dict():
@@ -48,7 +60,7 @@ class Budget:
 
         Args:
             text: ``1.3M`` caps the parameters; ``params=1.3M,madds=260M`` caps several costs. Units are k, M, and
-                G or B, in either case.
+                G or B, in either case; ``memory=2MB`` and ``footprint=8MiB`` are sizes in bytes.
 
         Raises:
             UserError: The text is not a budget; the message says which part and how to write it.
@@ -77,7 +89,9 @@ class Budget:
                 meant = _MISNAMED.get(key)
                 hint = f"; did you mean {meant}?" if meant else "."
                 raise UserError(f"A budget caps {', '.join(COSTS)}, but got {key!r}{hint}")
-        return cls(**{key: parse_count(str(value), name=key) for key, value in caps.items()})
+        return cls(
+            **{key: (parse_size if key in SIZES else parse_count)(str(value), name=key) for key, value in caps.items()}
+        )
 
     def to_dict(self) -> dict[str, int]:
         """The caps by key, without those that are not set."""
@@ -94,7 +108,9 @@ class Budget:
         return self.usage(cost) <= 1
 
     def __str__(self) -> str:
-        return ",".join(f"{key}={format_count(cap)}" for key, cap in self.to_dict().items())
+        return ",".join(
+            f"{key}={format_size(cap) if key in SIZES else format_count(cap)}" for key, cap in self.to_dict().items()
+        )
 
 
 def parse_count(text: str, *, name: str = "params") -> int:
@@ -124,3 +140,28 @@ def format_count(value: int) -> str:
             digits = f"{part:0{len(str(size)) - 1}d}".rstrip("0")
             texts.append(f"{whole}{'.' if digits else ''}{digits}{unit}")
     return min(reversed(texts), key=len)
+
+
+def parse_size(text: str, *, name: str = "memory") -> int:
+    """Bytes of a size as people type it: ``2MB``, ``512 KiB``, ``1.5m``. What is left of a byte is cut off.
+
+    Raises:
+        UserError: It is no size, or a bare number so small that its unit was forgotten.
+    """
+    match = _NUMBER.fullmatch(text.strip())
+    if match is None or match["unit"].lower() not in SIZE_UNITS:
+        raise UserError(
+            f"A size is a number with kB, MB, GB, KiB, MiB or GiB behind it, such as 2MB, but got {name}={text!r}."
+        )
+    value = Decimal(match["digits"].replace("_", "")) * SIZE_UNITS[match["unit"].lower()]
+    if not match["unit"] and 0 < value < SMALLEST_BARE_NUMBER:
+        raise UserError(
+            f"A size without a unit is in bytes and at least {SMALLEST_BARE_NUMBER:,}, but got {name}={text}; "
+            f"did you mean {text}MB?"
+        )
+    return int(value)
+
+
+def format_size(value: int) -> str:
+    """The shortest text that :func:`parse_size` reads back as ``value``: ``2MB``, ``786432B``."""
+    return f"{format_count(value)}B"

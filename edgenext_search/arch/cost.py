@@ -1,4 +1,4 @@
-"""What a candidate costs when it ships: parameters, multiply-adds and activations in closed form, no tensors.
+"""What a candidate costs when it ships: parameters, multiply-adds, activations and memory in closed form, no tensors.
 
 Each ``_*_counts`` function stands for one layer group of EdgeNeXt (arXiv 2206.10589, section 3; timm's
 ``timm.models.edgenext``) and returns its parameters, multiply-adds of one image and output elements.
@@ -8,15 +8,16 @@ LayerNorm of stem and downsampling layers, less the global pool; for the BatchNo
 with every BatchNorm. So each convolution, linear layer and attention
 product counts its multiply-adds without biases, and each LayerNorm of a block or of the head counts 5 an element.
 Activations are the output elements of all convolutions and linear layers (Radosavovic et al., "Designing Network
-Design Spaces", arXiv 2003.13678, section 3.3).
+Design Spaces", arXiv 2003.13678, section 3.3). :mod:`edgenext_search.arch.memory` says what memory means.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 
 from edgenext_search.arch.candidate import Candidate, NormAct
+from edgenext_search.arch.memory import BYTES_PER_ELEMENT, block_peak
 from edgenext_search.errors import UserError
 
 IN_CHANNELS = 3
@@ -62,15 +63,33 @@ class Cost:
         params: All parameters.
         madds: Multiply-adds of one image, in the published convention (see the module's docstring).
         acts: Output elements of all convolutions and linear layers for one image.
+        memory: Peak bytes of the activations of one image, in float32.
     """
 
     params: int
     madds: int
     acts: int
+    memory: int
+
+    @property
+    def footprint(self) -> int:
+        """Bytes of the weights and of the activations at their peak, in float32."""
+        return BYTES_PER_ELEMENT * self.params + self.memory
 
     def to_dict(self) -> dict[str, int]:
-        """The three counts by name."""
-        return {"params": self.params, "madds": self.madds, "acts": self.acts}
+        """All counts by name, the footprint among them; :meth:`from_dict` reads it back."""
+        return {
+            "params": self.params,
+            "madds": self.madds,
+            "acts": self.acts,
+            "memory": self.memory,
+            "footprint": self.footprint,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, int]) -> Cost:
+        """Read what :meth:`to_dict` wrote."""
+        return cls(**{field.name: values[field.name] for field in fields(cls)})
 
 
 def cost(candidate: Candidate, deployment: Deployment) -> Cost:
@@ -81,9 +100,9 @@ def cost(candidate: Candidate, deployment: Deployment) -> Cost:
         deployment: Its number of classes and input size.
 
     Returns:
-        Exact counts, equal to fvcore's in the published convention.
+        Exact counts, equal to fvcore's in the published convention; the memory is that of a stated model.
     """
-    params, madds, acts = count(
+    params, madds, acts, memory = count(
         candidate.widths,
         candidate.depths,
         candidate.kernel_sizes,
@@ -95,7 +114,7 @@ def cost(candidate: Candidate, deployment: Deployment) -> Cost:
         candidate.norm_act,
         deployment,
     )
-    return Cost(params=params, madds=madds, acts=acts)
+    return Cost(params=params, madds=madds, acts=acts, memory=memory)
 
 
 def count(
@@ -109,11 +128,11 @@ def count(
     expand_ratio: int,
     norm_act: NormAct,
     deployment: Deployment,
-) -> Counts:
+) -> tuple[int, int, int, int]:
     """:func:`cost` on bare fields: what the projection calls many times while it looks for widths.
 
     Returns:
-        Parameters, multiply-adds and activations.
+        Parameters, multiply-adds, activations and memory.
     """
     batch_norm = norm_act == "bn_hs"
     norm_madds = BATCH_NORM_MADDS if batch_norm else LAYER_NORM_MADDS
@@ -121,6 +140,7 @@ def count(
     pixels = side * side
     width_in = widths[0]
     params, madds, acts = _stem_counts(width_in, pixels, batch_norm)
+    alive = 0
     for stage, width in enumerate(widths):
         if stage:
             side //= 2
@@ -139,9 +159,10 @@ def count(
             params += sdta * (shared[0] + p)
             madds += sdta * (shared[1] + m)
             acts += sdta * (shared[2] + a)
+        alive = max(alive, block_peak(width, pixels, expand_ratio, heads[stage] if sdta else 0))
         width_in = width
     p, m, a = _head_counts(width_in, deployment.num_classes, pixels, batch_norm)
-    return params + p, madds + m, acts + a
+    return params + p, madds + m, acts + a, BYTES_PER_ELEMENT * alive
 
 
 def _stem_counts(width: int, pixels: int, batch_norm: bool) -> Counts:

@@ -76,7 +76,7 @@ class Shape:
 
     def cost_at(self, widths: Widths, deployment: Deployment) -> Cost:
         """The cost that the candidate with these widths will have."""
-        params, madds, acts = count(
+        params, madds, acts, memory = count(
             widths,
             self.depths,
             self.kernel_sizes,
@@ -88,7 +88,7 @@ class Shape:
             self.norm_act,
             deployment,
         )
-        return Cost(params=params, madds=madds, acts=acts)
+        return Cost(params=params, madds=madds, acts=acts, memory=memory)
 
     def candidate_at(self, widths: Widths) -> Candidate:
         """The candidate with these widths."""

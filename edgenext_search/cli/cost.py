@@ -16,13 +16,16 @@ if TYPE_CHECKING:
 @click.command("cost")
 @click.argument("what", metavar="NAME|FILE|FOLDER")
 @deployment_options
-@click.option("--verify", is_flag=True, help="Build the network and count again with fvcore (imports torch).")
+@click.option(
+    "--verify", is_flag=True, help="Build the network, count again with fvcore and measure its memory (imports torch)."
+)
 @json_option
 def cost_command(*, what: str, num_classes: int | None, img_size: int | None, verify: bool, as_json: bool) -> None:
-    """Parameters, multiply-adds and activations of a network.
+    """Parameters, multiply-adds, activations and peak memory of a network.
 
     WHAT is a published variant (edgenext_xx_small), a YAML or JSON file with a candidate's fields, or a model folder.
     """
+    from edgenext_search.arch.budget import SIZES
     from edgenext_search.arch.cost import Deployment, cost
 
     candidate = _candidate(what)
@@ -30,10 +33,12 @@ def cost_command(*, what: str, num_classes: int | None, img_size: int | None, ve
     counted = cost(candidate, deployment)
     if verify:
         from edgenext_search.models.count import measure
+        from edgenext_search.models.memory import measure_memory
 
-        measured = measure(candidate, deployment)
-        if measured != counted:
-            raise RuntimeError(f"the closed form gives {counted}, but fvcore counts {measured}")
+        measured = measure(candidate, deployment) | {"memory": measure_memory(candidate, deployment)}
+        wrong = {name: value for name, value in measured.items() if value != getattr(counted, name)}
+        if wrong:
+            raise RuntimeError(f"the closed form gives {counted}, but the built network has {wrong}")
     if as_json:
         print_json(
             {
@@ -47,9 +52,9 @@ def cost_command(*, what: str, num_classes: int | None, img_size: int | None, ve
         return
     click.echo(f"{what}  {candidate.fingerprint}  at {deployment}")
     for name, value in counted.to_dict().items():
-        click.echo(f"  {name:<7}{value:>16,}")
+        click.echo(f"  {name:<9}{value:>16,}{' bytes' if name in SIZES else ''}")
     if verify:
-        click.echo("  fvcore counts the same on the built network.")
+        click.echo("  The built network has the same: fvcore's count, and its live tensors.")
 
 
 def _candidate(what: str) -> Candidate:

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from edgenext_search.arch.candidate import Candidate
-from edgenext_search.arch.cost import IN_CHANNELS, Cost, Deployment
+from edgenext_search.arch.cost import IN_CHANNELS, Deployment
 from edgenext_search.models.build import build
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ _FREE = {
 }  # fmt: skip
 
 
-def measure(candidate: Candidate, deployment: Deployment) -> Cost:
-    """Build a candidate and count its costs on the network itself, in the published convention.
+def measure(candidate: Candidate, deployment: Deployment) -> dict[str, int]:
+    """Parameters, multiply-adds and activations, counted on the built network in the published convention.
 
     The multiply-adds are fvcore's, less those of the channel-first LayerNorm in stem and downsampling layers and
     of the global pool; the activations are what convolutions and linear layers give out in a forward pass.
@@ -32,7 +32,7 @@ def measure(candidate: Candidate, deployment: Deployment) -> Cost:
     """
     model = build(candidate, num_classes=deployment.num_classes).eval()
     params = sum(parameter.numel() for parameter in model.parameters())
-    return Cost(params=params, madds=_madds(model, deployment), acts=_acts(model, deployment))
+    return {"params": params, "madds": _madds(model, deployment), "acts": _acts(model, deployment)}
 
 
 def _image(deployment: Deployment) -> Tensor:

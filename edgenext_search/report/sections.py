@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
+from edgenext_search.arch.budget import SIZES
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.report.markup import Markup, element, join
 from edgenext_search.report.verdict import gain_of, interval_text, is_established, verdict_sentences
@@ -27,6 +28,14 @@ from edgenext_search.report.wording import (
     seeds_text,
     stages_text,
 )
+
+_CARDS = {
+    "params": "Parameters",
+    "madds": "MAdds",
+    "acts": "Activations",
+    "memory": "Peak memory",
+    "footprint": "Weights and peak memory",
+}
 
 
 def section(identifier: str, title: str, *content: str | None) -> Markup:
@@ -90,9 +99,11 @@ def cards(summary: Mapping[str, Any]) -> Markup | None:
         return None
     other = None if is_same(winner, baseline) else baseline
     items = [_score_card(summary, winner, other)]
+    budget = summary.get("budget") or {}
     items += [
-        _cost_card(label, name, winner, other, (summary.get("budget") or {}).get(name))
-        for name, label in (("params", "Parameters"), ("madds", "MAdds"), ("acts", "Activations"))
+        _cost_card(label, name, winner, other, budget.get(name))
+        for name, label in _CARDS.items()
+        if name not in SIZES or name in budget
     ]
     who = "Winner and baseline" if other else "The winner" if baseline is None else "The winner, which is the baseline"
     names = element("p", f"Costs at {deployment_text(summary)}. Top-1 at {fidelity_text(summary)}.", class_="caption")
@@ -117,18 +128,19 @@ def _score_card(summary: Mapping[str, Any], winner: Mapping[str, Any], other: Ma
 def _cost_card(
     label: str, name: str, winner: Mapping[str, Any], other: Mapping[str, Any] | None, cap: float | None
 ) -> Markup:
+    byte = "B" if name in SIZES else ""
     value = count_text(winner[name])
-    number, unit = (value[:-1], value[-1]) if value[-1].isalpha() else (value, "")
+    number, unit = (value[:-1], value[-1] + byte) if value[-1].isalpha() else (value, byte)
     lines = [element("dd", number, element("small", unit), class_="value", title=f"{winner[name]:,}")]
     if cap:
         share = winner[name] / cap
         meter = element("span", element("i", style=f"width:{100 * min(share, 1):.1f}%"), class_="meter")
-        lines.append(element("dd", meter, f"{100 * share:.1f}% of {cap_text(cap)}"))
+        lines.append(element("dd", meter, f"{100 * share:.1f}% of {cap_text(cap)}{byte}"))
     if other:
         change = 100 * (winner[name] / other[name] - 1)
         equal = abs(change) < 0.05
         text = "as much" if equal else f"{'+' if change > 0 else '−'}{abs(change):.1f}%"  # noqa: RUF001
-        rest = f" {'as' if equal else 'on'} the baseline’s {count_text(other[name])}"  # noqa: RUF001
+        rest = f" {'as' if equal else 'on'} the baseline’s {count_text(other[name])}{byte}"  # noqa: RUF001
         lines.append(element("dd", element("b", text, class_="delta"), rest))
     return element("div", element("dt", label), *lines, class_="card")
 

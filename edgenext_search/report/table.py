@@ -25,6 +25,8 @@ COLUMNS: dict[str, str] = {
     "params": "int64",
     "madds": "int64",
     "acts": "int64",
+    "memory": "int64",
+    "footprint": "int64",
     "seconds": "float64",
     "seed": "int64",
     "widths": "string",

@@ -6,11 +6,18 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from edgenext_search.arch.budget import SIZES
 from edgenext_search.arch.candidate import Candidate
 
 NONE = "–"  # noqa: RUF001 - a dash stands where there is no value
 UNUSED = "x"  # a stage's field that no block of the stage uses, in compact text
-COST_LABELS = {"params": "parameters", "madds": "MAdds", "acts": "activations"}
+COST_LABELS = {
+    "params": "parameters",
+    "madds": "MAdds",
+    "acts": "activations",
+    "memory": "peak activation memory",
+    "footprint": "weights and peak activations",
+}
 _SIZES = {"xx_small": "XXS", "x_small": "XS", "small": "S", "base": "B"}
 _SIZES |= {f"{name}_bn_hs": f"{size}-BN" for name, size in _SIZES.items()}
 _PUBLISHED = "edgenext_"
@@ -42,7 +49,9 @@ def cap_text(cap: float) -> str:
 
 def budget_text(budget: Mapping[str, Any]) -> str:
     """All caps of a budget: ``≤ 1.3M parameters, ≤ 260M MAdds``."""
-    return ", ".join(f"≤ {cap_text(cap)} {COST_LABELS.get(name, name)}" for name, cap in budget.items())
+    return ", ".join(
+        f"≤ {cap_text(cap)}{'B' if name in SIZES else ''} {COST_LABELS.get(name, name)}" for name, cap in budget.items()
+    )
 
 
 def percent(score: float | None) -> str:

@@ -174,7 +174,7 @@ def _record(trial: FrozenTrial) -> TrialRecord:
         cohort=attributes["cohort"],
         origin=attributes["origin"],
         candidate=Candidate.from_dict(attributes["candidate"]),
-        cost=Cost(**attributes["cost"]),
+        cost=Cost.from_dict(attributes["cost"]),
         curve=curve,
         seconds=sum(attributes.get(f"seconds:{epoch}", 0.0) for epoch, _ in curve),
         seed=attributes["seed"],

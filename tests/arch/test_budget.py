@@ -29,6 +29,13 @@ from edgenext_search.errors import UserError
         ("params=1.3M,madds=260M", {"params": 1_300_000, "madds": 260_000_000}),
         (" madds = 260M , PARAMS = 1.3M ", {"params": 1_300_000, "madds": 260_000_000}),
         ("acts=3M,madds=0.26G,params=1M", {"params": 1_000_000, "madds": 260_000_000, "acts": 3_000_000}),
+        ("memory=2MB", {"memory": 2_000_000}),
+        ("memory=1.5 MiB", {"memory": 1_572_864}),
+        ("memory=512kb,params=1M", {"params": 1_000_000, "memory": 512_000}),
+        ("footprint=8M", {"footprint": 8_000_000}),
+        ("footprint=1GiB", {"footprint": 2**30}),
+        ("memory=300B", {"memory": 300}),
+        ("memory=786432", {"memory": 786_432}),
     ],
 )
 def test_reads_what_people_type(text, caps):
@@ -50,6 +57,14 @@ def test_reads_what_people_type(text, caps):
         ("0M", "A cap must be > 0, but got params=0"),
         ("0.9e", "but got params='0.9e'"),
         ("madds=", "such as 1.3M, but got madds=''"),
+        ("memory=2", "A size without a unit is in bytes and at least 10,000, but got memory=2; did you mean 2MB?"),
+        (
+            "memory=2X",
+            "A size is a number with kB, MB, GB, KiB, MiB or GiB behind it, such as 2MB, but got memory='2X'",
+        ),
+        ("memory=0", "A cap must be > 0, but got memory=0"),
+        ("ram=2MB", "but got 'ram'; did you mean memory?"),
+        ("madds=2MiB", "but got madds='2MiB'"),
         ("madds=fast", "such as 1.3M, but got madds='fast'"),
         (
             "1.3M,madds=260M",
@@ -57,11 +72,11 @@ def test_reads_what_people_type(text, caps):
         ),
         ("params=1.3M,", "several caps must be key=value, as in params=1.3M,madds=260M, but got '' in 'params=1.3M,'"),
         ("params=1M,params=2M", "A budget must cap 'params' once, but got 'params=1M,params=2M'"),
-        ("flops=260M", "A budget caps params, madds, acts, but got 'flops'; did you mean madds?"),
-        ("MACs=260M", "A budget caps params, madds, acts, but got 'macs'; did you mean madds?"),
+        ("flops=260M", "A budget caps params, madds, acts, memory, footprint, but got 'flops'; did you mean madds?"),
+        ("MACs=260M", "A budget caps params, madds, acts, memory, footprint, but got 'macs'; did you mean madds?"),
         ("parameters=1M", "but got 'parameters'; did you mean params?"),
-        ("size=1M", "A budget caps params, madds, acts, but got 'size'."),
-        ("=1M", "A budget caps params, madds, acts, but got ''"),
+        ("size=1M", "A budget caps params, madds, acts, memory, footprint, but got 'size'."),
+        ("=1M", "A budget caps params, madds, acts, memory, footprint, but got ''"),
     ],
 )
 def test_refuses_what_is_no_budget(text, message):
@@ -71,7 +86,9 @@ def test_refuses_what_is_no_budget(text, message):
 
 
 def test_refuses_to_cap_nothing():
-    with pytest.raises(UserError, match=r"must cap at least one of params, madds, acts.*; write --budget 1\.3M"):
+    with pytest.raises(
+        UserError, match=r"must cap at least one of params, madds, acts, memory, footprint; write --budget 1\.3M"
+    ):
         Budget()
     with pytest.raises(UserError, match="A cap must be > 0, but got madds=-5"):
         Budget(params=1000, madds=-5)
@@ -127,13 +144,13 @@ def test_caps_from_a_study_file():
 )
 def test_when_a_budget_holds(caps, cost, usage, holds):
     params, madds = cost
-    there = Cost(params=params, madds=madds, acts=10**12)
+    there = Cost(params=params, madds=madds, acts=10**12, memory=10**12)
     assert Budget(**caps).usage(there) == pytest.approx(usage, abs=1e-12)
     assert Budget(**caps).holds(there) is holds
 
 
 def test_the_smallest_published_variant_exceeds_1_3m():
-    xx_small = Cost(params=1_327_216, madds=260_576_008, acts=0)
+    xx_small = Cost(params=1_327_216, madds=260_576_008, acts=0, memory=0)
     assert not Budget.parse("1.3M").holds(xx_small)
     assert Budget.parse("1327216").holds(xx_small)
     assert not Budget.parse("1327215").holds(xx_small)

@@ -1,5 +1,3 @@
-import dataclasses
-
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -17,11 +15,12 @@ GOLDEN = [
     ("edgenext_small", 5_586_832, 1_260_588_656),
     ("edgenext_base", 18_511_292, 3_840_925_224),
 ]
-COSTS = ("params", "madds", "acts")
+COSTS = ("params", "madds", "acts", "memory", "footprint")
 
 
 def _costs(candidate, deployment):
-    return dataclasses.astuple(cost(candidate, deployment))
+    there = cost(candidate, deployment)
+    return there.params, there.madds, there.acts
 
 
 def _with(candidate, field, stage, value):
@@ -66,6 +65,7 @@ def test_a_network_counted_by_hand():
         stem[1] + (64 + 16 + 4 + 1) * block[1] + (16 + 4 + 1) * down[1] + head[1],
         stem[2] + (64 + 16 + 4 + 1) * block[2] + (16 + 4 + 1) * down[2] + head[2],
     )
+    assert cost(candidate, Deployment(img_size=32)).memory == 64 * (1 + 1 + 1) * 4  # input, before and after GELU
 
 
 @given(candidates(), deployments(), st.integers(0, 3), st.integers(1, 6))
@@ -132,5 +132,7 @@ def test_a_deployment_says_what_it_is():
 
 
 def test_costs_by_name():
-    assert Cost(params=1, madds=2, acts=3).to_dict() == {"params": 1, "madds": 2, "acts": 3}
+    there = Cost(params=1, madds=2, acts=3, memory=4)
+    assert there.to_dict() == {"params": 1, "madds": 2, "acts": 3, "memory": 4, "footprint": 8}
+    assert Cost.from_dict(there.to_dict()) == there
     assert tuple(cost(tiny(), Deployment()).to_dict()) == COSTS

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import assignments, caps, groups, seeded
 
-from edgenext_search.arch.budget import Budget
+from edgenext_search.arch.budget import COSTS, Budget
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.parameter import Choice
 from edgenext_search.arch.projection import BAND, Projection, solve_widths
@@ -39,9 +39,10 @@ def _within(candidate, deployment, **cap):
         ({"params": 1_300_000, "madds": 260_000_000}, IMAGENET),
         ({"madds": 200_000_000}, IMAGENET),
         ({"acts": 2_000_000}, IMAGENET),
+        ({"footprint": 12_000_000}, IMAGENET),
         ({"params": 300_000, "madds": 12_000_000, "acts": 400_000}, CIFAR),
     ],
-    ids=["1.3M", "1.3M,260M", "200M madds", "2M acts", "three caps at 96 px"],
+    ids=["1.3M", "1.3M,260M", "200M madds", "2M acts", "12MB", "three caps at 96 px"],
 )
 def test_nearly_every_random_shape_lands_in_the_band_and_none_above_it(space, cap, deployment):
     n = 2000 if cap == {"params": 1_300_000} else 400
@@ -57,7 +58,7 @@ def test_nearly_every_random_shape_lands_in_the_band_and_none_above_it(space, ca
 def test_every_cap_holds_in_every_budget(data):
     space = SPACES[data.draw(st.sampled_from(sorted(SPACES)))]
     deployment = Deployment(num_classes=data.draw(st.integers(1, 1000)), img_size=data.draw(st.integers(32, 256)))
-    cap = {key: data.draw(st.none() | caps(10**4, 10**9)) for key in ("params", "madds", "acts")}
+    cap = {key: data.draw(st.none() | caps(10**4, 10**9)) for key in COSTS}
     cap = {key: value for key, value in cap.items() if value is not None} or {"params": 100_000}
     values = data.draw(assignments(space))
     try:
@@ -148,7 +149,7 @@ def _all_narrowest(space, deployment):
         yield cost(shape.candidate_at(shape.widths_at(0)), deployment)
 
 
-@pytest.mark.parametrize("key", ["params", "madds", "acts"])
+@pytest.mark.parametrize("key", COSTS)
 @pytest.mark.parametrize("seed", range(25))
 def test_the_smallest_reachable_cost_is_the_true_minimum(seed, key):
     space = _small_space(seeded(seed))

@@ -22,7 +22,9 @@ def test_two_thousand_candidates_within_the_budget():
     text = sample(*arguments)
     lines = [json.loads(line) for line in text.splitlines()]
     assert len(lines) == 2000
-    assert {frozenset(line) for line in lines} == {frozenset({"candidate", "fingerprint", "params", "madds", "acts"})}
+    assert {frozenset(line) for line in lines} == {
+        frozenset({"candidate", "fingerprint", "params", "madds", "acts", "memory", "footprint"})
+    }
     assert max(line["params"] for line in lines) <= CAP
     assert sum(line["params"] >= 0.95 * CAP for line in lines) >= 1980
     for line in lines:

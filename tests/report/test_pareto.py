@@ -86,7 +86,7 @@ def test_thousands_of_points_are_quick():
 
 
 def test_only_the_highest_fidelity_is_compared():
-    cheap = Cost(params=1, madds=1, acts=1)
+    cheap = Cost(params=1, madds=1, acts=1, memory=1)
     full, dear = a_trial(0, scores=(0.4, 0.7)), a_trial(1, scores=(0.4, 0.9))
     pruned = replace(a_trial(2, scores=(0.99,)), cost=cheap)
     shallow = replace(a_trial(3, scores=(0.99,)), state="complete", cost=cheap)
@@ -99,8 +99,8 @@ def test_only_the_highest_fidelity_is_compared():
 
 
 def test_front_is_in_order_of_cost_and_keeps_duplicates():
-    one = a_trial(0, scores=(0.4, 0.7), cost=Cost(params=9, madds=1, acts=1))
+    one = a_trial(0, scores=(0.4, 0.7), cost=Cost(params=9, madds=1, acts=1, memory=1))
     copy = replace(one, number=1, duplicate_of=0)
-    cheap = a_trial(2, scores=(0.4, 0.6), cost=Cost(params=3, madds=2, acts=1))
+    cheap = a_trial(2, scores=(0.4, 0.6), cost=Cost(params=3, madds=2, acts=1, memory=1))
     assert [trial.number for trial in front_trials([one, copy, cheap], "params")] == [2, 0, 1]
     assert [trial.number for trial in front_trials([one, copy, cheap], "madds")] == [0, 1]

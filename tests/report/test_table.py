@@ -15,7 +15,7 @@ from .builders import HOSTILE, a_trial, some_trials
 
 def test_columns_are_stable():
     assert ",".join(COLUMNS) == (
-        "number,state,cohort,origin,fingerprint,score,epochs,params,madds,acts,seconds,seed,widths,depths,"
+        "number,state,cohort,origin,fingerprint,score,epochs,params,madds,acts,memory,footprint,seconds,seed,widths,depths,"
         "kernel_sizes,sdta_splits,sdta_blocks,heads,expand_ratio,pos_emb,norm_act,reason,duplicate_of,"
         "on_params_front,on_madds_front"
     )
