@@ -46,3 +46,12 @@ def test_costs():
     assert figures["candidates_per_second"] > 1000
     assert figures["ratio"] > 100
     assert figures["fvcore_candidates_per_second"] > 0
+
+
+@pytest.mark.slow
+def test_memory():
+    figures, conditions = last_line("memory.py")
+    assert conditions["n"] == 3
+    assert figures["exact"] == 1
+    assert figures["allocator_mean_error"] < 0.05
+    assert figures["onnxruntime_over_closed"] > 0.5
