@@ -248,6 +248,12 @@ def _tensors(path: Path, entry: str, found: Mapping[str, object]) -> dict[str, T
 def _fill(checkpoint: Checkpoint, variant: str) -> Any:  # noqa: ANN401 - timm's class, which mypy does not know
     """The variant's network with the checkpoint's weights, in evaluation mode."""
     model = _network(checkpoint, variant)
+    names = [repository_name(name) for name in model.state_dict()]
+    if not any(name in checkpoint.weights for name in names):
+        raise UserError(
+            f"{checkpoint.path} must name its weights as the EdgeNeXt repository does, such as {names[0]}, but its "
+            f"{checkpoint.entry} has {next(iter(checkpoint.weights), 'none')}."
+        )
     differences = _differences(checkpoint, model)
     if differences:
         others = [name for name in published_variants() if name != variant]
@@ -271,12 +277,12 @@ def _differences(checkpoint: Checkpoint, model: nn.Module) -> list[str]:
     expected = {repository_name(name): _shape(tensor) for name, tensor in model.state_dict().items()}
     found = {name: _shape(tensor) for name, tensor in checkpoint.weights.items()}
     differences = [
-        f"{name} is {found[name]}, must be {shape}" if name in found else f"{name} {shape} is missing"
+        f"{name} is {found[name]}, must be {shape}" if name in found else f"{name} ({shape}) is missing"
         for name, shape in expected.items()
         if found.get(name) != shape
     ]
-    return differences + [f"{name} {shape} is too many" for name, shape in found.items() if name not in expected]
+    return differences + [f"{name} ({shape}) is too many" for name, shape in found.items() if name not in expected]
 
 
 def _shape(tensor: Tensor) -> str:
-    return "x".join(map(str, tensor.shape)) or "a number"
+    return "x".join(map(str, tensor.shape)) or "scalar"

@@ -226,7 +226,7 @@ def test_weights_that_are_not_there_are_refused(tmp_path, content, weights, mess
             XXS,
             "downsample_layers.0.0.weight is 32x3x4x4, must be 24x3x4x4; downsample_layers.0.0.b",
         ),
-        ("edgenext_xx_small_bn_hs", XXS, "downsample_layers.0.0.bias 24 is missing"),
+        ("edgenext_xx_small_bn_hs", XXS, "downsample_layers.0.0.bias .24. is missing"),
         ("edgenext_x_small_bn_hs", "edgenext_small_bn_hs", "0.0.weight is 32x3x4x4, must be 48x3x4x4"),
     ],
 )
@@ -246,10 +246,25 @@ def test_networks_of_nobody_are_refused_with_what_differs(tmp_path):
     with pytest.raises(UserError) as caught:
         import_checkpoint(saved(tmp_path / "x.pth", state), tmp_path / "model", variant=XXS)
     assert str(caught.value) == (
-        f"{tmp_path / 'x.pth'} does not fit edgenext_xx_small: stages.1.1.gamma_xca 48 is missing; "
+        f"{tmp_path / 'x.pth'} does not fit edgenext_xx_small: stages.1.1.gamma_xca (48) is missing; "
         "stages.2.5.xca.temperature is 8x1x1, must be 4x1x1; "
-        "pos_embd.token_projection.weight 24x64x1x1 is too many. It fits no published variant."
+        "pos_embd.token_projection.weight (24x64x1x1) is too many. It fits no published variant."
     )
+
+
+@pytest.mark.parametrize(
+    ("state", "first"),
+    [
+        ({}, "none"),
+        ({"module.norm.weight": torch.ones(2)}, r"module\.norm\.weight"),
+        (build(published_variant(XXS).candidate, num_classes=2).state_dict(), r"stem\.0\.weight"),
+    ],
+    ids=["empty", "prefixed", "timm"],
+)
+def test_other_names_than_the_repositorys_are_refused(tmp_path, state, first):
+    file = saved(tmp_path / "x.pth", {"model": state})
+    with pytest.raises(UserError, match=rf"such as downsample_layers\.0\.0\.weight, but its model has {first}\."):
+        import_checkpoint(file, tmp_path / "model", variant=XXS)
 
 
 @pytest.mark.parametrize("head", [None, torch.ones(3), torch.ones(0, 168)])
