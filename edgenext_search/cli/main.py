@@ -10,6 +10,7 @@ import click
 from edgenext_search import __version__
 from edgenext_search.cli.cost import cost_command
 from edgenext_search.cli.doctor import doctor_command
+from edgenext_search.cli.import_ import import_command
 from edgenext_search.cli.report import report_command
 from edgenext_search.cli.run import resume_command, run_command
 from edgenext_search.cli.space import space_group
@@ -65,5 +66,13 @@ def main(*, debug: bool) -> None:
         warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=FutureWarning)
 
 
-for command in (run_command, resume_command, report_command, cost_command, space_group, doctor_command):
+for command in (
+    run_command,
+    resume_command,
+    report_command,
+    cost_command,
+    space_group,
+    import_command,
+    doctor_command,
+):
     main.add_command(command)

@@ -11,7 +11,7 @@ from edgenext_search.errors import StudyFailedError, UserError
 
 from .helpers import ROOT, call, imported
 
-COMMANDS = ["cost", "doctor", "report", "resume", "run", "space"]
+COMMANDS = ["cost", "doctor", "import", "report", "resume", "run", "space"]
 
 
 def test_help_lists_every_command():
@@ -41,6 +41,7 @@ def test_help_comes_at_once():
         ["--help"],
         ["--version"],
         ["run", "--help"],
+        ["import", "--help"],
         ["cost", "edgenext_small", "--json"],
         ["space", "show", "--json"],
         ["space", "sample", "--budget", "1.3M", "-n", "2"],
