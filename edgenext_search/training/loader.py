@@ -23,6 +23,8 @@ class Loader(Protocol):
 
     steps: int
     """Batches in an epoch."""
+    batch_size: int
+    """Images in a batch, over all processes."""
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """Normalised images float32 [b, 3, h, w] and labels int64 [b]; the same for the same ``epoch``."""
@@ -42,30 +44,42 @@ class MemoryLoader:
     """
 
     def __init__(
-        self, images: ImageSet, *, batch_size: int, img_size: int, seed: int, device: torch.device, flip: bool
+        self,
+        images: ImageSet,
+        *,
+        batch_size: int,
+        img_size: int,
+        seed: int,
+        device: torch.device,
+        flip: bool,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
         self._images, self._labels = _tensors(images)
-        self._batch_size = min(batch_size, len(self._labels))
+        self.batch_size = min(batch_size, len(self._labels))
+        self._share = slice(rank, None, world)
         self._img_size = img_size
         self._seed = seed
         self._device = device
         self._flip = flip
-        self.steps = len(self._labels) // self._batch_size
+        self.steps = len(self._labels) // self.batch_size
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """See :class:`Loader`."""
         generator = torch.Generator().manual_seed(epoch_seed(self._seed, epoch))
         order = torch.randperm(len(self._labels), generator=generator)
         for step in range(self.steps):
-            rows = order[step * self._batch_size : (step + 1) * self._batch_size]
+            rows = order[step * self.batch_size : (step + 1) * self.batch_size][self._share]
             images = self._images[rows].to(self._device, non_blocking=True)
             images = random_flip_crop(images, self._img_size, generator, flip=self._flip)
             yield normalize(images), self._labels[rows].to(self._device, non_blocking=True)
 
 
-def evaluation_batches(images: ImageSet, *, img_size: int, device: torch.device) -> Iterator[Batch]:
-    """All images of a set in order, cropped at their centre."""
-    pixels, labels = _tensors(images)
+def evaluation_batches(
+    images: ImageSet, *, img_size: int, device: torch.device, rank: int = 0, world: int = 1
+) -> Iterator[Batch]:
+    """The images of a set in order, of several ranks each its share, cropped at their centre."""
+    pixels, labels = (tensor[rank::world] for tensor in _tensors(images))
     for start in range(0, len(labels), EVALUATION_BATCH):
         rows = slice(start, start + EVALUATION_BATCH)
         yield normalize(center_crop(pixels[rows].to(device), img_size)), labels[rows].to(device)
