@@ -137,6 +137,13 @@ def _small_space(rng):
         shared[field] = stages[0][field]
         for stage in stages:
             del stage[field]
+    for stage in stages:
+        blocks, depth = (
+            value if isinstance(value, list) else [value]
+            for value in (stage.get("sdta_blocks", 0), {**shared, **stage}["depth"])
+        )
+        if min(blocks) > max(depth):
+            stage["sdta_blocks"] = 1  # more than the stage's depth is refused
     return Space.from_dict({"name": "small", "expand_ratio": some([2, 3, 4]), "shared": shared, "stages": stages})
 
 
