@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edgenext_search.arch.candidate import STAGES
 from edgenext_search.arch.domain import STAGE_RULES, at_stage, item, key_of
 from edgenext_search.arch.parameter import Choice, Parameter, Value
-from edgenext_search.arch.space_file import SpaceFile
+from edgenext_search.arch.space_file import Range, SpaceFile
 
 SDTA_FIELDS = ("sdta_splits", "heads", "pos_emb")  # what SDTA blocks alone use
 CONV_FIELDS = ("kernel_size",)  # what the other blocks alone use
@@ -38,6 +38,34 @@ class Alike:
 
     key: str
     values: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotReached:
+    """A range whose steps miss its end.
+
+    Attributes:
+        key: Its path.
+        max: The end that was written.
+        largest: The largest value that the range has.
+    """
+
+    key: str
+    max: float
+    largest: float
+
+
+def not_reached(file: SpaceFile, domains: Mapping[str, Parameter]) -> Iterator[NotReached]:
+    """The ranges of a file whose steps miss their end."""
+    for name, domain in domains.items():
+        stages, field = _stages(name), name.rpartition(".")[2]
+        owner = file if field not in STAGE_RULES else file.shared if len(stages) > 1 else file.stages[stages[0] - 1]
+        written = getattr(owner, field)
+        if isinstance(written, Range) and isinstance(domain, Choice):
+            largest = domain.values[-1]
+            assert isinstance(largest, (int, float))  # noqa: S101 - ranges are of numbers
+            if written.max - largest > 1e-6:
+                yield NotReached(key=key_of(name), max=written.max, largest=largest)
 
 
 def without_effect(file: SpaceFile, domains: Mapping[str, Parameter]) -> Iterator[NoEffect]:

@@ -12,54 +12,27 @@ import itertools
 import math
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
+from typing import Any
 
 from edgenext_search.arch.candidate import STAGES
 from edgenext_search.arch.domain import at_stage, item
 from edgenext_search.arch.effect import CONV_FIELDS, SDTA_FIELDS
-from edgenext_search.arch.parameter import Choice, Interval, Value
+from edgenext_search.arch.estimate import Z, Count, chao1
+from edgenext_search.arch.parameter import Choice, Interval, Parameter, Value
 from edgenext_search.arch.projection import Projection
 from edgenext_search.arch.space import Space
 
 SAMPLES = 5000  # of an estimate
 MOST_PAIRS = 1_000_000  # of sets of shapes that are intersected; a second or two
+MOST_ASSIGNMENTS = 50_000  # that are gone through one by one for the number of shapes; about as long
 MOST_PROJECTIONS = 10_000  # assignments of a space whose candidates are counted one by one; some seconds
-Z = 1.959964  # two-sided 95 % of a normal distribution
+
+_COUNTED = ("depth", "sdta_blocks", *CONV_FIELDS, *SDTA_FIELDS)
 
 # The choices of each shared parameter, as bits of a number, that can give what is seen of a stage.
 Box = tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Count:
-    """A number of different networks, exact or estimated.
-
-    Attributes:
-        value: The number, or its estimate.
-        low: Lower end of the estimate's 95 % interval; ``value`` where exact.
-        high: Upper end; None where the samples do not bound it.
-        method: ``exact``; ``sampled``: unbiased, from the multiplicities of random assignments; ``chao1``: Chao's lower
-            bound of the number of classes, from how often random assignments gave the same candidate.
-        samples: How many random assignments; 0 where exact.
-    """
-
-    value: int
-    low: int
-    high: int | None
-    method: Literal["exact", "sampled", "chao1"]
-    samples: int = 0
-
-    @classmethod
-    def exact(cls, value: int) -> Count:
-        """A number without doubt."""
-        return cls(value=value, low=value, high=value, method="exact")
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
-        names = ("value", "low", "high", "method", "samples")
-        return {"exact": self.method == "exact", **{name: getattr(self, name) for name in names}}
 
 
 class TooManyError(Exception):
@@ -76,18 +49,29 @@ def assignments(space: Space) -> int:
     return math.prod(len(parameter.values) for parameter in space.parameters if isinstance(parameter, Choice))
 
 
-def shapes(space: Space, *, samples: int = SAMPLES, seed: int = 0, most_pairs: int = MOST_PAIRS) -> Count:
+def shapes(
+    space: Space,
+    *,
+    samples: int = SAMPLES,
+    seed: int = 0,
+    most_pairs: int = MOST_PAIRS,
+    most_assignments: int = MOST_ASSIGNMENTS,
+) -> Count:
     """The number of different shapes, with one value for each continuous ratio.
 
     Args:
         space: What is counted.
         samples: Random assignments where an exact count would take too long.
         seed: What they follow from.
-        most_pairs: How much work an exact count may be.
+        most_pairs: How much work it may be to count what stages have in common.
+        most_assignments: How many assignments may be gone through where that is too much.
     """
     try:
         return Count.exact(_exact_shapes(space, most_pairs))
     except TooManyError:
+        if assignments(space) <= most_assignments:
+            multiplicity = _multiplicity_of(space)
+            return Count.exact(int(sum(Fraction(1, multiplicity(values)) for values in _all_assignments(space))))
         return _sampled_shapes(space, samples, random.Random(seed))  # noqa: S311 - no secret hangs on it
 
 
@@ -112,143 +96,128 @@ def candidates(projection: Projection, *, samples: int = SAMPLES, seed: int = 0)
     return chao1(list(seen.values()), most=None if intervals(space) else most)
 
 
-def chao1(counts: Sequence[int], *, most: int | None = None) -> Count:
-    """A lower bound of the number of classes, from how often each was seen.
-
-    The bias-corrected estimator is ``seen + (n - 1) / n * f1 * (f1 - 1) / (2 * (f2 + 1))`` with f1 classes seen once
-    and f2 seen twice, and its interval is log-normal above ``seen`` (Chao, "Estimating the population size for
-    capture-recapture data with unequal catchability", Biometrics 43, 1987). Where no class was seen twice, the upper
-    end is open, and the lower end is the number of classes with which n draws all differ in 2.5 % of cases if all are
-    equally likely: ``n * (n - 1) / (2 * log(40))``; with unequal ones they differ more rarely.
-
-    Args:
-        counts: Times that each class was seen, at least 1.
-        most: A number that there cannot be more of.
-    """
-    n, seen = sum(counts), len(counts)
-    once, twice = counts.count(1), counts.count(2)
-    value = seen + (n - 1) / n * once * (once - 1) / (2 * (twice + 1))
-    low: float = seen
-    high: float | None
-    if once == n:
-        low, high = max(seen, n * (n - 1) / (2 * math.log(40))), None
-    elif value == seen:
-        high = seen
-    else:
-        factor = math.exp(Z * math.sqrt(math.log1p(_chao1_variance(n, once, twice, value) / (value - seen) ** 2)))
-        low, high = seen + (value - seen) / factor, seen + (value - seen) * factor
-    if most is not None:
-        low, value, high = min(low, most), min(value, most), most if high is None else min(high, most)
-    ends = (round(value), math.floor(low), None if high is None else math.ceil(high))
-    return Count(value=ends[0], low=ends[1], high=ends[2], method="chao1", samples=n)
-
-
-def _chao1_variance(n: int, once: int, twice: int, value: float) -> float:
-    """Variance of the bias-corrected estimator (Chao, as above; EstimateS user's guide, appendix B)."""
-    share = (n - 1) / n
-    if twice == 0:
-        first = share * once * (once - 1) / 2 + share**2 * once * (2 * once - 1) ** 2 / 4
-        return max(first - share**2 * once**4 / (4 * value), 0.0)
-    return (
-        share * once * (once - 1) / (2 * (twice + 1))
-        + share**2 * once * (2 * once - 1) ** 2 / (4 * (twice + 1) ** 2)
-        + share**2 * once**2 * twice * (once - 1) ** 2 / (4 * (twice + 1) ** 4)
-    )
-
-
 def _all_assignments(space: Space) -> Iterator[dict[str, Value]]:
     choices = [parameter for parameter in space.parameters if isinstance(parameter, Choice)]
+    others = {parameter.name: parameter.low for parameter in space.parameters if isinstance(parameter, Interval)}
     for values in itertools.product(*(choice.values for choice in choices)):
-        yield dict(zip((choice.name for choice in choices), values, strict=True))
+        yield others | dict(zip((choice.name for choice in choices), values, strict=True))
+
+
+class _Work:
+    """What an exact count may still cost, in pairs of boxes or so."""
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit
+
+    def spend(self, amount: int) -> None:
+        """Do some of it, or raise :class:`TooManyError`."""
+        self._left -= amount
+        if self._left < 0:
+            raise TooManyError
 
 
 def _exact_shapes(space: Space, most_pairs: int) -> int:
-    """The number of shapes: of all rows of four stages that some shared assignment gives.
+    """The number of shapes: of all rows of four stages that some shared assignment gives."""
+    work = _Work(most_pairs)
+    return sum(_rows(domains, work) for domains in _fixed_layouts(space.domains, work)) * _free(space.domains)
+
+
+def _fixed_layouts(domains: Mapping[str, Parameter], work: _Work) -> Iterator[Mapping[str, Parameter]]:
+    """The domains once for each different shared depth, and then SDTA blocks: every network shows these."""
+    if "depth" not in domains:
+        yield domains
+        return
+    for depths in sorted({_four(value) for value in _choices(domains, "depth")}):
+        fixed = {**domains, "depth": Choice(name="depth", values=(depths,))}
+        layouts: set[tuple[int, ...] | None] = {None}
+        if "sdta_blocks" in domains:
+            layouts = {
+                tuple(min(sdta, depth) for sdta, depth in zip(_four(value), depths, strict=True))
+                for value in _choices(domains, "sdta_blocks")
+            }
+        for layout in layouts:
+            work.spend(1)
+            yield fixed if layout is None else {**fixed, "sdta_blocks": Choice(name="sdta_blocks", values=(layout,))}
+
+
+def _rows(domains: Mapping[str, Parameter], work: _Work) -> int:
+    """The number of rows of stages.
 
     What is seen of a stage fits some choices of each shared parameter and not others: a box of shared assignments.
     Stages are joined by intersecting their boxes, with the number of ways to get each; a row exists when its
     intersection is not empty. So shapes that several shared assignments give are counted once.
     """
-    pairs = 0
-    rows: dict[Box, int] = {}
-    for stage in range(1, STAGES + 1):
-        boxes = _boxes(space, stage, most_pairs)
-        if not rows:
-            rows = boxes
-            continue
-        pairs += len(rows) * len(boxes)
-        if pairs > most_pairs:
-            raise TooManyError
+    rows = _boxes(domains, 1, work)
+    for stage in range(2, STAGES + 1):
+        boxes = _boxes(domains, stage, work)
+        work.spend(len(rows) * len(boxes))
         joined: dict[Box, int] = {}
         for (box, ways), (other, more) in itertools.product(rows.items(), boxes.items()):
             both = tuple(a & b for a, b in zip(box, other, strict=True))
             if all(both):
                 joined[both] = joined.get(both, 0) + ways * more
         rows = joined
-    return sum(rows.values()) * _free(space)
+    return sum(rows.values())
 
 
-def _free(space: Space) -> int:
-    """The choices that every network shows, whatever its stages: they multiply."""
-    domains = [space.domains[name] for name in ("expand_ratio", "norm_act")]
-    ways = math.prod(len(domain.values) for domain in domains if isinstance(domain, Choice))
-    ratio = space.domains.get("width_ratio")
-    return ways * (len({_ratios(value) for value in ratio.values}) if isinstance(ratio, Choice) else 1)
-
-
-def _ratios(value: Value) -> tuple[Value, ...]:
-    """What a shared width ratio is in the stages that have one."""
-    return tuple(item(value, stage) for stage in range(2, STAGES + 1))
-
-
-def _boxes(space: Space, stage: int, most: int) -> dict[Box, int]:
+def _boxes(domains: Mapping[str, Parameter], stage: int, work: _Work) -> dict[Box, int]:
     """The shared assignments that each thing to see of a stage fits, with how many things to see fit just those."""
     found: dict[Box, int] = {}
-    names = _shared(space)
-    depths, blocks = _seen_by(space, "depth", stage), _seen_by(space, "sdta_blocks", stage)
-    ratio = at_stage(space.domains, "width_ratio", stage)
+    names = _shared(domains)
+    every = {name: _all_bits(domains, name) for name in names}
+    seen = {field: _seen_by(domains, field, stage) for field in _COUNTED}
+    ratio = at_stage(domains, "width_ratio", stage)
     ratios = len(ratio.values) if isinstance(ratio, Choice) and ratio.name != "width_ratio" else 1
-    work = 0
-    for depth, of_depth in depths.items():
+    for depth, of_depth in seen["depth"].items():
         clipped: dict[int, int] = {}
-        for value, bits in blocks.items():
-            sdta = min(value, depth)
-            clipped[sdta] = clipped.get(sdta, 0) | bits
+        for value, bits in seen["sdta_blocks"].items():
+            clipped[min(value, depth)] = clipped.get(min(value, depth), 0) | bits
         for sdta, of_sdta in clipped.items():
-            known = {"depth": of_depth, "sdta_blocks": of_sdta}
             used = [*(CONV_FIELDS if sdta < depth else ()), *(SDTA_FIELDS if sdta else ())]
-            ways = ratios * math.prod(len(_seen_by(space, field, stage)) for field in used if field not in names)
+            ways = ratios * math.prod(len(seen[field]) for field in used if field not in names)
             shared = [field for field in used if field in names]
-            for values in itertools.product(*(_seen_by(space, field, stage).values() for field in shared)):
-                bits_of = {**known, **dict(zip(shared, values, strict=True))}
-                box = tuple(bits_of.get(name, _all_bits(space, name)) for name in names)
+            work.spend(math.prod(len(seen[field]) for field in shared))
+            for values in itertools.product(*(seen[field].values() for field in shared)):
+                fits = {**every, "depth": of_depth, "sdta_blocks": of_sdta, **dict(zip(shared, values, strict=True))}
+                box = tuple(fits[name] for name in names)
                 found[box] = found.get(box, 0) + ways
-                work += 1
-                if work > most:
-                    raise TooManyError
     return found
 
 
-def _shared(space: Space) -> list[str]:
-    """The shared parameters that several stages may show, or not."""
-    return [name for name in ("depth", "sdta_blocks", *CONV_FIELDS, *SDTA_FIELDS) if name in space.domains]
+def _free(domains: Mapping[str, Parameter]) -> int:
+    """The choices that every network shows, whatever its stages: they multiply."""
+    ways = len(_choices(domains, "expand_ratio")) * len(_choices(domains, "norm_act"))
+    ratio = domains.get("width_ratio")
+    return ways * (len({_four(value)[1:] for value in ratio.values}) if isinstance(ratio, Choice) else 1)
 
 
-def _seen_by(space: Space, field: str, stage: int) -> dict[Any, int]:
-    """The values of a field in a stage, each with the choices that give it as bits of a number."""
-    domain = at_stage(space.domains, field, stage)
+def _four(value: Value) -> tuple[Any, ...]:
+    """What a shared choice is in each stage."""
+    return tuple(item(value, stage) for stage in range(1, STAGES + 1))
+
+
+def _choices(domains: Mapping[str, Parameter], name: str) -> tuple[Value, ...]:
+    domain = domains[name]
     assert isinstance(domain, Choice)  # noqa: S101 - only ratios are intervals
+    return domain.values
+
+
+def _shared(domains: Mapping[str, Parameter]) -> list[str]:
+    """The shared parameters that a stage may show, or not."""
+    return [name for name in _COUNTED if name in domains]
+
+
+def _seen_by(domains: Mapping[str, Parameter], field: str, stage: int) -> dict[Any, int]:
+    """The values of a field in a stage, each with the choices that give it as bits of a number."""
     found: dict[Any, int] = {}
-    for index, value in enumerate(domain.values):
+    for index, value in enumerate(_choices(domains, at_stage(domains, field, stage).name)):
         own = item(value, stage)
         found[own] = found.get(own, 0) | 1 << index
     return found
 
 
-def _all_bits(space: Space, name: str) -> int:
-    domain = space.domains[name]
-    assert isinstance(domain, Choice)  # noqa: S101 - as above
-    return (1 << len(domain.values)) - 1
+def _all_bits(domains: Mapping[str, Parameter], name: str) -> int:
+    return (1 << len(_choices(domains, name))) - 1
 
 
 def _sampled_shapes(space: Space, samples: int, rng: random.Random) -> Count:
@@ -265,22 +234,18 @@ def _sampled_shapes(space: Space, samples: int, rng: random.Random) -> Count:
 
 def _multiplicity_of(space: Space) -> Callable[[dict[str, Value]], int]:
     """How many assignments give the same shape as one of them, stage by stage: see :func:`_exact_shapes`."""
-    names = _shared(space)
-    every = {name: _all_bits(space, name) for name in names}
-    seen = {
-        (field, stage): _seen_by(space, field, stage)
-        for field in ("depth", "sdta_blocks", *CONV_FIELDS, *SDTA_FIELDS)
-        for stage in range(1, STAGES + 1)
-    }
-    ratio = space.domains.get("width_ratio")
-    alike = Counter(_ratios(value) for value in ratio.values) if isinstance(ratio, Choice) else None
+    domains = space.domains
+    every = {name: _all_bits(domains, name) for name in _shared(domains)}
+    seen = {(field, stage): _seen_by(domains, field, stage) for field in _COUNTED for stage in range(1, STAGES + 1)}
+    ratio = domains.get("width_ratio")
+    alike = Counter(_four(value)[1:] for value in ratio.values) if isinstance(ratio, Choice) else None
 
     def multiplicity(values: dict[str, Value]) -> int:
         shape = space.shape(values)
         box = dict(every)
         ways = 1
         if isinstance(ratio, Choice) and alike is not None:
-            ways *= alike[_ratios(values.get("width_ratio", ratio.values[0]))]
+            ways *= alike[_four(values.get("width_ratio", ratio.values[0]))[1:]]
         for stage in range(1, STAGES + 1):
             depth, sdta = shape.depths[stage - 1], shape.sdta_blocks[stage - 1]
             same = [bits for value, bits in seen["sdta_blocks", stage].items() if min(value, depth) == sdta]

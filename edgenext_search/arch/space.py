@@ -10,7 +10,15 @@ from typing import Any
 
 from edgenext_search.arch.candidate import STAGES, Candidate
 from edgenext_search.arch.domain import domains
-from edgenext_search.arch.effect import Alike, NoEffect, alike, fixed_where_alike, without_effect
+from edgenext_search.arch.effect import (
+    Alike,
+    NoEffect,
+    NotReached,
+    alike,
+    fixed_where_alike,
+    not_reached,
+    without_effect,
+)
 from edgenext_search.arch.parameter import Choice, Interval, Parameter, Value
 from edgenext_search.arch.shape import Shape
 from edgenext_search.arch.space_file import SpaceFile
@@ -30,6 +38,7 @@ class Space:
         parameters: What varies, in a fixed order; fields with a single value are not among them.
         no_effect: Keys of the file that no block can use.
         alike: Keys of the file with choices that build the same networks as others of theirs.
+        not_reached: Ranges of the file whose steps miss their end.
     """
 
     def __init__(self, file: SpaceFile) -> None:
@@ -37,6 +46,7 @@ class Space:
         written = domains(file)
         self.no_effect: tuple[NoEffect, ...] = tuple(without_effect(file, written))
         self.alike: tuple[Alike, ...] = tuple(alike(written))
+        self.not_reached: tuple[NotReached, ...] = tuple(not_reached(file, written))
         self.domains = fixed_where_alike(written)
         self.parameters: tuple[Parameter, ...] = tuple(
             domain for domain in self.domains.values() if isinstance(domain, Interval) or len(domain.values) > 1

@@ -1,17 +1,14 @@
 import itertools
-import math
-from collections import Counter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import seeded
 
 from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.parameter import Choice
 from edgenext_search.arch.projection import Projection
-from edgenext_search.arch.size import assignments, candidates, chao1, intervals, shapes
+from edgenext_search.arch.size import assignments, candidates, intervals, shapes
 from edgenext_search.arch.space import Space
 
 WIDE = (720_720,) * 4  # every number of heads divides it, and every number of splits leaves no group empty
@@ -31,7 +28,7 @@ def brute(space):
     """Different shapes, by building every assignment's network at one width."""
     found = set()
     choices = [parameter for parameter in space.parameters if isinstance(parameter, Choice)]
-    middle = {name: 1.0 for name in intervals(space)}
+    middle = dict.fromkeys(intervals(space), 1.0)
     for values in itertools.product(*(choice.values for choice in choices)):
         shape = space.shape({**middle, **dict(zip((choice.name for choice in choices), values, strict=True))})
         found.add((shape.proportions, shape.candidate_at(WIDE)))
@@ -79,11 +76,18 @@ def test_the_exact_count_is_that_of_all_networks(space):
     assert count.value == brute(space)
 
 
+@settings(max_examples=50)
+@given(small_spaces())
+def test_the_count_by_assignments_is_the_same(space):
+    count = shapes(space, most_pairs=0, most_assignments=10**6)
+    assert (count.method, count.value) == ("exact", shapes(space).value)
+
+
 @settings(max_examples=150)
 @given(small_spaces(), st.integers(0, 9))
 def test_the_estimate_is_near(space, seed):
     """Five standard errors rather than two: these are 150 spaces, and each has to hold."""
-    exact, estimate = shapes(space), shapes(space, most_pairs=0, samples=400, seed=seed)
+    exact, estimate = shapes(space), shapes(space, most_pairs=0, most_assignments=0, samples=400, seed=seed)
     assert estimate.method == "sampled"
     half = max(estimate.high - estimate.value, estimate.value - estimate.low, 1)
     assert abs(estimate.value - exact.value) <= 2.6 * half + 0.1 * exact.value
@@ -93,7 +97,7 @@ def test_the_estimate_is_near(space, seed):
 def test_the_interval_of_an_estimate_covers(name):
     space = Space.load(name)
     exact = shapes(space).value
-    estimates = [shapes(space, most_pairs=0, samples=500, seed=seed) for seed in range(60)]
+    estimates = [shapes(space, most_pairs=0, most_assignments=0, samples=500, seed=seed) for seed in range(60)]
     covered = sum(estimate.low <= exact <= estimate.high for estimate in estimates)
     assert covered >= 52  # 57 expected; fewer than 52 are as rare as 1 in 100
     assert sum(e.value for e in estimates) / 60 == pytest.approx(exact, rel=0.05)
@@ -171,39 +175,3 @@ def test_continuous_ratios_are_estimated():
     assert shapes(projection.space).value == 1
     assert 1 < count.value < 200  # widths are multiples of 8
     assert count.low <= count.value <= count.high
-
-
-def drawn(classes, n, seed):
-    rng = seeded(seed)
-    return list(Counter(rng.randrange(classes) for _ in range(n)).values())
-
-
-def test_chao1_by_hand():
-    """Seven classes, four seen once and two seen twice among eleven: 7 + 10 / 11 * 4 * 3 / (2 * 3)."""
-    count = chao1([1, 1, 1, 1, 2, 2, 3])
-    assert count.value == round(7 + 10 / 11 * 2)
-    assert 7 <= count.low <= count.value <= count.high
-
-
-def test_chao1_covers_classes_that_are_equally_likely():
-    counts = [chao1(drawn(500, 400, seed)) for seed in range(100)]
-    assert sum(count.low <= 500 <= count.high for count in counts) >= 88
-    assert sum(count.value for count in counts) / 100 == pytest.approx(500, rel=0.05)
-
-
-def test_chao1_where_all_draws_differ_has_no_upper_end():
-    counts = [chao1(drawn(10**6, 500, seed)) for seed in range(200)]
-    open_ended = [count for count in counts if count.high is None]
-    assert 150 < len(open_ended) < 200  # 88 % of 500 draws of a million all differ
-    assert all(count.low == math.floor(500 * 499 / (2 * math.log(40))) for count in open_ended)
-
-
-def test_chao1_where_every_class_was_seen_often_is_certain():
-    assert chao1([9, 8, 9]).to_dict().items() >= {"value": 3, "low": 3, "high": 3}.items()
-    assert chao1([1]).value == 1
-
-
-def test_chao1_stays_below_what_is_possible():
-    count = chao1([1] * 50, most=200)
-    assert (count.value, count.high) == (200, 200)
-    assert count.low == 200

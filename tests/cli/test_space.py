@@ -96,10 +96,10 @@ def test_the_default_space():
 
 def test_what_is_shown_is_a_space_file(tmp_path):
     shown = call_json("space", "show", "paper")
-    parameters = shown.pop("parameters")
+    parameters, no_effect = shown.pop("parameters"), shown.pop("no_effect")
     (tmp_path / "mine.yaml").write_text(json.dumps(shown))
     again = call_json("space", "show", tmp_path / "mine.yaml")
-    assert again == {**shown, "parameters": parameters}
+    assert again == {**shown, "parameters": parameters, "no_effect": no_effect}
 
 
 def test_a_space_that_is_not_there():
