@@ -64,7 +64,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
     if len(content) > LONGEST_BYTES:
-        raise UserError(f"{path} must be at most {LONGEST_BYTES:,} bytes long, but it is longer; is it the right file?")
+        raise UserError(f"{path} must be at most {LONGEST_BYTES:,} bytes long; is it the right file?")
     try:
         values = parse_yaml(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

@@ -38,7 +38,7 @@ STAGE_RULES: dict[str, Rule] = {
     "heads": Rule(smallest=1, largest=256, default=UNUSED_HEADS),
     "pos_emb": Rule(default=False),
 }
-_RULES = {**STAGE_RULES, "expand_ratio": Rule(smallest=1, largest=64), "norm_act": Rule()}
+RULES = {**STAGE_RULES, "expand_ratio": Rule(smallest=1, largest=64), "norm_act": Rule()}
 
 
 def domains(file: SpaceFile) -> dict[str, Parameter]:
@@ -179,15 +179,15 @@ def _check_value(path: str, field: str, value: object) -> Value:
 
 def _check_number(path: str, field: str, value: float) -> int | float:
     """A number as the type of its field, or an error that names the path."""
-    rule = _RULES[field]
+    rule = RULES[field]
     if value < rule.smallest:
-        raise UserError(f"{path}: must be >= {rule.smallest:g}, but got {value!r}.")
+        raise UserError(f"{path}: must be >= {rule.smallest:g}, but got {short(value)}.")
     if value > rule.largest:
-        raise UserError(f"{path}: must be <= {rule.largest:g}, but got {value!r}.")
+        raise UserError(f"{path}: must be <= {rule.largest:g}, but got {short(value)}.")
     if field == "width_ratio":
         return float(value)
     if value != int(value):
-        raise UserError(f"{path}: must be a whole number, but got {value!r}.")
+        raise UserError(f"{path}: must be a whole number, but got {short(value)}.")
     if field == "kernel_size" and value % 2 == 0:
-        raise UserError(f"{path}: must be odd, but got {value!r}.")
+        raise UserError(f"{path}: must be odd, but got {short(value)}.")
     return int(value)

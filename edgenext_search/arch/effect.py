@@ -77,9 +77,11 @@ def without_effect(file: SpaceFile, domains: Mapping[str, Parameter]) -> Iterato
         if field not in STAGE_RULES or getattr(owner, field) is None:
             continue
         if field in SDTA_FIELDS + CONV_FIELDS and not _used(domains, name):
-            where = f"stage {stages[0]}" if len(stages) == 1 else "every stage"
-            blocks = "no SDTA blocks" if field in SDTA_FIELDS else "SDTA blocks alone"
-            yield NoEffect(key=key_of(name), reason=f"{where} has {blocks}")
+            if field in SDTA_FIELDS:
+                reason = f"stage {stages[0]} has no SDTA blocks" if len(stages) == 1 else "no stage has SDTA blocks"
+            else:
+                reason = f"{f'stage {stages[0]}' if len(stages) == 1 else 'every stage'} has SDTA blocks alone"
+            yield NoEffect(key=key_of(name), reason=reason)
 
 
 def alike(domains: Mapping[str, Parameter]) -> Iterator[Alike]:

@@ -46,8 +46,8 @@ def chao1(counts: Sequence[int], *, most: int | None = None) -> Count:
     The bias-corrected estimator is ``seen + (n - 1) / n * f1 * (f1 - 1) / (2 * (f2 + 1))`` with f1 classes seen once
     and f2 seen twice, and its interval is log-normal above ``seen`` (Chao, "Estimating the population size for
     capture-recapture data with unequal catchability", Biometrics 43, 1987). Where no class was seen twice, the upper
-    end is open, and the lower end is the number of classes with which n draws all differ in 2.5 % of cases if all are
-    equally likely: ``n * (n - 1) / (2 * log(40))``; with unequal ones they differ more rarely.
+    end is open, and the lower end is the number of classes with which n draws all differ in 5 % of cases if all are
+    equally likely: ``n * (n - 1) / (2 * log(20))``; with unequal ones they differ more rarely.
 
     Args:
         counts: Times that each class was seen, at least 1.
@@ -59,7 +59,7 @@ def chao1(counts: Sequence[int], *, most: int | None = None) -> Count:
     low: float = seen
     high: float | None
     if once == n:
-        low, high = max(seen, n * (n - 1) / (2 * math.log(40))), None
+        low, high = max(seen, n * (n - 1) / (2 * math.log(20))), None
     elif value == seen:
         high = seen
     else:

@@ -19,7 +19,7 @@ from typing import Any
 from edgenext_search.arch.candidate import STAGES
 from edgenext_search.arch.domain import at_stage, item
 from edgenext_search.arch.effect import CONV_FIELDS, SDTA_FIELDS
-from edgenext_search.arch.estimate import Z, Count, chao1
+from edgenext_search.arch.estimate import Count, Z, chao1
 from edgenext_search.arch.parameter import Choice, Interval, Parameter, Value
 from edgenext_search.arch.projection import Projection
 from edgenext_search.arch.space import Space

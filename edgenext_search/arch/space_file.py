@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import (
     BeforeValidator,
@@ -36,16 +36,17 @@ class Range(Settings):
     @field_validator("min", "max", "step", mode="before")
     @classmethod
     def _number(cls, value: object) -> object:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or (isinstance(value, float) and not math.isfinite(value)):
             raise ValueError(f"must be a number, but got {short(value)}")
         return value
 
     @model_validator(mode="after")
     def _check(self) -> Range:
         if self.max < self.min:
-            raise ValueError(f"max must be >= min, but got min={self.min}, max={self.max}")
+            raise ValueError(f"max must be >= min, but got min={short(self.min)}, max={short(self.max)}")
         if self.step is not None and self.step <= 0:
-            raise ValueError(f"step must be > 0, but got {self.step}")
+            raise ValueError(f"step must be > 0, but got {short(self.step)}")
         return self
 
 
@@ -141,19 +142,3 @@ class SpaceFile(Settings):
             if not isinstance(stage, (dict, StageFields)):
                 raise ValueError(f"stage {number} must be a mapping of fields, but got {short(stage)}")  # noqa: TRY004
         return value
-
-
-def space_schema() -> dict[str, Any]:
-    """The JSON schema (draft 2020-12) of a space file, for editors: keys, their kinds and what they mean.
-
-    It allows what pydantic alone allows; which values a field may have is checked when a space is loaded.
-    """
-    schema = SpaceFile.model_json_schema()
-    for field in schema["$defs"]["StageFields"]["properties"].values():  # absent, never null
-        field["oneOf"] = next(kind for kind in field.pop("anyOf") if kind != {"type": "null"})["oneOf"]
-        del field["default"]
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **schema,
-        "title": "Search space of edgenext-search",
-    }

@@ -140,14 +140,14 @@ def size_command(
         noun = "candidate" if within.value == 1 else "candidates"
         print_text(f"Within {projection.budget} ({deployment}) it has {_count(within, noun, seed)}.")
         if within.method == "chao1":
-            print_text("The estimate is Chao's lower bound: rare candidates escape it; --samples raises its reach.")
+            print_text("It is a lower bound (Chao's, where samples repeat): more --samples find rarer ones.")
 
 
 @space_group.command("schema")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A file to write instead of printing.")
 def schema_command(*, out: Path | None) -> None:
     """The JSON schema of space files, for editors that complete and check them."""
-    from edgenext_search.arch.space_file import space_schema
+    from edgenext_search.arch.schema import space_schema
     from edgenext_search.files import write_text
 
     text = json.dumps(space_schema(), indent=2)
@@ -238,7 +238,8 @@ def _count(count: Count, noun: str, seed: int) -> str:
     if count.high is None:
         return f"at least {_number(count.low)} different {noun} (95 %, {conditions}, all of them different)"
     interval = f"95 % interval {_number(count.low)} to {_number(count.high)}"
-    return f"about {_number(count.value)} different {noun} ({interval}, {conditions})"
+    about = "at least about" if count.method == "chao1" else "about"
+    return f"{about} {_number(count.value)} different {noun} ({interval}, {conditions})"
 
 
 def _number(value: int) -> str:

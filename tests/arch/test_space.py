@@ -3,6 +3,7 @@ import json
 
 import pytest
 import yaml
+from broken_spaces import BROKEN, WHOLE
 from hypothesis import given
 from strategies import TINY, assignments, seeded, tiny
 
@@ -252,3 +253,24 @@ def test_a_miss_lists_what_exists():
     with pytest.raises(UserError, match=r"no space 'edgnext'.*edgenext.*paper") as caught:
         Space.load("edgnext")
     assert all(name in str(caught.value) for name in shipped_names("space"))
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_broken_files_are_refused_with_the_path_of_the_key(tmp_path, kind):
+    content, beginning = BROKEN[kind]
+    path = tmp_path / "mine.yaml"
+    path.write_text(content)
+    with pytest.raises(UserError) as caught:
+        Space.load(str(path))
+    message = str(caught.value)
+    assert message.startswith(f"{path}{beginning}")
+    assert message[-1] in ".?"
+    assert "\n" not in message
+    assert len(message) < len(str(path)) + 500
+
+
+def test_the_file_that_the_broken_ones_are_made_of_is_fine(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(WHOLE)
+    space = Space.load(str(path))
+    assert [parameter.name for parameter in space.parameters] == ["stage3.depth", "heads"]
