@@ -105,7 +105,7 @@ def parse_yaml(text: str) -> object:
         if node is None:
             return None
         _refuse_bombs(node)
-        return loader.construct_document(node)
+        return _constructed(loader, node)
     except yaml.MarkedYAMLError as error:
         raise ValueError(_located(error)) from error
     except yaml.reader.ReaderError as error:
@@ -117,6 +117,18 @@ def parse_yaml(text: str) -> object:
         raise ValueError("its values are nested too deeply") from error
     except (AttributeError, KeyError, IndexError, TypeError) as error:  # PyYAML's own, for values such as !!bool x
         raise ValueError("a value does not fit its tag; leave out what begins with !!") from error
+
+
+def _constructed(loader: yaml.SafeLoader, node: yaml.Node) -> object:
+    """The value of a document; what Python says of a number or date that cannot be is put in our words."""
+    import sys
+
+    try:
+        return loader.construct_document(node)
+    except ValueError as error:
+        if "digits" in str(error):
+            raise ValueError(f"a number has more than {sys.get_int_max_str_digits():,} digits") from error
+        raise ValueError(f"a value cannot be read: {error}; put quotes around it if it is text") from error
 
 
 @cache

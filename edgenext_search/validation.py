@@ -50,6 +50,8 @@ def describe(error: ValidationError, settings: type[BaseModel] | None = None) ->
         rule = "there is no such key" + _instead(settings, first["loc"])
     elif first["type"] == "missing":
         rule = "the key is missing"
+    elif first["type"] == "invalid_key":
+        return f"{_path(first['loc'][:-1]) or 'the file'}: a key must be a name, but got {short(first['input'])}."
     else:
         message = first["msg"].removeprefix("Value error, ")
         rule = f"{message[:1].lower()}{message[1:]}"
@@ -63,7 +65,7 @@ def describe(error: ValidationError, settings: type[BaseModel] | None = None) ->
 def short(value: object) -> str:
     """A value as a message shows it: its beginning, where it is long."""
     text = repr(value)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -163,7 +163,9 @@ def test_the_smallest_reachable_cost_is_the_true_minimum(seed, key):
     smallest = min(getattr(there, key) for there in _all_narrowest(space, deployment))
     with pytest.raises(UserError, match=f"smallest candidate of space 'small' has {key}={smallest:,} in this dep"):
         Projection(space, Budget(**{key: smallest - 1}), deployment)
-    candidate = Projection(space, Budget(**{key: smallest}), deployment).candidate(space.sample(seeded(0)))
+    projection = Projection(space, Budget(**{key: smallest}), deployment)
+    assert getattr(cost(projection.smallest, deployment), key) == smallest
+    candidate = projection.candidate(space.sample(seeded(0)))
     assert getattr(cost(candidate, deployment), key) == smallest
 
 
