@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -66,6 +68,26 @@ def execution_options(function: F) -> F:
 def print_json(value: Mapping[str, Any]) -> None:
     """One object on standard output."""
     click.echo(json.dumps(value, indent=2))
+
+
+def print_text(text: str, *, first: str = "", indent: int = 0) -> None:
+    """A paragraph on standard output, broken between words at the terminal's width.
+
+    Args:
+        text: The words.
+        first: What stands before the first line.
+        indent: Columns that the other lines begin with.
+    """
+    width = shutil.get_terminal_size().columns
+    lines = textwrap.wrap(
+        text,
+        width=max(width, 40),
+        initial_indent=first,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    click.echo("\n".join(lines))
 
 
 def drop_missing(**values: object) -> dict[str, Any]:
