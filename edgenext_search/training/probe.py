@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 WARMUP = 2  # steps that are not timed
 STEPS = 8
+LONGEST = 15.0  # seconds after which no further turn is begun, once each option has been timed
+LARGEST_BATCH = {"cpu": 64, "cuda": 1024}  # what is faster does not hang on more
 HOPELESS = 1.5  # an option that is this much slower after the warm-up is timed no further
 LARGEST_DIFFERENCE = 0.02  # of the loss after all steps, relative to eager float32's
 GAIN = 0.95  # an option is taken when its steps take at most this share of eager float32's
@@ -57,7 +59,10 @@ def probe(request: ProbeRequest) -> ProbeResult:
     }
     seconds: dict[Numerics, list[float]] = {numerics: [] for numerics in runs}
     given_up: set[Numerics] = set()
+    start = time.monotonic()
     for turn in range(WARMUP + STEPS):
+        if turn > WARMUP and time.monotonic() - start > LONGEST:
+            break
         for numerics in [numerics for numerics in runs if numerics not in given_up]:
             seconds[numerics].append(sum(network.step() for network in runs[numerics]))
         if turn + 1 == WARMUP:
@@ -103,7 +108,7 @@ class _Run:
             device=device,
             numerics=numerics,
         )
-        shape = (recipe.batch_size, IN_CHANNELS, recipe.img_size, recipe.img_size)
+        shape = (min(recipe.batch_size, LARGEST_BATCH[device.type]), IN_CHANNELS, recipe.img_size, recipe.img_size)
         self.images = torch.randn(shape).to(device)
         self.labels = torch.randint(request.num_classes, shape[:1]).to(device)
         self.loss = float("nan")

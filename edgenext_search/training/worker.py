@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from edgenext_search.training.numerics import ProbeRequest
 
 REPORT_EVERY = 0.2  # seconds between two messages of progress
-_MEMORY_ERRORS = ("out of memory", "can't allocate memory", "cannot allocate memory")  # of CUDA, torch and the system
+# Of CUDA and HIP, of torch on CPUs, and of the system.
+_MEMORY_ERRORS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 
 
 def run_worker(job: TrainJob, messages: Connection, rank: int = 0, meeting: Path | None = None) -> None:
@@ -70,7 +71,7 @@ def run_probe(request: ProbeRequest, messages: Connection) -> None:
 def _failure(error: Exception) -> Failed:
     text = " ".join(str(error).split())
     if isinstance(error, MemoryError) or any(words in text.lower() for words in _MEMORY_ERRORS):
-        return OutOfMemory(reason=f"out of memory: {text[:300]}")
+        return OutOfMemory(reason=f"out of memory: {text[:300] or type(error).__name__}")
     return Failed(reason=f"{type(error).__name__}: {text[:300]}")
 
 
