@@ -158,9 +158,8 @@ class Coordinator:
                 published.setdefault(candidate, (variant.name, space.nearest(variant.candidate)[0]))
             proposals = [(name, values, candidate) for candidate, (name, values) in published.items()][:size]
         estimates = estimated_scores(before, self._rungs)
-        observed = [
-            Observation(values=self._store.values(number), score=score) for number, score in sorted(estimates.items())
-        ]
+        values = self._store.values()
+        observed = [Observation(values=values[number], score=score) for number, score in sorted(estimates.items())]
         sampled = propose(
             space,
             observed,

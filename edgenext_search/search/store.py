@@ -52,6 +52,7 @@ class StudyStore:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._space = space
         self._told: dict[int, TrialRecord] = {}  # they change no more
+        self._values: list[dict[str, Value]] = []  # nor do these
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -123,9 +124,11 @@ class StudyStore:
         """All trials in the order they were proposed."""
         return [self._record(trial) for trial in self._study.get_trials(deepcopy=False)]
 
-    def values(self, number: int) -> dict[str, Value]:
-        """The assignment of a trial."""
-        return decode(self._space, self._frozen(number).params)
+    def values(self) -> list[dict[str, Value]]:
+        """The assignments of all trials in the order they were proposed."""
+        trials = self._study.get_trials(deepcopy=False)
+        self._values += [decode(self._space, trial.params) for trial in trials[len(self._values) :]]
+        return self._values[: len(trials)]
 
     def rescores(self) -> Rescores:
         """By fingerprint and fresh seed: the score of a finalist, or the reason why there is none."""

@@ -1,5 +1,4 @@
 import json
-import os
 import signal
 
 import pytest
@@ -27,7 +26,7 @@ class Scripted:
             self.jobs.append(job)
             on_progress(job, 1.0)
             if len(self.jobs) == self.ctrl_c_after:
-                os.kill(os.getpid(), signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
             yield job, self.outcome(job)
 
 

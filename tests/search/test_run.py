@@ -1,5 +1,4 @@
 import contextlib
-import os
 import shutil
 import signal
 import threading
@@ -190,7 +189,7 @@ class Interrupting(FakeExecutor):
     def run(self, jobs, **others):
         for item in super().run(jobs, **others):
             if len(self.given) == self.after:
-                os.kill(os.getpid(), self.number)
+                signal.raise_signal(self.number)
             yield item
 
 
@@ -220,8 +219,8 @@ def test_one_signal_stops_with_a_summary_and_the_next_call_goes_on(folder, recip
 def test_a_second_signal_stops_at_once(folder, recipe, execution, fake):
     class Impatient(FakeExecutor):
         def run(self, jobs, **_others):
-            os.kill(os.getpid(), signal.SIGINT)
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
             pytest.fail("it went on")
             yield
 
@@ -245,7 +244,7 @@ def test_ctrl_c_while_images_are_prepared(folder, recipe, execution, fake, tmp_p
         def data_progress(self, done, total):
             super().data_progress(done, total)
             if done < total:
-                os.kill(os.getpid(), signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
 
     listener = Impatient()
     fresh = replace(execution, cache_dir=tmp_path / "cache")

@@ -47,7 +47,7 @@ def test_what_is_added_is_read_back(url):
     assert first.cost == cost(a_candidate(0), Deployment())
     assert (first.curve, first.score, first.epochs, first.seconds, first.reason) == ((), None, 0, 0, None)
     assert (second.number, second.cohort, second.duplicate_of) == (1, 1, 0)
-    assert store.values(1) == some_values(SPACE, 1)
+    assert store.values()[1] == some_values(SPACE, 1)
 
 
 def test_scores_times_and_ends_are_read_back_by_another_process(url):

@@ -1,0 +1,156 @@
+"""What the search itself costs a trial: ask, project, count, record and tell, with many trials in the storage.
+
+A storage of SQLite is filled with told trials of random candidates and made-up scores. Then a cohort is asked for,
+projected, counted, recorded, given a score at each rung and told, as the coordinator does it. Baseline: bare Optuna on
+the same space and storage: ``study.ask(...)`` and ``study.tell(...)`` with its default sampler, TPE.
+
+Figures are seconds a trial. ``share_at_1000`` is ours over a trial of 30 s, with 1,000 trials in the storage.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from common import conditions, emit, median, parser, seeded, significant
+
+from edgenext_search.arch.cost import cost
+from edgenext_search.arch.projection import Projection
+from edgenext_search.search.coordinator import Coordinator
+from edgenext_search.search.listener import Listener
+from edgenext_search.search.propose import distributions, encode
+from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.search.store import StudyStore
+from edgenext_search.training.job import Trained
+
+TRIAL_SECONDS = 30.0
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = parser(__doc__)
+    arguments.add_argument("--budget", default="1.3M")
+    arguments.add_argument("--study", default="laptop")
+    arguments.add_argument("--sampler", default=None, help="instead of the study's")
+    arguments.add_argument("--trials", type=int, nargs="+", default=[0, 1000, 5000], help="trials in the storage")
+    arguments.add_argument("--repetitions", type=int, default=3)
+    options = arguments.parse_args()
+    counts, repetitions = ([0, 100], 1) if options.quick else (options.trials, options.repetitions)
+    flags = {"budget": options.budget, "search.sampler": options.sampler, "search.seed": options.seed}
+    recipe = StudyRecipe.load(options.study, flags=flags)
+    figures: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as name:
+        for count in counts:
+            filled = _filled(recipe, count, Path(name) / f"{count}.db", options.seed)
+            ours, bare = [], []
+            for repetition in range(repetitions):
+                for times, measure in ((ours, _ours), (bare, _bare)):
+                    storage = Path(name) / f"{count}-{repetition}-{measure.__name__}.db"
+                    shutil.copy(filled, storage)
+                    times.append(measure(recipe, storage))
+            figures[f"ours_at_{count}"] = significant(median(ours), 3)
+            figures[f"optuna_at_{count}"] = significant(median(bare), 3)
+            figures[f"share_at_{count}"] = significant(median(ours) / TRIAL_SECONDS, 3)
+    emit(
+        "overhead",
+        figures,
+        conditions(
+            "optuna", "numpy", "scipy", n=recipe.search.cohort, sampler=recipe.search.sampler, repetitions=repetitions,
+            study=options.study, seed=options.seed, budget=options.budget, space=recipe.load_space().name,
+            deployment=str(recipe.load_deployment()), trial_seconds=TRIAL_SECONDS,
+        ),
+    )  # fmt: skip
+
+
+def _filled(recipe: StudyRecipe, count: int, path: Path, seed: int) -> Path:
+    """A storage with told trials of whole cohorts; a third of them were stopped at the first rung."""
+    import optuna
+
+    projection, rng = _projection(recipe), seeded(seed)
+    space, rungs = projection.space, recipe.proxy.rung_epochs
+    store = StudyStore(f"sqlite:///{path}", recipe.name, space)
+    trials = []
+    for number in range(count):
+        values = space.sample(rng)
+        candidate = projection.candidate(values)
+        epochs = rungs[:1] if number % 3 == 0 else rungs
+        curve = {epoch: rng.gauss(0.5, 0.02) + 0.01 * index for index, epoch in enumerate(epochs)}
+        attributes = {
+            "cohort": number // recipe.search.cohort,
+            "origin": "sampler",
+            "candidate": candidate.to_dict(),
+            "fingerprint": candidate.fingerprint,
+            "cost": cost(candidate, projection.deployment).to_dict(),
+            "seed": 0,
+            "duplicate_of": None,
+            **{f"seconds:{epoch}": 10.0 for epoch in epochs},
+        }
+        trials.append(
+            optuna.trial.create_trial(
+                state=optuna.trial.TrialState.COMPLETE if epochs == rungs else optuna.trial.TrialState.PRUNED,
+                value=curve[rungs[-1]] if epochs == rungs else None,
+                params=encode(space, values),
+                distributions=distributions(space),
+                intermediate_values=curve,
+                user_attrs=attributes,
+            )
+        )
+    store._study.add_trials(trials)
+    return path
+
+
+def _projection(recipe: StudyRecipe) -> Projection:
+    return Projection(recipe.load_space(), recipe.load_budget(), recipe.load_deployment())
+
+
+class _Untrained:
+    """An executor whose trials cost nothing."""
+
+    def run(self, jobs: Any, **_others: Any) -> Any:  # noqa: ANN401
+        """A score for each job, at once."""
+        for job in jobs:
+            yield job, Trained(score=int(job.candidate.fingerprint, 16) % 1000 / 1000, seconds=0.0)
+
+
+def _ours(recipe: StudyRecipe, storage: Path) -> float:
+    """Seconds a trial of one more cohort, by the coordinator; opening the storage is not in it."""
+    projection = _projection(recipe)
+    store = StudyStore(f"sqlite:///{storage}", recipe.name, projection.space)
+    known = len(store.records())
+    wanted = known + recipe.search.cohort
+    recipe = recipe.model_copy(update={"search": recipe.search.model_copy(update={"trials": wanted})})
+    with tempfile.TemporaryDirectory() as scratch:
+        coordinator = Coordinator(
+            recipe,
+            projection=projection,
+            store=store,
+            executor=_Untrained(),
+            data=Path(scratch),
+            scratch=Path(scratch),
+            listener=Listener(),
+            should_stop=lambda: False,
+        )
+        start = time.perf_counter()
+        coordinator.search()
+        seconds = time.perf_counter() - start
+    assert len(store.records()) == wanted
+    return seconds / (wanted - known)
+
+
+def _bare(recipe: StudyRecipe, storage: Path) -> float:
+    """Seconds of an ask and a tell of Optuna's own."""
+    import optuna
+
+    study = optuna.load_study(storage=f"sqlite:///{storage}", study_name=recipe.name)
+    domains = distributions(recipe.load_space())
+    start = time.perf_counter()
+    for _ in range(recipe.search.cohort):
+        study.tell(study.ask(domains), 0.5)
+    return (time.perf_counter() - start) / recipe.search.cohort
+
+
+if __name__ == "__main__":
+    main()
