@@ -70,7 +70,7 @@ def main() -> None:
 
 
 def _start_seconds(jobs: int, folder: Path) -> list[float]:
-    """Seconds from handing over each job to the end of its first step; without the first job, which starts the server."""
+    """Seconds from each job to the end of its first step, but for the first job, which starts the server."""
     from edgenext_search.arch.published import published_variant
     from edgenext_search.data import open_source, prepare
     from edgenext_search.search.executor import LocalExecutor
