@@ -58,7 +58,8 @@ def train_rung(job: TrainJob, on_step: StepHook | None = None) -> Trained:
         img_size=recipe.img_size,
         seed=job.seed,
         device=device,
-        flip=recipe.flip,
+        augmentation=recipe.augmentation,
+        num_classes=len(data.classes),
     )
     for until in (epoch for epoch in recipe.rung_epochs if trainer.epoch < epoch <= job.until):
         trainer.fit(loader, until=until, on_step=on_step)
