@@ -31,7 +31,7 @@ class Plain:
     def fingerprint(self):
         return f"{len(self.labels)}"
 
-    def load(self, index):
+    def load(self, index, size=None):
         self.loaded += 1
         if index in self.broken:
             raise UnreadableImageError(f"image {index}", "torn")
@@ -41,7 +41,7 @@ class Plain:
 class Streamed(Plain):
     """The same images, in order only."""
 
-    def load(self, index):
+    def load(self, index, size=None):
         raise AssertionError("a streamed source is not read at random")
 
     def stream(self, indices):
@@ -103,10 +103,10 @@ def test_subsets_are_stratified_and_nested(ready):
 def test_a_hit_touches_no_image_and_reports_no_progress(ready):
     calls = []
     first = ready(Plain(), progress=lambda done, total: calls.append((done, total)))
-    assert calls == [(i + 1, 60) for i in range(60)]
+    assert calls == [(16, 60), (32, 60), (48, 60), (60, 60)]
     again = Plain()
     second = ready(again, progress=lambda done, total: calls.append((done, total)))
-    assert (again.loaded, len(calls)) == (0, 60)
+    assert (again.loaded, len(calls)) == (0, 4)
     assert second.folder == first.folder
 
 
@@ -233,7 +233,7 @@ def test_a_full_disk_names_the_flag_and_leaves_nothing(ready, tmp_path, monkeypa
 
 def test_an_interrupt_leaves_nothing(ready, tmp_path):
     def stop(done, _total):
-        if done == 20:
+        if done >= 20:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
