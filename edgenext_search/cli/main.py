@@ -9,6 +9,7 @@ import click
 
 from edgenext_search import __version__
 from edgenext_search.cli.cost import cost_command
+from edgenext_search.cli.data import data_group
 from edgenext_search.cli.doctor import doctor_command
 from edgenext_search.cli.report import report_command
 from edgenext_search.cli.run import resume_command, run_command
@@ -65,5 +66,5 @@ def main(*, debug: bool) -> None:
         warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=FutureWarning)
 
 
-for command in (run_command, resume_command, report_command, cost_command, space_group, doctor_command):
+for command in (run_command, resume_command, report_command, cost_command, space_group, data_group, doctor_command):
     main.add_command(command)

@@ -13,6 +13,7 @@ from edgenext_search.data.locks import alone
 if TYPE_CHECKING:
     from pathlib import Path
 
+_ENTRY = re.compile(r"[0-9a-f]{20}")
 _LEFTOVER = re.compile(r"\.(building|damaged|removing)-[0-9a-f]{32}")
 
 
@@ -21,15 +22,20 @@ def sweep(cache_dir: Path) -> int:
     return sum(remove(folder) or 0 for folder in leftovers(cache_dir))
 
 
+def entries(cache_dir: Path) -> list[Path]:
+    """Folders of all entries, whole or damaged; other folders are none of ours."""
+    return _folders(cache_dir, _ENTRY)
+
+
 def leftovers(cache_dir: Path) -> list[Path]:
     """Hidden folders in which entries are built or removed, by processes living or dead."""
     return _folders(cache_dir, _LEFTOVER)
 
 
-def dead(folder: Path) -> bool:
-    """Whether no process uses a folder."""
+def used(folder: Path) -> bool:
+    """Whether a process has an entry open, or works on a leftover."""
     with alone(folder) as free:
-        return free
+        return not free
 
 
 def remove(folder: Path) -> int | None:
