@@ -183,9 +183,13 @@ def _progress(console: Any) -> Iterator[tuple[Callable[[int, int], None], list[i
 
 
 def _ask(question: str) -> None:
-    if not sys.stdin.isatty():
+    if not _on_terminal():
         raise UserError(f"{question} Say --yes: nobody can be asked here.")
     click.confirm(question, abort=True, err=True)
+
+
+def _on_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _described(holding: Holding, *, verified: bool) -> str:
@@ -193,19 +197,24 @@ def _described(holding: Holding, *, verified: bool) -> str:
         state = f"damaged: {holding.damage}; the next run that needs it builds it anew"
     else:
         state = "whole, checksums verified" if verified else "whole"
-    used = "in use" if holding.used else f"last used {holding.last_used or 'never'}"
+    used = "in use" if holding.used else f"last used {_time(holding.last_used)}"
     if holding.name is None:
         return f"{holding.entry}  {_size(holding.bytes)}, {used}; {state}"
     classes = _count(holding.classes or 0, "class", "classes")
     return (
         f"{holding.entry}  {holding.name}: {classes}, {holding.train_images} + {holding.val_images} images at "
         f"{holding.image_size} px, {_size(holding.bytes)}\n"
-        f"  created {holding.created}, {used}; {state}"
+        f"  created {_time(holding.created)}, {used}; {state}"
     )
 
 
 def _count(n: int, one: str, many: str) -> str:
     return f"{n} {one if n == 1 else many}"
+
+
+def _time(text: str | None) -> str:
+    """A time in ISO 8601, UTC, to the minute."""
+    return "never" if text is None else f"{text[:16].replace('T', ' ')} UTC"
 
 
 def _size(n_bytes: int) -> str:

@@ -280,7 +280,7 @@ def _open_part(folder: Path, part: str, rows: int, size: int, files: dict[str, A
         try:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
             n_bytes = path.stat().st_size
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise _DamagedEntryError(f"{path.name} cannot be opened ({error})") from error
         if array.shape != shape or array.dtype != dtype or n_bytes != files[path.name]["bytes"]:
             raise _DamagedEntryError(

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _ENTRY = re.compile(r"[0-9a-f]{20}")
-_LEFTOVER = re.compile(r"\.(building|damaged|removing)-[0-9a-f]{32}")
+_PURPOSES = ("building", "damaged", "removing")
+_LEFTOVER = re.compile(rf"\.({'|'.join(_PURPOSES)})-[0-9a-f]{{32}}")
 
 
 def sweep(cache_dir: Path) -> int:

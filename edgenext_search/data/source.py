@@ -52,8 +52,8 @@ class Source(Protocol):
 
         Args:
             index: Which one.
-            size: Side of the square that it will be made, so that a large JPEG may be decoded at reduced scale; None
-                for the full size.
+            size: Side of the square that it will be made. A large JPEG may come out as that square already, decoded
+                at reduced scale. None for the whole picture.
 
         Raises:
             UnreadableImageError: If it cannot be decoded.
