@@ -83,7 +83,7 @@ def to_rgb(image: Image.Image, size: int | None = None) -> Image.Image:
         image: An image of any mode.
         size: Side of the square that :func:`fit_square` will make of it. A JPEG that is not decoded yet and is large
             enough is decoded at 1/2, 1/4 or 1/8 of its size, at least :data:`DRAFT` times this, and comes out as the
-            square: photographs of a camera take a quarter of the time. None for the whole picture.
+            square: photographs of a camera take a third of the time. None for the whole picture.
 
     Returns:
         The same picture in mode RGB.
