@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from edgenext_search.errors import UserError
+
+if TYPE_CHECKING:
+    import yaml
+
+LONGEST_BYTES = 1_000_000  # of a YAML file; a hundred times what a space or study takes
+MOST_VALUES = 100_000  # in a YAML file with its aliases followed
 
 Kind = Literal["space", "study"]
 _FOLDERS: dict[Kind, str] = {"space": "spaces", "study": "studies"}
@@ -49,35 +56,148 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file, read without running anything that it may hold.
 
     Raises:
-        UserError: The file cannot be read, is not YAML, or holds something else than a mapping.
+        UserError: The file cannot be read, is too long, is not YAML, or holds something else than a mapping.
     """
     try:
-        values = parse_yaml(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            content = file.read(LONGEST_BYTES + 1)
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
+    if len(content) > LONGEST_BYTES:
+        raise UserError(f"{path} must be at most {LONGEST_BYTES:,} bytes long; is it the right file?")
+    try:
+        values = parse_yaml(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not YAML: byte {error.start + 1} is not UTF-8 text.") from error
     except ValueError as error:
-        raise UserError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
-        raise UserError(f"{path} must hold a mapping of names to values, but holds {type(values).__name__}.")
+        raise UserError(f"{path} is not YAML: {str(error).rstrip('.')}.") from error
+    if not isinstance(values, dict):
+        raise UserError(f"{path} must hold a mapping of names to values, but holds {_in_words(values)}.")
+    if odd := [key for key in values if not isinstance(key, str)]:
+        raise UserError(f"{path} must hold a mapping of names to values, but one of its names is {odd[0]!r}.")
     return values
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file that the user asked for.
+
+    Raises:
+        UserError: It cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def parse_yaml(text: str) -> object:
     """The value of a YAML text, with ``1e-3`` read as a number, as YAML 1.2 and everybody who types it means it.
 
     Raises:
-        ValueError: The text is not YAML.
+        ValueError: The text is not YAML, gives a key twice, or holds more than :data:`MOST_VALUES` values once its
+            aliases are followed; one line, with line and column where there is one.
     """
     import yaml
 
+    try:
+        loader = _loader()(text)
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _refuse_bombs(node)
+        return _constructed(loader, node)
+    except yaml.MarkedYAMLError as error:
+        raise ValueError(_located(error)) from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        column = error.position - text.rfind("\n", 0, error.position)
+        character = text[error.position : error.position + 1]
+        raise ValueError(f"line {line}, column {column}: the character {character!r} cannot stand here") from error
+    except RecursionError as error:
+        raise ValueError("its values are nested too deeply") from error
+    except (AttributeError, KeyError, IndexError, TypeError) as error:  # PyYAML's own, for values such as !!bool x
+        raise ValueError("a value does not fit its tag; leave out what begins with !!") from error
+
+
+def _constructed(loader: yaml.SafeLoader, node: yaml.Node) -> object:
+    """The value of a document; what Python says of a number or date that cannot be is put in our words."""
+    import sys
+
+    try:
+        return loader.construct_document(node)
+    except ValueError as error:
+        if "digits" in str(error):
+            raise ValueError(f"a number has more than {sys.get_int_max_str_digits():,} digits") from error
+        raise ValueError(f"a value cannot be read: {error}; put quotes around it if it is text") from error
+
+
+@cache
+def _loader() -> type[yaml.SafeLoader]:
+    import yaml
+
     class Loader(yaml.SafeLoader):
-        """A safe loader of its own, so that other users of the library keep theirs."""
+        """A safe loader of its own, so that other users of the library keep theirs; it refuses keys given twice."""
+
+        def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
+            node = super().compose_mapping_node(anchor)
+            lines: dict[tuple[str, str], int] = {}
+            for key, _ in node.value:
+                if isinstance(key, yaml.ScalarNode):
+                    name = (key.tag, key.value)
+                    if name in lines:
+                        raise yaml.MarkedYAMLError(
+                            problem=f"the key {key.value!r} stands in line {lines[name]} already; keep one of the two",
+                            problem_mark=key.start_mark,
+                        )
+                    lines[name] = key.start_mark.line + 1
+            return node
 
     Loader.add_implicit_resolver(*_FLOAT)
-    try:
-        return yaml.load(text, Loader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
-        raise ValueError(str(error)) from error
+    return Loader
+
+
+def _located(error: yaml.MarkedYAMLError) -> str:
+    """PyYAML's message in one line that begins with line and column, without its drawing of the place."""
+    problem = " ".join(str(error.problem or error.context).split())
+    if "'\\t'" in problem:
+        problem = "a tab cannot indent; use spaces"
+    if error.problem and error.context and error.context_mark and "scanning for the next token" not in error.context:
+        problem += f" ({error.context}, which begins in line {error.context_mark.line + 1})"
+    mark = error.problem_mark or error.context_mark
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else problem
+
+
+def _refuse_bombs(root: yaml.Node) -> None:
+    """Count the values of a document with its aliases followed, each node once."""
+    import yaml
+
+    sizes: dict[int, int | None] = {}
+
+    def size(node: yaml.Node) -> int:
+        if id(node) in sizes:
+            known = sizes[id(node)]
+            if known is None:
+                line = node.start_mark.line + 1
+                raise ValueError(f"line {line}: an alias stands inside of the value that it repeats")
+            return known
+        sizes[id(node)] = None
+        total = 1
+        if isinstance(node, yaml.SequenceNode):
+            total += sum(size(item) for item in node.value)
+        elif isinstance(node, yaml.MappingNode):
+            total += sum(size(key) + size(value) for key, value in node.value)
+        sizes[id(node)] = total
+        return total
+
+    if (total := size(root)) > MOST_VALUES:
+        raise ValueError(f"it holds {total:,} values once its aliases are followed, where {MOST_VALUES:,} are allowed")
+
+
+def _in_words(value: object) -> str:
+    """What a file holds that is no mapping."""
+    if value is None:
+        return "nothing"
+    return "a list" if isinstance(value, list) else repr(value)
 
 
 def dump_yaml(values: object) -> str:

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edgenext_search.errors import UserError
 
+LONGEST_SHOWN = 80  # characters of a value in a message
+
 
 class Settings(BaseModel):
     """Keys of a file that a user writes: frozen, without unknown keys, described by docstrings under the fields."""
@@ -48,14 +50,22 @@ def describe(error: ValidationError, settings: type[BaseModel] | None = None) ->
         rule = "there is no such key" + _instead(settings, first["loc"])
     elif first["type"] == "missing":
         rule = "the key is missing"
+    elif first["type"] == "invalid_key":
+        return f"{_path(first['loc'][:-1]) or 'the file'}: a key must be a name, but got {short(first['input'])}."
     else:
         message = first["msg"].removeprefix("Value error, ")
         rule = f"{message[:1].lower()}{message[1:]}"
         if first["type"] != "value_error":
-            rule += f", but got {first['input']!r}"
+            rule += f", but got {short(first['input'])}"
     others = sorted({_path(e["loc"]) for e in errors if e["loc"][:1] != first["loc"][:1]})
     more = f" (also wrong: {', '.join(others)})" if others else ""
     return f"{_path(first['loc']) or 'the file'}: {rule.rstrip('.')}{more}."
+
+
+def short(value: object) -> str:
+    """A value as a message shows it: its beginning, where it is long."""
+    text = repr(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

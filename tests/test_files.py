@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgenext_search.errors import UserError
-from edgenext_search.files import dump_yaml, find_file, parse_yaml, read_yaml, shipped_folder, shipped_names
+from edgenext_search.files import dump_yaml, find_file, parse_yaml, read_yaml, shipped_folder, shipped_names, write_text
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -57,14 +57,44 @@ def test_a_mapping_is_read(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"- 1\n", "x.yaml must hold a mapping of names to values, but holds list"),
-        (b"", "x.yaml must hold a mapping of names to values, but holds NoneType"),
-        (b"1: 2\n", "x.yaml must hold a mapping of names to values"),
+        (b"- 1\n", "x.yaml must hold a mapping of names to values, but holds a list"),
+        (b"", "x.yaml must hold a mapping of names to values, but holds nothing"),
+        (b"1: 2\n", "x.yaml must hold a mapping of names to values, but one of its names is 1"),
         (b"a: [1\n", r"x.yaml is not YAML: .*line 2, column 1"),
-        (b"a: \xff\n", "x.yaml is not YAML: "),
-        (b"a: !!python/object/apply:os.getcwd []\n", "x.yaml is not YAML: could not determine a constructor"),
+        (b"a: \xff\n", "x.yaml is not YAML: byte 4 is not UTF-8 text"),
+        (b"a: 1\nb: x\x00y\n", r"x.yaml is not YAML: line 2, column 5: the character '\\x00' cannot stand here"),
+        (b"a:\n\tb: 1\n", "x.yaml is not YAML: line 2, column 1: a tab cannot indent; use spaces"),
+        (b"a: 1\nb: 2\na: 3\n", "x.yaml is not YAML: line 3, column 1: the key 'a' stands in line 1 already"),
+        (b"a: {b: 1, b: 1}\n", "x.yaml is not YAML: line 1, column 11: the key 'b' stands in line 1 already"),
+        (b"a: &a [*a]\n", "x.yaml is not YAML: line 1: an alias stands inside of the value that it repeats"),
+        (b"a: 1" + b"0" * 5000, "x.yaml is not YAML: a number has more than 4,300 digits"),
+        (b"a: 2026-13-45", "x.yaml is not YAML: a value cannot be read: month must be in 1..12"),
+        (b"a: !!bool x\n", "x.yaml is not YAML: a value does not fit its tag"),
+        (b"[" * 5000, "x.yaml is not YAML: its values are nested too deeply"),
+        (b"# \n" * 400_000, r"x.yaml must be at most 1,000,000 bytes long"),
+        (
+            b"a: !!python/object/apply:os.getcwd []\n",
+            "x.yaml is not YAML: line 1, column 4: could not determine a constructor",
+        ),
     ],
-    ids=["list", "empty", "number as a name", "open list", "not text", "code"],
+    ids=[
+        "list",
+        "empty",
+        "number as a name",
+        "open list",
+        "not text",
+        "control character",
+        "tab",
+        "key twice",
+        "key twice inside",
+        "alias of itself",
+        "endless number",
+        "no date",
+        "wrong tag",
+        "deep",
+        "long",
+        "code",
+    ],
 )
 def test_what_holds_no_mapping_is_refused(tmp_path, content, message):
     path = tmp_path / "x.yaml"
@@ -72,6 +102,25 @@ def test_what_holds_no_mapping_is_refused(tmp_path, content, message):
     with pytest.raises(UserError, match=message) as caught:
         read_yaml(path)
     assert "\n" not in str(caught.value)
+
+
+def test_aliases_that_multiply_are_refused_at_once():
+    ninefold = ", ".join(["*a{}"] * 9)
+    lines = ["a0: &a0 1", *(f"a{n}: &a{n} [{ninefold.replace('{}', str(n - 1))}]" for n in range(1, 30))]
+    with pytest.raises(ValueError, match=r"^it holds [\d,]+ values once its aliases are followed"):
+        parse_yaml("\n".join(lines))
+
+
+def test_anchors_and_merges_are_fine():
+    text = "a: &a {x: 1, y: 2}\nb: *a\nc: {<<: *a, y: 3}"
+    assert parse_yaml(text) == {"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 2}, "c": {"x": 1, "y": 3}}
+
+
+def test_a_text_is_written_or_the_reason_told(tmp_path):
+    write_text(tmp_path / "x.txt", "größer")
+    assert (tmp_path / "x.txt").read_text(encoding="utf-8") == "größer"
+    with pytest.raises(UserError, match=r"nowhere/x\.txt cannot be written: No such file or directory"):
+        write_text(tmp_path / "nowhere" / "x.txt", "")
 
 
 def test_what_cannot_be_read_is_refused(tmp_path):

@@ -41,6 +41,8 @@ GOOD = {"name": "x", "proxy": {"epochs": 3}}
         ({"name": "x", "proxy": {"epochs": 0}}, "proxy.epochs: input should be greater than or equal to 1, but got 0."),
         ({"name": "x", "proxy": {"epochs": 4}}, "proxy.epochs: must be odd, but got 4."),
         ({"name": "x", "proxy": {"epochs": "3"}}, "proxy.epochs: input should be a valid integer, but got '3'."),
+        ({**GOOD, "proxy": {"epochs": 3, 5: 1}}, "proxy: a key must be a name, but got 5."),
+        ({**GOOD, "rungs": "x" * 999}, f"rungs: input should be a valid list, but got '{'x' * 78}…."),
         ({**GOOD, "rungs": [1, "b"]}, "rungs.2: input should be a valid integer, but got 'b'."),  # counted from 1
         ({**GOOD, "nme": 1, "rungs": 2}, "rungs: input should be a valid list, but got 2 (also wrong: nme)."),
     ],

@@ -84,6 +84,18 @@ def _smallest(choice: Choice) -> Value:
     return min(numbers) if len(numbers) == len(choice.values) else choice.values[0]
 
 
+def _ends(choice: Choice) -> tuple[Value, ...]:
+    """The choices of an SDTA field that may pay together with those of the others.
+
+    Of the numbers of SDTA blocks these are the smallest two and the largest: what another costs lies between them.
+    """
+    if choice.name.rpartition(".")[2] != "sdta_blocks" or not all(isinstance(value, int) for value in choice.values):
+        return choice.values
+    ordered = sorted(value for value in choice.values if isinstance(value, int))
+    kept = {*ordered[:2], ordered[-1]}
+    return tuple(value for value in choice.values if value in kept)
+
+
 class Projection:
     """Projects the assignments of a space into a budget.
 
@@ -95,6 +107,9 @@ class Projection:
         budget: The caps.
         deployment: What the costs are counted for.
 
+    Attributes:
+        smallest: The candidate of the space that uses the budget least.
+
     Raises:
         UserError: No candidate of the space holds the budget; the message has the smallest reachable cost.
     """
@@ -104,9 +119,9 @@ class Projection:
         self.budget = budget
         self.deployment = deployment
         self._cheapest = self._find_cheapest()
-        smallest = self._narrowest(self._cheapest)
-        if self._usage(smallest) > 1:
-            raise UserError(self._unreachable(smallest))
+        self.smallest = self._narrowest(self._cheapest)
+        if self._usage(self.smallest) > 1:
+            raise UserError(self._unreachable(self.smallest))
 
     def candidate(self, values: Assignment) -> Candidate:
         """The candidate that an assignment becomes in the budget; always the same one."""
@@ -174,7 +189,8 @@ class Projection:
             improved = False
             for block in [*([choice] for choice in choices), *stages]:
                 names = [choice.name for choice in block]
-                for combination in itertools.product(*(choice.values for choice in block)):
+                together = (choice.values if len(block) == 1 else _ends(choice) for choice in block)
+                for combination in itertools.product(*together):
                     moved = values | dict(zip(names, combination, strict=True))
                     usage = self._narrowest_usage(moved)
                     if usage < best:

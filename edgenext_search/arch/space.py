@@ -4,37 +4,28 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from statistics import fmean
 from typing import Any
 
-from edgenext_search.arch.candidate import (
-    NORM_ACTS,
-    STAGES,
-    UNUSED_HEADS,
-    UNUSED_KERNEL_SIZE,
-    UNUSED_SPLITS,
-    Candidate,
+from edgenext_search.arch.candidate import STAGES, Candidate
+from edgenext_search.arch.domain import domains
+from edgenext_search.arch.effect import (
+    Alike,
+    NoEffect,
+    NotReached,
+    alike,
+    fixed_where_alike,
+    not_reached,
+    without_effect,
 )
 from edgenext_search.arch.parameter import Choice, Interval, Parameter, Value
 from edgenext_search.arch.shape import Shape
-from edgenext_search.arch.space_file import Domain, Range, SpaceFile
+from edgenext_search.arch.space_file import SpaceFile
 from edgenext_search.errors import UserError
 from edgenext_search.files import find_file, read_yaml
 
 Assignment = Mapping[str, Value]
-
-
-# Field of a stage -> the smallest legal value and what it is where neither the stage nor `shared` says.
-_STAGE_FIELDS: dict[str, tuple[float, Value | None]] = {
-    "width_ratio": (0.01, 1.0),
-    "depth": (1, None),
-    "kernel_size": (1, UNUSED_KERNEL_SIZE),
-    "sdta_blocks": (0, 0),
-    "sdta_splits": (2, UNUSED_SPLITS),
-    "heads": (1, UNUSED_HEADS),
-    "pos_emb": (0, False),
-}
 
 
 class Space:
@@ -42,14 +33,23 @@ class Space:
 
     Attributes:
         file: The validated keys of the space's file.
+        domains: Every field by parameter name, those with a single value too. A field that no block can use, or whose
+            choices all build the same network, has a single value.
         parameters: What varies, in a fixed order; fields with a single value are not among them.
+        no_effect: Keys of the file that no block can use.
+        alike: Keys of the file with choices that build the same networks as others of theirs.
+        not_reached: Ranges of the file whose steps miss their end.
     """
 
     def __init__(self, file: SpaceFile) -> None:
         self.file = file
-        self._domains = dict(_domains(file))
+        written = domains(file)
+        self.no_effect: tuple[NoEffect, ...] = tuple(without_effect(file, written))
+        self.alike: tuple[Alike, ...] = tuple(alike(written))
+        self.not_reached: tuple[NotReached, ...] = tuple(not_reached(file, written))
+        self.domains = fixed_where_alike(written)
         self.parameters: tuple[Parameter, ...] = tuple(
-            domain for domain in self._domains.values() if isinstance(domain, Interval) or len(domain.values) > 1
+            domain for domain in self.domains.values() if isinstance(domain, Interval) or len(domain.values) > 1
         )
 
     @property
@@ -60,7 +60,7 @@ class Space:
     @property
     def norm_acts(self) -> tuple[Value, ...]:
         """The values that norm_act may have."""
-        domain = self._domains["norm_act"]
+        domain = self.domains["norm_act"]
         return domain.values if isinstance(domain, Choice) else ()
 
     @classmethod
@@ -96,7 +96,7 @@ class Space:
         Raises:
             UserError: A parameter has no value, or one that is not in its domain.
         """
-        resolved: dict[str, Any] = {name: self._value(domain, values) for name, domain in self._domains.items()}
+        resolved: dict[str, Any] = {name: self._value(domain, values) for name, domain in self.domains.items()}
         expand_ratio, norm_act = resolved["expand_ratio"], resolved["norm_act"]
 
         def stage_values(field: str) -> tuple[Any, Any, Any, Any]:
@@ -163,84 +163,3 @@ def _same_network(shape: Shape, candidate: Candidate) -> bool:
         return shape.candidate_at(candidate.widths) == candidate
     except UserError:
         return False
-
-
-def _domains(file: SpaceFile) -> Iterator[tuple[str, Parameter]]:
-    """Every field of the space by parameter name, with fixed fields as choices of one value."""
-    for name, domain, minimum in (("expand_ratio", file.expand_ratio, 1.0), ("norm_act", file.norm_act, None)):
-        yield name, _parameter(name, domain, minimum=minimum)
-    for field, (minimum, default) in _STAGE_FIELDS.items():
-        shared = getattr(file.shared, field)
-        own = [getattr(stage, field) for stage in file.stages]
-        if shared is not None:
-            for stage, domain in enumerate(own, start=1):
-                if domain is not None:
-                    raise UserError(f"stages.{stage}.{field}: the field stands in `shared` too; keep one of the two.")
-            yield field, _parameter(field, shared, minimum=minimum, shared=True, path=f"shared.{field}")
-            continue
-        for stage, domain in enumerate(own, start=1):
-            path = f"stages.{stage}.{field}"
-            if domain is None and default is not None:
-                yield f"stage{stage}.{field}", Choice(name=f"stage{stage}.{field}", values=(default,))
-                continue
-            if domain is None:
-                raise UserError(f"{path}: the field is missing; give it here or under `shared`.")
-            if field == "width_ratio" and stage == 1 and domain not in (1, 1.0):
-                raise UserError(f"{path}: the first stage is what the others are measured by; leave it out, or 1.")
-            yield f"stage{stage}.{field}", _parameter(f"stage{stage}.{field}", domain, minimum=minimum, path=path)
-
-
-def _parameter(
-    name: str, domain: Domain, *, minimum: float | None, shared: bool = False, path: str | None = None
-) -> Parameter:
-    """The parameter of one field, with each of its values checked against the field's rule."""
-    path = path or name
-    field = name.rpartition(".")[2]
-    if isinstance(domain, Range):
-        if field in ("norm_act", "pos_emb"):
-            raise UserError(f"{path}: a range is for numbers; list the choices.")
-        if domain.step is None and field == "width_ratio":
-            _check_value(path, field, domain.min, minimum)
-            if domain.min < domain.max:
-                return Interval(name=name, low=float(domain.min), high=float(domain.max))
-        step = domain.step or 1
-        count = int((domain.max - domain.min) / step + 1e-9) + 1
-        values: list[Any] = [domain.min + index * step for index in range(count)]
-    else:
-        values = list(domain) if isinstance(domain, list) else [domain]
-    checked: list[Value] = []
-    for value in values:
-        if isinstance(value, (list, tuple)):
-            if not shared or len(value) != STAGES:
-                raise UserError(
-                    f"{path}: a choice is one value, or under `shared` a list of {STAGES}, but got {list(value)!r}."
-                )
-            checked.append(tuple(_check_value(path, field, item, minimum) for item in value))
-        else:
-            checked.append(_check_value(path, field, value, minimum))
-    if len(set(checked)) != len(checked):
-        raise UserError(f"{path}: each choice must stand once, but got {checked!r}.")
-    return Choice(name=name, values=tuple(checked))
-
-
-def _check_value(path: str, field: str, value: object, minimum: float | None) -> Value:
-    """The value of a field as its type, or an error that names the path."""
-    if field == "norm_act":
-        if not isinstance(value, str) or value not in NORM_ACTS:
-            raise UserError(f"{path}: must be one of {', '.join(NORM_ACTS)}, but got {value!r}.")
-        return value
-    if field == "pos_emb":
-        if not isinstance(value, bool):
-            raise UserError(f"{path}: must be true or false, but got {value!r}.")
-        return value
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise UserError(f"{path}: must be a number, but got {value!r}.")
-    if field != "width_ratio":
-        if value != int(value):
-            raise UserError(f"{path}: must be a whole number, but got {value!r}.")
-        value = int(value)
-    if minimum is not None and value < minimum:
-        raise UserError(f"{path}: must be >= {minimum:g}, but got {value!r}.")
-    if field == "kernel_size" and value % 2 == 0:
-        raise UserError(f"{path}: must be odd, but got {value!r}.")
-    return float(value) if field == "width_ratio" else value

@@ -22,10 +22,27 @@ def doctor_command(*, as_json: bool) -> None:
         for name, value in facts[group].items():
             text = ", ".join(map(str, value)) if isinstance(value, list) else value
             click.echo(f"  {name:<16}{'none' if text in ('', None) else text}")
+    if facts["numerics"]:
+        click.echo("numerics (timed for studies here; time of a step against eager fp32)")
+    for probe in facts["numerics"]:
+        times = ", ".join(_timing(timing) for timing in probe["timings"])
+        size = f"{probe['img_size']} px, batch {probe['batch_size']}, {probe['threads']} threads"
+        click.echo(f"  {size:<32}{_numerics(probe['chosen'])} of {times}")
     for problem in facts["problems"]:
         click.echo(f"problem: {problem}")
     if not facts["problems"]:
         click.echo("Nothing is missing.")
+
+
+def _numerics(facts: dict[str, Any]) -> str:
+    from edgenext_search.training.numerics import Numerics
+
+    return str(Numerics(**{name: facts[name] for name in ("precision", "channels_last", "compile")}))
+
+
+def _timing(facts: dict[str, Any]) -> str:
+    ratio = "given up" if facts["ratio"] is None else f"{facts['ratio']:.2f}"
+    return f"{_numerics(facts)} {ratio}{'' if facts['agrees'] else ' (differs)'}"
 
 
 def _facts() -> dict[str, Any]:
@@ -36,6 +53,7 @@ def _facts() -> dict[str, Any]:
     from edgenext_search.data import default_cache_dir
     from edgenext_search.files import shipped_folder, shipped_names
     from edgenext_search.search.conditions import PACKAGES, cpu_cores, cpu_name, versions
+    from edgenext_search.search.numerics import probes
 
     found = versions()
     problems = [f"{package} is not installed; pip install {package}" for package in PACKAGES if package not in found]
@@ -66,5 +84,6 @@ def _facts() -> dict[str, Any]:
             "cache_free_gb": round(shutil.disk_usage(parent).free / 1e9, 1),
         },
         "shipped": {"spaces": shipped_names("space"), "studies": shipped_names("study")},
+        "numerics": probes(cache),
         "problems": problems,
     }

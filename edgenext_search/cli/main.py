@@ -11,6 +11,7 @@ from edgenext_search import __version__
 from edgenext_search.cli.cost import cost_command
 from edgenext_search.cli.data import data_group
 from edgenext_search.cli.doctor import doctor_command
+from edgenext_search.cli.import_ import import_command
 from edgenext_search.cli.report import report_command
 from edgenext_search.cli.run import resume_command, run_command
 from edgenext_search.cli.space import space_group
@@ -66,5 +67,14 @@ def main(*, debug: bool) -> None:
         warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=FutureWarning)
 
 
-for command in (run_command, resume_command, report_command, cost_command, space_group, data_group, doctor_command):
+for command in (
+    run_command,
+    resume_command,
+    report_command,
+    cost_command,
+    space_group,
+    data_group,
+    import_command,
+    doctor_command,
+):
     main.add_command(command)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
+import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import click
 
+AUTO = 0
 F = TypeVar("F", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
@@ -20,13 +23,41 @@ def deployment_options(function: F) -> F:
     return classes(size(function))
 
 
+class TrialsPerGpu(click.IntRange):
+    """A positive number, or :data:`AUTO` for ``auto``."""
+
+    name = "N|auto"
+
+    def __init__(self) -> None:
+        super().__init__(min=1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401
+        """See :class:`click.ParamType`."""
+        return AUTO if value in ("auto", AUTO) else super().convert(value, param, ctx)
+
+
 def execution_options(function: F) -> F:
     """Where and how fast a study runs."""
     for option in (
         click.option("--storage", metavar="URL", help="Optuna storage instead of SQLite in the run folder."),
         click.option("--cache-dir", type=click.Path(file_okay=False), help="Where prepared images are kept."),
         click.option("--timeout", metavar="TIME", help="Longest time of one trial's rung, such as 2h."),
-        click.option("--threads", type=click.IntRange(min=1), help="CPU threads of each trial."),
+        click.option("--threads", type=click.IntRange(min=1), help="CPU threads of each process."),
+        click.option(
+            "--trials-per-gpu",
+            type=TrialsPerGpu(),
+            default=1,
+            show_default=True,
+            metavar="N|auto",
+            help="Trials that share a GPU; auto takes as many as its memory holds.",
+        ),
+        click.option(
+            "--gpus-per-trial",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            help="GPUs (with --device cpu, processes) that train a trial together.",
+        ),
         click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True),
         click.option("--parallel", type=int, help="Trials at once.  [default: the GPUs, or else the CPU cores]"),
     ):
@@ -37,6 +68,26 @@ def execution_options(function: F) -> F:
 def print_json(value: Mapping[str, Any]) -> None:
     """One object on standard output."""
     click.echo(json.dumps(value, indent=2))
+
+
+def print_text(text: str, *, first: str = "", indent: int = 0) -> None:
+    """A paragraph on standard output, broken between words at the terminal's width.
+
+    Args:
+        text: The words.
+        first: What stands before the first line.
+        indent: Columns that the other lines begin with.
+    """
+    width = shutil.get_terminal_size().columns
+    lines = textwrap.wrap(
+        text,
+        width=max(width, 40),
+        initial_indent=first,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    click.echo("\n".join(lines))
 
 
 def drop_missing(**values: object) -> dict[str, Any]:

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import json
 import random
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json
+from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json, print_text
 
 if TYPE_CHECKING:
-    from edgenext_search.arch.parameter import Parameter
+    from edgenext_search.arch.cost import Deployment
+    from edgenext_search.arch.estimate import Count
+    from edgenext_search.arch.parameter import Parameter, Value
+    from edgenext_search.arch.projection import Projection
+    from edgenext_search.arch.space import Space
+
+LONGEST_NUMBER = 10**15  # longer ones are rounded where people read them
 
 
 @click.group("space")
 def space_group() -> None:
-    """Look at search spaces."""
+    """Look at search spaces, and check your own."""
 
 
 @space_group.command("show")
@@ -28,12 +35,126 @@ def show_command(*, space: str, as_json: bool) -> None:
 
     loaded = Space.load(space)
     if as_json:
-        print_json({**loaded.to_dict(), "parameters": {p.name: _values(p) for p in loaded.parameters}})
+        parameters = {p.name: _values(p) for p in loaded.parameters}
+        print_json({**loaded.to_dict(), "parameters": parameters, "no_effect": _remarks(loaded)["no_effect"]})
         return
-    click.echo(f"{loaded.name}: {loaded.file.description}")
+    print_text(f"{loaded.name}: {loaded.file.description}".removesuffix(": "))
     for parameter in loaded.parameters:
-        click.echo(f"  {parameter.name:<20}{_text(parameter)}")
-    click.echo(f"Widths are multiples of {loaded.file.width_multiple}; the budget decides their scale.")
+        print_text(f"{parameter.name:<20}{_text(parameter)}", first="  ", indent=22)
+    print_text(f"Widths are multiples of {loaded.file.width_multiple}; the budget decides their scale.")
+    for entry in loaded.no_effect:
+        print_text(f"No effect: {entry.key}, as {entry.reason}.")
+
+
+@space_group.command("check")
+@click.argument("space", metavar="FILE|NAME")
+@click.option("--budget", help="Whether these caps can be reached, such as 1.3M or params=1.3M,madds=260M.")
+@deployment_options
+@json_option
+def check_command(
+    *, space: str, budget: str | None, num_classes: int | None, img_size: int | None, as_json: bool
+) -> None:
+    """Whether a space file is right, and which of its keys and choices change nothing."""
+    from edgenext_search.arch.cost import Deployment, cost
+    from edgenext_search.arch.space import Space
+
+    deployment = Deployment(**drop_missing(num_classes=num_classes, img_size=img_size))
+    loaded = Space.load(space)
+    projection = _projection(loaded, budget, deployment)
+    smallest = None
+    if projection is not None:
+        candidate = projection.smallest
+        costs = cost(candidate, deployment).to_dict()
+        smallest = {"candidate": candidate.to_dict(), "fingerprint": candidate.fingerprint, **costs}
+    if as_json:
+        print_json(
+            {
+                "space": loaded.name,
+                "parameters": [parameter.name for parameter in loaded.parameters],
+                **_remarks(loaded),
+                **_conditions(projection),
+                "smallest": smallest,
+            }
+        )
+        return
+    print_text(f"{space} is a valid search space: {loaded.name}, with {len(loaded.parameters)} parameters.")
+    _print_remarks(loaded)
+    if projection is not None and smallest is not None:
+        numbers = ", ".join(f"{name} {value:,}" for name, value in costs.items())
+        shape = ", ".join(f"{name} {_dashed(getattr(candidate, name))}" for name in ("widths", "depths"))
+        print_text(f"The budget {projection.budget} can be reached ({deployment}).")
+        print_text(f"Smallest candidate: {numbers}; {shape}.")
+
+
+@space_group.command("size")
+@click.argument("space", default="edgenext", metavar="[NAME|FILE]")
+@click.option("--budget", help="Count candidates within these caps too, such as 1.3M or params=1.3M,madds=260M.")
+@deployment_options
+@click.option(
+    "--samples",
+    type=click.IntRange(min=10, max=1_000_000),
+    default=5000,
+    show_default=True,
+    help="Random assignments of an estimate.",
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@json_option
+def size_command(
+    *,
+    space: str,
+    budget: str | None,
+    num_classes: int | None,
+    img_size: int | None,
+    samples: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """How many different networks a space holds: shapes, and with a budget candidates."""
+    from edgenext_search.arch.cost import Deployment
+    from edgenext_search.arch.size import assignments, candidates, intervals, shapes
+    from edgenext_search.arch.space import Space
+
+    loaded = Space.load(space)
+    deployment = Deployment(**drop_missing(num_classes=num_classes, img_size=img_size))
+    projection = _projection(loaded, budget, deployment)
+    found = shapes(loaded, samples=samples, seed=seed)
+    within = candidates(projection, samples=samples, seed=seed) if projection else None
+    continuous = intervals(loaded)
+    if as_json:
+        print_json(
+            {
+                "space": loaded.name,
+                "assignments": assignments(loaded),
+                "continuous": continuous,
+                "shapes": found.to_dict(),
+                **_conditions(projection),
+                "candidates": within.to_dict() if within else None,
+                "seed": seed,
+            }
+        )
+        return
+    noun = "shape" if found.value == 1 else "shapes"
+    times = f", times {len(continuous)} continuous width ratio{'s' * (len(continuous) > 1)} ({', '.join(continuous)})"
+    print_text(f"{loaded.name} has {_count(found, noun, seed)}{times if continuous else ''}.")
+    if projection is not None and within is not None:
+        noun = "candidate" if within.value == 1 else "candidates"
+        print_text(f"Within {projection.budget} ({deployment}) it has {_count(within, noun, seed)}.")
+        if within.method == "chao1":
+            print_text("It is a lower bound (Chao's, where samples repeat): more --samples find rarer ones.")
+
+
+@space_group.command("schema")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A file to write instead of printing.")
+def schema_command(*, out: Path | None) -> None:
+    """The JSON schema of space files, for editors that complete and check them."""
+    from edgenext_search.arch.schema import space_schema
+    from edgenext_search.files import write_text
+
+    text = json.dumps(space_schema(), indent=2)
+    if out is None:
+        click.echo(text)
+    else:
+        write_text(out, text + "\n")
 
 
 @space_group.command("sample")
@@ -64,9 +185,65 @@ def sample_command(
             line = {"candidate": candidate.to_dict(), "fingerprint": candidate.fingerprint, **costs}
             click.echo(json.dumps(line))
         else:
-            shape = "  ".join("-".join(map(str, v)) for v in (candidate.widths, candidate.depths))
+            shape = "  ".join(_dashed(v) for v in (candidate.widths, candidate.depths))
             numbers = "  ".join(f"{name} {value:,}" for name, value in costs.items())
             click.echo(f"{candidate.fingerprint}  {shape:<28}  {numbers}")
+
+
+def _projection(space: Space, budget: str | None, deployment: Deployment) -> Projection | None:
+    from edgenext_search.arch.budget import Budget
+    from edgenext_search.arch.projection import Projection
+
+    return Projection(space, Budget.parse(budget), deployment) if budget is not None else None
+
+
+def _conditions(projection: Projection | None) -> dict[str, Any]:
+    """Budget and deployment, for JSON; null without a budget."""
+    if projection is None:
+        return {"budget": None, "deployment": None}
+    deployment = projection.deployment
+    return {
+        "budget": projection.budget.to_dict(),
+        "deployment": {"num_classes": deployment.num_classes, "img_size": deployment.img_size},
+    }
+
+
+def _remarks(space: Space) -> dict[str, Any]:
+    """What changes nothing in a space, for JSON."""
+    return {
+        "no_effect": [{"key": entry.key, "reason": entry.reason} for entry in space.no_effect],
+        "alike": [{"key": entry.key, "values": list(entry.values)} for entry in space.alike],
+        "not_reached": [{"key": end.key, "max": end.max, "largest": end.largest} for end in space.not_reached],
+    }
+
+
+def _print_remarks(space: Space) -> None:
+    for entry in space.no_effect:
+        print_text(f"No effect: {entry.key}, as {entry.reason}.", indent=2)
+    for same in space.alike:
+        values = " and ".join(_one(value) for value in same.values) if len(same.values) < 5 else None
+        values = values or f"{_one(same.values[0])} to {_one(same.values[-1])}"
+        print_text(f"The same networks: {same.key} {values}.", indent=2)
+    for end in space.not_reached:
+        print_text(f"Not reached: {end.key} ends at {end.largest:g}, not at max: {end.max:g}.", indent=2)
+    if not (space.no_effect or space.alike or space.not_reached):
+        print_text("Every key and every choice has an effect.")
+
+
+def _count(count: Count, noun: str, seed: int) -> str:
+    """A count in words with its conditions."""
+    if count.method == "exact":
+        return f"{_number(count.value)} different {noun}"
+    conditions = f"from {count.samples:,} samples, seed {seed}"
+    if count.high is None:
+        return f"at least {_number(count.low)} different {noun} (95 %, {conditions}, all of them different)"
+    interval = f"95 % interval {_number(count.low)} to {_number(count.high)}"
+    about = "at least about" if count.method == "chao1" else "about"
+    return f"{about} {_number(count.value)} different {noun} ({interval}, {conditions})"
+
+
+def _number(value: int) -> str:
+    return f"{value:,}" if value < LONGEST_NUMBER else f"{value:.3g}"
 
 
 def _values(parameter: Parameter) -> object:
@@ -81,5 +258,18 @@ def _text(parameter: Parameter) -> str:
     from edgenext_search.arch.parameter import Choice
 
     if isinstance(parameter, Choice):
-        return ", ".join("-".join(map(str, v)) if isinstance(v, tuple) else str(v) for v in parameter.values)
+        return ", ".join(_one(value) for value in parameter.values)
     return f"{parameter.low:g} to {parameter.high:g}"
+
+
+def _one(value: Value) -> str:
+    """A choice as people read it."""
+    if isinstance(value, tuple):
+        return _dashed(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:.9g}" if isinstance(value, float) else str(value)
+
+
+def _dashed(values: tuple[Any, ...]) -> str:
+    return "-".join(_one(value) for value in values)

@@ -41,6 +41,7 @@ class BatchNormSplitTransposeBlock(SplitTransposeBlock):
 
     def __init__(self, dim: int, **kwargs: Any) -> None:  # noqa: ANN401 - those of SplitTransposeBlock
         super().__init__(dim, norm_layer=nn.BatchNorm2d, act_layer=nn.Hardswish, **kwargs)
+        self.norm = _batch_norm(dim)  # timm gives it the LayerNorm's eps
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[b, dim, h, w] to the same."""

@@ -57,6 +57,10 @@ def _device(conditions: Mapping[str, Any]) -> str:
         parts.append(f"{conditions['parallel']} at once")
     if "threads" in conditions:
         parts.append(f"{conditions['threads']} thread{'' if conditions['threads'] == 1 else 's'} each")
+    if conditions.get("devices_per_trial", 1) > 1:
+        parts.append(f"{conditions['devices_per_trial']} processes each trial")
+    if "numerics" in conditions:
+        parts.append(str(conditions["numerics"]))
     if "host_cores" in conditions:
         parts.append(f"{conditions['host_cores']} cores in the host")
     return ", ".join(parts)

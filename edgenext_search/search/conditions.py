@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from importlib import metadata
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgenext_search.training.job import Placement
+    from edgenext_search.training.numerics import Numerics
 
 PACKAGES = ("edgenext-search", "torch", "timm", "optuna", "numpy", "onnx", "onnxruntime")
 
@@ -35,28 +40,31 @@ def cpu_name() -> str:
         return platform.processor() or platform.machine()
 
 
-def conditions(slots: tuple[str, ...], threads: int) -> dict[str, Any]:
+def conditions(places: Sequence[Placement], numerics: Numerics) -> dict[str, Any]:
     """The conditions of a run for its summary.
 
     Args:
-        slots: Device of each job that ran at once.
-        threads: CPU threads of each job.
+        places: Where jobs were trained at the same time.
+        numerics: What they were trained with.
     """
-    devices = sorted({slot.partition(":")[0] for slot in slots})
+    devices = [device for place in places for device in place.devices]
     return {
-        "device": ", ".join(devices),
-        "device_name": _gpu_names(slots) or cpu_name(),
-        "parallel": len(slots),
-        "threads": threads,
+        "device": ", ".join(sorted({device.partition(":")[0] for device in devices})),
+        "device_name": device_name(devices),
+        "parallel": len(places),
+        "devices_per_trial": len(places[0].devices),
+        "threads": places[0].threads,
+        "numerics": str(numerics),
         "host_cores": cpu_cores(),
         "versions": versions(),
     }
 
 
-def _gpu_names(slots: tuple[str, ...]) -> str:
-    gpus = sorted({slot for slot in slots if slot.startswith("cuda")})
+def device_name(devices: Sequence[str]) -> str:
+    """The GPUs' names, or the processor's."""
+    gpus = sorted({device for device in devices if device.startswith("cuda")})
     if not gpus:
-        return ""
+        return cpu_name()
     import torch
 
     return ", ".join(sorted({torch.cuda.get_device_name(gpu) for gpu in gpus}))

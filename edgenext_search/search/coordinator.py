@@ -11,6 +11,7 @@ from edgenext_search.search.finalists import BASELINE, choose_finalists, fresh_s
 from edgenext_search.search.halving import estimated_scores, survivors
 from edgenext_search.search.propose import Observation, propose
 from edgenext_search.training.job import Trained, TrainJob
+from edgenext_search.training.numerics import Numerics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,6 +38,7 @@ class Coordinator:
         projection: Turns assignments into candidates that hold the budget.
         store: The study's record.
         executor: Trains.
+        numerics: Precision, memory layout and compilation of all trainings.
         data: Folder of the prepared images.
         scratch: Where jobs keep the state between rungs.
         listener: Whoever watches.
@@ -50,6 +52,7 @@ class Coordinator:
         projection: Projection,
         store: StudyStore,
         executor: Executor,
+        numerics: Numerics | None = None,
         data: Path,
         scratch: Path,
         listener: Listener,
@@ -59,6 +62,7 @@ class Coordinator:
         self._projection = projection
         self._store = store
         self._executor = executor
+        self._numerics = numerics or Numerics()
         self._data = data
         self._scratch = scratch
         self._listener = listener
@@ -111,6 +115,7 @@ class Coordinator:
             seed=seed,
             until=until,
             folder=self._scratch,
+            numerics=self._numerics,
         )
 
     def _ask(self, cohort: int) -> None:
@@ -214,6 +219,10 @@ class Coordinator:
         for job, outcome in self._executor.run(jobs, on_progress=on_progress, should_stop=self._should_stop):
             yield job, outcome
             if isinstance(outcome, Trained):
+                if outcome.micro_batch is not None:
+                    self._listener.note(
+                        f"{job.label} ran out of memory, and went on with micro-batches of {outcome.micro_batch}"
+                    )
                 self._listener.job_finished(job.label, outcome.score, None)
             else:
                 self._listener.job_finished(job.label, None, outcome.reason)

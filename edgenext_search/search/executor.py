@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import collections
 import multiprocessing
-import os
 import signal
+import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import connection
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from edgenext_search.errors import UserError
-from edgenext_search.training.job import Failed, Trained
+from edgenext_search.training.job import Failed, OutOfMemory, Trained
 from edgenext_search.training.worker import run_worker
 
 if TYPE_CHECKING:
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from multiprocessing.context import ForkServerProcess
 
-    from edgenext_search.training.job import Outcome, TrainJob
+    from edgenext_search.training.job import Outcome, Placement, TrainJob
 
 POLL = 0.2  # seconds between two looks at whether to stop
+PATIENCE = 1.0  # seconds that processes get to end by themselves, or to say why they end
 
 
 class Executor(Protocol):
@@ -46,62 +47,103 @@ class Executor(Protocol):
 
 
 @dataclass(slots=True)
-class _Running:
-    job: TrainJob
-    slot: str
+class _Rank:
+    """One process of a job."""
+
     process: ForkServerProcess
     messages: Connection
-    started: float
+    outcome: Outcome | None = None
 
-    @property
-    def handles(self) -> tuple[Connection, int]:
-        """What becomes ready when the process has something to say, or is gone."""
-        return self.messages, self.process.sentinel
-
-    def read(self, on_progress: Callable[[TrainJob, float], None]) -> Outcome | None:
-        """What the process sent: its outcome, the failure that its death stands for, or None if it works on."""
+    def read(self, on_progress: Callable[[float], None]) -> None:
+        """Take in what the process sent: its outcome, or the failure that its death stands for."""
+        if self.outcome is not None:
+            return
         alive = self.process.is_alive()  # asked first, so that nothing it sent before its end is missed
         try:
             while self.messages.poll():
                 message = self.messages.recv()
                 if not isinstance(message, float):
-                    outcome: Outcome = message
-                    return outcome
-                on_progress(self.job, message)
+                    self.outcome = message
+                    return
+                on_progress(message)
         except (EOFError, OSError):
             self.process.join()
             alive = False
-        if alive:
-            return None
-        return Failed(reason=_death(self.process.exitcode))
+        if not alive:
+            self.outcome = Failed(reason=_death(self.process.exitcode))
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether a signal ended it."""
+        return self.process.exitcode is not None and self.process.exitcode < 0
+
+
+@dataclass(slots=True)
+class _Running:
+    job: TrainJob
+    place: Placement
+    ranks: list[_Rank]
+    started: float
+
+    @property
+    def handles(self) -> list[Connection | int]:
+        """What becomes ready when a process has something to say, or is gone."""
+        return [
+            handle for rank in self.ranks if rank.outcome is None for handle in (rank.messages, rank.process.sentinel)
+        ]
+
+    def read(self, on_progress: Callable[[TrainJob, float], None]) -> Outcome | None:
+        """The job's outcome once all its processes have theirs, or one has failed."""
+        for rank in self.ranks:
+            rank.read(lambda share: on_progress(self.job, share))
+        outcomes = [rank.outcome for rank in self.ranks]
+        if any(isinstance(outcome, Failed) for outcome in outcomes):
+            return self._failure()
+        return None if None in outcomes else outcomes[0]
+
+    def _failure(self) -> Outcome:
+        """Why the job failed: when one process dies, the others fail for want of it."""
+        deadline = time.monotonic() + PATIENCE
+        while len(self.ranks) > 1 and (waiting := self.handles) and time.monotonic() < deadline:
+            connection.wait(waiting, deadline - time.monotonic())
+            for rank in self.ranks:
+                rank.read(lambda _share: None)
+
+        def order(rank: _Rank) -> tuple[bool, bool]:
+            return not rank.was_killed, not isinstance(rank.outcome, OutOfMemory)
+
+        cause = min((rank for rank in self.ranks if isinstance(rank.outcome, Failed)), key=order)
+        assert cause.outcome is not None  # noqa: S101 - it was chosen for it
+        return cause.outcome
 
     def end(self, patience: float = 0.0) -> None:
-        """Make sure that the process is gone; give one that has sent its score ``patience`` seconds to end."""
-        if patience:
-            self.process.join(timeout=patience)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
-        self.messages.close()
-        self.process.close()
+        """Make sure that the processes are gone; give those that have sent a score ``patience`` seconds to end."""
+        for rank in self.ranks:
+            if patience:
+                rank.process.join(timeout=patience)
+            if rank.process.is_alive():
+                rank.process.kill()
+                rank.process.join()
+            rank.messages.close()
+            rank.process.close()
 
 
 class LocalExecutor:
-    """Trains on this host: one process a job, one job a slot; a slot is a GPU, or a share of the CPU.
+    """Trains on this host: one job a place, one process for each device of the place.
 
     Processes are forked from a server that has imported torch and timm once, before any device was touched, so a
-    job starts within a fraction of a second and its death frees everything that it held.
+    job starts within a fraction of a second and its death frees everything that it held. A job that runs out of memory
+    starts again with micro-batches half as large, as often as there is anything to halve.
 
     Args:
-        slots: Device of each slot; two jobs share a device that stands twice.
-        threads: CPU threads of each job.
+        places: Where jobs are trained at the same time; two jobs share a device that stands in two places.
         timeout: Seconds after which a job is ended and fails; None for no limit.
     """
 
-    def __init__(self, slots: Sequence[str], *, threads: int, timeout: float | None = None) -> None:
-        self.slots = tuple(slots)
-        self.threads = threads
+    def __init__(self, places: Sequence[Placement], *, timeout: float | None = None) -> None:
+        self.places = tuple(places)
         self.timeout = timeout
+        self._micro_batches: dict[str, int] = {}  # of jobs that ran out of memory, so that their next rung knows
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(["edgenext_search.training.preload"])
 
@@ -114,33 +156,55 @@ class LocalExecutor:
     ) -> Iterator[tuple[TrainJob, Outcome]]:
         """See :class:`Executor`."""
         waiting = collections.deque(jobs)
-        free = collections.deque(self.slots)
+        free = collections.deque(self.places)
         running: list[_Running] = []
-        try:
-            while (waiting or running) and not should_stop():
-                while waiting and free:
-                    running.append(self._start(waiting.popleft(), free.popleft()))
-                ready = set(connection.wait([handle for item in running for handle in item.handles], POLL))
-                for item in list(running):
-                    outcome = item.read(on_progress) if ready.intersection(item.handles) else None
-                    if outcome is None and self.timeout and time.monotonic() - item.started > self.timeout:
-                        outcome = Failed(reason=f"timed out after {self.timeout:g} s")
-                    if outcome is not None:
-                        item.end(patience=1.0 if isinstance(outcome, Trained) else 0.0)
+        with tempfile.TemporaryDirectory(prefix="edgenext-search-") as meetings:
+            try:
+                while (waiting or running) and not should_stop():
+                    while waiting and free:
+                        running.append(self._start(waiting.popleft(), free.popleft(), Path(meetings)))
+                    ready = set(connection.wait([handle for item in running for handle in item.handles], POLL))
+                    for item in list(running):
+                        outcome = item.read(on_progress) if ready.intersection(item.handles) else None
+                        if outcome is None and self.timeout and time.monotonic() - item.started > self.timeout:
+                            outcome = Failed(reason=f"timed out after {self.timeout:g} s")
+                        if outcome is None:
+                            continue
+                        item.end(patience=PATIENCE if isinstance(outcome, Trained) else 0.0)
                         running.remove(item)
-                        free.append(item.slot)
-                        yield item.job, outcome
-        finally:
-            for item in running:
-                item.end()
+                        free.append(item.place)
+                        if isinstance(outcome, OutOfMemory) and self._halve(item.job, item.place):
+                            waiting.appendleft(item.job)
+                        else:
+                            yield item.job, outcome
+            finally:
+                for item in running:
+                    item.end()
 
-    def _start(self, job: TrainJob, slot: str) -> _Running:
+    def _halve(self, job: TrainJob, place: Placement) -> bool:
+        """Give a job half the memory from now on; whether that is possible."""
+        micro_batch = self._sized(job, place).halved_micro_batch()
+        if micro_batch is not None:
+            self._micro_batches[job.name] = micro_batch
+        return micro_batch is not None
+
+    def _sized(self, job: TrainJob, place: Placement) -> TrainJob:
+        return replace(job, placement=place, micro_batch=self._micro_batches.get(job.name))
+
+    def _start(self, job: TrainJob, place: Placement, meetings: Path) -> _Running:
+        placed = self._sized(job, place)
+        several = len(place.devices) > 1
+        meeting = meetings / f"{job.name}-{time.monotonic_ns()}" if several else None
+        ranks = [self._fork(placed, rank, meeting) for rank in range(len(place.devices))]
+        return _Running(job=job, place=place, ranks=ranks, started=time.monotonic())
+
+    def _fork(self, job: TrainJob, rank: int, meeting: Path | None) -> _Rank:
         receiver, sender = self._context.Pipe(duplex=False)
-        arguments = (job.on(slot, self.threads), sender)
-        process = self._context.Process(target=run_worker, args=arguments, name=job.name, daemon=True)
+        name = job.name if rank == 0 else f"{job.name}, rank {rank}"
+        process = self._context.Process(target=run_worker, args=(job, sender, rank, meeting), name=name, daemon=True)
         process.start()
         sender.close()
-        return _Running(job=job, slot=slot, process=process, messages=receiver, started=time.monotonic())
+        return _Rank(process=process, messages=receiver)
 
 
 def _death(exitcode: int | None) -> str:
@@ -149,27 +213,3 @@ def _death(exitcode: int | None) -> str:
         hint = "; the system kills a process that takes too much memory" if name == "SIGKILL" else ""
         return f"the process was killed by {name}{hint}"
     return f"the process ended with exit code {exitcode} before it had a score"
-
-
-def local_slots(device: str, parallel: int | None) -> list[str]:
-    """The slots of this host.
-
-    Args:
-        device: ``auto``, ``cpu`` or ``cuda``; ``auto`` takes the GPUs where there are any.
-        parallel: Jobs at once; None for one on each GPU, or on each CPU core.
-
-    Raises:
-        UserError: The device is not there, or ``parallel`` is not positive.
-    """
-    if parallel is not None and parallel < 1:
-        raise UserError(f"--parallel must be >= 1, but got {parallel}.")
-    gpus = 0
-    if device in ("auto", "cuda"):
-        import torch
-
-        gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if device == "cuda" and not gpus:
-        raise UserError("--device cuda needs a CUDA GPU, but torch finds none; `edgenext-search doctor` says more.")
-    if gpus:
-        return [f"cuda:{index % gpus}" for index in range(parallel or gpus)]
-    return ["cpu"] * (parallel or len(os.sched_getaffinity(0)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -13,23 +14,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgenext_search.arch.projection import Projection
+from edgenext_search.data import default_cache_dir
 from edgenext_search.errors import UserError
 from edgenext_search.search.conditions import conditions, cpu_cores
 from edgenext_search.search.coordinator import Coordinator
-from edgenext_search.search.executor import LocalExecutor, local_slots
+from edgenext_search.search.executor import LocalExecutor
 from edgenext_search.search.finalists import choose_finalists, fresh_seeds, rank_finalists
 from edgenext_search.search.images import open_images, prepare_images
 from edgenext_search.search.listener import Listener
+from edgenext_search.search.numerics import Probed, fixed_numerics, probe_host, trials_that_fit
+from edgenext_search.search.placement import gpu_memory, local_places
 from edgenext_search.search.summary import summarize
+from edgenext_search.search.winner import clean_scratch, write_winner
+from edgenext_search.training.numerics import Numerics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from edgenext_search.arch.candidate import Candidate
     from edgenext_search.data import PreparedData
     from edgenext_search.search.folder import RunFolder
     from edgenext_search.search.recipe import StudyRecipe
     from edgenext_search.search.store import StudyStore
+    from edgenext_search.training.job import Placement
 
 MAX_SKIPPED_NAMED = 3
 FEW_IMAGES = 200  # held-out images below which a score moves by half a point with a single one
@@ -37,12 +43,14 @@ FEW_IMAGES = 200  # held-out images below which a score moves by half a point wi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """Where and how fast a study runs; changes nothing of its result on the same kind of device.
+    """Where and how fast a study runs; changes nothing of its result on the same kind of device but by rounding.
 
     Attributes:
         device: ``auto``, ``cpu`` or ``cuda``.
-        parallel: Trials at once; None for one on each GPU, or on each CPU core.
-        threads: CPU threads of each trial; None for one on the CPU, and the cores shared out on GPUs.
+        parallel: Trials at once; None for as many as the devices hold.
+        gpus_per_trial: GPUs that train a trial together, each a share of every batch; on the CPU, processes.
+        trials_per_gpu: Trials that share a GPU; 0 for as many as its memory holds.
+        threads: CPU threads of each process; None for one on the CPU, and the cores shared out on GPUs.
         timeout: Seconds after which a rung of a trial fails; None for no limit.
         cache_dir: Where prepared images are kept; None for the user's cache.
         storage: URL of an Optuna storage; None for SQLite in the run folder.
@@ -50,6 +58,8 @@ class Execution:
 
     device: str = "auto"
     parallel: int | None = None
+    gpus_per_trial: int = 1
+    trials_per_gpu: int = 1
     threads: int | None = None
     timeout: float | None = None
     cache_dir: Path | None = None
@@ -82,8 +92,8 @@ def run_study(
     started = time.monotonic()
     projection = Projection(recipe.load_space(), recipe.load_budget(), recipe.load_deployment())
     source = open_images(recipe)
-    slots = local_slots(execution.device, execution.parallel)
-    executor = LocalExecutor(slots, threads=execution.threads or _threads(slots), timeout=execution.timeout)
+    places = _places(execution, execution.trials_per_gpu or 1)
+    _check_shares(recipe, execution)
     resumed = run.exists()
     if not resumed:
         run.create(recipe, storage=execution.storage)
@@ -103,14 +113,28 @@ def run_study(
         data = prepare_images(source, recipe, cache_dir=execution.cache_dir, workers=cpu_cores(), progress=on_image)
         _record_data(store, data, listener)
         begun.set()
-        for warning in _warnings(recipe, data, slots):
+        for warning in _warnings(recipe, data, places):
             listener.note(warning)
-        store.set_fact("conditions", conditions(executor.slots, executor.threads))
+        probe = functools.partial(
+            probe_host,
+            recipe,
+            projection,
+            places[0],
+            num_classes=len(data.classes),
+            train_images=len(data.train.labels),
+            cache_dir=execution.cache_dir or default_cache_dir(),
+            should_stop=should_stop,
+        )
+        numerics, trials_per_gpu = _numerics(recipe, execution, places[0], store=store, listener=listener, probe=probe)
+        if trials_per_gpu > 1:
+            places = _places(execution, trials_per_gpu)
+        store.set_fact("conditions", conditions(places, numerics))
         coordinator = Coordinator(
             recipe,
             projection=projection,
             store=store,
-            executor=executor,
+            executor=LocalExecutor(places, timeout=execution.timeout),
+            numerics=numerics,
             data=data.folder,
             scratch=run.scratch,
             listener=listener,
@@ -123,7 +147,7 @@ def run_study(
         ranked = rank_finalists(choose_finalists(store.records(), recipe.search.finalists), store.rescores())
         if ranked:
             listener.note("Writing the winner's model folder")
-            _write_winner(run, recipe, coordinator, ranked[0].candidate, data)
+            write_winner(run, recipe, coordinator, ranked[0].candidate, data)
         store.set_fact("complete", complete)
         store.set_fact("seconds", (store.fact("seconds") or 0.0) + time.monotonic() - started)
         summary = summarize(run, recipe, store)
@@ -131,60 +155,8 @@ def run_study(
         if complete:
             seeds = fresh_seeds(recipe.search.seed, 1)
             kept = [coordinator.job(f.candidate, seed=seeds[0], until=recipe.proxy.epochs).weights_file for f in ranked]
-            _clean_scratch(run.scratch, kept)
+            clean_scratch(run.scratch, kept)
     return summary
-
-
-def _write_winner(
-    run: RunFolder, recipe: StudyRecipe, coordinator: Coordinator, candidate: Candidate, data: PreparedData
-) -> None:
-    """Write the winner's model folder with the weights of its first fresh seed, or else of the search.
-
-    A folder of an earlier call stays as it is where no weights are left.
-    """
-    from safetensors.torch import load_file
-
-    from edgenext_search.models.build import build
-    from edgenext_search.models.export import export_onnx
-    from edgenext_search.models.folder import save_model_folder
-
-    folder = run.winners / candidate.fingerprint
-    search = recipe.search
-    seeds = [*fresh_seeds(search.seed, search.rescore_seeds), search.seed]
-    jobs = [coordinator.job(candidate, seed=seed, until=recipe.proxy.epochs) for seed in seeds]
-    job = next((job for job in jobs if job.weights_file.is_file()), None)
-    if job is None:
-        return
-    model = build(candidate, num_classes=len(data.classes)).eval()
-    model.load_state_dict(load_file(job.weights_file))
-    deployment = recipe.load_deployment()
-    save_model_folder(
-        model,
-        candidate,
-        folder,
-        deployment=deployment,
-        trained_size=recipe.proxy.img_size,
-        class_names=data.classes,
-        about={
-            "from": "proxy training, not full training",
-            "data": data.name,
-            "epochs": recipe.proxy.epochs,
-            "seed": job.seed,
-        },
-    )
-    export_onnx(model, folder / "model.onnx", img_size=deployment.img_size)
-
-
-def _clean_scratch(scratch: Path, kept: Sequence[Path]) -> None:
-    """Remove what a complete run needs no more: all but the finalists' weights.
-
-    With more trials, another of them may win.
-    """
-    for path in scratch.glob("*"):
-        if path not in kept:
-            path.unlink()
-    if scratch.is_dir() and not any(scratch.iterdir()):
-        scratch.rmdir()
 
 
 def _record_data(store: StudyStore, data: PreparedData, listener: Listener) -> None:
@@ -211,11 +183,57 @@ def _record_data(store: StudyStore, data: PreparedData, listener: Listener) -> N
         listener.note(f"{len(data.skipped)} unreadable images were skipped: {named}{more}")
 
 
-def _warnings(recipe: StudyRecipe, data: PreparedData, slots: list[str]) -> list[str]:
+def _places(execution: Execution, trials_per_gpu: int) -> list[Placement]:
+    return local_places(
+        execution.device,
+        parallel=execution.parallel,
+        threads=execution.threads,
+        gpus_per_trial=execution.gpus_per_trial,
+        trials_per_gpu=trials_per_gpu,
+    )
+
+
+def _check_shares(recipe: StudyRecipe, execution: Execution) -> None:
+    if recipe.proxy.batch_size < execution.gpus_per_trial:
+        raise UserError(
+            f"Each of a trial's devices needs an image of every batch, but --gpus-per-trial {execution.gpus_per_trial} "
+            f"exceeds proxy.batch_size={recipe.proxy.batch_size}; use fewer, or a larger batch."
+        )
+
+
+def _numerics(
+    recipe: StudyRecipe,
+    execution: Execution,
+    place: Placement,
+    *,
+    store: StudyStore,
+    listener: Listener,
+    probe: Callable[[], Probed],
+) -> tuple[Numerics, int]:
+    """What all trials of the run are trained with, and how many share a GPU.
+
+    A run that goes on keeps the numerics that it was begun with, so that its scores compare.
+    """
+    known = store.fact("numerics")
+    numerics = fixed_numerics(recipe.proxy) if known is None else Numerics(**known)
+    pack = not execution.trials_per_gpu and place.devices[0].startswith("cuda")
+    if numerics is not None and not pack:
+        return numerics, 1
+    listener.note("Timing precision and memory layout on this host")
+    probed = probe()
+    if probed.note:
+        listener.note(probed.note)
+    numerics = numerics or probed.numerics
+    if probed.note is None:
+        store.set_fact("numerics", numerics.to_dict())
+    return numerics, trials_that_fit(probed.gpu_bytes, gpu_memory()) if pack else 1
+
+
+def _warnings(recipe: StudyRecipe, data: PreparedData, places: Sequence[Placement]) -> list[str]:
     """What will make this study slow, or its scores coarse, with the way out."""
     found = []
     train, val = len(data.train.labels), len(data.val.labels)
-    if slots[0] == "cpu" and recipe.name == "imagenet":
+    if places[0].devices[0] == "cpu" and recipe.name == "imagenet":
         found.append("The study imagenet is made for GPUs, and this host has none; --study laptop is made for a CPU.")
     if val < FEW_IMAGES:
         found.append(
@@ -240,11 +258,6 @@ def _removed_when_refused(run: RunFolder, *, new: bool) -> Iterator[threading.Ev
         if new and not begun.is_set():
             shutil.rmtree(run.path, ignore_errors=True)
         raise
-
-
-def _threads(slots: list[str]) -> int:
-    """One thread a trial on the CPU, where more trials beat more threads; the cores shared out where GPUs train."""
-    return 1 if slots[0] == "cpu" else max(1, cpu_cores() // len(slots))
 
 
 @contextlib.contextmanager

@@ -1,12 +1,26 @@
-"""One rung of one candidate's training, as a message between the coordinator and the process that trains."""
+"""One rung of one candidate's training, as a message between the coordinator and the processes that train."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgenext_search.arch.candidate import Candidate
+from edgenext_search.training.numerics import Numerics
 from edgenext_search.training.recipe import TrainRecipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where a job is trained: one process on each device, together on one global batch.
+
+    Attributes:
+        devices: ``cpu``, ``cuda:0`` and the like, one for each process.
+        threads: CPU threads of each process.
+    """
+
+    devices: tuple[str, ...] = ("cpu",)
+    threads: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +36,10 @@ class TrainJob:
         seed: Seed of weights, order and augmentation.
         until: Number of epochs trained in total when the job is done.
         folder: Where the state after the rung is kept for the next one.
-        device: ``cpu``, ``cuda:0`` and the like.
-        threads: CPU threads of the process.
+        numerics: Precision, memory layout and compilation.
+        placement: Devices and threads.
+        micro_batch: Most images that a process takes through the network at once; gradients of several such parts of
+            a batch are added up. None: all of its share.
     """
 
     name: str
@@ -34,8 +50,9 @@ class TrainJob:
     seed: int
     until: int
     folder: Path
-    device: str = "cpu"
-    threads: int = 1
+    numerics: Numerics = field(default_factory=Numerics)
+    placement: Placement = field(default_factory=Placement)
+    micro_batch: int | None = None
 
     @property
     def state_file(self) -> Path:
@@ -47,9 +64,11 @@ class TrainJob:
         """The averaged weights after the last epoch of the recipe."""
         return self.folder / f"{self.name}.safetensors"
 
-    def on(self, device: str, threads: int) -> TrainJob:
-        """The same job on a device."""
-        return replace(self, device=device, threads=threads)
+    def halved_micro_batch(self) -> int | None:
+        """Half of what a process takes through the network at once; None where that is a single image."""
+        share = -(-self.recipe.batch_size // len(self.placement.devices))
+        taken = self.micro_batch or share
+        return (taken + 1) // 2 if taken > 1 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +78,12 @@ class Trained:
     Attributes:
         score: Top-1 of the averaged weights on the held-out training images, in [0, 1].
         seconds: Time that the job took in its process, with evaluation.
+        micro_batch: The job's, where memory was too small for its whole share of a batch.
     """
 
     score: float
     seconds: float
+    micro_batch: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +91,11 @@ class Failed:
     """The job could not be done; ``reason`` is for people."""
 
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutOfMemory(Failed):
+    """The job could not be done because memory ran out; with smaller micro-batches it may be."""
 
 
 Outcome = Trained | Failed

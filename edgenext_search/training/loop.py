@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,10 @@ from timm.scheduler import CosineLRScheduler
 from timm.utils import ModelEmaV3
 from torch import nn
 
+from edgenext_search.training.batch_norm import share_statistics
 from edgenext_search.training.loader import epoch_seed
+from edgenext_search.training.numerics import Numerics
+from edgenext_search.training.ranks import Ranks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from edgenext_search.training.loader import Batch, Loader
     from edgenext_search.training.recipe import TrainRecipe
 
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 CHECK_EVERY = 50  # steps; reading the loss makes a GPU wait
 StepHook = Callable[[int, int], None]  # steps done, steps to do
 
@@ -32,16 +37,39 @@ class Trainer:
     """A network in training: its weights, their average, the optimizer and the epoch that it has reached.
 
     Args:
-        model: The network, on its device.
+        model: The network.
         recipe: How to train it.
         seed: Seed of all that is random in a step; with the epoch's number it decides the epoch.
+        device: Where to train.
+        numerics: Precision, memory layout and compilation.
+        ranks: This process among those that share each batch.
+        micro_batch: Most images that go through the network at once; None for all of this process's share.
     """
 
-    def __init__(self, model: nn.Module, recipe: TrainRecipe, *, seed: int) -> None:
-        self.model = model
+    def __init__(
+        self,
+        model: nn.Module,
+        recipe: TrainRecipe,
+        *,
+        seed: int,
+        device: torch.device | None = None,
+        numerics: Numerics | None = None,
+        ranks: Ranks | None = None,
+        micro_batch: int | None = None,
+    ) -> None:
         self.recipe = recipe
         self.seed = seed
         self.epoch = 0
+        self.device = device or torch.device("cpu")
+        self.numerics = numerics or Numerics()
+        self.ranks = ranks or Ranks()
+        self.micro_batch = micro_batch
+        self._layout = torch.channels_last if self.numerics.channels_last else torch.contiguous_format
+        self.model = model.to(self.device, memory_format=self._layout)  # type: ignore[call-overload]
+        if self.ranks.world > 1:
+            share_statistics(self.model)
+        self._network = torch.compile(self.model) if self.numerics.compile else self.model
+        self._scaler = torch.amp.GradScaler(self.device.type, enabled=self.numerics.precision == "fp16")
         self.ema = ModelEmaV3(model, decay=recipe.ema_decay, use_warmup=True)
         self.optimizer = create_optimizer_v2(
             model, opt="adamw", lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True
@@ -74,10 +102,11 @@ class Trainer:
         done = 0
         self.model.train()
         while self.epoch < until:
-            torch.manual_seed(epoch_seed(self.seed, self.epoch))  # stochastic depth draws from the global generator
+            # Stochastic depth draws from the global generator.
+            torch.manual_seed(epoch_seed(self.seed, self.epoch) + self.ranks.rank)
             for images, labels in loader.epoch(self.epoch):
                 schedule.step_update(done)
-                loss = self._step(images, labels)
+                loss = self.step(images, labels, loader.batch_size)
                 done += 1
                 if done % CHECK_EVERY == 0 or done == total:
                     self._check(loss)
@@ -85,16 +114,41 @@ class Trainer:
                     on_step(done, total)
             self.epoch += 1
 
-    def _step(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        loss: torch.Tensor = self._loss(self.model(images), labels)
+    def step(self, images: torch.Tensor, labels: torch.Tensor, batch_size: int) -> torch.Tensor:
+        """One step of the optimizer.
+
+        Args:
+            images: This process's share of the batch, float32 [b, 3, h, w].
+            labels: int64 [b], or where images are mixed, shares of the classes float32 [b, classes].
+            batch_size: Images of the whole batch, over all ranks.
+
+        Returns:
+            This process's share of the loss.
+        """
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        total = torch.zeros((), device=self.device)
+        size = self.micro_batch or len(labels)
+        for start in range(0, len(labels), size):
+            part = slice(start, start + size)
+            with self._autocast():
+                logits = self._network(images[part].contiguous(memory_format=self._layout))
+            loss = self._loss(logits.float(), labels[part]) * (len(labels[part]) / batch_size)
+            self._scaler.scale(loss).backward()
+            total += loss.detach()
+        self.ranks.add_gradients(self.model.parameters())
         if self.recipe.clip_grad:
+            self._scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_grad)
-        self.optimizer.step()
+        self._scaler.step(self.optimizer)
+        self._scaler.update()
         self._updates += 1
         self.ema.update(self.model, step=self._updates)
-        return loss.detach()
+        return total
+
+    def _autocast(self) -> contextlib.AbstractContextManager[object]:
+        if self.numerics.precision == "fp32":
+            return contextlib.nullcontext()
+        return torch.autocast(self.device.type, _DTYPES[self.numerics.precision])
 
     def _check(self, loss: torch.Tensor) -> None:
         """A loss that is not a number stays so: the weights took it over."""
@@ -106,10 +160,12 @@ class Trainer:
         """Top-1 of the averaged weights, in [0, 1]."""
         self.ema.module.eval()
         right = count = 0
-        with torch.inference_mode():
+        with torch.inference_mode(), self._autocast():
             for images, labels in batches:
-                right += int((self.ema.module(images).argmax(1) == labels).sum())
+                logits = self.ema.module(images.contiguous(memory_format=self._layout))
+                right += int((logits.argmax(1) == labels).sum())
                 count += len(labels)
+        right, count = self.ranks.sum(right, count, device=self.device)
         return right / count
 
     def state(self) -> dict[str, Any]:
@@ -120,6 +176,7 @@ class Trainer:
             "model": self.model.state_dict(),
             "ema": self.ema.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
+            "scaler": self._scaler.state_dict(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -128,3 +185,4 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.ema.module.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self._scaler.load_state_dict(state["scaler"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -53,6 +53,15 @@ class TrainRecipe(Settings):
     """Alpha of mixup, such as 0.8; 0 for none. With CutMix too, each image gets one of them."""
     cutmix: Annotated[float, Field(ge=0)] = 0.0
     """Alpha of CutMix, such as 1.0; 0 for none."""
+
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """float32, or autocast to bfloat16 or float16; auto takes what a probe on this host finds fastest, if its losses
+    agree with those of float32."""
+    channels_last: bool | None = None
+    """Whether feature maps lie in memory as [n, h, w, c]; null lets the probe decide."""
+    compile: bool | None = None
+    """Whether torch.compile makes kernels for each candidate; null lets the probe decide, for trials that are long
+    enough to pay for a compilation."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:

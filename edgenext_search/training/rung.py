@@ -14,77 +14,98 @@ from edgenext_search.models.build import build
 from edgenext_search.training.job import Trained, TrainJob
 from edgenext_search.training.loader import MemoryLoader, evaluation_batches
 from edgenext_search.training.loop import Trainer
+from edgenext_search.training.ranks import joined
 
 if TYPE_CHECKING:
     from edgenext_search.training.loop import StepHook
 
 
-def train_rung(job: TrainJob, on_step: StepHook | None = None) -> Trained:
+def train_rung(
+    job: TrainJob, on_step: StepHook | None = None, *, rank: int = 0, meeting: Path | None = None
+) -> Trained:
     """Train a candidate up to ``job.until`` epochs and score it.
 
-    The result depends on candidate, recipe, data, seed and device alone. A state that an interrupted run left
-    behind is used when it fits; otherwise the training starts over.
+    The result depends on candidate, recipe, data, seed, numerics and the kind of device, and on the number of
+    processes and micro-batches by rounding alone (batch norms see micro-batches one by one). A state that an
+    interrupted run left behind is used when it fits; otherwise the training starts over.
 
     Args:
         job: What to train.
         on_step: Called after each step with the steps done and to do.
+        rank: Which of the job's devices this process has.
+        meeting: File in which several processes meet.
 
     Raises:
         TrainingDivergedError: The loss is no longer a number.
     """
     start = time.perf_counter()
-    torch.set_num_threads(job.threads)
+    placement, recipe = job.placement, job.recipe
+    torch.set_num_threads(placement.threads)
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False
-    device = torch.device(job.device)
+    device = torch.device(placement.devices[rank])
     data = open_prepared(job.data)
-    torch.manual_seed(job.seed)
-    recipe = job.recipe
-    model = build(
-        job.candidate,
-        num_classes=len(data.classes),
-        drop_path=recipe.drop_path,
-        layer_scale_init=recipe.layer_scale_init,
-    )
-    trainer = Trainer(model.to(device), recipe, seed=job.seed)
-    state = _read_state(job)
-    if state and state["epoch"] == job.until:
-        return Trained(score=state["score"], seconds=state["seconds"])
-    if state:
-        trainer.restore(state)
-    loader = MemoryLoader(
-        data.train,
-        batch_size=recipe.batch_size,
-        img_size=recipe.img_size,
-        seed=job.seed,
-        device=device,
-        augmentation=recipe.augmentation,
-        num_classes=len(data.classes),
-    )
-    for until in (epoch for epoch in recipe.rung_epochs if trainer.epoch < epoch <= job.until):
-        trainer.fit(loader, until=until, on_step=on_step)
-    score = trainer.score(evaluation_batches(data.val, img_size=recipe.img_size, device=device))
-    result = Trained(score=score, seconds=time.perf_counter() - start)
-    job.folder.mkdir(parents=True, exist_ok=True)
-    if job.until == recipe.epochs:  # before the state, which says that the job is done
-        weights = {name: tensor.contiguous().cpu() for name, tensor in trainer.ema.module.state_dict().items()}
-        temporary = job.weights_file.with_suffix(".part")
-        save_file(weights, temporary)
-        temporary.replace(job.weights_file)
-    _write(job.state_file, {**trainer.state(), "score": result.score, "seconds": result.seconds})
+    with joined(rank, len(placement.devices), meeting, device) as ranks:
+        torch.manual_seed(job.seed)
+        model = build(
+            job.candidate,
+            num_classes=len(data.classes),
+            drop_path=recipe.drop_path,
+            layer_scale_init=recipe.layer_scale_init,
+        )
+        trainer = Trainer(
+            model,
+            recipe,
+            seed=job.seed,
+            device=device,
+            numerics=job.numerics,
+            ranks=ranks,
+            micro_batch=job.micro_batch,
+        )
+        state = _read_state(job, device)
+        if state and state["epoch"] == job.until:
+            return Trained(score=state["score"], seconds=state["seconds"], micro_batch=job.micro_batch)
+        if state:
+            trainer.restore(state)
+        loader = MemoryLoader(
+            data.train,
+            batch_size=recipe.batch_size,
+            img_size=recipe.img_size,
+            seed=job.seed,
+            device=device,
+            augmentation=recipe.augmentation,
+            num_classes=len(data.classes),
+            rank=ranks.rank,
+            world=ranks.world,
+        )
+        for until in (epoch for epoch in recipe.rung_epochs if trainer.epoch < epoch <= job.until):
+            trainer.fit(loader, until=until, on_step=on_step)
+        score = trainer.score(
+            evaluation_batches(data.val, img_size=recipe.img_size, device=device, rank=ranks.rank, world=ranks.world)
+        )
+        result = Trained(score=score, seconds=time.perf_counter() - start, micro_batch=job.micro_batch)
+        if rank == 0:
+            _write(job, trainer, result)
     return result
 
 
-def _read_state(job: TrainJob) -> dict[str, Any] | None:
+def _read_state(job: TrainJob, device: torch.device) -> dict[str, Any] | None:
     """The state that the rung before left behind; None when there is none that can be read or used."""
     try:
-        state: dict[str, Any] = torch.load(job.state_file, map_location=job.device, weights_only=True)
+        state: dict[str, Any] = torch.load(job.state_file, map_location=device, weights_only=True)
         return state if state["epoch"] <= job.until else None
     except Exception:  # missing, or damaged when a machine went down: torch has many words for that
         return None
 
 
-def _write(path: Path, state: dict[str, Any]) -> None:
-    temporary = path.with_suffix(".part")
-    torch.save(state, temporary)
-    temporary.replace(path)
+def _write(job: TrainJob, trainer: Trainer, result: Trained) -> None:
+    """Write the state for the next rung, and after the last one the averaged weights."""
+    job.folder.mkdir(parents=True, exist_ok=True)
+    if job.until == job.recipe.epochs:  # before the state, which says that the job is done
+        weights = {name: tensor.contiguous().cpu() for name, tensor in trainer.ema.module.state_dict().items()}
+        temporary = job.weights_file.with_suffix(".part")
+        save_file(weights, temporary)
+        temporary.replace(job.weights_file)
+    temporary = job.state_file.with_suffix(".part")
+    torch.save({**trainer.state(), "score": result.score, "seconds": result.seconds}, temporary)
+    temporary.replace(job.state_file)

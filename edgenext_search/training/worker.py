@@ -1,4 +1,4 @@
-"""The process that a trial is trained in: it ends with its job, and with the coordinator if that dies."""
+"""The processes that a trial is trained in: they end with their job, and with the coordinator if that dies."""
 
 from __future__ import annotations
 
@@ -9,21 +9,31 @@ import time
 from multiprocessing import connection, parent_process
 from typing import TYPE_CHECKING
 
-from edgenext_search.training.job import Failed
+from edgenext_search.training.job import Failed, OutOfMemory
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
+    from pathlib import Path
 
     from edgenext_search.training.job import TrainJob
+    from edgenext_search.training.numerics import ProbeRequest
 
 REPORT_EVERY = 0.2  # seconds between two messages of progress
+# Of CUDA and HIP, of torch on CPUs, and of the system.
+_MEMORY_ERRORS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 
 
-def run_worker(job: TrainJob, messages: Connection) -> None:
-    """Train a job and send its outcome.
+def run_worker(job: TrainJob, messages: Connection, rank: int = 0, meeting: Path | None = None) -> None:
+    """Train a job, or this process's share of it, and send its outcome.
 
     Sends floats, the share of the job that is done, and at last an :data:`~edgenext_search.training.job.Outcome`.
     Whatever goes wrong inside is sent as a failure with its reason; only a signal ends the process without one.
+
+    Args:
+        job: What to train.
+        messages: Where outcome and progress go.
+        rank: Which of the job's devices this process has.
+        meeting: File in which the processes of the job meet.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the coordinator decides
     threading.Thread(target=_die_with_parent, daemon=True).start()
@@ -32,23 +42,37 @@ def run_worker(job: TrainJob, messages: Connection) -> None:
     def on_step(done: int, total: int) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last >= REPORT_EVERY:
+        if rank == 0 and now - last >= REPORT_EVERY:
             last = now
             messages.send(done / total)
 
     try:
         from edgenext_search.training.rung import train_rung
 
-        messages.send(train_rung(job, on_step))
+        messages.send(train_rung(job, on_step, rank=rank, meeting=meeting))
     except Exception as error:
-        messages.send(Failed(reason=_reason(error)))
+        messages.send(_failure(error))
+        if meeting is not None:
+            os._exit(1)  # leaving the other ranks in an orderly way may wait for them
 
 
-def _reason(error: Exception) -> str:
+def run_probe(request: ProbeRequest, messages: Connection) -> None:
+    """Time numerics and send what was found, or a failure with its reason."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    try:
+        from edgenext_search.training.probe import probe
+
+        messages.send(probe(request))
+    except Exception as error:
+        messages.send(_failure(error))
+
+
+def _failure(error: Exception) -> Failed:
     text = " ".join(str(error).split())
-    if "out of memory" in text.lower():
-        return f"out of memory: {text[:300]}"
-    return f"{type(error).__name__}: {text[:300]}"
+    if isinstance(error, MemoryError) or any(words in text.lower() for words in _MEMORY_ERRORS):
+        return OutOfMemory(reason=f"out of memory: {text[:300] or type(error).__name__}")
+    return Failed(reason=f"{type(error).__name__}: {text[:300]}")
 
 
 def _die_with_parent() -> None:

@@ -138,6 +138,13 @@ def _small_space(rng):
         shared[field] = stages[0][field]
         for stage in stages:
             del stage[field]
+    for stage in stages:
+        blocks, depth = (
+            value if isinstance(value, list) else [value]
+            for value in (stage.get("sdta_blocks", 0), {**shared, **stage}["depth"])
+        )
+        if min(blocks) > max(depth):
+            stage["sdta_blocks"] = 1  # more than the stage's depth is refused
     return Space.from_dict({"name": "small", "expand_ratio": some([2, 3, 4]), "shared": shared, "stages": stages})
 
 
@@ -157,7 +164,9 @@ def test_the_smallest_reachable_cost_is_the_true_minimum(seed, key):
     smallest = min(getattr(there, key) for there in _all_narrowest(space, deployment))
     with pytest.raises(UserError, match=f"smallest candidate of space 'small' has {key}={smallest:,} in this dep"):
         Projection(space, Budget(**{key: smallest - 1}), deployment)
-    candidate = Projection(space, Budget(**{key: smallest}), deployment).candidate(space.sample(seeded(0)))
+    projection = Projection(space, Budget(**{key: smallest}), deployment)
+    assert getattr(cost(projection.smallest, deployment), key) == smallest
+    candidate = projection.candidate(space.sample(seeded(0)))
     assert getattr(cost(candidate, deployment), key) == smallest
 
 

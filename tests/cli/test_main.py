@@ -11,7 +11,7 @@ from edgenext_search.errors import StudyFailedError, UserError
 
 from .helpers import ROOT, call, imported
 
-COMMANDS = ["cost", "data", "doctor", "report", "resume", "run", "space"]
+COMMANDS = ["cost", "data", "doctor", "import", "report", "resume", "run", "space"]
 
 
 def test_help_lists_every_command():
@@ -41,8 +41,12 @@ def test_help_comes_at_once():
         ["--help"],
         ["--version"],
         ["run", "--help"],
+        ["import", "--help"],
         ["cost", "edgenext_small", "--json"],
         ["space", "show", "--json"],
+        ["space", "check", "edgenext", "--budget", "1.3M"],
+        ["space", "size"],
+        ["space", "schema"],
         ["space", "sample", "--budget", "1.3M", "-n", "2"],
     ],
     ids=" ".join,

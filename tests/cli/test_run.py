@@ -19,7 +19,6 @@ class Scripted:
         self.outcome = outcome or (lambda job: Trained(score=_luck(job), seconds=1.0))
         self.ctrl_c_after = ctrl_c_after
         self.jobs = []
-        self.slots, self.threads = ("cpu",), 1
 
     def run(self, jobs, *, on_progress, should_stop):
         for job in jobs:

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from broken_spaces import BROKEN, WHOLE
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
@@ -98,11 +99,145 @@ def test_the_default_space():
 
 def test_what_is_shown_is_a_space_file(tmp_path):
     shown = call_json("space", "show", "paper")
-    parameters = shown.pop("parameters")
+    parameters, no_effect = shown.pop("parameters"), shown.pop("no_effect")
     (tmp_path / "mine.yaml").write_text(json.dumps(shown))
     again = call_json("space", "show", tmp_path / "mine.yaml")
-    assert again == {**shown, "parameters": parameters}
+    assert again == {**shown, "parameters": parameters, "no_effect": no_effect}
 
 
 def test_a_space_that_is_not_there():
     assert "edgenext, paper" in refusal("space", "show", "papre")
+
+
+def space_file(tmp_path, content=WHOLE):
+    path = tmp_path / "mine.yaml"
+    path.write_text(content)
+    return path
+
+
+IDLE = """\
+name: idle
+shared: {depth: [1, 2], sdta_blocks: 0, heads: [4, 8]}
+stages:
+  - {kernel_size: {min: 3, max: 7, step: 2}, sdta_splits: [2, 3]}
+  - {}
+  - {width_ratio: {min: 1, max: 2, step: 0.3}}
+  - {}
+"""
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_file_is_refused_in_one_line(tmp_path, kind):
+    content, beginning = BROKEN[kind]
+    path = space_file(tmp_path, content)
+    assert refusal("space", "check", path).startswith(f"{path}{beginning}")
+
+
+@pytest.mark.parametrize("command", ["show", "size", "check"])
+def test_every_command_refuses_it(tmp_path, command):
+    content, beginning = BROKEN["unknown field"]
+    path = space_file(tmp_path, content)
+    assert refusal("space", command, path, "--json").startswith(f"{path}{beginning}")
+
+
+@pytest.mark.parametrize("name", shipped_names("space"))
+def test_a_shipped_space_has_no_idle_key(name):
+    checked = call_json("space", "check", name)
+    assert checked["space"] == name
+    assert len(checked["parameters"]) > 8
+    assert checked["no_effect"] == checked["alike"] == checked["not_reached"] == []
+    assert checked["budget"] is checked["deployment"] is checked["smallest"] is None
+    assert "Every key and every choice has an effect." in call("space", "check", name).stdout
+
+
+def test_what_changes_nothing_is_told(tmp_path):
+    path = space_file(tmp_path, IDLE)
+    checked = call_json("space", "check", path)
+    assert checked["parameters"] == ["stage3.width_ratio", "depth", "stage1.kernel_size"]
+    assert [entry["key"] for entry in checked["no_effect"]] == ["stages.1.sdta_splits", "shared.heads"]
+    (end,) = checked["not_reached"]
+    assert (end["key"], end["max"]) == ("stages.3.width_ratio", 2)
+    assert end["largest"] == pytest.approx(1.9)
+    text = call("space", "check", path).stdout
+    assert "No effect: stages.1.sdta_splits, as stage 1 has no SDTA blocks." in text
+    assert "No effect: shared.heads, as every stage has no SDTA blocks." not in text
+    assert "No effect: shared.heads, as no stage has SDTA blocks." in text
+    shown = call("space", "show", path).stdout
+    assert "No effect: shared.heads" in shown
+    assert call_json("space", "show", path)["no_effect"] == checked["no_effect"]
+
+
+def test_choices_that_are_the_same_are_told(tmp_path):
+    path = space_file(tmp_path, WHOLE.replace("sdta_blocks: 1,", "sdta_blocks: [0, 2, 3],"))
+    assert call_json("space", "check", path)["alike"] == [{"key": "stages.2.sdta_blocks", "values": [2, 3]}]
+    assert "The same networks: stages.2.sdta_blocks 2 and 3." in call("space", "check", path).stdout
+
+
+def test_whether_a_budget_can_be_reached():
+    checked = call_json("space", "check", "edgenext", "--budget", "1.3M", "--num-classes", "10")
+    smallest = checked["smallest"]
+    assert checked["budget"] == {"params": CAP}
+    assert checked["deployment"] == {"num_classes": 10, "img_size": 256}
+    costs = cost(Candidate.from_dict(smallest["candidate"]), Deployment(num_classes=10)).to_dict()
+    assert {key: smallest[key] for key in costs} == costs
+    assert (
+        f"params {costs['params']:,}"
+        in call("space", "check", "edgenext", "--budget", "1.3M", "--num-classes", "10").stdout
+    )
+    assert "cannot be reached: the smallest" in refusal("space", "check", "edgenext", "--budget", "12k")
+
+
+def test_the_size_of_a_space():
+    size = call_json("space", "size")
+    assert (size["space"], size["seed"]) == ("edgenext", 0)
+    assert size["continuous"] == ["stage2.width_ratio", "stage3.width_ratio", "stage4.width_ratio"]
+    value = size["shapes"]["value"]
+    assert size["shapes"] == {
+        "exact": True,
+        "value": value,
+        "low": value,
+        "high": value,
+        "method": "exact",
+        "samples": 0,
+    }
+    assert size["assignments"] > value
+    assert size["budget"] is size["deployment"] is size["candidates"] is None
+    text = " ".join(call("space", "size").stdout.split())
+    assert text.startswith(f"edgenext has {value:,} different shapes, times 3 continuous width ratios (stage2.")
+
+
+def test_the_size_of_a_space_in_a_budget(tmp_path):
+    path = space_file(tmp_path)
+    size = call_json("space", "size", path, "--budget", "1M", "--num-classes", "10")
+    assert size["shapes"]["value"] == size["candidates"]["value"] == 4
+    assert size["candidates"]["exact"]
+    assert (size["budget"], size["deployment"]["num_classes"]) == ({"params": 1_000_000}, 10)
+    text = call("space", "size", path, "--budget", "1M").stdout.splitlines()
+    assert text[0] == "mine has 4 different shapes."
+    assert " ".join(text[1:]) == "Within params=1M (1000 classes, 256x256 px) it has 4 different candidates."
+
+
+def test_an_estimated_size_has_its_conditions():
+    arguments = ["space", "size", "edgenext", "--budget", "1.3M", "--samples", "50", "--seed", "3"]
+    candidates = call_json(*arguments)["candidates"]
+    assert candidates == call_json(*arguments)["candidates"]
+    assert (candidates["method"], candidates["samples"], candidates["high"]) == ("chao1", 50, None)
+    text = " ".join(call(*arguments).stdout.split())
+    assert f"it has at least {candidates['low']:,} different candidates (95 %, from 50 samples, seed 3" in text
+    assert "It is a lower bound" in text
+
+
+def test_text_fits_a_narrow_terminal(monkeypatch, tmp_path):
+    monkeypatch.setenv("COLUMNS", "60")
+    path = space_file(tmp_path, IDLE)
+    monkeypatch.chdir(tmp_path)
+    for arguments in (["size", "edgenext", "--budget", "1.3M", "--samples", "50"], ["check", path.name], ["show"]):
+        assert max(map(len, call("space", *arguments).stdout.splitlines())) <= 60
+
+
+def test_the_schema_is_printed_or_written(tmp_path):
+    printed = call("space", "schema").stdout
+    assert json.loads(printed)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert call("space", "schema", "--out", tmp_path / "space.json").stdout == ""
+    assert (tmp_path / "space.json").read_text() == printed
+    assert "cannot be written" in refusal("space", "schema", "--out", tmp_path / "nowhere" / "space.json")

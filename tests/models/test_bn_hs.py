@@ -41,6 +41,11 @@ def test_no_layer_norm_and_no_gelu_are_left():
     assert {"BatchNorm2d", "Hardswish"} <= kinds
 
 
+def test_every_batch_norm_has_the_published_eps():
+    model = build(published_variant("edgenext_xx_small_bn_hs").candidate, num_classes=5)
+    assert {module.eps for module in model.modules() if isinstance(module, nn.BatchNorm2d)} == {1e-5}
+
+
 def test_biases_stand_where_the_published_networks_have_them():
     model = build(published_variant("edgenext_xx_small_bn_hs").candidate, num_classes=5)
     assert model.stem[0].bias is None

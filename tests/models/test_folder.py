@@ -1,12 +1,16 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
+import timm
 import torch
 import yaml
-from strategies import TINY, tiny
+from hypothesis import given, settings
+from strategies import TINY, candidates, tiny
 
+from edgenext_search.arch.candidate import NORM_ACTS
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.published import published_variant
 from edgenext_search.errors import UserError
@@ -43,6 +47,9 @@ def save(path, candidate=None, *, num_classes=3, seed=0, about=None):
     candidate = candidate or tiny()
     torch.manual_seed(seed)
     model = build(candidate, num_classes=num_classes, layer_scale_init=0.1).eval()
+    for name, buffer in model.named_buffers():
+        if name.endswith(("running_mean", "running_var")):
+            buffer.uniform_(0.5, 1.5)
     save_model_folder(
         model,
         candidate,
@@ -99,6 +106,26 @@ def test_plain_timm_loads_it_with_no_trace_of_this_package(tmp_path):
     assert done.returncode == 0, done.stderr
     with torch.inference_mode():
         assert torch.equal(torch.load(tmp_path / "logits.pt", weights_only=True), model(image))
+
+
+@pytest.mark.parametrize("norm_act", NORM_ACTS)
+@settings(max_examples=8)
+@given(candidates(max_width=48, max_depth=2))
+def test_timm_makes_a_backbone_of_every_candidate(tmp_path_factory, norm_act, candidate):
+    """The maps are those of the saved network's stages: channels, strides and weights."""
+    candidate = replace(candidate, norm_act=norm_act)
+    folder = tmp_path_factory.mktemp("backbone") / "winner"
+    model = save(folder, candidate)
+    backbone = timm.create_model(f"local-dir:{folder}", pretrained=True, features_only=True).eval()
+    assert backbone.feature_info.channels() == list(candidate.widths)
+    assert backbone.feature_info.reduction() == [4, 8, 16, 32]
+    x = images = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        x = model.stem(x)
+        for stage, features, stride in zip(model.stages, backbone(images), (4, 8, 16, 32), strict=True):
+            x = stage(x)
+            assert features.shape[2:] == (64 // stride, 64 // stride)
+            assert torch.equal(features, x)
 
 
 @pytest.mark.parametrize("stop", [RuntimeError, KeyboardInterrupt, OSError])
@@ -179,7 +206,7 @@ def test_a_published_model_without_arguments_is_read_as_what_timm_builds(tmp_pat
         ("c.yaml", yaml.safe_dump({**TINY, "widths": [8, 16, 24]}), "c.yaml: widths must have one item for each"),
         ("c.yaml", "widths: [8, 16, 24, 32]", "c.yaml: A candidate needs the key 'depths', but got widths"),
         ("c.yaml", "candidate: edgenext", 'c.yaml: candidate must be a mapping of fields, but got "edgenext"'),
-        ("c.yaml", "- 1\n- 2\n", "c.yaml must hold a mapping of names to values, but holds list"),
+        ("c.yaml", "- 1\n- 2\n", "c.yaml must hold a mapping of names to values, but holds a list"),
         ("c.yaml", "{ unclosed", "c.yaml is not YAML: "),
     ],
 )

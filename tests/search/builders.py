@@ -79,9 +79,8 @@ class FakeExecutor:
         self._outcome = outcome or (lambda job: Trained(score=score_of(job), seconds=0.5))
         self._shuffle = shuffle
         self._killed_at = killed_at
-        self.slots = ("cpu",)
-        self.threads = 1
         self.given: list[tuple[str, int, int]] = []
+        self.jobs: list[TrainJob] = []
 
     def run(
         self,
@@ -103,6 +102,7 @@ class FakeExecutor:
                 raise Killed
             on_progress(job, 0.5)
             self.given.append((job.candidate.fingerprint, job.seed, job.until))
+            self.jobs.append(job)
             yield job, self._outcome(job)
 
 

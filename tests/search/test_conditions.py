@@ -4,6 +4,8 @@ import torch
 
 from edgenext_search.search import conditions as module
 from edgenext_search.search.conditions import conditions, cpu_cores, cpu_name, versions
+from edgenext_search.training.job import Placement
+from edgenext_search.training.numerics import Numerics
 
 
 def test_versions_of_what_is_installed(monkeypatch):
@@ -20,13 +22,16 @@ def test_cores_are_those_this_process_may_use(monkeypatch):
 
 
 def test_conditions_of_a_cpu():
-    found = conditions(("cpu", "cpu"), 1)
+    found = conditions([Placement(), Placement()], Numerics())
     assert found.items() >= {"device": "cpu", "parallel": 2, "threads": 1, "device_name": cpu_name()}.items()
+    assert found.items() >= {"devices_per_trial": 1, "numerics": "fp32"}.items()
     assert found["device_name"]
     assert found["host_cores"] >= 1
 
 
 def test_conditions_of_gpus(monkeypatch):
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda gpu: {"cuda:0": "A", "cuda:1": "B"}[gpu])
-    found = conditions(("cuda:0", "cuda:1", "cuda:0"), 4)
+    places = [Placement(devices=(f"cuda:{gpu}",), threads=4) for gpu in (0, 1, 0)]
+    found = conditions(places, Numerics(precision="bf16", channels_last=True))
     assert found.items() >= {"device": "cuda", "parallel": 3, "threads": 4, "device_name": "A, B"}.items()
+    assert found["numerics"] == "bf16, channels_last"

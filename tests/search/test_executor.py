@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
+import worker_stubs
 from strategies import tiny
 
-from edgenext_search.errors import UserError
 from edgenext_search.search import executor as module
-from edgenext_search.search.executor import LocalExecutor, local_slots
-from edgenext_search.training.job import Failed, Trained, TrainJob
+from edgenext_search.search.executor import LocalExecutor
+from edgenext_search.training.job import Failed, OutOfMemory, Placement, Trained, TrainJob
 from edgenext_search.training.recipe import TrainRecipe
 from edgenext_search.training.rung import train_rung
 
@@ -22,6 +22,8 @@ from .builders import FakeExecutor
 from .executor_conformance import ExecutorConformance, silent
 
 RECIPE = TrainRecipe(img_size=32, epochs=1, batch_size=64)
+TWO = [Placement(), Placement()]  # two jobs at once, a process each
+PAIR = Placement(devices=("cpu", "cpu"))  # one job on two processes
 
 
 def some_jobs(data, folder, count=4):
@@ -43,7 +45,7 @@ def some_jobs(data, folder, count=4):
 class TestLocalExecutor(ExecutorConformance):
     @pytest.fixture
     def executor(self):
-        yield LocalExecutor(["cpu", "cpu"], threads=1)
+        yield LocalExecutor(TWO)
         assert workers() == []
 
     @pytest.fixture
@@ -71,7 +73,7 @@ class TestFakeExecutor(ExecutorConformance):
 @pytest.fixture
 def executor():
     """Two jobs at once; what hangs is given up."""
-    yield LocalExecutor(["cpu", "cpu"], threads=1)
+    yield LocalExecutor(TWO)
     assert workers() == []
 
 
@@ -104,7 +106,7 @@ def signal_to(name, number):
     """A progress callback that sends a signal to the process of one job, once it trains."""
 
     def on_progress(job, _share):
-        if job.name == name:
+        if job.name == name.partition(",")[0]:
             (process,) = [child for child in multiprocessing.active_children() if child.name == name]
             os.kill(process.pid, number)
 
@@ -142,7 +144,7 @@ def test_a_killed_process_fails_its_job_and_the_others_are_done(executor, jobs, 
 
 
 def test_a_process_that_hangs_is_ended_after_its_time(jobs):
-    executor = LocalExecutor(["cpu", "cpu"], threads=1, timeout=6)
+    executor = LocalExecutor(TWO, timeout=6)
     run(executor, jobs[:1])  # the server has imported torch
     begun = time.monotonic()
     found = run(executor, [endless(jobs[0]), *jobs[1:]], on_progress=signal_to("endless", signal.SIGSTOP))
@@ -202,7 +204,7 @@ def test_one_slot_trains_one_job_at_a_time(jobs):
     def on_progress(_job, _share):
         most.append(len(multiprocessing.active_children()))
 
-    assert len(run(LocalExecutor(["cpu"], threads=1), jobs, on_progress=on_progress)) == 3
+    assert len(run(LocalExecutor([Placement()]), jobs, on_progress=on_progress)) == 3
     assert set(most) == {1}
 
 
@@ -225,10 +227,18 @@ class LateProcess:
         """It has ended."""
 
 
+def running_with(job, *ranks):
+    return module._Running(
+        job=job,
+        place=Placement(),
+        ranks=[module._Rank(process=process, messages=messages) for process, messages in ranks],
+        started=0.0,
+    )
+
+
 def test_what_a_process_sent_just_before_its_end_is_heard(jobs):
     receiver, sender = multiprocessing.Pipe(duplex=False)
-    running = module._Running(job=jobs[0], slot="cpu", process=LateProcess(sender), messages=receiver, started=0.0)
-    assert running.read(silent) == Trained(score=0.5, seconds=1.0)
+    assert running_with(jobs[0], (LateProcess(sender), receiver)).read(silent) == Trained(score=0.5, seconds=1.0)
 
 
 def test_a_process_that_ends_without_a_word(jobs):
@@ -236,43 +246,71 @@ def test_a_process_that_ends_without_a_word(jobs):
     process = LateProcess(None)
     process.exitcode = 3
     sender.close()
-    running = module._Running(job=jobs[0], slot="cpu", process=process, messages=receiver, started=0.0)
-    assert running.read(silent) == Failed(reason="the process ended with exit code 3 before it had a score")
+    found = running_with(jobs[0], (process, receiver)).read(silent)
+    assert found == Failed(reason="the process ended with exit code 3 before it had a score")
 
 
-# Slots
+# Several processes for one job
 
 
-def gpus(monkeypatch, count):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+class TestLocalExecutorOnPairs(ExecutorConformance):
+    @pytest.fixture
+    def executor(self):
+        yield LocalExecutor([PAIR])
+        assert workers() == []
+
+    @pytest.fixture
+    def jobs(self, prepared, tmp_path):
+        return some_jobs(prepared.folder, tmp_path / "scratch", count=3)
 
 
-@pytest.mark.parametrize(
-    ("device", "parallel", "count", "slots"),
-    [
-        ("auto", None, 0, ["cpu", "cpu", "cpu"]),
-        ("auto", 1, 0, ["cpu"]),
-        ("cpu", 5, 0, ["cpu"] * 5),
-        ("auto", None, 2, ["cuda:0", "cuda:1"]),
-        ("cuda", 1, 2, ["cuda:0"]),
-        ("cuda", 5, 2, ["cuda:0", "cuda:1", "cuda:0", "cuda:1", "cuda:0"]),
-        ("cpu", None, 2, ["cpu", "cpu", "cpu"]),
-    ],
-)
-def test_slots_of_a_host(monkeypatch, device, parallel, count, slots):
-    gpus(monkeypatch, count)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
-    assert local_slots(device, parallel) == slots
+def test_two_processes_train_what_one_trains(jobs, tmp_path):
+    alone = run(LocalExecutor([Placement()]), jobs[:1])[jobs[0].name]
+    together = run(LocalExecutor([PAIR]), [replace(jobs[0], folder=tmp_path / "pair")])[jobs[0].name]
+    assert together.score == pytest.approx(alone.score, abs=1 / 32 + 1e-9)  # one of 32 images may tip over
+    assert (tmp_path / "pair" / jobs[0].weights_file.name).is_file()
 
 
-@pytest.mark.parametrize("parallel", [0, -2])
-def test_nothing_at_once_is_refused(parallel):
-    with pytest.raises(UserError, match=f"--parallel must be >= 1, but got {parallel}"):
-        local_slots("cpu", parallel)
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_job_whose_process_is_killed_frees_its_place_whichever_process_it_was(jobs, rank):
+    victim = "endless" if rank == 0 else "endless, rank 1"
+    once = []
+
+    def on_progress(job, _share):
+        if job.name == "endless" and not once:
+            (process,) = [child for child in multiprocessing.active_children() if child.name == victim]
+            once.append(process.pid)
+            os.kill(process.pid, signal.SIGKILL)
+
+    found = run(LocalExecutor([PAIR]), [endless(jobs[0]), *jobs[1:]], on_progress=on_progress)
+    assert found["endless"].reason.startswith("the process was killed by SIGKILL")
+    assert {type(found[job.name]) for job in jobs[1:]} == {Trained}
+    assert workers() == []
 
 
-def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
-    gpus(monkeypatch, 0)
-    with pytest.raises(UserError, match=r"--device cuda needs a CUDA GPU.*edgenext-search doctor"):
-        local_slots("cuda", None)
+def test_a_pair_that_hangs_is_ended_after_its_time(jobs):
+    executor = LocalExecutor([PAIR], timeout=8)
+    run(executor, jobs[:1])
+    found = run(executor, [endless(jobs[0]), jobs[1]], on_progress=signal_to("endless, rank 1", signal.SIGSTOP))
+    assert found["endless"] == Failed(reason="timed out after 8 s")
+    assert isinstance(found[jobs[1].name], Trained)
+    assert workers() == []
+
+
+# Memory
+
+
+def test_a_job_that_is_out_of_memory_goes_on_with_smaller_micro_batches(monkeypatch, executor, jobs):
+    monkeypatch.setattr(module, "run_worker", worker_stubs.has_memory_for_20_images)
+    found = run(executor, jobs[:1])
+    assert found[jobs[0].name] == Trained(score=0.5, seconds=1.0, micro_batch=16)  # 64, 32, 16
+    again = run(executor, jobs[:1])
+    assert again == found
+    assert executor._micro_batches == {jobs[0].name: 16}
+
+
+def test_a_job_that_has_no_memory_for_one_image_fails_and_the_others_are_done(monkeypatch, executor, jobs):
+    monkeypatch.setattr(module, "run_worker", worker_stubs.only_job_1_has_memory)
+    found = run(executor, jobs)
+    assert found["job-0"] == OutOfMemory(reason="out of memory: 0 images fit")
+    assert isinstance(found["job-1"], Trained)

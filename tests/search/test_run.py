@@ -1,3 +1,4 @@
+import contextlib
 import os
 import shutil
 import signal
@@ -9,13 +10,16 @@ import pytest
 from PIL import Image
 
 from edgenext_search.errors import StudyFailedError, UserError
+from edgenext_search.search import placement
 from edgenext_search.search import run as module
 from edgenext_search.search.folder import RunFolder
 from edgenext_search.search.listener import Listener
+from edgenext_search.search.numerics import Probed
 from edgenext_search.search.run import Execution, run_study
 from edgenext_search.training.job import Failed
+from edgenext_search.training.numerics import Numerics
 
-from .builders import FakeExecutor, a_recipe, fails_for
+from .builders import FakeExecutor, Killed, a_recipe, fails_for
 
 
 @pytest.fixture
@@ -261,10 +265,84 @@ def test_another_storage(folder, recipe, execution, fake, tmp_path):
     assert fake.current.given == []
 
 
-@pytest.mark.parametrize(("slots", "threads"), [(["cpu"] * 3, 1), (["cuda:0"], 8), (["cuda:0", "cuda:1"], 4)])
-def test_threads_of_a_trial(monkeypatch, slots, threads):
-    monkeypatch.setattr(module, "cpu_cores", lambda: 8)
-    assert module._threads(slots) == threads
+BF16 = Numerics(precision="bf16", channels_last=True)
+
+
+def numerics_of(fake):
+    return {job.numerics for job in fake.current.jobs}
+
+
+@pytest.fixture
+def probed(monkeypatch):
+    """What the probe finds; how often it was asked."""
+
+    class Probe:
+        found, asked = Probed(numerics=BF16), 0
+
+        def __call__(self, *_, **__):
+            self.asked += 1
+            return self.found
+
+    probe = Probe()
+    monkeypatch.setattr(module, "probe_host", probe)
+    return probe
+
+
+def test_all_trainings_have_the_numerics_that_the_probe_found(folder, recipe, execution, fake, probed):
+    summary = run_study(folder, recipe, execution)
+    assert numerics_of(fake) == {BF16}
+    assert summary["conditions"]["numerics"] == "bf16, channels_last"
+
+
+def test_a_run_goes_on_with_the_numerics_that_it_was_begun_with(folder, recipe, execution, fake, probed):
+    fake.current = FakeExecutor(killed_at=5)
+    with pytest.raises(Killed):
+        run_study(folder, recipe, execution)
+    probed.found = Probed(numerics=Numerics())
+    fake.current = FakeExecutor()
+    run_study(folder, recipe, execution)
+    assert numerics_of(fake) == {BF16}
+    assert probed.asked == 1
+
+
+def test_a_probe_that_failed_is_told_and_made_again(folder, recipe, execution, fake, probed):
+    probed.found = Probed(numerics=Numerics(), note="no luck")
+    fake.current = FakeExecutor(killed_at=5)
+    notes = Notes()
+    with pytest.raises(Killed):
+        run_study(folder, recipe, execution, notes)
+    assert "no luck" in notes.notes
+    with contextlib.suppress(Killed):
+        run_study(folder, recipe, execution)
+    assert probed.asked == 2
+
+
+def test_a_recipe_that_fixes_the_numerics_is_not_probed(folder, recipe, execution, fake, probed):
+    fixed = {"precision": "fp32", "channels_last": True, "compile": False}
+    recipe = recipe.model_copy(update={"proxy": recipe.proxy.model_copy(update=fixed)})
+    run_study(folder, recipe, execution)
+    assert (probed.asked, numerics_of(fake)) == (0, {Numerics(channels_last=True)})
+
+
+@pytest.mark.parametrize(("wanted", "places"), [(1, 2), (3, 6), (0, 8)])
+def test_trials_are_packed_on_gpus_as_asked_or_as_memory_allows(
+    folder, recipe, execution, probed, monkeypatch, wanted, places
+):
+    """Two GPUs that hold four trials each."""
+    probed.found = Probed(numerics=BF16, gpu_bytes=15 * 2**30)
+    monkeypatch.setattr(placement, "_gpus", lambda _device: 2)
+    monkeypatch.setattr(module, "gpu_memory", lambda: 70 * 2**30)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda gpu: f"GPU {gpu}")
+    given = []
+    monkeypatch.setattr(module, "LocalExecutor", lambda places, **_: given.append(places) or FakeExecutor())
+    run_study(folder, recipe, replace(execution, device="cuda", parallel=None, trials_per_gpu=wanted))
+    assert len(given[0]) == places
+
+
+def test_more_devices_than_images_in_a_batch_are_refused(folder, recipe, execution, fake):
+    with pytest.raises(UserError, match=r"--gpus-per-trial 33 exceeds proxy\.batch_size=32"):
+        run_study(folder, recipe, replace(execution, gpus_per_trial=33))
+    assert not folder.path.exists()
 
 
 def test_what_is_refused_before_the_run_begins_leaves_no_folder(folder, recipe, execution, fake):

@@ -1,8 +1,10 @@
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from strategies import tiny
 
-from edgenext_search.training.job import TrainJob
+from edgenext_search.training.job import Placement, TrainJob
 from edgenext_search.training.recipe import TrainRecipe
 
 
@@ -31,8 +33,25 @@ def test_rungs_of_one_training_share_their_files():
     assert a_job(until=1).state_file == a_job(until=2).state_file
 
 
-def test_a_job_on_a_device_is_the_same_job():
-    job = a_job()
-    there = job.on("cuda:1", 3)
-    assert (there.device, there.threads) == ("cuda:1", 3)
-    assert there.on(job.device, job.threads) == job
+@pytest.mark.parametrize(
+    ("batch", "devices", "micro_batch", "halves"),
+    [
+        (64, 1, None, [32, 16, 8, 4, 2, 1]),
+        (64, 2, None, [16, 8, 4, 2, 1]),
+        (7, 1, None, [4, 2, 1]),
+        (7, 2, None, [2, 1]),
+        (64, 1, 10, [5, 3, 2, 1]),
+        (1, 1, None, []),
+        (2, 2, None, []),
+    ],
+)
+def test_micro_batches_are_halved_down_to_one_image(batch, devices, micro_batch, halves):
+    job = replace(
+        a_job(), recipe=TrainRecipe(batch_size=batch), placement=Placement(devices=("cpu",) * devices),
+        micro_batch=micro_batch,
+    )  # fmt: skip
+    found = []
+    while (half := job.halved_micro_batch()) is not None:
+        found.append(half)
+        job = replace(job, micro_batch=half)
+    assert found == halves

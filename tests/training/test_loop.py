@@ -10,6 +10,7 @@ from edgenext_search.data import ImageSet
 from edgenext_search.models.build import build
 from edgenext_search.training.loader import MemoryLoader, evaluation_batches
 from edgenext_search.training.loop import Trainer, TrainingDivergedError
+from edgenext_search.training.numerics import Numerics
 from edgenext_search.training.recipe import TrainRecipe
 
 CPU = torch.device("cpu")
@@ -55,14 +56,14 @@ def test_a_separable_set_is_learned():
 
 
 def _record_losses(trainer):
-    losses, step = [], trainer._step
+    losses, step = [], trainer.step
 
-    def recording(images, labels):
-        loss = step(images, labels)
+    def recording(images, labels, batch_size):
+        loss = step(images, labels, batch_size)
         losses.append(loss.item())
         return loss
 
-    trainer._step = recording
+    trainer.step = recording
     return losses
 
 
@@ -237,3 +238,47 @@ def test_a_separable_set_is_learned_from_mixed_images():
     trainer = Trainer(network(), recipe, seed=0)
     trainer.fit(loader, until=6)
     assert scored(trainer) == 1.0
+
+
+@pytest.mark.parametrize("micro_batch", [1, 5, 15, 16, 100])
+def test_micro_batches_change_nothing_but_rounding(micro_batch):
+    recipe = TrainRecipe(epochs=1, batch_size=16)
+    whole, parts = Trainer(network(), recipe, seed=0), Trainer(network(), recipe, seed=0, micro_batch=micro_batch)
+    expected, losses = _record_losses(whole), _record_losses(parts)
+    for trainer in (whole, parts):
+        trainer.fit(a_loader(), until=1)
+    assert len(losses) > 2
+    assert losses == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "numerics",
+    [Numerics(channels_last=True), Numerics(precision="bf16"), Numerics(precision="bf16", channels_last=True)],
+)
+def test_other_numerics_learn_the_same(numerics):
+    recipe = TrainRecipe(epochs=6, batch_size=16, lr=3e-3, ema_decay=0.9)
+    trainer = Trainer(network(), recipe, seed=0, numerics=numerics)
+    inputs = []
+    convolution = next(module for module in trainer.model.modules() if isinstance(module, nn.Conv2d))
+    convolution.register_forward_hook(lambda _module, given, output: inputs.append((given[0], output)))
+    trainer.fit(a_loader(), until=6)
+    images, output = inputs[0]
+    assert images.is_contiguous(memory_format=torch.channels_last) == numerics.channels_last
+    assert output.dtype == (torch.bfloat16 if numerics.precision == "bf16" else torch.float32)
+    assert all(parameter.dtype == torch.float32 for parameter in trainer.model.parameters())
+    assert scored(trainer) == 1.0
+
+
+def test_scaled_losses_skip_a_step_that_overflows():
+    """What fp16 does on a GPU; the scaler works the same on a CPU."""
+    recipe = TrainRecipe(epochs=1, batch_size=16, lr=1e-3)
+    trainer = Trainer(network(), recipe, seed=0, numerics=Numerics(precision="fp16"))
+    before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+    scale = trainer.state()["scaler"]["scale"]
+    images, labels = next(a_loader().epoch(0))
+    trainer.step(images * float("inf"), labels, len(labels))
+    assert all(torch.equal(value, before[name]) for name, value in trainer.model.state_dict().items())
+    assert trainer.state()["scaler"]["scale"] < scale
+    other = Trainer(network(), recipe, seed=0, numerics=Numerics(precision="fp16"))
+    other.restore(trainer.state())
+    assert other.state()["scaler"] == trainer.state()["scaler"]

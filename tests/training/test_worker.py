@@ -4,10 +4,10 @@ import pytest
 import torch
 from strategies import tiny
 
-from edgenext_search.training import rung, worker
-from edgenext_search.training.job import Failed, Trained, TrainJob
+from edgenext_search.training import probe, rung, worker
+from edgenext_search.training.job import Failed, OutOfMemory, Trained, TrainJob
 from edgenext_search.training.recipe import TrainRecipe
-from edgenext_search.training.worker import run_worker
+from edgenext_search.training.worker import run_probe, run_worker
 
 
 class Pipe:
@@ -50,7 +50,7 @@ def sent_by(job, training, monkeypatch):
 
 
 def test_the_outcome_is_sent_last(a_job, monkeypatch):
-    def training(job, on_step):
+    def training(job, on_step, **_):
         assert job is a_job
         for step in range(1, 5):
             on_step(step, 4)
@@ -64,7 +64,7 @@ def test_progress_is_sent_now_and_then(a_job, monkeypatch):
     now = [100.0]
     monkeypatch.setattr(worker.time, "monotonic", lambda: now[0])
 
-    def training(_job, on_step):
+    def training(_job, on_step, **_):
         for step in range(1, 101):
             now[0] += 0.05
             on_step(step, 100)
@@ -82,23 +82,24 @@ def test_progress_is_sent_now_and_then(a_job, monkeypatch):
         (KeyError("x"), "KeyError: 'x'"),
         (RuntimeError("CUDA out of memory. Tried to allocate 2 GiB"), "out of memory: CUDA out of memory. Tried"),
         (torch.OutOfMemoryError("HIP out of memory"), "out of memory: HIP"),
-        (RuntimeError("[enforce fail at alloc] DefaultCPUAllocator: not enough memory"), "RuntimeError: [enforce"),
-        (MemoryError(), "MemoryError"),
+        (RuntimeError("[enforce fail at alloc] DefaultCPUAllocator: not enough memory"), "out of memory: [enforce"),
+        (MemoryError(), "out of memory: MemoryError"),
         (AssertionError(), "AssertionError"),
     ],
 )
 def test_whatever_is_raised_is_sent_as_a_failure_in_one_line(a_job, monkeypatch, error, reason):
-    def training(_job, _on_step):
+    def training(_job, _on_step, **_):
         raise error
 
     (outcome,) = sent_by(a_job, training, monkeypatch)
     assert isinstance(outcome, Failed)
+    assert isinstance(outcome, OutOfMemory) == reason.startswith("out of memory")
     assert outcome.reason.startswith(reason)
     assert "\n" not in outcome.reason
 
 
 def test_a_reason_has_an_end(a_job, monkeypatch):
-    def training(_job, _on_step):
+    def training(_job, _on_step, **_):
         raise ValueError("x" * 10_000)
 
     (outcome,) = sent_by(a_job, training, monkeypatch)
@@ -115,9 +116,45 @@ def test_a_real_training_without_data_fails_with_its_reason(a_job):
 def test_ctrl_c_is_the_coordinators_business(a_job, monkeypatch):
     handlers = []
 
-    def training(_job, _on_step):
+    def training(_job, _on_step, **_):
         handlers.append(signal.getsignal(signal.SIGINT))
         return Trained(score=0.0, seconds=0.0)
 
     sent_by(a_job, training, monkeypatch)
     assert handlers == [signal.SIG_IGN]
+
+
+def test_a_real_lack_of_memory_is_known_as_one(a_job, monkeypatch):
+    def training(_job, _on_step, **_):
+        torch.empty(2**50)
+
+    (outcome,) = sent_by(a_job, training, monkeypatch)
+    assert isinstance(outcome, OutOfMemory)
+
+
+def test_the_first_of_several_processes_tells_of_progress(a_job, monkeypatch):
+    def training(_job, on_step, *, rank, meeting):
+        assert (rank, meeting) == (1, a_job.data)
+        on_step(1, 2)
+        return Trained(score=0.5, seconds=1.0)
+
+    monkeypatch.setattr(worker, "REPORT_EVERY", 0)
+    monkeypatch.setattr(rung, "train_rung", training)
+    pipe = Pipe()
+    run_worker(a_job, pipe, 1, a_job.data)
+    assert pipe.messages == [Trained(score=0.5, seconds=1.0)]
+
+
+def test_a_probe_sends_what_it_found_or_why_not(monkeypatch):
+    found = []
+    monkeypatch.setattr(probe, "probe", lambda request: found.append(request) or "result")
+    pipe = Pipe()
+    run_probe("request", pipe)
+    assert (found, pipe.messages) == (["request"], ["result"])
+
+    def fails(_request):
+        raise ValueError("no")
+
+    monkeypatch.setattr(probe, "probe", fails)
+    run_probe("request", pipe)
+    assert pipe.messages[1] == Failed(reason="ValueError: no")

@@ -1,0 +1,56 @@
+"""``edgenext-search import``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgenext_search.cli.options import drop_missing, json_option, print_json
+
+if TYPE_CHECKING:
+    from edgenext_search.models.checkpoint import Weights
+
+
+@click.command("import")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--variant", required=True, metavar="NAME", help="The published variant, such as edgenext_small.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The model folder to write.")
+@click.option("--img-size", type=int, help="Image size that it was trained with, in pixels.  [default: 256]")
+@click.option("--classes", type=click.Path(path_type=Path), metavar="FILE", help="Names of the classes, one a line.")
+@click.option("--weights", type=click.Choice(["ema", "model"]), help="Which weights.  [default: ema, if there are any]")
+@json_option
+def import_command(
+    *,
+    checkpoint: Path,
+    variant: str,
+    out: Path,
+    img_size: int | None,
+    classes: Path | None,
+    weights: Weights | None,
+    as_json: bool,
+) -> None:
+    """Turn a checkpoint of the EdgeNeXt repository into a model folder.
+
+    CHECKPOINT is a file of github.com/mmaaz60/EdgeNeXt, or of a training with its code: .pth or .safetensors.
+    """
+    from edgenext_search.models.checkpoint import import_checkpoint, read_class_names
+
+    facts = import_checkpoint(
+        checkpoint,
+        out,
+        variant=variant,
+        class_names=read_class_names(classes) if classes else None,
+        weights=weights,
+        **drop_missing(img_size=img_size),
+    )
+    if as_json:
+        print_json(facts)
+        return
+    size = facts["img_size"]
+    click.echo(f"{variant}  {facts['fingerprint']}  from {checkpoint}: {facts['weights']['entry']}")
+    click.echo(f"  {facts['num_classes']} classes, {size}x{size} px, {facts['params']:,} parameters")
+    if facts["candidate"]["norm_act"] == "bn_hs":
+        click.echo("  import edgenext_search.models.bn_hs")
+    click.echo(f'  timm.create_model("local-dir:{out}", pretrained=True)')

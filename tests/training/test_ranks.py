@@ -1,0 +1,73 @@
+import multiprocessing
+
+import pytest
+import torch
+import worker_stubs
+from torch import nn
+
+from edgenext_search.training.batch_norm import SharedBatchNorm2d, share_statistics
+from edgenext_search.training.ranks import Ranks, joined
+
+
+def on_ranks(world, function, *arguments, folder):
+    """What a function of ``worker_stubs`` gives on each of several processes that have met."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["edgenext_search.training.preload"])
+    pipes, processes = [], []
+    for rank in range(world):
+        receiver, sender = context.Pipe(duplex=False)
+        given = (rank, world, folder / "meeting", sender, function, *arguments)
+        processes.append(context.Process(target=worker_stubs.on_rank, args=given, daemon=True))
+        processes[-1].start()
+        sender.close()
+        pipes.append(receiver)
+    results = [pipe.recv() for pipe in pipes]
+    for process in processes:
+        process.join()
+    return results
+
+
+def test_one_process_meets_nobody():
+    with joined(0, 1, None, torch.device("cpu")) as ranks:
+        assert ranks == Ranks()
+        assert ranks.sum(3, 4, device=torch.device("cpu")) == [3, 4]
+        ranks.add_gradients([])
+
+
+def test_gradients_and_counts_are_added_up(tmp_path):
+    """Three ranks with gradients 0, 1 and 2 times those of the first."""
+    for gradients, counts in on_ranks(3, "gradients", folder=tmp_path):
+        assert counts == [3, 12]
+        assert [gradient.tolist() for gradient in gradients] == [[[3.0, 6.0], [9.0, 12.0]], [15.0]]
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_statistics_of_batch_norms_are_those_of_the_whole_batch(tmp_path, world):
+    torch.manual_seed(0)
+    images = 3 * torch.randn(7, 4, 5, 6) + torch.arange(4.0).view(1, 4, 1, 1)
+    norm = nn.BatchNorm2d(4)
+    inputs = images.clone().requires_grad_()
+    expected = norm(inputs)
+    expected.pow(3).sum().backward()
+    for rank, (output, gradient, state, weight_gradient) in enumerate(
+        on_ranks(world, "batch_norm", images, folder=tmp_path)
+    ):
+        assert torch.allclose(output, expected[rank::world], atol=1e-5)
+        assert torch.allclose(gradient, inputs.grad[rank::world], atol=1e-3, rtol=1e-3)
+        assert state.keys() == norm.state_dict().keys()
+        assert all(torch.allclose(value, norm.state_dict()[name], atol=1e-5) for name, value in state.items())
+        assert torch.allclose(weight_gradient, norm.weight.grad, rtol=1e-3)
+
+
+def test_batch_norms_are_replaced_in_place():
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Sequential(nn.BatchNorm2d(4)), nn.LayerNorm(4))
+    norm = model[1][0]
+    names = list(model.state_dict())
+    share_statistics(model)
+    share_statistics(model)
+    assert model[1][0] is norm
+    assert type(norm) is SharedBatchNorm2d
+    assert list(model.state_dict()) == names
+    images = torch.randn(2, 4, 3, 3)
+    norm.eval()
+    assert torch.equal(norm(images), nn.functional.batch_norm(images, norm.running_mean, norm.running_var))
