@@ -46,7 +46,10 @@ def prepare_command(
     workers: int | None,
     as_json: bool,
 ) -> None:
-    """Decode and resize the images of a study, as `run` with the same options would do first."""
+    """Decode and resize the images of a study.
+
+    That is what `run` with the same options would do first.
+    """
     from rich.console import Console
 
     from edgenext_search.search.conditions import cpu_cores
@@ -87,7 +90,10 @@ def prepare_command(
 @cache_option
 @json_option
 def info_command(*, verify: bool, cache_dir: Path | None, as_json: bool) -> None:
-    """What the cache holds, whether it is whole, and what killed processes left behind."""
+    """What the cache holds, and whether it is whole.
+
+    Folders that killed processes left behind are listed too.
+    """
     from edgenext_search.data import default_cache_dir
     from edgenext_search.data.inventory import holdings
     from edgenext_search.data.removing import leftovers, size_of, used
@@ -122,9 +128,9 @@ def info_command(*, verify: bool, cache_dir: Path | None, as_json: bool) -> None
 def clear_command(
     *, names: tuple[str, ...], everything: bool, yes: bool, cache_dir: Path | None, as_json: bool
 ) -> None:
-    """Remove entries of the cache, and what killed processes left behind; never what a process uses.
+    """Remove entries of the cache that no process uses.
 
-    An ENTRY is named as by `data info`, or by its first letters. Without any, leftovers alone are removed.
+    Removes what killed processes left behind as well. An ENTRY is named as by `data info`, or by its first letters. Without any, leftovers alone are removed.
     """
     from edgenext_search.data import default_cache_dir
     from edgenext_search.data.inventory import choose

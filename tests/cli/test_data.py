@@ -55,14 +55,12 @@ def test_prepare_shows_its_progress_in_plain_lines(cache):
 
 
 def test_prepare_makes_the_entry_that_run_opens(cache, class_folder, tmp_path):
-    """Its folder is the one that the run's trials are given; nothing is prepared a second time."""
+    """What `run_study` calls, with the recipe that `run` would make of the same options, prepares nothing again."""
     options = ["--data", class_folder, "--study", "laptop", "--cache-dir", cache]
     for setting in ("proxy.img_size=32", "proxy.epochs=1", "proxy.rungs=[1.0]", "data.val_share=0.25"):
         options += ["--set", setting]
     made = call_json("data", "prepare", *options)
     assert made["built"]
-    # A run folder that another process works on is refused after the recipe and before any training; so the images
-    # are asked for through the run's own entrance instead.
     from edgenext_search.search.images import open_images, prepare_images
     from edgenext_search.search.recipe import StudyRecipe
 
