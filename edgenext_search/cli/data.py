@@ -130,7 +130,8 @@ def clear_command(
 ) -> None:
     """Remove entries of the cache that no process uses.
 
-    Removes what killed processes left behind as well. An ENTRY is named as by `data info`, or by its first letters. Without any, leftovers alone are removed.
+    Removes what killed processes left behind as well. An ENTRY is named as by `data info`, or by its first letters;
+    without any, leftovers alone are removed.
     """
     from edgenext_search.data import default_cache_dir
     from edgenext_search.data.inventory import choose
