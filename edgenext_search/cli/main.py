@@ -9,6 +9,7 @@ import click
 
 from edgenext_search import __version__
 from edgenext_search.cli.cost import cost_command
+from edgenext_search.cli.data import data_group
 from edgenext_search.cli.doctor import doctor_command
 from edgenext_search.cli.import_ import import_command
 from edgenext_search.cli.report import report_command
@@ -72,6 +73,7 @@ for command in (
     report_command,
     cost_command,
     space_group,
+    data_group,
     import_command,
     doctor_command,
 ):

@@ -82,7 +82,7 @@ class BuiltinSource:
         """Digest of the generator's version, the image size, n and the seed."""
         return hashlib.sha256(f"builtin {GENERATOR} {SIZE} {len(self.labels)} {self._seed}".encode()).hexdigest()[:16]
 
-    def load(self, index: int) -> Image.Image:
+    def load(self, index: int, size: int | None = None) -> Image.Image:  # noqa: ARG002 - drawn at one size
         """Draw one image: RGB, 64 x 64 pixels, in under a millisecond."""
         texture, layout = divmod(int(self.labels[index]), len(LAYOUTS))
         return Image.fromarray(_draw(texture, layout, np.random.default_rng((self._seed, index))))

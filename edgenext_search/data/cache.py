@@ -7,17 +7,20 @@ one finds the earlier one's.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgenext_search.data.locks import Hold, hold
+from edgenext_search.data.removing import sweep
 from edgenext_search.data.split import stratified_split, stratified_subset
-from edgenext_search.data.writing import EntryPlan, install, write_entry
+from edgenext_search.data.writing import EntryPlan, digest_of, install, write_entry
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 
     from edgenext_search.data.source import Source
 
-FORMAT = 1
+FORMAT = 2
 """Version of the entry's layout and of the resizing: part of the key."""
 PARTS = ("train", "val")
 
@@ -59,6 +62,8 @@ class PreparedData:
         val: Images that score a candidate, a held-out part of the source's training images.
         skipped: Images that could not be read and are left out, each with its reason.
         fingerprint: Digest of source and settings: the entry's name.
+        created: When it was written, in ISO 8601.
+        hold: Keeps the entry from being removed while this object lives.
     """
 
     folder: Path
@@ -70,6 +75,8 @@ class PreparedData:
     val: ImageSet
     skipped: tuple[str, ...]
     fingerprint: str
+    created: str
+    hold: Hold = field(repr=False, compare=False)
 
 
 class _DamagedEntryError(Exception):
@@ -98,7 +105,8 @@ def prepare(
 ) -> PreparedData:
     """Split the source, decode and resize what is needed, or open the entry that already holds it.
 
-    A hit is verified by checksum and touches no image; a damaged entry is built anew.
+    A hit is verified by checksum and touches no image; a damaged entry is built anew. What a killed process left
+    half-built in the cache is removed.
 
     Args:
         source: The images.
@@ -108,15 +116,15 @@ def prepare(
         val_fraction: Fraction of each class held out, in (0, 1).
         seed: Of the split and the subsets.
         cache_dir: Where entries lie; made if missing.
-        workers: Threads that decode; the result does not depend on it.
+        workers: Threads or processes that decode; the result does not depend on it.
         progress: Called with (images done, images in all) while an entry is built, not on a hit.
 
     Returns:
         The opened entry.
 
     Raises:
-        UserError: If the settings do not fit the source, too many images are unreadable, or the cache is not
-            writable.
+        UserError: If the settings do not fit the source, too many images are unreadable, the cache is not writable,
+            or a process that decodes was killed.
     """
     settings = {
         "format": FORMAT,
@@ -130,7 +138,8 @@ def prepare(
     }
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:20]
     folder = cache_dir.expanduser().absolute() / key
-    entry = _open_verified(folder)
+    sweep(folder.parent)
+    entry = open_verified(folder)
     if entry is not None:
         return entry
     if image_size < 1:
@@ -144,11 +153,13 @@ def prepare(
         "demonstration": source.demonstration,
     }
     with write_entry(plan, folder.parent, description, workers=workers, progress=progress) as written:
-        return install(written, folder, _open_verified)
+        return install(written, folder, open_verified)
 
 
 def open_prepared(folder: Path) -> PreparedData:
-    """Open an entry that `prepare` made: reads its description and maps its arrays, no more.
+    """Open an entry that `prepare` made: reads its description and maps its arrays.
+
+    Checksums are computed only of files that were modified since they were last found right.
 
     Args:
         folder: `PreparedData.folder`.
@@ -187,26 +198,36 @@ def _choose(
     return train, val
 
 
-def _open_verified(folder: Path) -> PreparedData | None:
+def open_verified(folder: Path) -> PreparedData | None:
     """The entry if it is whole, down to its checksums; None if it is absent or damaged."""
     try:
-        entry = _open(folder)
-        files = _read_meta(folder)["files"]
-        for name, expected in files.items():
-            with (folder / name).open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != expected["sha256"]:
-                    return None
-    except (_DamagedEntryError, OSError):
+        return _open(folder, verify=True)
+    except _DamagedEntryError:
         return None
-    return entry
 
 
-def _open(folder: Path) -> PreparedData:
+def damage(folder: Path, *, verify: bool) -> str | None:
+    """What is wrong with an entry; None if it is whole, with `verify` down to its checksums."""
+    try:
+        _open(folder, verify=verify, use=False)
+    except _DamagedEntryError as error:
+        return str(error)
+    return None
+
+
+def _open(folder: Path, *, verify: bool = False, use: bool = True) -> PreparedData:
+    held = hold(folder)
+    if held is None:
+        raise _DamagedEntryError("it is not there, or being removed")
     meta = _read_meta(folder)
     try:
+        if meta["digest"] != digest_of(meta) or meta["fingerprint"] != folder.name:
+            raise _DamagedEntryError("meta.json is not as it was written")
         size = meta["settings"]["image_size"]
         parts = {part: _open_part(folder, part, meta["rows"][part], size, meta["files"]) for part in PARTS}
-        return PreparedData(
+        for name, written in meta["files"].items():
+            _check_content(folder / name, written, verify=verify)
+        data = PreparedData(
             folder=folder,
             name=meta["settings"]["name"],
             classes=tuple(meta["classes"]),
@@ -216,9 +237,30 @@ def _open(folder: Path) -> PreparedData:
             val=parts["val"],
             skipped=tuple(meta["skipped"]),
             fingerprint=meta["fingerprint"],
+            created=meta["created"],
+            hold=held,
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise _DamagedEntryError(f"meta.json lacks {error}") from error
+    if use:
+        held.touch()
+    return data
+
+
+def _check_content(path: Path, written: dict[str, Any], *, verify: bool) -> None:
+    """Compare a file with its checksum if asked to, or if it was modified since; note the time if it is right."""
+    try:
+        modified = path.stat().st_mtime_ns
+        if not verify and modified == written["modified"]:
+            return
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != written["sha256"]:
+                raise _DamagedEntryError(f"{path.name} is not as it was written")
+    except OSError as error:
+        raise _DamagedEntryError(f"{path.name} cannot be read ({error})") from error
+    if modified != written["modified"]:  # copied with the cache, say
+        with contextlib.suppress(OSError):
+            os.utime(path, ns=(written["modified"], written["modified"]))
 
 
 def _read_meta(folder: Path) -> dict[str, Any]:
@@ -238,7 +280,7 @@ def _open_part(folder: Path, part: str, rows: int, size: int, files: dict[str, A
         try:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
             n_bytes = path.stat().st_size
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise _DamagedEntryError(f"{path.name} cannot be opened ({error})") from error
         if array.shape != shape or array.dtype != dtype or n_bytes != files[path.name]["bytes"]:
             raise _DamagedEntryError(

@@ -59,7 +59,7 @@ class FolderSource:
             digest.update(f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()[:16]
 
-    def load(self, index: int) -> Image.Image:
+    def load(self, index: int, size: int | None = None) -> Image.Image:
         """Decode one image to RGB.
 
         Raises:
@@ -71,7 +71,7 @@ class FolderSource:
         except OSError as error:
             raise UnreadableImageError(str(path), error.strerror or str(error)) from error
         with file:
-            return decode(file, str(path))
+            return decode(file, str(path), size)
 
 
 def _class_names(root: Path, train: Path) -> tuple[str, ...]:

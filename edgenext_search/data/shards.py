@@ -83,7 +83,7 @@ class ShardSource:
             digest.update(f"{shard.name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
         return digest.hexdigest()[:16]
 
-    def load(self, index: int) -> Image.Image:
+    def load(self, index: int, size: int | None = None) -> Image.Image:
         """Decode one image to RGB.
 
         Raises:
@@ -98,7 +98,7 @@ class ShardSource:
                 encoded = file.read(place.size)
         except OSError as error:
             raise UnreadableImageError(where, error.strerror or str(error)) from error
-        return decode(io.BytesIO(encoded), where)
+        return decode(io.BytesIO(encoded), where, size)
 
 
 def _read_info(data_dir: Path) -> dict[str, Any]:

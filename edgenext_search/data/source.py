@@ -47,8 +47,13 @@ class Source(Protocol):
         """Short hex digest that changes when the content does."""
         ...
 
-    def load(self, index: int) -> Image.Image:
+    def load(self, index: int, size: int | None = None) -> Image.Image:
         """Decode one image to RGB; safe to call from several threads.
+
+        Args:
+            index: Which one.
+            size: Side of the square that it will be made. A large JPEG may come out as that square already, decoded
+                at reduced scale. None for the whole picture.
 
         Raises:
             UnreadableImageError: If it cannot be decoded.

@@ -105,7 +105,7 @@ class TorchSource:
             digest.update(np.ascontiguousarray(pixels).data)
         return digest.hexdigest()[:16]
 
-    def load(self, index: int) -> Image.Image:
+    def load(self, index: int, size: int | None = None) -> Image.Image:
         """Decode one image to RGB.
 
         Raises:
@@ -114,7 +114,7 @@ class TorchSource:
         where = f"{self.name} image {index}"
         try:
             image: Image.Image = self._dataset[index][0]
-            return to_rgb(image)
+            return to_rgb(image, size)
         except DECODING_ERRORS as error:
             raise UnreadableImageError(where, one_line(error)) from error
 
@@ -143,7 +143,7 @@ class HubSource:
         digest.update(self.labels.tobytes())
         return digest.hexdigest()[:16]
 
-    def load(self, index: int) -> Image.Image:
+    def load(self, index: int, size: int | None = None) -> Image.Image:
         """Decode one image to RGB.
 
         Raises:
@@ -155,7 +155,7 @@ class HubSource:
         except OSError as error:
             raise UnreadableImageError(where, one_line(error)) from error
         with file:
-            return decode(file, where)
+            return decode(file, where, size)
 
 
 class OrderedSource:
@@ -198,7 +198,7 @@ class OrderedSource:
         identity = (self.name, getattr(info, "full_name", ""), getattr(info, "data_dir", ""), len(self._dataset))
         return hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
 
-    def load(self, index: int) -> Image.Image:
+    def load(self, index: int, size: int | None = None) -> Image.Image:  # noqa: ARG002 - decoded already
         """Decode one image by reading the set up to it: use `stream` for more than one.
 
         Raises:

@@ -1,29 +1,30 @@
-"""Building one cache entry: decode in threads, write in order, rename when whole."""
+"""Building one cache entry: decode into its arrays, describe them, rename when whole."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import uuid
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
+from edgenext_search.data.decoding import Done, decoder, tasks
 from edgenext_search.data.images import UnreadableImageError, fit_square, one_line
+from edgenext_search.data.locks import Hold, hold
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import numpy.typing as npt
-    from PIL import Image
 
     from edgenext_search.data.source import Source, StreamedSource
 
@@ -66,7 +67,7 @@ def write_entry(
         plan: What to write.
         cache_dir: Folder of all entries; made if missing.
         description: What goes into meta.json beside the rows, files and skipped images.
-        workers: Threads that decode.
+        workers: Threads or processes that decode.
         progress: Called with (images done, images in all).
 
     Yields:
@@ -77,15 +78,35 @@ def write_entry(
     """
     with _explaining(cache_dir):
         cache_dir.mkdir(parents=True, exist_ok=True)
-        folder = _new_folder(cache_dir, "building")
+        folder, held = new_folder(cache_dir, "building")
     try:
-        rows, skipped = _write_parts(plan, folder, workers, progress)
+        rows, skipped = _write_parts(plan, folder, workers, progress or _silent)
         with _explaining(cache_dir):
-            meta = {**description, "rows": rows, "skipped": skipped, "files": _describe_files(folder)}
+            created = datetime.now(UTC).isoformat(timespec="seconds")
+            meta = {**description, "created": created, "rows": rows, "skipped": skipped}
+            meta["files"] = _describe_files(folder)
+            meta["digest"] = digest_of(meta)
             (folder / "meta.json").write_text(json.dumps(meta, indent=1) + "\n", encoding="utf-8")
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        held.close()
+
+
+def digest_of(meta: Mapping[str, Any]) -> str:
+    """Checksum of an entry's description, all but the checksum itself."""
+    rest = {key: value for key, value in meta.items() if key != "digest"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def new_folder(cache_dir: Path, purpose: str) -> tuple[Path, Hold]:
+    """A hidden folder of a new name, held, with a folder's usual permissions (tempfile's are for the owner alone)."""
+    while True:
+        folder = cache_dir / f".{purpose}-{uuid.uuid4().hex}"
+        folder.mkdir()
+        held = hold(folder)
+        if held is not None:  # else it was swept before it was held
+            return folder, held
 
 
 def install(written: Path, folder: Path, open_verified: Callable[[Path], T | None]) -> T:
@@ -109,9 +130,11 @@ def install(written: Path, folder: Path, open_verified: Callable[[Path], T | Non
             entry = open_verified(folder)
             if entry is not None:
                 return entry
-            aside = _new_folder(folder.parent, "damaged")
-            folder.rename(aside / folder.name)
+            aside, held = new_folder(folder.parent, "damaged")
+            with contextlib.suppress(FileNotFoundError):
+                folder.rename(aside / folder.name)
             shutil.rmtree(aside, ignore_errors=True)
+            held.close()
             written.rename(folder)
     entry = open_verified(folder)
     if entry is None:
@@ -122,80 +145,63 @@ def install(written: Path, folder: Path, open_verified: Callable[[Path], T | Non
     return entry
 
 
-def _write_parts(
-    plan: EntryPlan, folder: Path, workers: int, progress: Progress | None
-) -> tuple[dict[str, int], list[str]]:
+def _write_parts(plan: EntryPlan, folder: Path, workers: int, progress: Progress) -> tuple[dict[str, int], list[str]]:
     """Write the arrays of every part; returns the rows of each and the images left out."""
     source, size = plan.source, plan.image_size
     total = sum(len(indices) for indices in plan.parts.values())
     tolerated = int(total * UNREADABLE_FRACTION)
-    skipped: list[UnreadableImageError] = []
+    skipped: list[str] = []
     rows: dict[str, int] = {}
     done = 0
-    for part, indices in plan.parts.items():
-        path = folder / f"{part}_images.npy"
-        with _explaining(folder.parent):
-            images = _allocate(path, (len(indices), 3, size, size))
-        kept: list[int] = []
-        for index, pixels in zip(indices, _decoded(source, indices, size, workers), strict=True):
-            if isinstance(pixels, UnreadableImageError):
-                skipped.append(pixels)
-            else:
-                images[len(kept)] = pixels
-                kept.append(int(source.labels[index]))
-            done += 1
-            if progress is not None:
+    with _run_tasks(source, folder, workers=workers, images=total) as run:
+        for part, indices in plan.parts.items():
+            path = folder / f"{part}_images.npy"
+            with _explaining(folder.parent):
+                images = _allocate(path, (len(indices), 3, size, size))
+            missing: list[int] = []
+            for count, unreadable in run(path, images, indices):
+                missing += [row for row, _, _ in unreadable]
+                skipped += [f"{where}: {reason}" for _, where, reason in unreadable]
+                done += count
                 progress(done, total)
-        rows[part] = len(kept)
-        with _explaining(folder.parent):
-            images.flush()
-            np.save(folder / f"{part}_labels.npy", np.array(kept, dtype=np.int64))
-            if len(kept) < len(indices):
-                _shorten(path, images, len(kept))
+            kept = np.delete(np.arange(len(indices)), missing)
+            rows[part] = len(kept)
+            with _explaining(folder.parent):
+                _close_gaps(images, kept)
+                images.flush()
+                np.save(folder / f"{part}_labels.npy", source.labels[indices[kept]].astype(np.int64))
+                if missing:
+                    _shorten(path, images, len(kept))
     if len(skipped) > tolerated or not all(rows.values()):
         raise _too_many(source, skipped, total, tolerated)
-    return rows, [str(error) for error in skipped]
+    return rows, skipped
 
 
-def _decoded(
-    source: Source, indices: npt.NDArray[np.int64], size: int, workers: int
-) -> Iterator[Pixels | UnreadableImageError]:
-    """Pixels of each image in order, a bounded number of them in flight.
-
-    Threads and not processes: Pillow releases the interpreter's lock while it decodes and resizes, which is nearly all
-    of the time, and threads share the source without pickling it.
-    """
-
-    def fit(image: Image.Image | UnreadableImageError) -> Pixels | UnreadableImageError:
-        return image if isinstance(image, UnreadableImageError) else fit_square(image, size)
-
-    def load(index: int) -> Pixels | UnreadableImageError:
-        try:
-            return fit(source.load(index))
-        except UnreadableImageError as error:
-            return error
-
+@contextmanager
+def _run_tasks(source: Source, folder: Path, *, workers: int, images: int) -> Iterator[Callable[..., Iterable[Done]]]:
+    """Yield what decodes the images of one array: in tasks, or in one pass where the source has an order only."""
     if hasattr(source, "stream"):
-        yield from map(fit, cast("StreamedSource", source).stream(indices))
-    elif workers < 2:
-        yield from map(load, indices.tolist())
-    else:
-        with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
-            yield from _in_order(pool, load, indices.tolist(), ahead=4 * workers)
+        yield lambda _, array, indices: _streamed(cast("StreamedSource", source), array, indices)
+        return
+    with decoder(source, folder, workers=workers, images=images) as decode:
+        yield lambda path, _, indices: decode(tasks(path, indices))
 
 
-def _in_order(pool: ThreadPoolExecutor, function: Callable[[int], T], items: list[int], ahead: int) -> Iterator[T]:
-    """`pool.map` with at most `ahead` results waiting; the rest is cancelled when the reader stops early."""
-    waiting = deque(pool.submit(function, item) for item in items[:ahead])
-    try:
-        for item in items[ahead:]:
-            yield waiting.popleft().result()
-            waiting.append(pool.submit(function, item))
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
+def _streamed(source: StreamedSource, images: Pixels, indices: npt.NDArray[np.int64]) -> Iterator[Done]:
+    for row, image in enumerate(source.stream(indices)):
+        if isinstance(image, UnreadableImageError):
+            yield Done(1, [(row, image.where, image.reason)])
+        else:
+            images[row] = fit_square(image, images.shape[-1])
+            yield Done(1, [])
+
+
+def _close_gaps(images: Pixels, kept: npt.NDArray[np.int64]) -> None:
+    """Move the rows that are kept to the front, in order and a few at a time: the array may exceed the memory."""
+    for first in range(0, len(kept), 1024):
+        source = kept[first : first + 1024]
+        if source[-1] != first + len(source) - 1:
+            images[first : first + len(source)] = images[source]
 
 
 def _allocate(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.uint8]]:
@@ -220,26 +226,22 @@ def _shorten(path: Path, images: np.memmap[Any, np.dtype[np.uint8]], rows: int) 
     shorter.replace(path)
 
 
-def _new_folder(cache_dir: Path, purpose: str) -> Path:
-    """A hidden folder of a new name, with a folder's usual permissions (tempfile's are for the owner alone)."""
-    folder = cache_dir / f".{purpose}-{uuid.uuid4().hex}"
-    folder.mkdir()
-    return folder
-
-
 def _describe_files(folder: Path) -> dict[str, dict[str, int | str]]:
     files: dict[str, dict[str, int | str]] = {}
     for path in sorted(folder.glob("*.npy")):
         with path.open("rb") as file:
-            files[path.name] = {
-                "bytes": path.stat().st_size,
-                "sha256": hashlib.file_digest(file, "sha256").hexdigest(),
-            }
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        stat = path.stat()
+        files[path.name] = {"bytes": stat.st_size, "sha256": sha256, "modified": stat.st_mtime_ns}
     return files
 
 
-def _too_many(source: Source, skipped: list[UnreadableImageError], total: int, tolerated: int) -> UserError:
-    first = "; ".join(str(error) for error in skipped[:3])
+def _silent(_done: int, _total: int) -> None:
+    """Progress that nobody watches."""
+
+
+def _too_many(source: Source, skipped: list[str], total: int, tolerated: int) -> UserError:
+    first = "; ".join(skipped[:3])
     return UserError(
         f"At most 0.1 % of the images may be unreadable ({tolerated} of the {total} needed from {source.name}), but "
         f"{len(skipped)} are: {first}{'; ...' if len(skipped) > 3 else ''}. Repair or remove these files."

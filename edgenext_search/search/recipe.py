@@ -147,7 +147,16 @@ class StudyRecipe(Settings):
 
     @classmethod
     def load(cls, study: str, *, flags: Mapping[str, object], settings: Sequence[str] = ()) -> Self:
-        """A study file with flags and ``--set`` settings laid over it, and its space and budget resolved.
+        """A study as :meth:`draft` reads it, with its space and budget resolved.
+
+        Raises:
+            UserError: There is no budget, or the file or a value is wrong; the message names the key.
+        """
+        return cls.draft(study, flags=flags, settings=settings).resolved()
+
+    @classmethod
+    def draft(cls, study: str, *, flags: Mapping[str, object], settings: Sequence[str] = ()) -> Self:
+        """A study file with flags and ``--set`` settings laid over it, and its folders by their full paths.
 
         Args:
             study: Name of a shipped study (``demo``) or path of a file.
@@ -165,7 +174,7 @@ class StudyRecipe(Settings):
         for setting in settings:
             key, value = parse_setting(setting)
             _put(values, key, value)
-        recipe = cls.read(values, where=f"study {study}").resolved()
+        recipe = cls.read(values, where=f"study {study}")
         data = recipe.data.model_copy(
             update={"source": _absolute(recipe.data.source), "dir": _absolute(recipe.data.dir)}
         )

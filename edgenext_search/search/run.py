@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgenext_search.arch.projection import Projection
-from edgenext_search.data import default_cache_dir, open_source, prepare
+from edgenext_search.data import default_cache_dir
 from edgenext_search.errors import UserError
 from edgenext_search.search.conditions import conditions, cpu_cores
 from edgenext_search.search.coordinator import Coordinator
 from edgenext_search.search.executor import LocalExecutor
 from edgenext_search.search.finalists import choose_finalists, fresh_seeds, rank_finalists
+from edgenext_search.search.images import open_images, prepare_images
 from edgenext_search.search.listener import Listener
 from edgenext_search.search.numerics import Probed, fixed_numerics, probe_host, trials_that_fit
 from edgenext_search.search.placement import gpu_memory, local_places
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from edgenext_search.search.store import StudyStore
     from edgenext_search.training.job import Placement
 
-CROP_MARGIN = 0.875  # an image is stored at 1 / this of the training size, as ImageNet's 256 is for 224
 MAX_SKIPPED_NAMED = 3
 FEW_IMAGES = 200  # held-out images below which a score moves by half a point with a single one
 
@@ -91,7 +91,7 @@ def run_study(
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the sampler is small work
     started = time.monotonic()
     projection = Projection(recipe.load_space(), recipe.load_budget(), recipe.load_deployment())
-    source = open_source(recipe.data.source, _path(recipe.data.dir))
+    source = open_images(recipe)
     places = _places(execution, execution.trials_per_gpu or 1)
     _check_shares(recipe, execution)
     resumed = run.exists()
@@ -110,17 +110,7 @@ def run_study(
                 raise KeyboardInterrupt
             listener.data_progress(done, total)
 
-        data = prepare(
-            source,
-            image_size=round(recipe.proxy.img_size / CROP_MARGIN),
-            train_images=recipe.data.train_images,
-            val_images=recipe.data.val_images,
-            val_fraction=recipe.data.val_share,
-            seed=recipe.data.seed,
-            cache_dir=execution.cache_dir or default_cache_dir(),
-            workers=cpu_cores(),
-            progress=on_image,
-        )
+        data = prepare_images(source, recipe, cache_dir=execution.cache_dir, workers=cpu_cores(), progress=on_image)
         _record_data(store, data, listener)
         begun.set()
         for warning in _warnings(recipe, data, places):
@@ -268,10 +258,6 @@ def _removed_when_refused(run: RunFolder, *, new: bool) -> Iterator[threading.Ev
         if new and not begun.is_set():
             shutil.rmtree(run.path, ignore_errors=True)
         raise
-
-
-def _path(text: str | None) -> Path | None:
-    return None if text is None else Path(text).expanduser()
 
 
 @contextlib.contextmanager

@@ -119,7 +119,7 @@ class Trainer:
 
         Args:
             images: This process's share of the batch, float32 [b, 3, h, w].
-            labels: int64 [b].
+            labels: int64 [b], or where images are mixed, shares of the classes float32 [b, classes].
             batch_size: Images of the whole batch, over all ranks.
 
         Returns:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from edgenext_search.data.augment import Augmentation
 from edgenext_search.validation import Settings
 
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -41,6 +42,17 @@ class TrainRecipe(Settings):
     """First value of the layer scales; the paper's, which short trainings do as well with as with 0.1."""
     flip: bool = True
     """Whether training images are mirrored at random; switch it off where mirroring changes the class."""
+    crop_scale: Annotated[list[Share], Field(min_length=2, max_length=2)] | None = None
+    """Least and largest area of a random crop that is resized to ``img_size``, as shares of the stored image, such as
+    [0.35, 1.0]; null for crops that are not resized."""
+    color_jitter: Annotated[float, Field(ge=0)] = 0.0
+    """Largest relative change of brightness, contrast and saturation; 0 for none."""
+    random_erasing: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Probability that a rectangle of 2 % to a third of an image is filled with ImageNet's mean colour."""
+    mixup: Annotated[float, Field(ge=0)] = 0.0
+    """Alpha of mixup, such as 0.8; 0 for none. With CutMix too, each image gets one of them."""
+    cutmix: Annotated[float, Field(ge=0)] = 0.0
+    """Alpha of CutMix, such as 1.0; 0 for none."""
 
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """float32, or autocast to bfloat16 or float16; auto takes what a probe on this host finds fastest, if its losses
@@ -55,7 +67,21 @@ class TrainRecipe(Settings):
     def _check(self) -> Self:
         if self.rungs[-1] != 1 or any(a >= b for a, b in zip(self.rungs, self.rungs[1:], strict=False)):
             raise ValueError(f"rungs must ascend and end in 1, but got {self.rungs}")
+        if self.crop_scale is not None and self.crop_scale[0] > self.crop_scale[1]:
+            raise ValueError(f"crop_scale must be the least area before the largest, but got {self.crop_scale}")
         return self
+
+    @property
+    def augmentation(self) -> Augmentation:
+        """How training images vary."""
+        return Augmentation(
+            flip=self.flip,
+            crop_scale=None if self.crop_scale is None else (self.crop_scale[0], self.crop_scale[1]),
+            color_jitter=self.color_jitter,
+            random_erasing=self.random_erasing,
+            mixup=self.mixup,
+            cutmix=self.cutmix,
+        )
 
     @property
     def rung_epochs(self) -> tuple[int, ...]:

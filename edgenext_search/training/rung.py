@@ -73,7 +73,8 @@ def train_rung(
             img_size=recipe.img_size,
             seed=job.seed,
             device=device,
-            flip=recipe.flip,
+            augmentation=recipe.augmentation,
+            num_classes=len(data.classes),
             rank=ranks.rank,
             world=ranks.world,
         )

@@ -1,3 +1,4 @@
+import json
 import os
 import sys
 
@@ -8,7 +9,7 @@ from .helpers import call, call_json
 
 def test_what_this_machine_has():
     found = call_json("doctor")
-    assert found.keys() == {"versions", "host", "shipped", "problems"}
+    assert found.keys() == {"versions", "host", "shipped", "numerics", "problems"}
     assert found["host"].keys() == {
         "cpu",
         "cores",
@@ -59,3 +60,27 @@ def test_an_installation_without_its_files_is_a_problem(monkeypatch):
     problems = call_json("doctor")["problems"]
     assert len(problems) == 2
     assert all("has no files; install the package again" in problem for problem in problems)
+
+
+def test_the_probes_of_this_host_are_shown(tmp_path, monkeypatch):
+    monkeypatch.setenv("EDGENEXT_SEARCH_CACHE", str(tmp_path))
+    timing = {"precision": "fp32", "channels_last": False, "compile": False, "ratio": 1.0, "agrees": True}
+    facts = {
+        "device": "a processor",
+        "threads": 1,
+        "img_size": 48,
+        "batch_size": 32,
+        "chosen": {"precision": "fp32", "channels_last": True, "compile": False},
+        "gpu_bytes": 0,
+        "step_seconds": 0.1,
+        "timings": [
+            timing,
+            {**timing, "channels_last": True, "ratio": 0.9},
+            {**timing, "precision": "bf16", "ratio": None, "agrees": False},
+        ],
+    }
+    (tmp_path / "numerics").mkdir()
+    (tmp_path / "numerics" / "abc.json").write_text(json.dumps(facts))
+    assert call_json("doctor")["numerics"] == [facts]
+    (line,) = [line for line in call("doctor").stdout.splitlines() if line.startswith("  48 px")]
+    assert line.endswith("fp32, channels_last of fp32 1.00, fp32, channels_last 0.90, bf16 given up (differs)")

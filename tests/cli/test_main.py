@@ -11,7 +11,7 @@ from edgenext_search.errors import StudyFailedError, UserError
 
 from .helpers import ROOT, call, imported
 
-COMMANDS = ["cost", "doctor", "import", "report", "resume", "run", "space"]
+COMMANDS = ["cost", "data", "doctor", "import", "report", "resume", "run", "space"]
 
 
 def test_help_lists_every_command():

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from PIL import Image
 
 from edgenext_search.data.cache import PreparedData, default_cache_dir, open_prepared, prepare
 from edgenext_search.data.images import UnreadableImageError
+from edgenext_search.data.removing import remove
 from edgenext_search.errors import UserError
 
 
@@ -31,7 +33,7 @@ class Plain:
     def fingerprint(self):
         return f"{len(self.labels)}"
 
-    def load(self, index):
+    def load(self, index, size=None):
         self.loaded += 1
         if index in self.broken:
             raise UnreadableImageError(f"image {index}", "torn")
@@ -41,7 +43,7 @@ class Plain:
 class Streamed(Plain):
     """The same images, in order only."""
 
-    def load(self, index):
+    def load(self, index, size=None):
         raise AssertionError("a streamed source is not read at random")
 
     def stream(self, indices):
@@ -103,10 +105,10 @@ def test_subsets_are_stratified_and_nested(ready):
 def test_a_hit_touches_no_image_and_reports_no_progress(ready):
     calls = []
     first = ready(Plain(), progress=lambda done, total: calls.append((done, total)))
-    assert calls == [(i + 1, 60) for i in range(60)]
+    assert calls == [(16, 60), (32, 60), (48, 60), (60, 60)]
     again = Plain()
     second = ready(again, progress=lambda done, total: calls.append((done, total)))
-    assert (again.loaded, len(calls)) == (0, 60)
+    assert (again.loaded, len(calls)) == (0, 4)
     assert second.folder == first.folder
 
 
@@ -152,7 +154,29 @@ def lose_a_key(folder):
     (folder / "meta.json").write_text(json.dumps(meta))
 
 
-@pytest.mark.parametrize("damage", [flip_a_pixel, cut_an_array, lose_a_file, empty_the_description, lose_a_key])
+def empty_an_array(folder):
+    (folder / "val_labels.npy").write_bytes(b"")
+
+
+def change_the_classes(folder):
+    """Still a whole description, but not the one that was written."""
+    meta = json.loads((folder / "meta.json").read_text())
+    meta["classes"] = meta["classes"][::-1]
+    (folder / "meta.json").write_text(json.dumps(meta))
+
+
+DAMAGES = [
+    flip_a_pixel,
+    cut_an_array,
+    empty_an_array,
+    lose_a_file,
+    empty_the_description,
+    lose_a_key,
+    change_the_classes,
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_entry_is_rebuilt(ready, damage):
     folder = ready(Plain()).folder
     damage(folder)
@@ -164,7 +188,7 @@ def test_a_damaged_entry_is_rebuilt(ready, damage):
     assert [path.name for path in folder.parent.iterdir()] == [folder.name], "nothing else is left behind"
 
 
-@pytest.mark.parametrize("damage", [cut_an_array, lose_a_file, empty_the_description, lose_a_key])
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_open_prepared_refuses_a_damaged_entry(ready, damage):
     folder = ready(Plain()).folder
     damage(folder)
@@ -172,10 +196,51 @@ def test_open_prepared_refuses_a_damaged_entry(ready, damage):
         open_prepared(folder)
 
 
+def test_what_changes_while_it_is_open_is_refused_by_the_next_to_open_it(ready):
+    """A trial opens the entry again for every rung, long after its checksums were verified."""
+    data = ready(Plain())
+    open_prepared(data.folder)
+    flip_a_pixel(data.folder)
+    with pytest.raises(UserError, match=r"train_images\.npy is not as it was written"):
+        open_prepared(data.folder)
+    cut_an_array(data.folder)
+    with pytest.raises(UserError, match="holds no usable prepared images"):
+        open_prepared(data.folder)
+
+
+def test_an_entry_under_another_ones_name_is_not_taken_for_it(ready):
+    first, second = ready(Plain()).folder, ready(Plain(), seed=1).folder
+    shutil.rmtree(second)
+    shutil.copytree(first, second)
+    source = Plain()
+    ready(source, seed=1)
+    assert source.loaded == 60
+
+
+def test_a_copied_cache_is_whole_and_its_checksums_are_computed_once(ready, monkeypatch):
+    folder = ready(Plain()).folder
+    for path in folder.glob("*.npy"):
+        os.utime(path, (1, 1))
+    open_prepared(folder)
+    monkeypatch.setattr("hashlib.file_digest", lambda *_: pytest.fail("computed again"))
+    open_prepared(folder)
+
+
+def test_an_open_entry_cannot_be_removed(ready):
+    data = ready(Plain())
+    assert remove(data.folder) is None
+    again = open_prepared(data.folder)
+    del data
+    assert remove(again.folder) is None
+    folder = again.folder
+    del again
+    assert remove(folder) > 0
+
+
 def test_open_prepared_gives_what_prepare_gave(ready):
     made = ready(Plain(n=3000, broken=[11]))
     opened = open_prepared(made.folder)
-    for name in ("folder", "name", "classes", "demonstration", "image_size", "skipped", "fingerprint"):
+    for name in ("folder", "name", "classes", "demonstration", "image_size", "skipped", "fingerprint", "created"):
         assert getattr(opened, name) == getattr(made, name)
     for part in ("train", "val"):
         assert np.array_equal(getattr(opened, part).images, getattr(made, part).images)
@@ -233,7 +298,7 @@ def test_a_full_disk_names_the_flag_and_leaves_nothing(ready, tmp_path, monkeypa
 
 def test_an_interrupt_leaves_nothing(ready, tmp_path):
     def stop(done, _total):
-        if done == 20:
+        if done >= 20:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

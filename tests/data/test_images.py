@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 
 from edgenext_search.data.images import UnreadableImageError, decode, fit_square, to_rgb
 
@@ -104,3 +105,52 @@ def test_fit_square_scales_the_shorter_side_and_cuts_the_middle():
 def test_fit_square_leaves_pixels_of_the_right_size_alone():
     pixels = np.random.default_rng(0).integers(0, 255, (7, 7, 3), dtype=np.uint8)
     assert np.array_equal(fit_square(Image.fromarray(pixels), 7), pixels.transpose(2, 0, 1))
+
+
+def photograph(height, width, seed=0):
+    """Smooth noise with the spectrum of photographs, and one sharp edge."""
+    rng = np.random.default_rng(seed)
+    frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
+    spectrum = np.exp(2j * np.pi * rng.random((3, *frequency.shape))) / np.maximum(frequency, 1 / width) ** 1.2
+    pixels = np.fft.irfft2(spectrum, s=(height, width))
+    pixels = 118 + 45 * pixels / pixels.std()
+    pixels[:, height // 3 :, : width // 4] -= 60
+    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8).transpose(1, 2, 0))
+
+
+@pytest.mark.parametrize(("size", "scale"), [(200, 1), (151, 1), (150, 2), (76, 2), (75, 4), (37, 8), (5, 8)])
+def test_a_large_jpeg_is_decoded_at_reduced_scale_but_twice_the_size_at_least(size, scale, monkeypatch):
+    loaded = []
+    real = JpegImageFile.load
+    monkeypatch.setattr(JpegImageFile, "load", lambda image: (loaded.append(image.size), real(image))[1])
+    image = decode(encoded(photograph(600, 800), "JPEG"), "x.jpg", size)
+    assert loaded[0] == (800 // scale, 600 // scale)
+    assert image.size == ((800, 600) if scale == 1 else (size, size))
+
+
+@pytest.mark.parametrize("shape", [(600, 800), (603, 801), (1024, 768)])
+@pytest.mark.parametrize("size", [37, 55, 73, 110])
+def test_reduced_scale_hardly_shows(shape, size):
+    file = encoded(photograph(*shape), "JPEG", quality=90)
+    full = fit_square(decode(file, "x.jpg"), size).astype(float)
+    file.seek(0)
+    reduced = fit_square(decode(file, "x.jpg", size), size)
+    assert 10 * np.log10(255**2 / ((full - reduced) ** 2).mean()) > 38  # dB, as of a JPEG of high quality
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_reduced_scale_keeps_the_picture_upright(orientation, mode):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = encoded(photograph(403, 801).convert(mode), "JPEG", exif=exif, quality=90)
+    full = fit_square(decode(file, "x.jpg"), 40).astype(float)
+    file.seek(0)
+    image = decode(file, "x.jpg", 40)
+    assert (image.mode, image.size) == ("RGB", (40, 40))
+    assert np.abs(full - fit_square(image, 40)).mean() < 4
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "BMP"])
+def test_other_formats_are_decoded_in_full(image_format):
+    assert decode(encoded(photograph(60, 80), image_format), "x", 5).size == (80, 60)

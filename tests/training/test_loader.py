@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edgenext_search.data import ImageSet
+from edgenext_search.data.augment import Augmentation
 from edgenext_search.training.loader import MemoryLoader, epoch_seed, evaluation_batches
 
 CPU = torch.device("cpu")
@@ -21,8 +24,8 @@ def textured(count, seed=0):
     return ImageSet(images=rng.integers(0, 256, (count, 3, SIDE, SIDE), dtype=np.uint8), labels=np.arange(count))
 
 
-def loader(images, *, batch_size=4, seed=0, flip=True):
-    return MemoryLoader(images, batch_size=batch_size, img_size=CROP, seed=seed, device=CPU, flip=flip)
+def loader(images, *, batch_size=4, seed=0, **options):
+    return MemoryLoader(images, batch_size=batch_size, img_size=CROP, seed=seed, device=CPU, **options)
 
 
 def labels_of(batches):
@@ -79,7 +82,8 @@ def test_without_flip_an_image_is_never_mirrored():
     images = ImageSet(images=ramp, labels=np.zeros(6, dtype=np.int64))
 
     def rising(flip):
-        rows = [image[0, 0] for batch, _ in loader(images, batch_size=6, flip=flip).epoch(0) for image in batch]
+        ours = loader(images, batch_size=6, augmentation=Augmentation(flip=flip))
+        rows = [image[0, 0] for batch, _ in ours.epoch(0) for image in batch]
         return {bool(row[-1] > row[0]) for row in rows}
 
     assert rising(flip=False) == {True}
@@ -105,10 +109,82 @@ def test_evaluation_has_every_image_in_order_cropped_at_the_centre():
 def test_memory_mapped_images_need_no_copy_and_no_warning(prepared):
     with pytest.raises(ValueError, match="read-only"):
         prepared.train.images[0] = 0
-    ours = MemoryLoader(prepared.train, batch_size=64, img_size=32, seed=0, device=CPU, flip=True)
+    ours = MemoryLoader(prepared.train, batch_size=64, img_size=32, seed=0, device=CPU)
     images, _ = next(iter(ours.epoch(0)))
     assert images.shape == (64, 3, 32, 32)
     assert torch.isfinite(images).all()
+
+
+AUGMENTATIONS = {
+    "default": Augmentation(),
+    "resized": Augmentation(crop_scale=(0.35, 1.0)),
+    "color": Augmentation(color_jitter=0.4),
+    "erasing": Augmentation(random_erasing=0.5),
+    "mixup": Augmentation(mixup=0.8),
+    "cutmix": Augmentation(cutmix=1.0),
+    "all": Augmentation(crop_scale=(0.35, 1.0), color_jitter=0.4, random_erasing=0.5, mixup=0.8, cutmix=1.0),
+}
+
+
+@pytest.mark.parametrize("augmentation", AUGMENTATIONS.values(), ids=AUGMENTATIONS)
+@settings(max_examples=12)
+@given(batch_size=st.integers(1, 9), seed=st.integers(0, 9), epoch=st.integers(0, 9))
+def test_processes_together_train_on_the_batch_of_a_single_one(augmentation, batch_size, seed, epoch):
+    options = {"batch_size": batch_size, "seed": seed, "augmentation": augmentation, "num_classes": 13}
+    whole = loader(textured(13), **options)
+    for world in (2, 3, 4):
+        parts = [loader(textured(13), rank=rank, world=world, **options) for rank in range(world)]
+        assert {(part.steps, part.batch_size) for part in parts} == {(whole.steps, whole.batch_size)}
+        for batch, *slices in zip(whole.epoch(epoch), *(part.epoch(epoch) for part in parts), strict=True):
+            for expected, *shares in zip(batch, *slices, strict=True):
+                together = torch.empty_like(expected)
+                for rank, share in enumerate(shares):
+                    together[rank::world] = share
+                assert torch.equal(together, expected)
+
+
+@pytest.mark.parametrize("augmentation", [kind for kind in AUGMENTATIONS.values() if not kind.mixes])
+def test_an_image_looks_the_same_whatever_the_batch_size(augmentation):
+    seen = []
+    for batch_size in (3, 4, 12):
+        batches = list(loader(textured(12), batch_size=batch_size, augmentation=augmentation).epoch(1))
+        labels = torch.cat([labels for _, labels in batches])
+        seen.append(torch.cat([images for images, _ in batches])[labels.argsort()])
+    assert torch.equal(seen[0], seen[1])
+    assert torch.equal(seen[0], seen[2])
+
+
+def test_mixed_images_have_soft_targets():
+    ours = loader(textured(9), augmentation=Augmentation(mixup=0.8, cutmix=1.0), num_classes=11)
+    for images, targets in ours.epoch(0):
+        assert images.shape == (4, 3, CROP, CROP)
+        assert (targets.dtype, targets.shape) == (torch.float32, (4, 11))
+        torch.testing.assert_close(targets.sum(1), torch.ones(4))
+        assert ((targets > 0) == (targets.flip(0) > 0)).all(), "the partner stands as far from the other end"
+
+
+def test_mixing_needs_the_number_of_classes():
+    with pytest.raises(ValueError, match="num_classes must be given"):
+        loader(textured(9), augmentation=Augmentation(cutmix=1.0))
+
+
+@pytest.mark.parametrize(("rank", "world"), [(1, 1), (-1, 2), (0, 0)])
+def test_a_rank_beyond_the_world_is_an_error(rank, world):
+    with pytest.raises(ValueError, match=f"rank is {rank} and world {world}"):
+        loader(textured(9), rank=rank, world=world)
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 4])
+def test_processes_evaluate_every_image_once(world):
+    images = textured(600)
+    alone = list(evaluation_batches(images, img_size=CROP, device=CPU))
+    everything, labels = (torch.cat(parts) for parts in zip(*alone, strict=True))
+    for rank in range(world):
+        share = list(evaluation_batches(images, img_size=CROP, device=CPU, rank=rank, world=world))
+        assert max(len(labels) for _, labels in share) <= 256
+        pixels, answers = (torch.cat(parts) for parts in zip(*share, strict=True))
+        assert torch.equal(pixels, everything[rank::world])
+        assert torch.equal(answers, labels[rank::world])
 
 
 def test_epoch_seeds_do_not_meet_within_a_study():

@@ -27,7 +27,7 @@ def separable(count=64, seed=0):
 
 
 def a_loader(images=None, *, batch_size=16, seed=0):
-    return MemoryLoader(images or separable(), batch_size=batch_size, img_size=32, seed=seed, device=CPU, flip=True)
+    return MemoryLoader(images or separable(), batch_size=batch_size, img_size=32, seed=seed, device=CPU)
 
 
 def linear(seed=0):
@@ -215,6 +215,29 @@ def _assert_equal(a, b):
             _assert_equal(x, y)
     else:
         assert a == b
+
+
+def test_soft_targets_are_smoothed_as_labels_are():
+    """The loss of a mixed image is the mixture of the smoothed losses of its two classes."""
+    model = linear()
+    trainer = Trainer(model, TrainRecipe(label_smoothing=0.2), seed=0)
+    images, first = torch.rand(5, 3, 8, 8), torch.tensor([0, 1, 0, 1, 1])
+    share = torch.rand(5, 1)
+    targets = share * nn.functional.one_hot(first, 2) + (1 - share) * nn.functional.one_hot(1 - first, 2)
+    each = nn.CrossEntropyLoss(label_smoothing=0.2, reduction="none")
+    with torch.no_grad():
+        expected = share[:, 0] * each(model(images), first) + (1 - share[:, 0]) * each(model(images), 1 - first)
+        torch.testing.assert_close(trainer._loss(model(images), targets), expected.mean())
+
+
+def test_a_separable_set_is_learned_from_mixed_images():
+    recipe = TrainRecipe(epochs=6, batch_size=16, lr=3e-3, ema_decay=0.9, mixup=0.2)
+    loader = MemoryLoader(
+        separable(), batch_size=16, img_size=32, seed=0, device=CPU, augmentation=recipe.augmentation, num_classes=2
+    )
+    trainer = Trainer(network(), recipe, seed=0)
+    trainer.fit(loader, until=6)
+    assert scored(trainer) == 1.0
 
 
 @pytest.mark.parametrize("micro_batch", [1, 5, 15, 16, 100])

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edgenext_search.data.augment import Augmentation
 from edgenext_search.errors import UserError
 from edgenext_search.training.recipe import TrainRecipe
 
@@ -33,6 +34,13 @@ def read(**values):
         ("drop_path", 1),
         ("layer_scale_init", 0),
         ("flip", 1),
+        ("crop_scale", [0.0, 1.0]),
+        ("crop_scale", [0.5]),
+        ("crop_scale", [0.5, 1.5]),
+        ("color_jitter", -0.1),
+        ("random_erasing", 1.1),
+        ("mixup", -1),
+        ("cutmix", "yes"),
         ("learning_rate", 0.1),
     ],
 )
@@ -45,6 +53,17 @@ def test_a_value_out_of_range_is_refused_by_its_key(key, value):
 def test_rungs_ascend_and_end_in_one(rungs):
     with pytest.raises(UserError, match=r"rungs must ascend and end in 1, but got \["):
         read(rungs=rungs)
+
+
+def test_crop_scale_ascends():
+    with pytest.raises(UserError, match=r"crop_scale must be the least area before the largest, but got \[1.0, 0.35\]"):
+        read(crop_scale=[1.0, 0.35])
+
+
+def test_augmentation_is_the_recipes():
+    assert read().augmentation == Augmentation()
+    values = {"flip": False, "color_jitter": 0.4, "random_erasing": 0.25, "mixup": 0.8, "cutmix": 1.0}
+    assert read(crop_scale=[0.35, 1.0], **values).augmentation == Augmentation(crop_scale=(0.35, 1.0), **values)
 
 
 def test_extremes_that_are_allowed():

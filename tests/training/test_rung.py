@@ -196,3 +196,15 @@ def test_divergence_leaves_no_state(a_job):
 def test_data_that_is_gone_is_said_so(a_job, tmp_path):
     with pytest.raises(UserError, match="no usable prepared images"):
         train_rung(a_job(data=tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize(
+    "keys", [{"crop_scale": [0.35, 1.0]}, {"color_jitter": 0.4}, {"random_erasing": 0.5}, {"mixup": 0.8, "cutmix": 1.0}]
+)
+def test_augmentation_reaches_the_training(a_job, keys):
+    """The same job trains on other images, so that its weights differ from those without."""
+    epoch = RECIPE.model_copy(update={"epochs": 1, "rungs": [1.0]})
+    plain, varied = a_job(1, folder="plain", recipe=epoch), a_job(1, recipe=epoch.model_copy(update=keys))
+    for job in (plain, varied):
+        train_rung(job)
+    assert not same(load_file(plain.weights_file), load_file(varied.weights_file))

@@ -1,0 +1,58 @@
+"""The images that a study's candidates are trained and scored on: one way from its recipe to the cache."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgenext_search.data import default_cache_dir, open_source, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edgenext_search.data import PreparedData, Source
+    from edgenext_search.search.recipe import StudyRecipe
+
+CROP_MARGIN = 0.875  # an image is stored at 1 / this of the training size, as ImageNet's 256 is for 224
+
+
+def open_images(recipe: StudyRecipe) -> Source:
+    """The study's source, its structure checked and no image decoded.
+
+    Raises:
+        UserError: It is not there, or not laid out as expected.
+    """
+    return open_source(recipe.data.source, None if recipe.data.dir is None else Path(recipe.data.dir).expanduser())
+
+
+def prepare_images(
+    source: Source,
+    recipe: StudyRecipe,
+    *,
+    cache_dir: Path | None,
+    workers: int,
+    progress: Callable[[int, int], None],
+) -> PreparedData:
+    """The entry of the cache that the study's candidates are trained on, built if it is not there.
+
+    Args:
+        source: What :func:`open_images` gave.
+        recipe: The study.
+        cache_dir: Where prepared images are kept; None for the user's cache.
+        workers: Threads or processes that decode.
+        progress: Called with (images done, images in all) while the entry is built.
+
+    Raises:
+        UserError: The source cannot be split as asked, or the cache cannot be written.
+    """
+    return prepare(
+        source,
+        image_size=round(recipe.proxy.img_size / CROP_MARGIN),
+        train_images=recipe.data.train_images,
+        val_images=recipe.data.val_images,
+        val_fraction=recipe.data.val_share,
+        seed=recipe.data.seed,
+        cache_dir=cache_dir or default_cache_dir(),
+        workers=workers,
+        progress=progress,
+    )
