@@ -36,6 +36,8 @@ class TrainingDivergedError(RuntimeError):
 class Trainer:
     """A network in training: its weights, their average, the optimizer and the epoch that it has reached.
 
+    ``losses`` has the mean training loss of each epoch, over all ranks.
+
     Args:
         model: The network.
         recipe: How to train it.
@@ -60,6 +62,7 @@ class Trainer:
         self.recipe = recipe
         self.seed = seed
         self.epoch = 0
+        self.losses: list[float] = []
         self.device = device or torch.device("cpu")
         self.numerics = numerics or Numerics()
         self.ranks = ranks or Ranks()
@@ -104,15 +107,18 @@ class Trainer:
         while self.epoch < until:
             # Stochastic depth draws from the global generator.
             torch.manual_seed(epoch_seed(self.seed, self.epoch) + self.ranks.rank)
+            summed = torch.zeros((), device=self.device)
             for images, labels in loader.epoch(self.epoch):
                 schedule.step_update(done)
                 loss = self.step(images, labels, loader.batch_size)
+                summed += loss
                 done += 1
                 if done % CHECK_EVERY == 0 or done == total:
                     self._check(loss)
                 if on_step:
                     on_step(done, total)
             self.epoch += 1
+            self.losses.append(self.ranks.total(summed).item() / loader.steps)
 
     def step(self, images: torch.Tensor, labels: torch.Tensor, batch_size: int) -> torch.Tensor:
         """One step of the optimizer.
@@ -165,14 +171,15 @@ class Trainer:
                 logits = self.ema.module(images.contiguous(memory_format=self._layout))
                 right += int((logits.argmax(1) == labels).sum())
                 count += len(labels)
-        right, count = self.ranks.sum(right, count, device=self.device)
-        return right / count
+        right, count = self.ranks.total(torch.tensor([right, count], device=self.device)).tolist()
+        return float(right / count)
 
     def state(self) -> dict[str, Any]:
         """All that :meth:`restore` needs to go on as if never interrupted."""
         return {
             "epoch": self.epoch,
             "updates": self._updates,
+            "losses": self.losses,
             "model": self.model.state_dict(),
             "ema": self.ema.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -181,7 +188,7 @@ class Trainer:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`state` gave."""
-        self.epoch, self._updates = state["epoch"], state["updates"]
+        self.epoch, self._updates, self.losses = state["epoch"], state["updates"], list(state["losses"])
         self.model.load_state_dict(state["model"])
         self.ema.module.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -46,13 +46,11 @@ class Ranks:
             gradient.copy_(flat[start : start + gradient.numel()].view(gradient.shape))
             start += gradient.numel()
 
-    def sum(self, *counts: int, device: torch.device) -> list[int]:
-        """The sum over all ranks of each count."""
-        if self.world == 1:
-            return list(counts)
-        totals = torch.tensor(counts, device=device)
-        distributed.all_reduce(totals)
-        return [int(total) for total in totals]
+    def total(self, values: torch.Tensor) -> torch.Tensor:
+        """The sum of all ranks' values, in the tensor that is given."""
+        if self.world > 1:
+            distributed.all_reduce(values)
+        return values
 
 
 def sum_over_ranks(values: torch.Tensor) -> torch.Tensor:
