@@ -81,11 +81,21 @@ def test_without_locks_a_folder_can_be_held_and_is_never_free(tmp_path, monkeypa
     assert not free(tmp_path)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_folder_can_be_held(tmp_path):
-    tmp_path.chmod(0o500)
-    assert hold(tmp_path) is not None
-    tmp_path.chmod(0o700)
+@pytest.mark.parametrize("locked_before", [True, False])
+def test_a_read_only_folder_can_be_held(tmp_path, monkeypatch, locked_before):
+    if locked_before:
+        hold(tmp_path).close()
+    really_open = os.open
+
+    def read_only(path, flags, *mode):
+        if flags & (os.O_CREAT | os.O_RDWR):
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return really_open(path, flags, *mode)
+
+    monkeypatch.setattr(os, "open", read_only)
+    held = hold(tmp_path)
+    assert held is not None
+    assert (held._handle is not None) == locked_before
 
 
 def test_touching_notes_the_time(tmp_path):

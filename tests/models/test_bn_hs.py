@@ -22,7 +22,7 @@ def test_published_networks_cost_what_was_published(name):
     candidate = published_variant(name).candidate
     counted = cost(candidate, Deployment())
     assert (counted.params, counted.madds) == PUBLISHED[name]
-    assert measure(candidate, Deployment()) == counted
+    assert measure(candidate, Deployment()).items() <= counted.to_dict().items()
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
