@@ -26,7 +26,8 @@ def doctor_command(*, as_json: bool) -> None:
         click.echo("numerics (timed for studies here; time of a step against eager fp32)")
     for probe in facts["numerics"]:
         times = ", ".join(_timing(timing) for timing in probe["timings"])
-        size = f"{probe['img_size']} px, batch {probe['batch_size']}, {probe['threads']} thread{'' if probe['threads'] == 1 else 's'}"
+        threads = "1 thread" if probe["threads"] == 1 else f"{probe['threads']} threads"
+        size = f"{probe['img_size']} px, batch {probe['batch_size']}, {threads}"
         click.echo(f"  {size:<32}{_numerics(probe['chosen'])} of {times}")
     for problem in facts["problems"]:
         click.echo(f"problem: {problem}")

@@ -81,7 +81,7 @@ def test_holds_what_timm_and_people_read(tmp_path):
     facts = yaml.safe_load((tmp_path / "winner/candidate.yaml").read_text())
     assert facts["fingerprint"] == tiny().fingerprint
     assert facts["deployment"] == {"num_classes": 1000, "img_size": 256}
-    assert {key: facts[key] for key in ("params", "madds", "acts")} == cost(tiny(), DEPLOYMENT).to_dict()
+    assert facts.items() >= cost(tiny(), DEPLOYMENT).to_dict().items()
     assert facts["weights"] == {"num_classes": 3, "img_size": 48, "source": "proxy"}
 
 
