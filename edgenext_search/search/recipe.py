@@ -17,7 +17,7 @@ from edgenext_search.files import find_file, parse_yaml, read_yaml
 from edgenext_search.training.recipe import TrainRecipe
 from edgenext_search.validation import Settings
 
-Sampler = Literal["gp", "tpe", "nsga2", "random"]
+Sampler = Literal["bayes", "gp", "tpe", "nsga2", "random"]
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
