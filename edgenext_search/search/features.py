@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
-CURVATURE = 0.3  # prior variance of a parameter's quadratic part, as a share of its linear part's
+CURVATURE = 0.1  # prior variance of a parameter's quadratic part, as a share of its linear part's
 STEP = 0.15  # standard deviation of a small move in an interval, as a share of its length
 JUMP = 0.3  # share of the moves in an interval that go anywhere
 
@@ -32,9 +32,10 @@ class Features:
 
     An assignment becomes a row of *codes*: the index of a choice, or the position in an interval from 0 to 1. Codes
     become *columns*, orthogonal over uniformly drawn codes, each with mean 0. Ordered parameters (intervals, and
-    choices of ascending numbers, by rank) have a linear and a quadratic column, other choices of k values have k - 1
+    choices of ascending numbers) have a linear and a quadratic column, other choices of k values have k - 1
     columns in which all values are equally far from each other. The linear part has variance 1, the quadratic one
-    :data:`CURVATURE`, since effects of ordered settings are mostly monotone.
+    :data:`CURVATURE`, since effects of ordered settings are mostly monotone. Positive numbers count by their logarithm:
+    depths, widths and expansions act in proportion, and returns diminish.
 
     Attributes:
         parameters: The space's parameters.
@@ -117,13 +118,16 @@ def _table(choice: Choice) -> Array:
         return np.empty((1, 0))
     if not _ordered(choice):
         # Rows of the eigenvectors of the centring matrix: every value has norm 1, any two are equally far apart.
-        vectors: Array = np.linalg.eigh(np.eye(k) - 1 / k)[1][:, 1:]
-        return vectors * (k / (k - 1)) ** 0.5
-    rank = np.arange(k) - (k - 1) / 2
-    columns = [rank / rank.std()]
+        vectors = np.linalg.eigh(np.eye(k) - 1 / k)[1][:, 1:]
+        return np.asarray(vectors * (k / (k - 1)) ** 0.5)
+    numbers = np.array(choice.values, dtype=np.float64)
+    line = np.log(numbers) if numbers[0] > 0 else numbers
+    line = (line - line.mean()) / line.std()
+    columns = [line]
     if k > 2:
-        square = rank**2 - (rank**2).mean()
-        columns.append(CURVATURE**0.5 * square / square.std())
+        bend = line**2 - 1
+        bend -= line * (bend @ line) / k
+        columns.append(CURVATURE**0.5 * bend / bend.std())
     return np.stack(columns, axis=1)
 
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from edgenext_search.search.recipe import Sampler
 
 
+GENERATION = (
+    "NSGAIISampler:generation"  # where that sampler looks for a trial's generation; without, it draws at random
+)
 DIGITS = 9  # of choices between fractions; what is left of 1 + 7 * 0.1 beyond them is noise
 
 
@@ -71,9 +74,12 @@ def propose(
         study.add_trials(
             [
                 optuna.trial.create_trial(
-                    params=encode(space, observation.values), distributions=domains, value=observation.score
+                    params=encode(space, observation.values),
+                    distributions=domains,
+                    value=observation.score,
+                    system_attrs={GENERATION: index // max(startup, 2)},
                 )
-                for observation in observed
+                for index, observation in enumerate(observed)
             ]
         )
         return [decode(space, study.ask(domains).params) for _ in range(n)]
@@ -141,5 +147,5 @@ def _sampler(name: Sampler, *, startup: int, seed: int) -> optuna.samplers.BaseS
     if name == "tpe":
         return optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup, multivariate=True, constant_liar=True)
     if name == "nsga2":
-        return optuna.samplers.NSGAIISampler(seed=seed, population_size=startup)
+        return optuna.samplers.NSGAIISampler(seed=seed, population_size=max(startup, 2))
     return optuna.samplers.RandomSampler(seed=seed)
