@@ -58,8 +58,8 @@ class DataKeys(Settings):
 class SearchKeys(Settings):
     """How candidates are proposed, stopped early and chosen."""
 
-    sampler: Sampler = "gp"
-    """Optuna's Gaussian-process sampler, TPE, NSGA-II, or random."""
+    sampler: Sampler = "bayes"
+    """Our own Bayesian sampler; or Optuna's Gaussian process, TPE, NSGA-II, or random."""
     trials: Annotated[int, Field(ge=1)] = 64
     """Candidates to score, the published shapes among them."""
     cohort: Annotated[int, Field(ge=1)] = 8
