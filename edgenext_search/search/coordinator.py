@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgenext_search.arch.cost import cost
 from edgenext_search.errors import StudyFailedError
+from edgenext_search.search.expectation import expectations
 from edgenext_search.search.finalists import BASELINE, choose_finalists, fresh_seeds
 from edgenext_search.search.halving import estimated_scores, survivors
 from edgenext_search.search.propose import Observation, propose
@@ -92,12 +93,14 @@ class Coordinator:
     def rescore(self) -> None:
         """Train the best candidates and the baseline again with fresh seeds, as far as that is not done yet."""
         search, known = self._recipe.search, self._store.rescores()
+        expected = expectations(self._store, self._recipe)
+        chosen = choose_finalists(self._store.records(), search.finalists, expected)
         jobs = [
             self.job(
                 record.candidate, seed=seed, until=self._rungs[-1], label=f"trial {record.number}, seed {index + 1}"
             )
             for index, seed in enumerate(fresh_seeds(search.seed, search.rescore_seeds))
-            for record in choose_finalists(self._store.records(), search.finalists)
+            for record in chosen
             if (record.candidate.fingerprint, seed) not in known
         ]
         for job, outcome in self._run("Finalists", jobs, since=0):

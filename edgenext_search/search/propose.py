@@ -1,4 +1,4 @@
-"""Which assignments to try next: Optuna's samplers as a pure function of what has been observed."""
+"""Which assignments to try next: our sampler and Optuna's as pure functions of what has been observed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import optuna
 from optuna.distributions import (
     BaseDistribution,
@@ -17,14 +18,18 @@ from optuna.distributions import (
 )
 
 from edgenext_search.arch.parameter import Choice, Interval, Parameter, Value
+from edgenext_search.search.acquisition import next_codes
+from edgenext_search.search.features import Features, Parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from edgenext_search.arch.space import Space
     from edgenext_search.search.recipe import Sampler
 
 
+GENERATION = (
+    "NSGAIISampler:generation"  # where that sampler looks for a trial's generation; without, it draws at random
+)
 DIGITS = 9  # of choices between fractions; what is left of 1 + 7 * 0.1 beyond them is noise
 
 
@@ -42,22 +47,25 @@ class Observation:
 
 
 def propose(
-    space: Space, observed: Sequence[Observation], n: int, *, sampler: Sampler, startup: int, seed: int
+    space: Parameters, observed: Sequence[Observation], n: int, *, sampler: Sampler, startup: int, seed: int
 ) -> list[dict[str, Value]]:
     """``n`` assignments to score next, decided by the arguments alone.
 
-    The sampler works on a study in memory that holds the observations, so that a run that was interrupted proposes
-    what it would have proposed, and stopped trials count with an estimate instead of not at all. Each proposal
-    stays pending while the next is made, so they spread out.
+    So a run that was interrupted proposes what it would have proposed, and stopped trials count with an estimate
+    instead of not at all. Our own sampler (``bayes``) fits :class:`Surrogate` to the observations, whose order does not
+    matter to it. Optuna's samplers work on a study in memory that holds the observations; each proposal stays pending
+    while the next is made, so they spread out.
 
     Args:
         space: Where from.
         observed: What is known, in the order it was proposed.
         n: How many.
-        sampler: Optuna's sampler.
+        sampler: Which sampler.
         startup: Observations below which the sampler draws at random.
         seed: Seed of the sampler.
     """
+    if sampler == "bayes":
+        return _bayes(Features(space), observed, n, startup=startup, rng=np.random.default_rng(seed))
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     domains = distributions(space)
     with warnings.catch_warnings():
@@ -66,25 +74,40 @@ def propose(
         study.add_trials(
             [
                 optuna.trial.create_trial(
-                    params=encode(space, observation.values), distributions=domains, value=observation.score
+                    params=encode(space, observation.values),
+                    distributions=domains,
+                    value=observation.score,
+                    system_attrs={GENERATION: index // max(startup, 2)},
                 )
-                for observation in observed
+                for index, observation in enumerate(observed)
             ]
         )
         return [decode(space, study.ask(domains).params) for _ in range(n)]
 
 
-def distributions(space: Space) -> dict[str, BaseDistribution]:
+def _bayes(
+    features: Features, observed: Sequence[Observation], n: int, *, startup: int, rng: np.random.Generator
+) -> list[dict[str, Value]]:
+    """Proposals of our own sampler; random ones while there are fewer observations than ``startup``, or no choices."""
+    if len(observed) < max(startup, 1) or not features.parameters:
+        codes = features.random(n, rng)
+    else:
+        scores = np.array([observation.score for observation in observed])
+        codes = next_codes(features, features.codes([o.values for o in observed]), scores, n, rng)
+    return [features.assignment(row) for row in codes]
+
+
+def distributions(space: Parameters) -> dict[str, BaseDistribution]:
     """The space's parameters as Optuna knows them."""
     return {parameter.name: _distribution(parameter) for parameter in space.parameters}
 
 
-def encode(space: Space, values: Mapping[str, Value]) -> dict[str, Any]:
+def encode(space: Parameters, values: Mapping[str, Value]) -> dict[str, Any]:
     """An assignment in values that Optuna can store: choices of one value for each stage become text."""
     return {parameter.name: _encoded(parameter, values[parameter.name]) for parameter in space.parameters}
 
 
-def decode(space: Space, params: Mapping[str, Any]) -> dict[str, Value]:
+def decode(space: Parameters, params: Mapping[str, Any]) -> dict[str, Value]:
     """The assignment that :func:`encode` wrote."""
     return {parameter.name: _decoded(parameter, params[parameter.name]) for parameter in space.parameters}
 
@@ -124,5 +147,5 @@ def _sampler(name: Sampler, *, startup: int, seed: int) -> optuna.samplers.BaseS
     if name == "tpe":
         return optuna.samplers.TPESampler(seed=seed, n_startup_trials=startup, multivariate=True, constant_liar=True)
     if name == "nsga2":
-        return optuna.samplers.NSGAIISampler(seed=seed, population_size=startup)
+        return optuna.samplers.NSGAIISampler(seed=seed, population_size=max(startup, 2))
     return optuna.samplers.RandomSampler(seed=seed)

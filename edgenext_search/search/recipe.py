@@ -17,7 +17,7 @@ from edgenext_search.files import find_file, parse_yaml, read_yaml
 from edgenext_search.training.recipe import TrainRecipe
 from edgenext_search.validation import Settings
 
-Sampler = Literal["gp", "tpe", "nsga2", "random"]
+Sampler = Literal["bayes", "gp", "tpe", "nsga2", "random"]
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -58,8 +58,8 @@ class DataKeys(Settings):
 class SearchKeys(Settings):
     """How candidates are proposed, stopped early and chosen."""
 
-    sampler: Sampler = "gp"
-    """Optuna's Gaussian-process sampler, TPE, NSGA-II, or random."""
+    sampler: Sampler = "bayes"
+    """Our own Bayesian sampler; or Optuna's Gaussian process, TPE, NSGA-II, or random."""
     trials: Annotated[int, Field(ge=1)] = 64
     """Candidates to score, the published shapes among them."""
     cohort: Annotated[int, Field(ge=1)] = 8

@@ -82,6 +82,23 @@ class TrialRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What all trials together say about the score of one: the posterior of the surrogate, without noise.
+
+    Attributes:
+        mean: Expected top-1 at the last rung.
+        std: Standard deviation of what is expected.
+    """
+
+    mean: float
+    std: float
+
+    def to_dict(self) -> dict[str, float]:
+        """``mean`` and ``std``."""
+        return {"mean": self.mean, "std": self.std}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finalist:
     """A candidate trained again with fresh seeds, so that luck in the search does not choose the winner.
 
@@ -90,8 +107,9 @@ class Finalist:
         origin: As in :class:`TrialRecord`.
         candidate: The network.
         cost: Its costs in the study's deployment.
-        search_score: Its score in the search, which chose it and is therefore optimistic.
+        search_score: Its score in the search; optimistic, as it had a part in choosing it.
         scores: Top-1 of each fresh seed.
+        expected: What all trials together had led to expect, which chose it; None where it was not asked.
     """
 
     trial: int
@@ -100,6 +118,7 @@ class Finalist:
     cost: Cost
     search_score: float
     scores: tuple[float, ...]
+    expected: Expected | None = None
 
     @property
     def score(self) -> Score:
@@ -116,4 +135,5 @@ class Finalist:
             **self.cost.to_dict(),
             "score": self.score.to_dict(),
             "search_score": self.search_score,
+            "expected": self.expected.to_dict() if self.expected else None,
         }

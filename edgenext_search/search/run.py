@@ -19,7 +19,7 @@ from edgenext_search.errors import UserError
 from edgenext_search.search.conditions import conditions, cpu_cores
 from edgenext_search.search.coordinator import Coordinator
 from edgenext_search.search.executor import LocalExecutor
-from edgenext_search.search.finalists import choose_finalists, fresh_seeds, rank_finalists
+from edgenext_search.search.finalists import finalists_of, fresh_seeds
 from edgenext_search.search.images import open_images, prepare_images
 from edgenext_search.search.listener import Listener
 from edgenext_search.search.numerics import Probed, fixed_numerics, probe_host, trials_that_fit
@@ -144,7 +144,7 @@ def run_study(
         if not should_stop():
             coordinator.rescore()
         complete = not should_stop()
-        ranked = rank_finalists(choose_finalists(store.records(), recipe.search.finalists), store.rescores())
+        ranked = finalists_of(store, recipe)
         if ranked:
             listener.note("Writing the winner's model folder")
             write_winner(run, recipe, coordinator, ranked[0].candidate, data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal
 
-from edgenext_search.search.finalists import BASELINE, choose_finalists, rank_finalists
+from edgenext_search.search.finalists import BASELINE, finalists_of
 
 if TYPE_CHECKING:
     from edgenext_search.search.folder import RunFolder
@@ -30,7 +30,7 @@ def summarize(run: RunFolder, recipe: StudyRecipe, store: StudyStore, *, running
         A JSON object; ``docs/json.md`` describes its keys.
     """
     trials = store.records()
-    finalists = rank_finalists(choose_finalists(trials, recipe.search.finalists), store.rescores())
+    finalists = finalists_of(store, recipe)
     winner = finalists[0] if finalists else None
     baseline = next((finalist for finalist in finalists if finalist.trial == BASELINE), None)
     model_dir = run.winners / winner.candidate.fingerprint if winner else None

@@ -1,4 +1,7 @@
+import csv
 import json
+import math
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +12,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 CONDITIONS = {"date", "python", "cpu", "cores", "threads", "versions", "n", "seed", "budget", "deployment"}
 
 
-def last_line(name):
+def last_line(name, *options):
     done = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks" / name), "--quick"],
+        [sys.executable, str(ROOT / "benchmarks" / name), "--quick", *options],
         capture_output=True,
         text=True,
         check=False,
@@ -55,3 +58,34 @@ def test_memory():
     assert figures["exact"] == 1
     assert figures["allocator_mean_error"] < 0.05
     assert figures["onnxruntime_over_closed"] > 0.5
+
+
+@pytest.mark.slow
+def test_search_efficiency(tmp_path):
+    """On a table of made-up networks: the policies and figures are there, and noise does harm."""
+    rng, table = random.Random(0), tmp_path / "table.csv"  # noqa: S311
+    with table.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["block0_e", "block0_k", "block1_e", "block1_k", "block2_l", "macs_m", "top1"])
+        for _ in range(300):
+            e0, k0, e1, k1, depth = (rng.choice(values) for values in ((1, 3, 6), (3, 5), (1, 3, 6), (3, 5), (1, 2, 3)))
+            macs = e0 * k0 + 2 * e1 * k1 * depth
+            writer.writerow([e0, k0, e1, k1, depth, macs, 50 + math.log(macs) + e1 / 6 - e0 / 6 + 0.1 * k0])
+    policies = ("random", "tpe", "nsga2")
+    figures, conditions = last_line(
+        "search_efficiency.py", "--table", str(table), "--target", "top1", "--policies", ",".join(("bayes", *policies))
+    )
+    assert (conditions["n"], conditions["rows"], conditions["landscape"]) == (2, 300, "table:top1")
+    names = {"chosen", "bayes_naive", *policies, *(f"{policy}_chooser" for policy in policies)}
+    assert {f"{name}_{noise}" for name in names for noise in ("0", "075", "150")} <= set(figures)
+    assert figures["chosen_0"] > 1
+    assert figures["chosen_0"] >= figures["random_0"] - 0.05
+    assert conditions["held_out_r2"] > 0.8
+
+
+def test_search_efficiency_needs_a_landscape(tmp_path):
+    script = str(ROOT / "benchmarks" / "search_efficiency.py")
+    for options in ([], ["--table", str(tmp_path / "none.csv")]):
+        done = subprocess.run([sys.executable, script, *options], capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert "--table" in done.stderr

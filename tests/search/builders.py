@@ -15,7 +15,7 @@ from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.projection import Projection
 from edgenext_search.search.coordinator import Coordinator
-from edgenext_search.search.finalists import choose_finalists, rank_finalists
+from edgenext_search.search.finalists import finalists_of
 from edgenext_search.search.listener import Listener
 from edgenext_search.search.recipe import StudyRecipe
 from edgenext_search.search.records import Finalist, TrialRecord
@@ -165,8 +165,7 @@ class Lab:
         return self.store().records()
 
     def finalists(self) -> list[Finalist]:
-        store = self.store()
-        return rank_finalists(choose_finalists(store.records(), self.recipe.search.finalists), store.rescores())
+        return finalists_of(self.store(), self.recipe)
 
     def result(self) -> tuple[Any, ...]:
         """All that has to be the same whatever happened on the way."""

@@ -12,6 +12,7 @@ from edgenext_search.arch.cost import cost
 from edgenext_search.arch.published import published_variants
 from edgenext_search.errors import StudyFailedError
 from edgenext_search.search import coordinator as coordinator_module
+from edgenext_search.search.expectation import expectations
 from edgenext_search.search.listener import Listener
 from edgenext_search.training.job import Failed, Trained
 
@@ -258,7 +259,8 @@ def test_finalists_are_trained_with_fresh_seeds_that_all_share(finished):
     lab, executor = finished
     again = [given for given in executor.given if given[1] != lab.recipe.search.seed]
     assert {until for _, _, until in again} == {4}
-    best = sorted((t for t in lab.trials() if t.state == "complete"), key=lambda t: -t.score)
+    expected = expectations(lab.store(), lab.recipe)
+    best = sorted((t for t in lab.trials() if t.state == "complete"), key=lambda t: -expected[t.number].mean)
     chosen = {trial.candidate.fingerprint for trial in best[:2]} | {lab.trials()[0].candidate.fingerprint}
     seeds = {seed for _, seed, _ in again}
     assert len(seeds) == 2

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgenext_search.search.finalists import choose_finalists, fresh_seeds, rank_finalists
+from edgenext_search.search.records import Expected
 
 from .builders import a_candidate, a_record
 
@@ -30,6 +31,15 @@ TRIALS = [
 )
 def test_the_best_complete_trials_and_the_baseline(n, chosen):
     assert [trial.number for trial in choose_finalists(TRIALS, n)] == chosen
+
+
+def test_what_all_trials_lead_to_expect_decides_and_the_luckiest_score_does_not():
+    expected = {0: Expected(mean=0.5, std=0.01), 2: Expected(mean=0.75, std=0.01), 4: Expected(mean=0.75, std=0.2)}
+    expected |= {1: Expected(mean=0.6, std=0.01), 3: Expected(mean=0.55, std=0.01), 5: Expected(mean=0.9, std=0.01)}
+    assert TRIALS[2].cost.madds < TRIALS[4].cost.madds
+    assert [trial.number for trial in choose_finalists(TRIALS, 3, expected)] == [2, 4, 1, 0]
+    (finalist,) = rank_finalists([TRIALS[2]], {}, expected)
+    assert (finalist.search_score, finalist.expected) == (0.6, expected[2])
 
 
 def test_a_baseline_that_failed_is_no_finalist():

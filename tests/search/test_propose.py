@@ -14,7 +14,7 @@ from edgenext_search.search.propose import Observation, decode, distributions, e
 from .builders import MANY_DUPLICATES
 
 EDGENEXT, PAPER = Space.load("edgenext"), Space.load("paper")
-SAMPLERS = ("gp", "tpe", "nsga2", "random")
+SAMPLERS = ("bayes", "gp", "tpe", "nsga2", "random")
 
 
 def with_ratio(domain):
@@ -99,7 +99,7 @@ def test_a_space_without_anything_to_vary(sampler):
     assert ask(fixed, some(fixed, 6), 2, sampler=sampler) == [{}, {}]
 
 
-@pytest.mark.parametrize("sampler", ["gp", "tpe"])
+@pytest.mark.parametrize("sampler", ["bayes", "gp", "tpe"])
 @pytest.mark.parametrize("top", [1.2, 2.6])
 def test_a_model_learns_where_the_hill_is(sampler, top):
     observed = some(LINE, 24, score=lambda values: 1 - (values["stage2.width_ratio"] - top) ** 2)
@@ -107,10 +107,25 @@ def test_a_model_learns_where_the_hill_is(sampler, top):
     assert statistics.fmean(abs(ratio - top) for ratio in ratios) < 0.4
 
 
-def test_proposals_of_one_cohort_spread_out():
+@pytest.mark.parametrize("sampler", ["bayes", "gp"])
+def test_proposals_of_one_cohort_spread_out(sampler):
     """Each proposal stays pending while the next is made."""
-    proposals = ask(EDGENEXT, some(EDGENEXT, 12, score=lambda values: values["stage3.depth"] / 12), 6)
+    observed = some(EDGENEXT, 12, score=lambda values: values["stage3.depth"] / 12)
+    proposals = ask(EDGENEXT, observed, 6, sampler=sampler)
     assert len({str(values) for values in proposals}) == 6
+
+
+def test_bayes_does_not_care_in_which_order_it_observed():
+    observed = some(EDGENEXT, 12, score=lambda values: values["stage3.depth"] / 12)
+    assert ask(EDGENEXT, observed[::-1], sampler="bayes") == ask(EDGENEXT, observed, sampler="bayes")
+
+
+def test_nsga2_breeds():
+    """It finds its generations: its children inherit what all good parents share."""
+    observed = some(EDGENEXT, 40, score=lambda values: values["stage3.depth"] / 12)
+    depths = [values["stage3.depth"] for values in ask(EDGENEXT, observed, 24, sampler="nsga2", startup=20)]
+    drawn = [values["stage3.depth"] for values in ask(EDGENEXT, observed, 24, sampler="random", startup=20)]
+    assert statistics.fmean(depths) > statistics.fmean(drawn) + 1
 
 
 @given(assignments(EDGENEXT))

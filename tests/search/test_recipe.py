@@ -78,7 +78,7 @@ def test_any_key_can_be_set_and_survives_the_run_folder(setting, get, value):
     [
         ("proxy.epoch=3", r"proxy\.epoch: there is no such key"),
         ("prxy.epochs=3", r"prxy: there is no such key"),
-        ("search.sampler=genetic", r"search\.sampler: .*'gp', 'tpe', 'nsga2' or 'random', but got 'genetic'"),
+        ("search.sampler=genetic", r"search\.sampler: .*'bayes', 'gp', 'tpe', 'nsga2' or 'random', but got 'genetic'"),
         ("search.trials=0", r"search\.trials: .*greater than or equal to 1, but got 0"),
         ("search.trials=ten", r"search\.trials: .*integer.*'ten'"),
         ("search.trials=1.5", r"search\.trials: .*1\.5"),
