@@ -43,6 +43,7 @@ def expectations(store: StudyStore, recipe: StudyRecipe) -> dict[int, Expected]:
 
     trials = [trial for trial in store.records() if trial.duplicate_of is None]
     estimates = sorted(estimated_scores(trials, recipe.proxy.rung_epochs).items())
-    observed = [Observation(values=store.values(number), score=score) for number, score in estimates]
+    values = store.values()
+    observed = [Observation(values=values[number], score=score) for number, score in estimates]
     expected = expected_scores(recipe.load_space(), observed)
     return {number: expectation for (number, _), expectation in zip(estimates, expected, strict=True)}
