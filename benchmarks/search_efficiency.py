@@ -81,8 +81,9 @@ def _options() -> Namespace:
     arguments.add_argument("--target", default="val_top1", help="column that is searched for its maximum")
     arguments.add_argument("--landscape", choices=MADE_UP, help="a made-up landscape instead of a table")
     arguments.add_argument("--seeds", type=int, default=16, help="searches of each policy and noise (default: 16)")
-    arguments.add_argument("--policies", default="bayes,random,tpe,nsga2,gp", help="samplers, separated by commas")
+    arguments.add_argument("--policies", help="samplers, separated by commas (default: all; --quick leaves out gp)")
     options = arguments.parse_args()
+    options.policies = options.policies or "bayes,random,tpe,nsga2" + ("" if options.quick else ",gp")
     if (options.table is None) == (options.landscape is None):
         arguments.error("Give either --table FILE or --landscape NAME; no table is shipped.")
     if options.table is not None and not options.table.is_file():
