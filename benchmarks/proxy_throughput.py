@@ -74,20 +74,23 @@ def _speedup(usual: list[float], engine: list[float]) -> float:
 
 
 def _job(options: Any, candidates: int) -> dict[str, Any]:  # noqa: ANN401 - argparse's
-    from edgenext_search.arch.budget import Budget
-    from edgenext_search.arch.cost import Deployment
-    from edgenext_search.arch.projection import Projection
-    from edgenext_search.arch.space import Space
-    from edgenext_search.training.recipe import TrainRecipe
+    from edgenext_search.search.recipe import StudyRecipe
 
-    space = Space.load(options.space)
-    projection = Projection(space, Budget.parse(options.budget), Deployment())
-    rng = seeded(options.seed)
-    recipe = TrainRecipe(img_size=options.img_size, epochs=EPOCHS, batch_size=options.batch_size)
+    flags = {"budget": options.budget, "space": options.space}
+    proxy = {"img_size": options.img_size, "epochs": EPOCHS, "batch_size": options.batch_size, "rungs": "[1.0]"}
+    study = StudyRecipe.load("laptop", flags=flags, settings=[f"proxy.{key}={value}" for key, value in proxy.items()])
+    projection, rng = _projection(study), seeded(options.seed)
     return {
-        "candidates": [projection.candidate(space.sample(rng)).to_dict() for _ in range(candidates)],
-        "recipe": recipe.to_dict(),
+        "candidates": [projection.candidate(projection.space.sample(rng)).to_dict() for _ in range(candidates)],
+        "study": study.to_dict(),
+        "recipe": study.proxy.to_dict(),
     }
+
+
+def _projection(study: Any) -> Any:  # noqa: ANN401 - imported late
+    from edgenext_search.arch.projection import Projection
+
+    return Projection(study.load_space(), study.load_budget(), study.load_deployment())
 
 
 def _write_jpegs(folder: Path, images: int, seed: int) -> None:
@@ -150,13 +153,16 @@ def _engine(folder: Path) -> None:
     """All candidates by the tool's own parts: data cache, executor and trial processes."""
     from edgenext_search.arch.candidate import Candidate
     from edgenext_search.data import default_cache_dir, open_source, prepare
-    from edgenext_search.search.executor import LocalExecutor
+    from edgenext_search.search.executor import LocalExecutor, start_server
+    from edgenext_search.search.numerics import probe_host
     from edgenext_search.search.placement import local_places
+    from edgenext_search.search.recipe import StudyRecipe
     from edgenext_search.training.job import Trained, TrainJob
-    from edgenext_search.training.recipe import TrainRecipe
 
+    start_server()
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    recipe = TrainRecipe.model_validate(job["recipe"])
+    study = StudyRecipe.read(job["study"], where="job")
+    recipe = study.proxy
     images = len(list((folder / "jpegs" / "train").glob("*/*.jpg")))
     validation = len(list((folder / "jpegs" / "val").glob("*/*.jpg")))
     share = validation / (images + validation)
@@ -171,15 +177,21 @@ def _engine(folder: Path) -> None:
         workers=os.cpu_count() or 1,
     )
     assert len(data.train.labels) == images, len(data.train.labels)
+    places = local_places("cpu")
+    probed = probe_host(
+        study, _projection(study), places[0], num_classes=CLASSES, train_images=images, cache_dir=default_cache_dir(),
+        should_stop=lambda: False,
+    )  # fmt: skip
+    print(probed.numerics, file=sys.stderr)
     scratch = tempfile.mkdtemp(dir=folder)
     jobs = [
         TrainJob(
             name=f"job-{index}", label=f"trial {index}", candidate=Candidate.from_dict(candidate), recipe=recipe,
-            data=data.folder, seed=0, until=recipe.epochs, folder=Path(scratch),
+            data=data.folder, seed=0, until=recipe.epochs, folder=Path(scratch), numerics=probed.numerics,
         )
         for index, candidate in enumerate(job["candidates"])
     ]  # fmt: skip
-    outcomes = LocalExecutor(local_places("cpu")).run(jobs, on_progress=lambda *_: None, should_stop=lambda: False)
+    outcomes = LocalExecutor(places).run(jobs, on_progress=lambda *_: None, should_stop=lambda: False)
     assert all(isinstance(outcome, Trained) for _, outcome in outcomes)
 
 

@@ -8,7 +8,7 @@ import signal
 import tempfile
 import time
 from dataclasses import dataclass, replace
-from multiprocessing import connection
+from multiprocessing import connection, forkserver
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from edgenext_search.training.job import Outcome, Placement, TrainJob
 
+PRELOAD = ["edgenext_search.training.preload"]
 POLL = 0.2  # seconds between two looks at whether to stop
 PATIENCE = 1.0  # seconds that processes get to end by themselves, or to say why they end
 
@@ -145,7 +146,7 @@ class LocalExecutor:
         self.timeout = timeout
         self._micro_batches: dict[str, int] = {}  # of jobs that ran out of memory, so that their next rung knows
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["edgenext_search.training.preload"])
+        self._context.set_forkserver_preload(PRELOAD)
 
     def run(
         self,
@@ -205,6 +206,12 @@ class LocalExecutor:
         process.start()
         sender.close()
         return _Rank(process=process, messages=receiver)
+
+
+def start_server() -> None:
+    """Let the server that processes are forked from import torch and timm while something else is done."""
+    multiprocessing.get_context("forkserver").set_forkserver_preload(PRELOAD)
+    forkserver.ensure_running()
 
 
 def _death(exitcode: int | None) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from edgenext_search.search.conditions import device_name, versions
+from edgenext_search.search.executor import PRELOAD
 from edgenext_search.training.job import Failed
 from edgenext_search.training.numerics import Numerics, ProbeRequest, ProbeResult
 from edgenext_search.training.worker import run_probe
@@ -142,7 +143,7 @@ def _key(request: ProbeRequest) -> str:
 def _run(request: ProbeRequest, should_stop: Callable[[], bool]) -> ProbeResult | Failed:
     """Probe in a process of its own, like a trial."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["edgenext_search.training.preload"])
+    context.set_forkserver_preload(PRELOAD)
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=run_probe, args=(request, sender), name="probe", daemon=True)
     process.start()

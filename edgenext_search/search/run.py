@@ -18,7 +18,7 @@ from edgenext_search.data import default_cache_dir
 from edgenext_search.errors import UserError
 from edgenext_search.search.conditions import conditions, cpu_cores
 from edgenext_search.search.coordinator import Coordinator
-from edgenext_search.search.executor import LocalExecutor
+from edgenext_search.search.executor import LocalExecutor, start_server
 from edgenext_search.search.finalists import finalists_of, fresh_seeds
 from edgenext_search.search.images import open_images, prepare_images
 from edgenext_search.search.listener import Listener
@@ -104,6 +104,7 @@ def run_study(
     ):
         store = run.open_store(recipe, execution.storage, must_exist=resumed)
         listener.study_started(resumed=resumed)
+        start_server()  # it imports torch while images are prepared
 
         def on_image(done: int, total: int) -> None:
             if should_stop():

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from edgenext_search.training.recipe import TrainRecipe
 
 WARMUP = 2  # steps that are not timed
-STEPS = 8
+STEPS = 5
 LONGEST = 15.0  # seconds after which no further turn is begun, once each option has been timed
-LARGEST_BATCH = {"cpu": 64, "cuda": 1024}  # what is faster does not hang on more
+LARGEST_BATCH = {"cpu": 32, "cuda": 1024}  # what is faster does not hang on more
 HOPELESS = 1.5  # an option that is this much slower after the warm-up is timed no further
 LARGEST_DIFFERENCE = 0.02  # of the loss after all steps, relative to eager float32's
 GAIN = 0.95  # an option is taken when its steps take at most this share of eager float32's

@@ -9,3 +9,4 @@ from edgenext_search.training.numerics import Numerics
 def no_probe(monkeypatch):
     """Runs in these tests take eager fp32 without timing it; the probe has tests of its own."""
     monkeypatch.setattr(run, "probe_host", lambda *_, **__: Probed(numerics=Numerics()))
+    monkeypatch.setattr(run, "start_server", lambda: None)
