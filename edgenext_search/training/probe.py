@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from edgenext_search.arch.candidate import Candidate
     from edgenext_search.training.recipe import TrainRecipe
 
-WARMUP = 2  # steps that are not timed
+WARMUP = 1  # steps that are not timed
 STEPS = 5
-LONGEST = 15.0  # seconds after which no further turn is begun, once each option has been timed
-LARGEST_BATCH = {"cpu": 32, "cuda": 1024}  # what is faster does not hang on more
-HOPELESS = 1.5  # an option that is this much slower after the warm-up is timed no further
+LONGEST = 10.0  # seconds after which no further turn is begun, once each option has been timed
+LARGEST_BATCH = {"cpu": 64, "cuda": 1024}  # what is faster does not hang on more
+HOPELESS = 1.5  # an option that is this much slower than the fastest in the first timed turn is given up
 LARGEST_DIFFERENCE = 0.02  # of the loss after all steps, relative to eager float32's
 GAIN = 0.95  # an option is taken when its steps take at most this share of eager float32's
 WORTH_COMPILING = 600.0  # seconds of a whole trial, below which no compilation is tried
@@ -65,13 +65,13 @@ def probe(request: ProbeRequest) -> ProbeResult:
             break
         for numerics in [numerics for numerics in runs if numerics not in given_up]:
             seconds[numerics].append(sum(network.step() for network in runs[numerics]))
-        if turn + 1 == WARMUP:
+        if turn == WARMUP:
             best = min(times[-1] for times in seconds.values())
             given_up = {n for n, times in seconds.items() if times[-1] > HOPELESS * best} - {reference}
     timings = [
         Timing(
             numerics=numerics,
-            ratio=_ratio(seconds[numerics][WARMUP:], seconds[reference][WARMUP:]),
+            ratio=None if numerics in given_up else _ratio(seconds[numerics][WARMUP:], seconds[reference][WARMUP:]),
             agrees=all(a.agrees_with(b) for a, b in zip(runs[numerics], runs[reference], strict=True)),
         )
         for numerics in runs
@@ -125,8 +125,8 @@ class _Run:
         return abs(self.loss - other.loss) <= LARGEST_DIFFERENCE * abs(other.loss)
 
 
-def _ratio(times: Sequence[float], reference: Sequence[float]) -> float | None:
-    return statistics.median(a / b for a, b in zip(times, reference, strict=True)) if times else None
+def _ratio(times: Sequence[float], reference: Sequence[float]) -> float:
+    return statistics.median(a / b for a, b in zip(times, reference, strict=True))
 
 
 def _trial_seconds(request: ProbeRequest, step_seconds: float) -> float:

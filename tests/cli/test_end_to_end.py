@@ -154,7 +154,7 @@ def result(run):
     return summary, rows, winner.name, weights
 
 
-def test_what_is_printed_is_what_the_issue_asks_for(undisturbed):
+def test_what_is_printed_is_what_was_promised(undisturbed):
     program, printed = undisturbed
     assert printed == json.loads((program.out / "summary.json").read_text())
     assert printed["run"] == str(program.out)
@@ -297,3 +297,37 @@ def test_ctrl_c_ends_with_a_report_and_the_same_command_goes_on(undisturbed, pro
 
     assert program.run(parallel=2)["status"] == "complete"
     assert result(program.out) == result(undisturbed[0].out)
+
+
+def test_trials_on_pairs_of_processes_complete_and_a_killed_one_frees_its_place(program):
+    """One process of a pair is killed: its trial fails with that reason, and the study goes on."""
+    arguments = [*program.arguments, "--gpus-per-trial", "2"]
+    process = program.start(arguments, parallel=1)
+    program.wait_for(process, "Cohort 0, rung 1 of 2: trial 0: top-1")
+    pair = _pair(process)
+    os.kill(pair[1], signal.SIGKILL)
+    code, output = program.finish(process)
+    assert code == 0, "".join(program.lines)
+    summary = json.loads(output)
+    assert summary["status"] == "complete"
+    assert summary["conditions"]["devices_per_trial"] == 2
+    assert summary["trials"]["failed"] == 1
+    assert summary["trials"]["complete"] + summary["trials"]["pruned"] == 5
+    with RunFolder(program.out).csv_file.open(newline="") as file:
+        (reason,) = [row["reason"] for row in csv.DictReader(file) if row["state"] == "failed"]
+    assert reason.startswith("the process was killed by SIGKILL")
+
+
+def _pair(process):
+    """The two training processes of a trial: children of a child of the program."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        parents = {}
+        for pid in _group(process.pid):
+            with contextlib.suppress(OSError):
+                parents[pid] = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        children = sorted(pid for pid, parent in parents.items() if parents.get(parent) == process.pid)
+        if len(children) == 2:
+            return children
+        time.sleep(0.01)
+    pytest.fail("no pair of processes was seen")
