@@ -51,7 +51,7 @@ def main() -> None:
             for key, values in ((name, expected), (other, lucky)):
                 figures[f"{key}_{label}"] = round(statistics.fmean(values), 3)
                 figures[f"{key}_{label}_se"] = round(statistics.stdev(values) / len(values) ** 0.5, 3)
-            print(f"{policy}, noise {noise}: {figures[f'{name}_{label}']}", flush=True)
+            print(f"{policy}, noise {noise}: {figures[f'{name}_{label}']} with our chooser", flush=True)
     for policy in policies:
         figures[f"{policy}_ask_ms"] = significant(1e3 * median(seconds[policy]), 3)
     if OURS in policies and not options.quick:
