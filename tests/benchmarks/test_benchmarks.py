@@ -89,3 +89,21 @@ def test_search_efficiency_needs_a_landscape(tmp_path):
         done = subprocess.run([sys.executable, script, *options], capture_output=True, text=True, check=False)
         assert done.returncode == 2
         assert "--table" in done.stderr
+
+
+@pytest.mark.slow
+def test_proxy_throughput():
+    figures, conditions = last_line("proxy_throughput.py")
+    assert (conditions["n"], conditions["epochs"]) == (2, 3)
+    assert figures["speedup_jpeg"] > 0.1
+    assert figures["speedup_memory"] > 0.1
+    assert figures["images_per_second (engine, memory)"] > 0
+
+
+@pytest.mark.slow
+def test_overhead():
+    figures, conditions = last_line("overhead.py")
+    assert conditions["sampler"] == "bayes"
+    assert figures["share_at_100"] == pytest.approx(figures["ours_at_100"] / 30, rel=0.02)
+    assert figures["optuna_at_100"] > 0
+    assert 0 < figures["start_seconds"] < 30
