@@ -145,7 +145,9 @@ def _parameter(name: str, domain: Domain, *, shared: bool = False) -> Parameter:
     for choice in checked:
         if (times := checked.count(choice)) > 1:
             shown = list(choice) if isinstance(choice, tuple) else choice
-            raise UserError(f"{path}: each choice must stand once, but {shown!r} stands {times} times.")
+            each = len(checked) == STAGES and path.startswith("shared.")
+            hint = f" One value for each stage is a list in the list: [{list(checked)}]." if each else ""
+            raise UserError(f"{path}: each choice must stand once, but {shown!r} stands {times} times.{hint}")
     return Choice(name=name, values=tuple(checked))
 
 

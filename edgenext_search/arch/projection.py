@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator
 
-from edgenext_search.arch.budget import Budget
+from edgenext_search.arch.budget import SIZES, Budget
 from edgenext_search.arch.candidate import STAGES, Candidate
 from edgenext_search.arch.cost import Cost, Deployment, cost
 from edgenext_search.arch.parameter import Choice, Value
@@ -27,7 +27,7 @@ def solve_widths(shape: Shape, budget: Budget, deployment: Deployment) -> Widths
 
     Bisection finds the largest scale that holds; costs never fall as it grows. Where its step to the next scale
     jumps over [:data:`BAND`, 1], single stages are moved by a step or two: of the widths in the band the ones
-    closest to the shape's proportions are taken, or else the ones that use most.
+    closest to the shape's proportions are taken, or else of those that use most.
 
     Args:
         shape: Everything but the widths.
@@ -62,9 +62,9 @@ def solve_widths(shape: Shape, budget: Budget, deployment: Deployment) -> Widths
         ranked = []
         for widths in _neighbours(shape, best, nudges):
             used = usage(widths)
-            if used <= 1:
-                ranked.append((used < BAND, shape.distortion(widths) if used >= BAND else -used, widths))
-        _, _, best = min(ranked)
+            if best_usage < used <= 1:
+                ranked.append((used < BAND, 0.0 if used >= BAND else -used, shape.distortion(widths), widths))
+        *_, best = min(ranked, default=(best,))
         best_usage = usage(best)
     return best
 
@@ -209,7 +209,7 @@ class Projection:
     def _unreachable(self, smallest: Candidate) -> str:
         reached: Cost = cost(smallest, self.deployment)
         over = {key: getattr(reached, key) for key, cap in self.budget.to_dict().items() if getattr(reached, key) > cap}
-        costs = " and ".join(f"{key}={value:,}" for key, value in over.items())
+        costs = " and ".join(f"{key}={value:,}{' bytes' if key in SIZES else ''}" for key, value in over.items())
         setting = ", ".join(
             f"{name} {'-'.join(map(str, getattr(smallest, name)))}" for name in ("widths", "depths", "kernel_sizes")
         )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command("cost")
-@click.argument("what", metavar="NAME|FILE|FOLDER")
+@click.argument("what", metavar="WHAT")
 @deployment_options
 @click.option(
     "--verify", is_flag=True, help="Build the network, count again with fvcore and measure its memory (imports torch)."
@@ -71,5 +71,5 @@ def _candidate(what: str) -> Candidate:
     names = ", ".join(published_variants())
     raise UserError(
         f"There is no {what!r}: it is neither a file or folder nor a published variant ({names})."
-        f"{nearest(what, published_variants())}"
+        f"{nearest(f'edgenext_{what}' if f'edgenext_{what}' in published_variants() else what, published_variants())}"
     )

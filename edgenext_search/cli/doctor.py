@@ -43,7 +43,8 @@ def _numerics(facts: dict[str, Any]) -> str:
 
 def _timing(facts: dict[str, Any]) -> str:
     ratio = "given up" if facts["ratio"] is None else f"{facts['ratio']:.2f}"
-    return f"{_numerics(facts)} {ratio}{'' if facts['agrees'] else ' (differs)'}"
+    differs = facts["ratio"] is not None and not facts["agrees"]
+    return f"{_numerics(facts)} {ratio}{' (differs)' if differs else ''}"
 
 
 def _facts() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import warnings
 
@@ -49,7 +50,11 @@ class CommandGroup(click.Group):
 
 
 def _explain(error: Exception) -> None:
-    if isinstance(error, (UserError, StudyFailedError)):
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        click.echo(
+            f"Error: nothing more can be written ({error}); free some space and run the command again.", err=True
+        )
+    elif isinstance(error, (UserError, StudyFailedError)):
         click.echo(f"Error: {error}", err=True)
     else:
         click.echo(f"Error: {type(error).__name__}: {error}", err=True)

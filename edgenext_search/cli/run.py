@@ -21,7 +21,10 @@ EXIT_INTERRUPTED = 130
 
 
 @click.command("run")
-@click.option("--budget", help="Hard caps on the deployed model, such as 1.3M or params=1.3M,madds=260M.")
+@click.option(
+    "--budget",
+    help="Hard caps on the deployed model: 1.3M, or params=1.3M,madds=260M; also acts, memory=2MB, footprint.",
+)
 @click.option("--data", metavar="FOLDER|NAME", help="Folder with train/ class folders, or a dataset name of timm.")
 @click.option("--data-dir", metavar="FOLDER", help="Where a timm dataset lies.")
 @click.option("--study", metavar="NAME|FILE", help="Study recipe.  [default: demo; imagenet with --data]")

@@ -48,7 +48,7 @@ def show_command(*, space: str, as_json: bool) -> None:
 
 @space_group.command("check")
 @click.argument("space", metavar="FILE|NAME")
-@click.option("--budget", help="Whether these caps can be reached, such as 1.3M or params=1.3M,madds=260M.")
+@click.option("--budget", help="Whether these caps can be reached, such as 1.3M or params=1.3M,memory=2MB.")
 @deployment_options
 @json_option
 def check_command(
@@ -88,7 +88,7 @@ def check_command(
 
 @space_group.command("size")
 @click.argument("space", default="edgenext", metavar="[NAME|FILE]")
-@click.option("--budget", help="Count candidates within these caps too, such as 1.3M or params=1.3M,madds=260M.")
+@click.option("--budget", help="Count candidates within these caps too, such as 1.3M or params=1.3M,memory=2MB.")
 @deployment_options
 @click.option(
     "--samples",
@@ -159,7 +159,7 @@ def schema_command(*, out: Path | None) -> None:
 
 @space_group.command("sample")
 @click.option("--space", default="edgenext", show_default=True, metavar="NAME|FILE", help="The search space.")
-@click.option("--budget", required=True, help="Caps, such as 1.3M or params=1.3M,madds=260M.")
+@click.option("--budget", required=True, help="Caps, such as 1.3M or params=1.3M,memory=2MB.")
 @deployment_options
 @click.option("-n", "count", type=click.IntRange(min=1), default=10, show_default=True, help="How many.")
 @click.option("--seed", type=int, default=0, show_default=True)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgenext_search.arch.projection import Projection
+from edgenext_search.arch.cost import cost
+from edgenext_search.arch.projection import BAND, Projection
 from edgenext_search.data import default_cache_dir
 from edgenext_search.errors import UserError
 from edgenext_search.search.conditions import conditions, cpu_cores
@@ -114,7 +115,7 @@ def run_study(
         data = prepare_images(source, recipe, cache_dir=execution.cache_dir, workers=cpu_cores(), progress=on_image)
         _record_data(store, data, listener)
         begun.set()
-        for warning in _warnings(recipe, data, places):
+        for warning in _warnings(recipe, projection, data, places):
             listener.note(warning)
         probe = functools.partial(
             probe_host,
@@ -230,7 +231,9 @@ def _numerics(
     return numerics, trials_that_fit(probed.gpu_bytes, gpu_memory()) if pack else 1
 
 
-def _warnings(recipe: StudyRecipe, data: PreparedData, places: Sequence[Placement]) -> list[str]:
+def _warnings(
+    recipe: StudyRecipe, projection: Projection, data: PreparedData, places: Sequence[Placement]
+) -> list[str]:
     """What will make this study slow, or its scores coarse, with the way out."""
     found = []
     train, val = len(data.train.labels), len(data.val.labels)
@@ -244,7 +247,15 @@ def _warnings(recipe: StudyRecipe, data: PreparedData, places: Sequence[Placemen
     if recipe.proxy.batch_size > train:
         found.append(
             f"proxy.batch_size is {recipe.proxy.batch_size}, but there are {train} training images: an epoch is a "
-            "single step; --set proxy.batch_size=32 makes more of it."
+            f"single step; --set proxy.batch_size={max(1, train // 8)} makes more of it."
+        )
+    usage = projection.budget.usage(
+        cost(projection.published(projection.nearest_published()[0]), projection.deployment)
+    )
+    if usage < BAND:
+        found.append(
+            f"The baseline, the published shape scaled to the budget, uses {100 * usage:.0f} % of the tightest cap: "
+            "the steps of its widths leave no more, as is usual for caps on memory. Its gain may be flattering."
         )
     return [f"Note: {text}" for text in found]
 

@@ -1,5 +1,6 @@
 """Imported once by the server that trial processes are forked from, so that each of them starts at once."""
 
+import logging
 import warnings
 
 with warnings.catch_warnings():
@@ -8,3 +9,6 @@ with warnings.catch_warnings():
     import torch  # noqa: F401
 
     import edgenext_search.training.rung  # noqa: F401
+
+# timm's schedule says that an epoch of a single step has nothing to anneal; the run has said so itself.
+logging.getLogger("timm.scheduler").setLevel(logging.ERROR)

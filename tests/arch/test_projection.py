@@ -162,7 +162,9 @@ def test_the_smallest_reachable_cost_is_the_true_minimum(seed, key):
     space = _small_space(seeded(seed))
     deployment = Deployment(num_classes=10, img_size=64)
     smallest = min(getattr(there, key) for there in _all_narrowest(space, deployment))
-    with pytest.raises(UserError, match=f"smallest candidate of space 'small' has {key}={smallest:,} in this dep"):
+    with pytest.raises(
+        UserError, match=f"smallest candidate of space 'small' has {key}={smallest:,}( bytes)? in this dep"
+    ):
         Projection(space, Budget(**{key: smallest - 1}), deployment)
     projection = Projection(space, Budget(**{key: smallest}), deployment)
     assert getattr(cost(projection.smallest, deployment), key) == smallest
@@ -266,3 +268,15 @@ def test_the_published_shapes_are_those_of_the_spaces_norm_acts_the_first_named_
     assert names["ln_gelu", "bn_hs"][:2] == ["edgenext_xx_small", "edgenext_xx_small_bn_hs"]
     assert names["bn_hs", "ln_gelu"][:2] == ["edgenext_xx_small_bn_hs", "edgenext_xx_small"]
     assert len(names["bn_hs", "ln_gelu"]) == 7
+
+
+def test_a_cap_that_single_steps_jump_over_leaves_the_other_stages_their_proportions():
+    """2 MB of activations: 8 channels in the first stage take 59 % of it, 16 take 118 %."""
+    budget = Budget.parse("memory=2MB,params=1.2M")
+    projection = Projection(SPACES["edgenext"], budget, IMAGENET)
+    scaled = projection.published(published_variant("edgenext_xx_small"))
+    used = cost(scaled, IMAGENET)
+    assert scaled.widths[0] == 8
+    assert used.memory > 1_400_000  # of the second stage, which has more room
+    assert list(scaled.widths) == sorted(scaled.widths)
+    assert used.params > 300_000

@@ -76,11 +76,14 @@ def test_the_probes_of_this_host_are_shown(tmp_path, monkeypatch):
         "timings": [
             timing,
             {**timing, "channels_last": True, "ratio": 0.9},
-            {**timing, "precision": "bf16", "ratio": None, "agrees": False},
+            {**timing, "precision": "bf16", "ratio": 0.7, "agrees": False},
+            {**timing, "precision": "fp16", "ratio": None, "agrees": False},
         ],
     }
     (tmp_path / "numerics").mkdir()
     (tmp_path / "numerics" / "abc.json").write_text(json.dumps(facts))
     assert call_json("doctor")["numerics"] == [facts]
     (line,) = [line for line in call("doctor").stdout.splitlines() if line.startswith("  48 px")]
-    assert line.endswith("fp32, channels_last of fp32 1.00, fp32, channels_last 0.90, bf16 given up (differs)")
+    assert line.endswith(
+        "fp32, channels_last of fp32 1.00, fp32, channels_last 0.90, bf16 0.70 (differs), fp16 given up"
+    )

@@ -360,3 +360,18 @@ def test_what_is_refused_later_loses_nothing(folder, recipe, execution, fake, mo
     trials = folder.open_store(recipe, must_exist=True).records()
     assert trials
     assert all(trial.state != "open" for trial in trials)
+
+
+def test_a_baseline_that_cannot_fill_the_budget_is_told(folder, recipe, execution, fake):
+    notes = Notes()
+    run_study(folder, recipe.model_copy(update={"budget": {"memory": 100_000}}), execution, notes)
+    (note,) = [note for note in notes.notes if "tightest cap" in note]
+    assert note.startswith("Note: The baseline, the published shape scaled to the budget, uses ")
+    quiet = Notes()
+    run_study(
+        RunFolder(folder.path.parent / "other"),
+        recipe.model_copy(update={"budget": {"params": 200_000}}),
+        execution,
+        quiet,
+    )
+    assert not any("tightest cap" in note for note in quiet.notes)
