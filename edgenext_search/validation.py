@@ -69,8 +69,13 @@ def short(value: object) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """`` Did you mean ...?`` with the closest of some names, or nothing where none is close."""
-    close = difflib.get_close_matches(name, list(names), n=1)
+    """`` Did you mean ...?`` with the closest of some names, or nothing where none is close.
+
+    A name that contains what was typed is closer than one that looks like it.
+    """
+    known = list(names)
+    containing = sorted((other for other in known if name and name in other), key=len)
+    close = containing[:1] or difflib.get_close_matches(name, known, n=1)
     return f" Did you mean {close[0]}?" if close else ""
 
 

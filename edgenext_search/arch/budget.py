@@ -119,12 +119,27 @@ def parse_count(text: str, *, name: str = "params") -> int:
     Raises:
         UserError: It is no such number, or a bare number so small that its unit was forgotten.
     """
+    return _parse(text, name, UNITS, "A budget is a number with k, M, G or B behind it, such as 1.3M", "M")
+
+
+def parse_size(text: str, *, name: str = "memory") -> int:
+    """Bytes of a size as people type it: ``2MB``, ``512 KiB``, ``1.5m``. What is left of a byte is cut off.
+
+    Raises:
+        UserError: It is no size, or a bare number so small that its unit was forgotten.
+    """
+    rule = "A size is a number with B, kB, MB, GB, KiB, MiB or GiB behind it, such as 2MB"
+    return _parse(text, name, SIZE_UNITS, rule, "MB")
+
+
+def _parse(text: str, name: str, units: Mapping[str, int], rule: str, likely: str) -> int:
+    """A number times its unit; ``likely`` is the unit that is forgotten most."""
     match = _NUMBER.fullmatch(text.strip())
-    if match is None or match["unit"].lower() not in UNITS:
-        raise UserError(f"A budget is a number with k, M, G or B behind it, such as 1.3M, but got {name}={text!r}.")
-    value = Decimal(match["digits"].replace("_", "")) * UNITS[match["unit"].lower()]
+    if match is None or match["unit"].lower() not in units:
+        raise UserError(f"{rule}, but got {name}={text!r}.")
+    value = Decimal(match["digits"].replace("_", "")) * units[match["unit"].lower()]
     if not match["unit"] and value < SMALLEST_BARE_NUMBER:
-        hint = f"; did you mean {text}M?" if value else "."
+        hint = f"; did you mean {text}{likely}?" if value else "."
         raise UserError(
             f"A number without a unit must be at least {SMALLEST_BARE_NUMBER:,}, but got {name}={text}{hint}"
         )
@@ -140,26 +155,6 @@ def format_count(value: int) -> str:
             digits = f"{part:0{len(str(size)) - 1}d}".rstrip("0")
             texts.append(f"{whole}{'.' if digits else ''}{digits}{unit}")
     return min(reversed(texts), key=len)
-
-
-def parse_size(text: str, *, name: str = "memory") -> int:
-    """Bytes of a size as people type it: ``2MB``, ``512 KiB``, ``1.5m``. What is left of a byte is cut off.
-
-    Raises:
-        UserError: It is no size, or a bare number so small that its unit was forgotten.
-    """
-    match = _NUMBER.fullmatch(text.strip())
-    if match is None or match["unit"].lower() not in SIZE_UNITS:
-        raise UserError(
-            f"A size is a number with kB, MB, GB, KiB, MiB or GiB behind it, such as 2MB, but got {name}={text!r}."
-        )
-    value = Decimal(match["digits"].replace("_", "")) * SIZE_UNITS[match["unit"].lower()]
-    if not match["unit"] and 0 < value < SMALLEST_BARE_NUMBER:
-        raise UserError(
-            f"A size without a unit is in bytes and at least {SMALLEST_BARE_NUMBER:,}, but got {name}={text}; "
-            f"did you mean {text}MB?"
-        )
-    return int(value)
 
 
 def format_size(value: int) -> str:

@@ -71,5 +71,5 @@ def _candidate(what: str) -> Candidate:
     names = ", ".join(published_variants())
     raise UserError(
         f"There is no {what!r}: it is neither a file or folder nor a published variant ({names})."
-        f"{nearest(f'edgenext_{what}' if f'edgenext_{what}' in published_variants() else what, published_variants())}"
+        f"{nearest(what, published_variants())}"
     )

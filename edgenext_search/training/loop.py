@@ -168,8 +168,11 @@ class Trainer:
         right = count = 0
         with torch.inference_mode(), self._autocast():
             for images, labels in batches:
-                logits = self.ema.module(images.contiguous(memory_format=self._layout))
-                right += int((logits.argmax(1) == labels).sum())
+                size = self.micro_batch or len(labels)
+                for start in range(0, len(labels), size):
+                    part = slice(start, start + size)
+                    logits = self.ema.module(images[part].contiguous(memory_format=self._layout))
+                    right += int((logits.argmax(1) == labels[part]).sum())
                 count += len(labels)
         right, count = self.ranks.total(torch.tensor([right, count], device=self.device)).tolist()
         return float(right / count)

@@ -1,3 +1,4 @@
+import errno
 import subprocess
 import sys
 import time
@@ -82,7 +83,7 @@ def breaking(monkeypatch, error):
     def broken(*_):
         raise error
 
-    monkeypatch.setattr("edgenext_search.arch.cost.cost", broken)
+    monkeypatch.setattr("edgenext_search.cli.cost._candidate", broken)
 
 
 @pytest.mark.parametrize(
@@ -90,6 +91,11 @@ def breaking(monkeypatch, error):
     [
         (UserError("--budget must be more."), 2, ["Error: --budget must be more."]),
         (StudyFailedError("All failed."), 1, ["Error: All failed."]),
+        (
+            OSError(errno.ENOSPC, "full"),
+            1,
+            ["Error: nothing more can be written ([Errno 28] full); free some space and run the command again."],
+        ),
         (
             ZeroDivisionError("oops"),
             1,

@@ -282,3 +282,13 @@ def test_scaled_losses_skip_a_step_that_overflows():
     other = Trainer(network(), recipe, seed=0, numerics=Numerics(precision="fp16"))
     other.restore(trainer.state())
     assert other.state()["scaler"] == trainer.state()["scaler"]
+
+
+def test_what_has_memory_for_few_images_is_scored_few_at_a_time():
+    whole = Trainer(network(), TrainRecipe(batch_size=16), seed=0)
+    parts = Trainer(network(), TrainRecipe(batch_size=16), seed=0, micro_batch=5)
+    sizes = []
+    parts.ema.module.register_forward_hook(lambda _module, given, _output: sizes.append(len(given[0])))
+    assert scored(parts) == scored(whole)
+    assert max(sizes) == 5
+    assert sum(sizes) == len(separable().labels)
