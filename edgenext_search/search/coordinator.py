@@ -10,7 +10,9 @@ from edgenext_search.errors import StudyFailedError
 from edgenext_search.search.expectation import expectations
 from edgenext_search.search.finalists import BASELINE, choose_finalists, fresh_seeds
 from edgenext_search.search.halving import estimated_scores, survivors
+from edgenext_search.search.merit import merits
 from edgenext_search.search.propose import Observation, propose
+from edgenext_search.search.records import Losses
 from edgenext_search.training.job import Trained, TrainJob
 from edgenext_search.training.numerics import Numerics
 
@@ -160,7 +162,7 @@ class Coordinator:
                 candidate = self._projection.published(variant)
                 published.setdefault(candidate, (variant.name, space.nearest(variant.candidate)[0]))
             proposals = [(name, values, candidate) for candidate, (name, values) in published.items()][:size]
-        estimates = estimated_scores(before, self._rungs)
+        estimates = estimated_scores(before, self._rungs, search.rank_by)
         values = self._store.values()
         observed = [Observation(values=values[number], score=score) for number, score in sorted(estimates.items())]
         sampled = propose(
@@ -182,11 +184,8 @@ class Coordinator:
             self._train_rung(cohort, alive, rung)
             if self._should_stop():
                 return
-            scores = {
-                record.number: dict(record.curve)[epoch]
-                for record in self._members(cohort)
-                if record.number in alive and record.reason is None
-            }
+            going = [record for record in self._members(cohort) if record.number in alive and record.reason is None]
+            scores = {number: curve[epoch] for number, curve in merits(going, self._recipe.search.rank_by).items()}
             alive = survivors(scores, always={BASELINE}) if epoch != self._rungs[-1] else set(scores)
         self._tell(cohort)
         self._clean_scratch()
@@ -195,16 +194,18 @@ class Coordinator:
         """Bring the trials of a cohort that are still alive through a rung, but for those that are there or failed."""
         since, epoch = (0, *self._rungs)[rung : rung + 2]
         what = f"Cohort {cohort}, rung {rung + 1} of {len(self._rungs)}"
+        members = sorted(self._members(cohort), key=lambda record: -record.cost.madds)  # long ones first: few wait
         waiting = {
             job.name: (job, record.number)
-            for record in self._members(cohort)
+            for record in members
             if record.number in alive and record.reason is None and record.epochs < epoch
             for job in (self.job(record.candidate, seed=record.seed, until=epoch, label=f"trial {record.number}"),)
         }
         for job, outcome in self._run(what, [job for job, _ in waiting.values()], since=since):
             _, number = waiting[job.name]
             if isinstance(outcome, Trained):
-                self._store.report(number, epoch=epoch, score=outcome.score, seconds=outcome.seconds)
+                losses = Losses(held_out=outcome.loss, train=outcome.train_loss)
+                self._store.report(number, epoch=epoch, score=outcome.score, seconds=outcome.seconds, losses=losses)
             else:
                 self._store.fail(number, outcome.reason)
                 self._check_start()
@@ -239,7 +240,8 @@ class Coordinator:
                 original = self._store.records()[record.duplicate_of]
                 state, curve = original.state, original.curve
                 for epoch, score in curve[len(record.curve) :]:  # less what it was given before an interruption
-                    self._store.report(record.number, epoch=epoch, score=score, seconds=0.0)
+                    losses = dict(original.losses).get(epoch)
+                    self._store.report(record.number, epoch=epoch, score=score, seconds=0.0, losses=losses)
                 if original.reason:
                     self._store.fail(record.number, original.reason)
             self._store.tell(record.number, state)

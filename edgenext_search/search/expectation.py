@@ -42,7 +42,7 @@ def expectations(store: StudyStore, recipe: StudyRecipe) -> dict[int, Expected]:
     from edgenext_search.search.propose import Observation
 
     trials = [trial for trial in store.records() if trial.duplicate_of is None]
-    estimates = sorted(estimated_scores(trials, recipe.proxy.rung_epochs).items())
+    estimates = sorted(estimated_scores(trials, recipe.proxy.rung_epochs, recipe.search.rank_by).items())
     values = store.values()
     observed = [Observation(values=values[number], score=score) for number, score in estimates]
     expected = expected_scores(recipe.load_space(), observed)

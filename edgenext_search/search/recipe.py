@@ -14,6 +14,7 @@ from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.space import Space
 from edgenext_search.errors import UserError
 from edgenext_search.files import find_file, parse_yaml, read_yaml
+from edgenext_search.search.merit import Reading
 from edgenext_search.training.recipe import TrainRecipe
 from edgenext_search.validation import Settings
 
@@ -64,6 +65,9 @@ class SearchKeys(Settings):
     """Candidates to score, the published shapes among them."""
     cohort: Annotated[int, Field(ge=1)] = 8
     """Candidates that are proposed at once; the weaker half of them stops at each rung."""
+    rank_by: Reading = "top1"
+    """What ranks candidates while the search goes on: top1; loss, the cross-entropy on the same held-out images, which
+    has less noise; or train_loss, the mean loss of all training steps. The finalists are compared by top-1."""
     time: str | None = None
     """Stop proposing after this long, such as 30m, 8h or 2d; the finalists follow."""
     seed: Annotated[int, Field(ge=0)] = 0

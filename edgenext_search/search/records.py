@@ -14,6 +14,19 @@ TrialState = Literal["complete", "pruned", "failed", "open"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Losses:
+    """What a rung found beside the score.
+
+    Attributes:
+        held_out: Mean cross-entropy on the images that the score is of, in nats.
+        train: Mean loss of all training steps up to the rung.
+    """
+
+    held_out: float | None = None
+    train: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """Top-1 accuracy on held-out training images, over one or more seeds.
 
@@ -54,6 +67,7 @@ class TrialRecord:
         curve: (epoch, score) at every rung it finished, in order.
         seconds: Training time over all rungs, on one worker.
         seed: Seed of its training.
+        losses: (epoch, losses) at every rung that recorded them, in order.
         reason: Why it failed; None otherwise.
         duplicate_of: Number of the earlier trial of the same candidate whose scores it shares; None otherwise.
     """
@@ -67,6 +81,7 @@ class TrialRecord:
     curve: tuple[tuple[int, float], ...]
     seconds: float
     seed: int
+    losses: tuple[tuple[int, Losses], ...] = ()
     reason: str | None = None
     duplicate_of: int | None = None
 

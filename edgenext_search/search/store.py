@@ -14,7 +14,7 @@ from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Cost
 from edgenext_search.errors import UserError
 from edgenext_search.search.propose import decode, distributions, encode
-from edgenext_search.search.records import TrialRecord, TrialState
+from edgenext_search.search.records import Losses, TrialRecord, TrialState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,10 +100,12 @@ class StudyStore:
             )
         )
 
-    def report(self, number: int, *, epoch: int, score: float, seconds: float) -> None:
-        """Record the score of a trial at a rung, and the time that the rung took."""
+    def report(self, number: int, *, epoch: int, score: float, seconds: float, losses: Losses | None = None) -> None:
+        """Record the score of a trial at a rung, what else the rung found, and the time that it took."""
         trial = self._trial(number)
         trial.set_user_attr(f"seconds:{epoch}", seconds)
+        if losses is not None:
+            trial.set_user_attr(f"losses:{epoch}", {"held_out": losses.held_out, "train": losses.train})
         trial.report(score, step=epoch)
 
     def fail(self, number: int, reason: str) -> None:
@@ -181,6 +183,7 @@ def _record(trial: FrozenTrial) -> TrialRecord:
         curve=curve,
         seconds=sum(attributes.get(f"seconds:{epoch}", 0.0) for epoch, _ in curve),
         seed=attributes["seed"],
+        losses=tuple((epoch, Losses(**found)) for epoch, _ in curve if (found := attributes.get(f"losses:{epoch}"))),
         reason=reason,
         duplicate_of=attributes["duplicate_of"],
     )

@@ -61,7 +61,7 @@ class TrainJob:
 
     @property
     def weights_file(self) -> Path:
-        """The averaged weights after the last epoch of the recipe."""
+        """The scored weights after the last epoch of the recipe."""
         return self.folder / f"{self.name}.safetensors"
 
     def halved_micro_batch(self) -> int | None:
@@ -76,13 +76,17 @@ class Trained:
     """The job was done.
 
     Attributes:
-        score: Top-1 of the averaged weights on the held-out training images, in [0, 1].
+        score: Top-1 on the held-out training images, in [0, 1].
         seconds: Time that the job took in its process, with evaluation.
+        loss: Mean cross-entropy on the same images, in nats.
+        train_loss: Mean loss of all training steps from the first on, with label smoothing; None where not known.
         micro_batch: The job's, where memory was too small for its whole share of a batch.
     """
 
     score: float
     seconds: float
+    loss: float | None = None
+    train_loss: float | None = None
     micro_batch: int | None = None
 
 

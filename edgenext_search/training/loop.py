@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +13,7 @@ from timm.optim import create_optimizer_v2
 from timm.scheduler import CosineLRScheduler
 from timm.utils import ModelEmaV3
 from torch import nn
+from torch.nn import functional
 
 from edgenext_search.training.batch_norm import share_statistics
 from edgenext_search.training.loader import epoch_seed
@@ -27,6 +29,19 @@ if TYPE_CHECKING:
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 CHECK_EVERY = 50  # steps; reading the loss makes a GPU wait
 StepHook = Callable[[int, int], None]  # steps done, steps to do
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """How a network does on a set of labelled images.
+
+    Attributes:
+        top1: Share of the images whose class comes first, in [0, 1].
+        loss: Mean cross-entropy, without label smoothing, in nats.
+    """
+
+    top1: float
+    loss: float
 
 
 class TrainingDivergedError(RuntimeError):
@@ -80,13 +95,21 @@ class Trainer:
         self._loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         self._updates = 0
 
-    def fit(self, loader: Loader, *, until: int, on_step: StepHook | None = None) -> None:
+    def fit(
+        self,
+        loader: Loader,
+        *,
+        until: int,
+        on_step: StepHook | None = None,
+        on_epoch: Callable[[int], None] | None = None,
+    ) -> None:
         """Train from the epoch reached through epoch ``until``, the learning rate rising, then falling to zero.
 
         Args:
             loader: The training batches.
             until: Number of epochs trained in total when this returns.
             on_step: Called after each step with the steps done and to do in this call.
+            on_epoch: Called after each epoch with the number of epochs trained in total.
 
         Raises:
             TrainingDivergedError: The loss is NaN or infinite.
@@ -103,8 +126,8 @@ class Trainer:
             t_in_epochs=False,
         )
         done = 0
-        self.model.train()
         while self.epoch < until:
+            self.model.train()
             # Stochastic depth draws from the global generator.
             torch.manual_seed(epoch_seed(self.seed, self.epoch) + self.ranks.rank)
             summed = torch.zeros((), device=self.device)
@@ -119,6 +142,8 @@ class Trainer:
                     on_step(done, total)
             self.epoch += 1
             self.losses.append(self.ranks.total(summed).item() / loader.steps)
+            if on_epoch:
+                on_epoch(self.epoch)
 
     def step(self, images: torch.Tensor, labels: torch.Tensor, batch_size: int) -> torch.Tensor:
         """One step of the optimizer.
@@ -162,20 +187,27 @@ class Trainer:
         if not math.isfinite(value):
             raise TrainingDivergedError(f"the loss is {value} in epoch {self.epoch + 1}; a lower lr may help")
 
-    def score(self, batches: Iterable[Batch]) -> float:
-        """Top-1 of the averaged weights, in [0, 1]."""
-        self.ema.module.eval()
-        right = count = 0
+    @property
+    def scored(self) -> nn.Module:
+        """The network that is scored: with averaged weights, or as the last step left it."""
+        averaged: nn.Module = self.ema.module
+        return averaged if self.recipe.weights == "ema" else self.model
+
+    def evaluate(self, batches: Iterable[Batch]) -> Evaluation:
+        """Top-1 and cross-entropy of :attr:`scored`, over all ranks."""
+        network = self.scored.eval()
+        right, loss, count = torch.zeros(3, dtype=torch.float64, device=self.device)
         with torch.inference_mode(), self._autocast():
             for images, labels in batches:
                 size = self.micro_batch or len(labels)
                 for start in range(0, len(labels), size):
                     part = slice(start, start + size)
-                    logits = self.ema.module(images[part].contiguous(memory_format=self._layout))
-                    right += int((logits.argmax(1) == labels[part]).sum())
+                    logits = network(images[part].contiguous(memory_format=self._layout)).float()
+                    right += (logits.argmax(1) == labels[part]).sum()
+                    loss += functional.cross_entropy(logits, labels[part], reduction="sum")
                 count += len(labels)
-        right, count = self.ranks.total(torch.tensor([right, count], device=self.device)).tolist()
-        return float(right / count)
+        right, loss, count = self.ranks.total(torch.stack([right, loss, count])).tolist()
+        return Evaluation(top1=right / count, loss=loss / count)
 
     def state(self) -> dict[str, Any]:
         """All that :meth:`restore` needs to go on as if never interrupted."""

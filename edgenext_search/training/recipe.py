@@ -33,7 +33,11 @@ class TrainRecipe(Settings):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of the target that is spread over all classes."""
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
-    """Decay a step of the averaged weights, which are the ones that are scored; lower in the first steps."""
+    """Decay a step of the averaged weights; lower in the first steps."""
+    weights: Literal["ema", "last"] = "ema"
+    """The weights that are scored: their average, or as the last step left them."""
+    score_epochs: Annotated[int, Field(ge=1)] = 1
+    """A score is the mean over the last so many epochs before it; 1 for the last alone."""
     clip_grad: Annotated[float, Field(gt=0)] | None = 5.0
     """Largest norm of the gradient; null for no limit."""
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from edgenext_search.data import open_prepared
 from edgenext_search.models.build import build
 from edgenext_search.training.job import Trained, TrainJob
 from edgenext_search.training.loader import MemoryLoader, evaluation_batches
-from edgenext_search.training.loop import Trainer
+from edgenext_search.training.loop import Evaluation, Trainer
 from edgenext_search.training.ranks import joined
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def train_rung(
         )
         state = _read_state(job, device)
         if state and state["epoch"] == job.until:
-            return Trained(score=state["score"], seconds=state["seconds"], micro_batch=job.micro_batch)
+            return Trained(**state["result"], micro_batch=job.micro_batch)
         if state:
             trainer.restore(state)
         loader = MemoryLoader(
@@ -78,12 +79,24 @@ def train_rung(
             rank=ranks.rank,
             world=ranks.world,
         )
+        found: list[Evaluation] = []
+
+        def on_epoch(epoch: int) -> None:
+            if epoch > job.until - recipe.score_epochs:
+                held_out = evaluation_batches(
+                    data.val, img_size=recipe.img_size, device=device, rank=ranks.rank, world=ranks.world
+                )
+                found.append(trainer.evaluate(held_out))
+
         for until in (epoch for epoch in recipe.rung_epochs if trainer.epoch < epoch <= job.until):
-            trainer.fit(loader, until=until, on_step=on_step)
-        score = trainer.score(
-            evaluation_batches(data.val, img_size=recipe.img_size, device=device, rank=ranks.rank, world=ranks.world)
+            trainer.fit(loader, until=until, on_step=on_step, on_epoch=on_epoch)
+        result = Trained(
+            score=statistics.fmean(evaluation.top1 for evaluation in found),
+            seconds=time.perf_counter() - start,
+            loss=statistics.fmean(evaluation.loss for evaluation in found),
+            train_loss=statistics.fmean(trainer.losses),
+            micro_batch=job.micro_batch,
         )
-        result = Trained(score=score, seconds=time.perf_counter() - start, micro_batch=job.micro_batch)
         if rank == 0:
             _write(job, trainer, result)
     return result
@@ -99,13 +112,14 @@ def _read_state(job: TrainJob, device: torch.device) -> dict[str, Any] | None:
 
 
 def _write(job: TrainJob, trainer: Trainer, result: Trained) -> None:
-    """Write the state for the next rung, and after the last one the averaged weights."""
+    """Write the state for the next rung, and after the last one the scored weights."""
     job.folder.mkdir(parents=True, exist_ok=True)
     if job.until == job.recipe.epochs:  # before the state, which says that the job is done
-        weights = {name: tensor.contiguous().cpu() for name, tensor in trainer.ema.module.state_dict().items()}
+        weights = {name: tensor.contiguous().cpu() for name, tensor in trainer.scored.state_dict().items()}
         temporary = job.weights_file.with_suffix(".part")
         save_file(weights, temporary)
         temporary.replace(job.weights_file)
     temporary = job.state_file.with_suffix(".part")
-    torch.save({**trainer.state(), "score": result.score, "seconds": result.seconds}, temporary)
+    kept = {name: getattr(result, name) for name in ("score", "seconds", "loss", "train_loss")}
+    torch.save({**trainer.state(), "result": kept}, temporary)
     temporary.replace(job.state_file)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgenext_search.search.halving import estimated_scores, survivors
+from edgenext_search.search.records import Losses
 
 from .builders import a_record
 
@@ -69,6 +70,20 @@ def test_a_stopped_trial_gets_the_median_gain_of_those_that_went_on():
     trials = [a_record(number, scores=curve, rungs=(1, 2, 4)) for number, (curve, _) in enumerate(ESTIMATES)]
     assert estimated_scores(trials, (1, 2, 4)) == {
         number: pytest.approx(expected) for number, (_, expected) in enumerate(ESTIMATES)
+    }
+
+
+def test_estimates_from_losses():
+    """The loss of trial 1 is lower at the first rung, and so its estimate is higher, against their top-1."""
+    held_out = [((2, 3.0), (4, 2.0)), ((2, 1.0),), ((2, 2.0),)]
+    trials = [
+        a_record(n, scores=scores, losses=tuple((epoch, Losses(held_out=loss)) for epoch, loss in held_out[n]))
+        for n, scores in enumerate([(0.5, 0.9), (0.4,), (0.3,)])
+    ]
+    assert estimated_scores(trials, (2, 4), "loss") == {
+        0: 0.9,
+        1: pytest.approx(0.5 + 0.6),  # at the first rung 0.3, 0.5 and 0.4; the gain is 0.9 - 0.3
+        2: pytest.approx(0.4 + 0.6),
     }
 
 

@@ -6,6 +6,7 @@ import pytest
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.space import Space
 from edgenext_search.errors import UserError
+from edgenext_search.search.records import Losses
 from edgenext_search.search.store import StudyStore, hide_password
 
 from .builders import MANY_DUPLICATES, Killed, a_candidate, some_values
@@ -56,7 +57,8 @@ def test_scores_times_and_ends_are_read_back_by_another_process(url):
         add(store, number)
     for number, scores in enumerate([(0.25, 0.5), (0.125,), (0.375,)]):
         for epoch, score in zip((2, 6), scores, strict=False):
-            store.report(number, epoch=epoch, score=score, seconds=1.5)
+            losses = Losses(held_out=score + 1, train=epoch / 8) if number == 0 else None
+            store.report(number, epoch=epoch, score=score, seconds=1.5, losses=losses)
     store.tell(0, "complete")
     store.tell(1, "pruned")
     store.fail(2, "ValueError: x")
@@ -65,6 +67,8 @@ def test_scores_times_and_ends_are_read_back_by_another_process(url):
     assert again == store.records()
     assert [trial.state for trial in again] == ["complete", "pruned", "failed", "open"]
     assert [trial.curve for trial in again] == [((2, 0.25), (6, 0.5)), ((2, 0.125),), ((2, 0.375),), ()]
+    assert again[0].losses == ((2, Losses(held_out=1.25, train=0.25)), (6, Losses(held_out=1.5, train=0.75)))
+    assert [trial.losses for trial in again[1:]] == [(), (), ()]
     assert [trial.seconds for trial in again] == [3.0, 1.5, 1.5, 0]
     assert [trial.reason for trial in again] == [None, None, "ValueError: x", None]
     study = optuna.load_study(study_name="s", storage=url)

@@ -41,7 +41,11 @@ def network(seed=0, drop_path=0.0):
 
 
 def scored(trainer, images=None):
-    return trainer.score(evaluation_batches(images or separable(seed=1), img_size=32, device=CPU))
+    return evaluated(trainer, images).top1
+
+
+def evaluated(trainer, images=None):
+    return trainer.evaluate(evaluation_batches(images or separable(seed=1), img_size=32, device=CPU))
 
 
 def test_a_separable_set_is_learned():
@@ -121,6 +125,27 @@ def test_the_score_is_read_off_the_averaged_weights():
         averaged.neg_()
         trainer.ema.module[2].bias.neg_()
     assert scored(trainer) == pytest.approx(1 - score)
+
+
+def test_the_last_weights_are_scored_where_asked():
+    trainer = Trainer(linear(), TrainRecipe(epochs=1, weights="last"), seed=0)
+    trainer.fit(a_loader(), until=1)
+    assert trainer.scored is trainer.model
+    score = scored(trainer)
+    with torch.no_grad():
+        trainer.ema.module[2].weight.fill_(float("nan"))
+        assert scored(trainer) == score
+    trainer.fit(a_loader(), until=2)
+    assert trainer.model.training  # again
+
+
+@pytest.mark.parametrize("micro_batch", [None, 7])
+def test_the_loss_is_the_mean_cross_entropy(micro_batch):
+    trainer = Trainer(linear(), TrainRecipe(label_smoothing=0.3), seed=0, micro_batch=micro_batch)
+    images, labels = zip(*evaluation_batches(separable(seed=1), img_size=32, device=CPU), strict=True)
+    logits = trainer.ema.module(torch.cat(images))
+    wanted = torch.nn.functional.cross_entropy(logits, torch.cat(labels)).item()
+    assert evaluated(trainer).loss == pytest.approx(wanted, rel=1e-5)
 
 
 def test_the_average_follows_its_decay():

@@ -41,6 +41,8 @@ def read(**values):
         ("random_erasing", 1.1),
         ("mixup", -1),
         ("cutmix", "yes"),
+        ("weights", "best"),
+        ("score_epochs", 0),
         ("learning_rate", 0.1),
     ],
 )

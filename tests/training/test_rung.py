@@ -71,6 +71,29 @@ def test_scores_are_shares_of_the_held_out_images(undisturbed, prepared):
         assert (score * len(prepared.val.labels)) % 1 == pytest.approx(0, abs=1e-9)
 
 
+def test_losses_beside_the_score(a_job):
+    first, last = train_rung(a_job(until=1)), train_rung(a_job(until=2))
+    assert 0 < last.loss < first.loss < 3
+    assert 0 < last.train_loss < first.train_loss < 3  # the mean from the first step on
+    again = train_rung(a_job(until=2))
+    assert (again.loss, again.train_loss) == (last.loss, last.train_loss)
+
+
+def test_a_score_over_the_last_epochs(a_job, prepared):
+    """Each alone, then their mean: without rungs between them the epochs are the same."""
+    recipe = RECIPE.model_copy(update={"epochs": 3, "rungs": [1.0]})
+    ends = []
+    for k in (1, 2, 3):
+        mean = train_rung(a_job(until=3, recipe=recipe.model_copy(update={"score_epochs": k}), folder=f"last-{k}"))
+        ends.append(mean.score)
+    third, second, first = ends[0], 2 * ends[1] - ends[0], 3 * ends[2] - 2 * ends[1]
+    for score in (first, second, third):
+        assert 0 <= score <= 1
+        images = score * len(prepared.val.labels)
+        assert images == pytest.approx(round(images), abs=1e-6)
+    assert len({first, second, third}) > 1
+
+
 def test_from_the_beginning_to_a_later_rung_is_the_same_as_rung_by_rung(a_job, undisturbed):
     scores, weights = undisturbed
     job = a_job(until=2)
