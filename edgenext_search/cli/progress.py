@@ -197,7 +197,7 @@ class _Work:
         self._rungs = recipe.proxy.rung_epochs
         self._size = recipe.search.cohort
         self._trials = recipe.search.trials
-        finalists = (recipe.search.finalists + 1) * recipe.search.rescore_seeds
+        finalists = (recipe.search.finalists + 1) * recipe.search.rescore_seeds + 2 * recipe.search.rematch_seeds
         self._total = self._search_epochs(self._trials) + finalists * self._rungs[-1]
         self._done = 0.0
 

@@ -24,8 +24,10 @@ from edgenext_search.report.wording import (
     percent,
     points,
     ranked,
+    rematch_text,
     score_text,
     seeds_text,
+    shown_score,
     stages_text,
 )
 
@@ -111,16 +113,19 @@ def cards(summary: Mapping[str, Any]) -> Markup | None:
 
 
 def _score_card(summary: Mapping[str, Any], winner: Mapping[str, Any], other: Mapping[str, Any] | None) -> Markup:
-    std = number_or_none(winner["score"].get("std"))
+    score = shown_score(winner)
+    std = number_or_none(score.get("std"))
     note = join(element("small", f" ± {100 * std:.1f}")) if std is not None else None
-    lines = [element("dd", percent(winner["score"]["mean"]), element("small", "%"), note, class_="value")]
-    seeds = winner["score"]["n"]
-    lines.append(element("dd", "one seed" if seeds == 1 else f"mean ± std of {seeds} seeds"))
+    lines = [element("dd", percent(score["mean"]), element("small", "%"), note, class_="value")]
+    further = " further" if winner.get("rematch") else ""
+    lines.append(
+        element("dd", f"one{further} seed" if score["n"] == 1 else f"mean ± std of {score['n']}{further} seeds")
+    )
     if other:
         gain = points(gain_of(summary))
         sure = " gain" if is_established(summary) else ""
         delta = element("b", f"{gain} points", class_=f"delta{sure}")
-        lines.append(element("dd", delta, f" on the baseline’s {percent(other['score']['mean'])}%"))  # noqa: RUF001
+        lines.append(element("dd", delta, f" on the baseline’s {percent(shown_score(other)['mean'])}%"))  # noqa: RUF001
         lines.append(element("dd", interval_text(summary) or "no interval"))
     return element("div", element("dt", "Top-1"), *lines, class_="card main")
 
@@ -174,7 +179,7 @@ def finalists_section(summary: Mapping[str, Any]) -> Markup | None:
         element(
             "p",
             f"Top-1 is mean ± standard deviation, {seeds_text(summary)}, {fidelity_text(summary)}. The score in the "
-            "search chose the finalists and is optimistic for that reason.",
+            f"search chose the finalists and is optimistic for that reason. {rematch_text(summary)}".strip(),
             class_="caption",
         ),
     )

@@ -18,6 +18,7 @@ from edgenext_search.report.wording import (
     origin_text,
     percent,
     ranked,
+    rematch_text,
     seeds_text,
     stages_text,
 )
@@ -115,7 +116,7 @@ def _conditions(summary: Mapping[str, Any]) -> str:
     return (
         f"Top-1 on {fidelity.get('val_images', '?')} held-out training images of {name} "
         f"({data.get('classes', '?')} classes), {fidelity_text(summary)}, {seeds_text(summary)}. "
-        f"Costs at {deployment_text(summary)}.{unused}"
+        f"{f'{again} ' if (again := rematch_text(summary)) else ''}Costs at {deployment_text(summary)}.{unused}"
     )
 
 

@@ -12,6 +12,7 @@ from edgenext_search.report.wording import (
     origin_text,
     points,
     score_text,
+    shown_score,
 )
 
 
@@ -57,7 +58,7 @@ def gain_of(summary: Mapping[str, Any]) -> float | None:
     winner, baseline = summary.get("winner"), summary.get("baseline")
     if mean is not None or winner is None or baseline is None:
         return mean
-    mine, theirs = number_or_none(winner["score"]["mean"]), number_or_none(baseline["score"]["mean"])
+    mine, theirs = (number_or_none(shown_score(side)["mean"]) for side in (winner, baseline))
     return None if mine is None or theirs is None else mine - theirs
 
 
@@ -74,7 +75,11 @@ def _comparison(
     summary: Mapping[str, Any], winner: Mapping[str, Any], baseline: Mapping[str, Any], so_far: str
 ) -> tuple[str, ...]:
     mean, interval = gain_of(summary), interval_text(summary)
-    against, seeds = f"the baseline, {_shape(baseline)}", _seeds(winner, baseline)
+    pairs = (summary.get("gain") or {}).get("n", 0)
+    against = f"the baseline, {_shape(baseline)}"
+    seeds = (
+        f"{pairs} further seeds each" if pairs > 1 else "one further seed each" if pairs else _seeds(winner, baseline)
+    )
     if mean is None:
         return (
             _sentence(f"{so_far}{_name(winner)} comes first, before {against}."),

@@ -156,6 +156,21 @@ def duration_text(seconds: float) -> str:
     return f"{seconds:.1f} s"
 
 
+def shown_score(finalist: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The score that says how good a finalist is: the re-match's, which chose nothing, where there was one."""
+    score: Mapping[str, Any] = finalist.get("rematch") or finalist["score"]
+    return score
+
+
+def rematch_text(summary: Mapping[str, Any]) -> str:
+    """How winner and baseline did in the re-match, in a sentence; empty where there was none."""
+    winner, baseline = (summary.get(side) or {} for side in ("winner", "baseline"))
+    mine, theirs = winner.get("rematch"), baseline.get("rematch")
+    if not mine or not theirs or is_same(winner, baseline):
+        return ""
+    return f"Re-match on further seeds: winner {score_text(mine)}, baseline {score_text(theirs)}."
+
+
 def ranked(summary: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], str]]:
     """The finalists as rows (rank, finalist, difference to the baseline in points), best first.
 

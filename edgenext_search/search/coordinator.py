@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 from edgenext_search.arch.cost import cost
 from edgenext_search.errors import StudyFailedError
 from edgenext_search.search.expectation import expectations
-from edgenext_search.search.finalists import BASELINE, choose_finalists, fresh_seeds
+from edgenext_search.search.finalists import (
+    BASELINE,
+    choose_finalists,
+    choosing_seeds,
+    finalists_of,
+    rematch_seeds,
+)
 from edgenext_search.search.halving import estimated_scores, survivors
 from edgenext_search.search.merit import merits
 from edgenext_search.search.propose import Observation, propose
@@ -17,7 +23,7 @@ from edgenext_search.training.job import Trained, TrainJob
 from edgenext_search.training.numerics import Numerics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from edgenext_search.arch.candidate import Candidate
@@ -93,19 +99,31 @@ class Coordinator:
             self._store.set_fact("search_seconds", spent + time.monotonic() - begun)
 
     def rescore(self) -> None:
-        """Train the best candidates and the baseline again with fresh seeds, as far as that is not done yet."""
-        search, known = self._recipe.search, self._store.rescores()
+        """Train the best candidates and the baseline again with fresh seeds, as far as that is not done yet.
+
+        Once they have chosen a winner other than the baseline, further seeds of both say how much better it is.
+        """
+        search = self._recipe.search
         expected = expectations(self._store, self._recipe)
         chosen = choose_finalists(self._store.records(), search.finalists, expected)
+        self._rescore("Finalists", {record.number: record.candidate for record in chosen}, choosing_seeds(search))
+        if self._should_stop():
+            return
+        ranked = finalists_of(self._store, self._recipe)
+        sides = {f.trial: f.candidate for f in ranked if f is ranked[0] or f.trial == BASELINE}
+        if len(sides) == 2:
+            self._rescore("Re-match", sides, rematch_seeds(search))
+
+    def _rescore(self, what: str, candidates: Mapping[int, Candidate], seeds: Sequence[int]) -> None:
+        """Train the candidates of some trials with each of the seeds, as far as that is not done yet."""
+        known = self._store.rescores()
         jobs = [
-            self.job(
-                record.candidate, seed=seed, until=self._rungs[-1], label=f"trial {record.number}, seed {index + 1}"
-            )
-            for index, seed in enumerate(fresh_seeds(search.seed, search.rescore_seeds))
-            for record in chosen
-            if (record.candidate.fingerprint, seed) not in known
+            self.job(candidate, seed=seed, until=self._rungs[-1], label=f"trial {number}, seed {index + 1}")
+            for index, seed in enumerate(seeds)
+            for number, candidate in candidates.items()
+            if (candidate.fingerprint, seed) not in known
         ]
-        for job, outcome in self._run("Finalists", jobs, since=0):
+        for job, outcome in self._run(what, jobs, since=0):
             result = outcome.score if isinstance(outcome, Trained) else outcome.reason
             self._store.add_rescore(job.candidate.fingerprint, job.seed, result)
 

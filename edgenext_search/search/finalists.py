@@ -9,7 +9,7 @@ from edgenext_search.search.records import Finalist
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.recipe import SearchKeys, StudyRecipe
     from edgenext_search.search.records import Expected, TrialRecord
     from edgenext_search.search.store import StudyStore
 
@@ -44,17 +44,26 @@ def finalists_of(store: StudyStore, recipe: StudyRecipe) -> list[Finalist]:
     from edgenext_search.search.expectation import expectations
 
     expected = expectations(store, recipe)
-    return rank_finalists(
-        choose_finalists(store.records(), recipe.search.finalists, expected), store.rescores(), expected
-    )
+    chosen = choose_finalists(store.records(), recipe.search.finalists, expected)
+    return rank_finalists(chosen, store.rescores(), expected, seeds=choosing_seeds(recipe.search))
 
 
 def rank_finalists(
-    chosen: Sequence[TrialRecord], rescores: Rescores, expected: Mapping[int, Expected] | None = None
+    chosen: Sequence[TrialRecord],
+    rescores: Rescores,
+    expected: Mapping[int, Expected] | None = None,
+    *,
+    seeds: Sequence[int],
 ) -> list[Finalist]:
     """The finalists as far as they are scored, best first: by mean score, then by fewer multiply-adds.
 
     Those that no fresh seed has scored come last, because the score that the search chose them for is optimistic.
+
+    Args:
+        chosen: The finalists' trials.
+        rescores: All that fresh seeds have come to.
+        expected: By number of the trial.
+        seeds: The seeds that decide; what others came to is the re-match.
     """
     finalists = [
         Finalist(
@@ -63,19 +72,31 @@ def rank_finalists(
             candidate=trial.candidate,
             cost=trial.cost,
             search_score=trial.score or 0.0,
-            scores=_scores(trial.candidate.fingerprint, rescores),
+            scores=tuple(score for seed, score in found.items() if seed in seeds),
             expected=(expected or {}).get(trial.number),
+            rematch=tuple((seed, score) for seed, score in found.items() if seed not in seeds),
         )
         for trial in chosen
+        for found in (_scores(trial.candidate.fingerprint, rescores),)
     ]
     return sorted(finalists, key=lambda f: (not f.scores, -f.score.mean, f.cost.madds, f.trial))
 
 
-def _scores(fingerprint: str, rescores: Mapping[tuple[str, int], float | str]) -> tuple[float, ...]:
-    results = [result for (owner, _), result in sorted(rescores.items()) if owner == fingerprint]
-    return tuple(result for result in results if isinstance(result, float))
+def choosing_seeds(search: SearchKeys) -> list[int]:
+    """The fresh seeds that each finalist is trained with, and that choose the winner."""
+    return fresh_seeds(search.seed, search.rescore_seeds)
+
+
+def rematch_seeds(search: SearchKeys) -> list[int]:
+    """The seeds that winner and baseline are trained with once the winner is chosen."""
+    return fresh_seeds(search.seed, search.rescore_seeds + search.rematch_seeds)[search.rescore_seeds :]
 
 
 def fresh_seeds(seed: int, n: int) -> list[int]:
-    """The training seeds of a finalist's ``n`` repetitions: never that of the search, the same for all finalists."""
+    """``n`` training seeds that are never the search's own, the same for all finalists."""
     return [seed + 1_000_000 * (index + 1) for index in range(n)]
+
+
+def _scores(fingerprint: str, rescores: Rescores) -> dict[int, float]:
+    results = {seed: result for (owner, seed), result in sorted(rescores.items()) if owner == fingerprint}
+    return {seed: result for seed, result in results.items() if isinstance(result, float)}

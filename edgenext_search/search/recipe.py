@@ -76,6 +76,9 @@ class SearchKeys(Settings):
     """How many of the best candidates are trained again; the baseline is added to them."""
     rescore_seeds: Annotated[int, Field(ge=1)] = 3
     """Fresh seeds that each finalist is trained with; their mean decides."""
+    rematch_seeds: Annotated[int, Field(ge=0)] = 5
+    """Further seeds of winner and baseline, once the winner is chosen. They say how much better it is: the seeds that
+    chose it flatter it."""
 
     @field_validator("time")
     @classmethod

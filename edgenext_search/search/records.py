@@ -125,6 +125,7 @@ class Finalist:
         search_score: Its score in the search; optimistic, as it had a part in choosing it.
         scores: Top-1 of each fresh seed.
         expected: What all trials together had led to expect, which chose it; None where it was not asked.
+        rematch: (seed, top-1) of the further seeds of winner and baseline, which had no part in any choice.
     """
 
     trial: int
@@ -134,6 +135,7 @@ class Finalist:
     search_score: float
     scores: tuple[float, ...]
     expected: Expected | None = None
+    rematch: tuple[tuple[int, float], ...] = ()
 
     @property
     def score(self) -> Score:
@@ -149,6 +151,7 @@ class Finalist:
             "candidate": self.candidate.to_dict(),
             **self.cost.to_dict(),
             "score": self.score.to_dict(),
+            "rematch": Score.of([score for _, score in self.rematch]).to_dict() if self.rematch else None,
             "search_score": self.search_score,
             "expected": self.expected.to_dict() if self.expected else None,
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgenext_search.search.finalists import BASELINE, finalists_of
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 Status = Literal["complete", "running", "interrupted"]
 CONFIDENCE = 0.95
+MIN_PAIRS = 2
 
 
 def summarize(run: RunFolder, recipe: StudyRecipe, store: StudyStore, *, running: bool = False) -> dict[str, Any]:
@@ -60,31 +62,27 @@ def summarize(run: RunFolder, recipe: StudyRecipe, store: StudyStore, *, running
     }
 
 
-def gain(winner: Finalist, baseline: Finalist) -> dict[str, float | None]:
-    """The winner's mean score less the baseline's, with Welch's interval (Biometrika 34, 1947) from fresh seeds.
+def gain(winner: Finalist, baseline: Finalist) -> dict[str, float | int | None]:
+    """By how much the winner's top-1 exceeds the baseline's: a paired t test (Student 1908) over the re-match's seeds.
+
+    A seed decides the order and the augmentation of the images for both, and none of these seeds chose the winner, so
+    the mean is unbiased. Before the re-match it is that of the seeds that chose, without an interval.
 
     Returns:
-        ``mean``, ``low``, ``high`` in [-1, 1] and the ``confidence`` of the interval; ``low`` and ``high`` are None
-        where a side has a single seed, or both sides are one candidate.
+        ``mean``, ``low``, ``high`` in [-1, 1], the ``confidence`` of the interval, the two-sided ``p`` value of no
+        difference, and ``n``, the number of pairs; ``low``, ``high`` and ``p`` are None where there are fewer than two.
     """
-    difference = winner.score.mean - baseline.score.mean
-    half = _welch_half_width(winner, baseline)
-    return {
-        "mean": difference,
-        "low": None if half is None else difference - half,
-        "high": None if half is None else difference + half,
-        "confidence": CONFIDENCE,
-    }
-
-
-def _welch_half_width(a: Finalist, b: Finalist) -> float | None:
-    if a.candidate == b.candidate or a.score.std is None or b.score.std is None:
-        return None
+    theirs = dict(baseline.rematch)
+    pairs = [score - theirs[seed] for seed, score in winner.rematch if seed in theirs]
+    if winner.candidate == baseline.candidate:
+        pairs = []
+    mean = statistics.fmean(pairs) if pairs else winner.score.mean - baseline.score.mean
+    known: dict[str, float | int | None] = {"mean": mean, "confidence": CONFIDENCE, "n": len(pairs)}
+    if len(pairs) < MIN_PAIRS:
+        return {**known, "low": None, "high": None, "p": None}
     from scipy.stats import t
 
-    parts = [(score.std or 0.0) ** 2 / score.n for score in (a.score, b.score)]
-    error = sum(parts)
-    if error == 0:
-        return 0.0
-    freedom = error**2 / sum(part**2 / (score.n - 1) for part, score in zip(parts, (a.score, b.score), strict=True))
-    return float(t.ppf((1 + CONFIDENCE) / 2, freedom)) * math.sqrt(error)
+    error, freedom = statistics.stdev(pairs) / math.sqrt(len(pairs)), len(pairs) - 1
+    half = float(t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
+    p = 2 * float(t.sf(abs(mean) / error, freedom)) if error else float(mean == 0)
+    return {**known, "low": mean - half, "high": mean + half, "p": p}

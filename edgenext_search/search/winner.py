@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgenext_search.search.finalists import fresh_seeds
+from edgenext_search.search.finalists import choosing_seeds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ def write_winner(
 
     folder = run.winners / candidate.fingerprint
     search = recipe.search
-    seeds = [*fresh_seeds(search.seed, search.rescore_seeds), search.seed]
+    seeds = [*choosing_seeds(search), search.seed]
     jobs = [coordinator.job(candidate, seed=seed, until=recipe.proxy.epochs) for seed in seeds]
     job = next((job for job in jobs if job.weights_file.is_file()), None)
     if job is None:

@@ -53,6 +53,18 @@ def test_interval_and_seeds_are_said():
     assert "n = 3 seeds against 2" in verdict(compared(gain(0.05, 0.01, 0.09), baseline=few))
 
 
+@pytest.mark.parametrize(
+    ("n", "says"), [(5, "5 further seeds each)"), (1, "one further seed each)"), (0, "n = 3 seeds")]
+)
+def test_the_seeds_of_the_rematch_are_said(n, says):
+    assert says in verdict(compared({**gain(0.05, 0.01, 0.09), "n": n}))
+
+
+def test_without_a_gain_the_rematch_is_compared():
+    rows = [{**row, "rematch": {"mean": mean, "std": 0.01, "n": 5}} for row, mean in ((WINNER, 0.69), (BASELINE, 0.67))]
+    assert gain_of(compared(None, winner=rows[0], baseline=rows[1])) == pytest.approx(0.02)
+
+
 def test_one_seed_each_establishes_nothing():
     rows = [{**row, "score": {**row["score"], "std": None, "n": 1}} for row in (WINNER, BASELINE)]
     text = verdict(compared(None, winner=rows[0], baseline=rows[1]))

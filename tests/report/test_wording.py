@@ -116,3 +116,18 @@ def test_a_baseline_outside_the_finalists_is_shown_without_rank():
         ("–", 0, "–"),  # noqa: RUF001
     ]
     assert [rank for rank, *_ in ranked(a_summary(finalists=[winner, baseline], baseline=baseline))] == ["1", "2"]
+
+
+def test_the_rematch_of_winner_and_baseline():
+    summary = a_summary([a_trial(number, curve=[(6, 0.6 + 0.1 * number)]) for number in (0, 1)])
+    assert wording.rematch_text(summary) == ""
+    assert wording.shown_score(summary["winner"]) == summary["winner"]["score"]
+    for side, mean in (("winner", 0.65), ("baseline", 0.62)):
+        summary[side] = {**summary[side], "rematch": {"mean": mean, "std": 0.012, "n": 5}}
+    assert (
+        wording.rematch_text(summary)
+        == "Re-match on further seeds: winner 65.0 ± 1.2 (n = 5), baseline 62.0 ± 1.2 (n = 5)."
+    )
+    assert wording.shown_score(summary["winner"])["mean"] == 0.65
+    assert wording.rematch_text({**summary, "baseline": summary["winner"]}) == ""
+    assert wording.rematch_text(a_summary()) == ""

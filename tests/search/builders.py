@@ -46,7 +46,15 @@ class Killed(BaseException):
 
 def a_recipe(*, space: Any = None, rungs: Sequence[float] = (0.5, 1.0), **search: Any) -> StudyRecipe:
     """The tiny study; the keyword arguments are keys of ``search``."""
-    keys = {"trials": 8, "cohort": 4, "finalists": 2, "rescore_seeds": 2, "sampler": "random", **search}
+    keys = {
+        "trials": 8,
+        "cohort": 4,
+        "finalists": 2,
+        "rescore_seeds": 2,
+        "rematch_seeds": 2,
+        "sampler": "random",
+        **search,
+    }
     flags = {**FLAGS, **{f"search.{key}": value for key, value in keys.items()}}
     if space is not None:
         flags["space"] = space

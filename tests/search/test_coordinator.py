@@ -13,6 +13,7 @@ from edgenext_search.arch.published import published_variants
 from edgenext_search.errors import StudyFailedError
 from edgenext_search.search import coordinator as coordinator_module
 from edgenext_search.search.expectation import expectations
+from edgenext_search.search.finalists import choosing_seeds, rematch_seeds
 from edgenext_search.search.listener import Listener
 from edgenext_search.training.job import Failed, Trained
 
@@ -262,12 +263,35 @@ def test_finalists_are_trained_with_fresh_seeds_that_all_share(finished):
     expected = expectations(lab.store(), lab.recipe)
     best = sorted((t for t in lab.trials() if t.state == "complete"), key=lambda t: -expected[t.number].mean)
     chosen = {trial.candidate.fingerprint for trial in best[:2]} | {lab.trials()[0].candidate.fingerprint}
-    seeds = {seed for _, seed, _ in again}
-    assert len(seeds) == 2
-    assert {(fingerprint, seed) for fingerprint, seed, _ in again} == set(itertools.product(chosen, seeds))
+    seeds = choosing_seeds(lab.recipe.search)
+    trained = {(fingerprint, seed) for fingerprint, seed, _ in again}
+    assert {pair for pair in trained if pair[1] in seeds} == set(itertools.product(chosen, seeds))
     for finalist in lab.finalists():
         job = lab.coordinator(None).job(finalist.candidate, seed=0, until=4)
         assert set(finalist.scores) == {score_of(replace(job, seed=seed)) for seed in seeds}
+
+
+def test_winner_and_baseline_meet_again(finished):
+    lab, executor = finished
+    winner, *others = lab.finalists()
+    baseline = next(finalist for finalist in others if finalist.trial == 0)
+    seeds = rematch_seeds(lab.recipe.search)
+    trained = {(fingerprint, seed) for fingerprint, seed, _ in executor.given if seed in seeds}
+    sides = (winner.candidate.fingerprint, baseline.candidate.fingerprint)
+    assert trained == set(itertools.product(sides, seeds))
+    assert len(seeds) == 2
+    for side in (winner, baseline):
+        job = lab.coordinator(None).job(side.candidate, seed=0, until=4)
+        assert side.rematch == tuple((seed, score_of(replace(job, seed=seed))) for seed in seeds)
+    assert all(finalist.rematch == () for finalist in others if finalist is not baseline)
+
+
+def test_the_baseline_does_not_meet_itself():
+    lab = Lab(a_recipe())
+    best = FakeExecutor(lambda job: Trained(score=0.9 if job.label.startswith("trial 0") else 0.1, seconds=1.0))
+    lab.run(best)
+    assert lab.finalists()[0].trial == 0
+    assert not {job.seed for job in best.jobs} & set(rematch_seeds(lab.recipe.search))
 
 
 def test_what_is_rescored_is_not_rescored_again(finished):
@@ -467,7 +491,7 @@ def test_more_trials_after_a_crash_in_the_middle_of_telling():
         """Of three trials the second is stopped; among eight it would have gone on."""
 
         def outcome(job):
-            number = int(job.label.removeprefix("trial "))
+            number = int(job.label.split(",")[0].removeprefix("trial "))
             return Trained(score=(0.9, 0.5, 0.6)[number] if number < 3 else 0.1 / number, seconds=0.5)
 
         return FakeExecutor(outcome)

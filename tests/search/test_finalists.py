@@ -2,7 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgenext_search.search.finalists import choose_finalists, fresh_seeds, rank_finalists
+from edgenext_search.search.finalists import (
+    choose_finalists,
+    choosing_seeds,
+    fresh_seeds,
+    rank_finalists,
+    rematch_seeds,
+)
+from edgenext_search.search.recipe import SearchKeys
 from edgenext_search.search.records import Expected
 
 from .builders import a_candidate, a_record
@@ -38,7 +45,7 @@ def test_what_all_trials_lead_to_expect_decides_and_the_luckiest_score_does_not(
     expected |= {1: Expected(mean=0.6, std=0.01), 3: Expected(mean=0.55, std=0.01), 5: Expected(mean=0.9, std=0.01)}
     assert TRIALS[2].cost.madds < TRIALS[4].cost.madds
     assert [trial.number for trial in choose_finalists(TRIALS, 3, expected)] == [2, 4, 1, 0]
-    (finalist,) = rank_finalists([TRIALS[2]], {}, expected)
+    (finalist,) = rank_finalists([TRIALS[2]], {}, expected, seeds=[1])
     assert (finalist.search_score, finalist.expected) == (0.6, expected[2])
 
 
@@ -58,7 +65,7 @@ def test_fresh_scores_decide_and_the_searchs_do_not():
         (chosen[2].candidate.fingerprint, 1): 0.55,
         ("a stranger", 1): 0.99,
     }
-    ranked = rank_finalists(chosen, rescores)
+    ranked = rank_finalists(chosen, rescores, seeds=[1, 2])
     assert [finalist.trial for finalist in ranked] == [1, 0, 3]
     assert [finalist.scores for finalist in ranked] == [(0.6,), (0.55,), (0.4, 0.5)]
     assert (ranked[2].score.mean, ranked[2].score.n) == (pytest.approx(0.45), 2)
@@ -66,20 +73,41 @@ def test_fresh_scores_decide_and_the_searchs_do_not():
     assert (ranked[0].score.n, ranked[0].score.std, ranked[0].search_score) == (1, None, 0.7)
 
 
+def test_the_rematch_chooses_nothing():
+    chosen = choose_finalists(TRIALS, 2)
+    results = [[(1, 0.6), (7, 0.1), (8, 0.2)], [(1, 0.5), (7, 0.9), (8, "killed")], [(1, 0.4)]]
+    rescores = {
+        (trial.candidate.fingerprint, seed): score
+        for trial, found in zip(chosen, results, strict=True)
+        for seed, score in found
+    }
+    ranked = rank_finalists(chosen, rescores, seeds=[1])
+    assert [finalist.score.mean for finalist in ranked] == [0.6, 0.5, 0.4]
+    assert [finalist.rematch for finalist in ranked] == [((7, 0.1), (8, 0.2)), ((7, 0.9),), ()]
+    assert ranked[0].to_dict()["rematch"] == {"mean": pytest.approx(0.15), "std": pytest.approx(0.0707107), "n": 2}
+    assert ranked[2].to_dict()["rematch"] is None
+
+
+def test_the_seeds_of_the_rematch_come_after_those_that_choose():
+    search = SearchKeys(seed=3, rescore_seeds=2, rematch_seeds=4)
+    assert [*choosing_seeds(search), *rematch_seeds(search)] == fresh_seeds(3, 6)
+    assert rematch_seeds(SearchKeys(rematch_seeds=0)) == []
+
+
 def test_without_fresh_scores_the_searchs_stand():
-    ranked = rank_finalists(choose_finalists(TRIALS, 2), {})
+    ranked = rank_finalists(choose_finalists(TRIALS, 2), {}, seeds=[1])
     assert [(finalist.trial, finalist.score.mean) for finalist in ranked] == [(3, 0.8), (1, 0.7), (0, 0.5)]
     assert {finalist.score.n for finalist in ranked} == {1}
 
 
 def test_of_equal_means_the_cheaper_wins_then_the_earlier():
     equal = [complete(number, 0.5, candidate=a_candidate(11 - number)) for number in (2, 10, 5)]
-    ranked = rank_finalists(equal, {})
+    ranked = rank_finalists(equal, {}, seeds=[1])
     madds = [finalist.cost.madds for finalist in ranked]
     assert madds == sorted(madds)
     assert len(set(madds)) == 3
     twins = [complete(number, 0.5, candidate=equal[0].candidate) for number in (4, 3)]
-    assert [finalist.trial for finalist in rank_finalists(twins, {})] == [3, 4]
+    assert [finalist.trial for finalist in rank_finalists(twins, {}, seeds=[1])] == [3, 4]
 
 
 @given(st.integers(0, 2**31), st.integers(1, 50))

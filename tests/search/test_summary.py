@@ -1,10 +1,11 @@
 import json
-import warnings
+import statistics
+from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy.stats import ttest_ind
+from scipy.stats import ttest_rel
 
 from edgenext_search.search.folder import RunFolder
 from edgenext_search.search.records import Finalist
@@ -25,45 +26,56 @@ def a_finalist(number, *scores):
     )
 
 
-some_scores = st.lists(st.integers(0, 1000).map(lambda n: n / 1000), min_size=2, max_size=8)
+def sides(ours, theirs):
+    """Winner and baseline by what they came to in the re-match, by seed."""
+    return (
+        replace(a_finalist(1, 0.75), rematch=tuple(sorted(ours.items()))),
+        replace(a_finalist(0, 0.5), rematch=tuple(sorted(theirs.items()))),
+    )
+
+
+some_scores = st.dictionaries(st.integers(0, 9), st.integers(0, 1000).map(lambda n: n / 1000), max_size=8)
 
 
 @given(some_scores, some_scores)
-def test_the_interval_is_welchs(a, b):
-    assume(len(set(a)) > 1 or len(set(b)) > 1)
-    ours = gain(a_finalist(1, *a), a_finalist(0, *b))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # scipy's, of scores that are all equal on one side
-        theirs = ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
-    assert ours["mean"] == pytest.approx(sum(a) / len(a) - sum(b) / len(b))
-    assert ours["low"] == pytest.approx(theirs.low, abs=1e-9)
-    assert ours["high"] == pytest.approx(theirs.high, abs=1e-9)
-    assert ours["confidence"] == 0.95
+def test_the_interval_is_that_of_a_paired_t_test(ours, theirs):
+    shared = sorted(ours.keys() & theirs.keys())
+    mine, other = [ours[seed] for seed in shared], [theirs[seed] for seed in shared]
+    assume(len({round(a - b, 6) for a, b in zip(mine, other, strict=True)}) > 1)
+    found = gain(*sides(ours, theirs))
+    test = ttest_rel(mine, other)
+    interval = test.confidence_interval(0.95)
+    assert (found["confidence"], found["n"]) == (0.95, len(shared))
+    assert found["mean"] == pytest.approx(statistics.fmean(mine) - statistics.fmean(other))
+    assert found["low"] == pytest.approx(interval.low, abs=1e-9)
+    assert found["high"] == pytest.approx(interval.high, abs=1e-9)
+    assert found["p"] == pytest.approx(test.pvalue, abs=1e-9)
 
 
-def test_scores_without_any_spread_have_an_interval_without_width():
-    assert gain(a_finalist(1, 0.5, 0.5), a_finalist(0, 0.25, 0.25)) == {
-        "mean": 0.25,
-        "low": 0.25,
-        "high": 0.25,
-        "confidence": 0.95,
-    }
+def test_differences_without_any_spread_have_an_interval_without_width():
+    found = gain(*sides({1: 0.5, 2: 0.75}, {1: 0.25, 2: 0.5}))
+    assert found == {"mean": 0.25, "low": 0.25, "high": 0.25, "confidence": 0.95, "p": 0.0, "n": 2}
+    assert gain(*sides({1: 0.5, 2: 0.75}, {1: 0.5, 2: 0.75}))["p"] == 1.0
 
 
 @pytest.mark.parametrize(
-    ("winner", "baseline"),
+    ("ours", "theirs", "mean", "n"),
     [
-        (a_finalist(1, 0.5), a_finalist(0, 0.25, 0.5)),
-        (a_finalist(1, 0.5, 0.6), a_finalist(0, 0.25)),
-        (a_finalist(1), a_finalist(0)),
-        (a_finalist(0, 0.5, 0.6), a_finalist(0, 0.5, 0.6)),
+        ({}, {}, 0.25, 0),  # of the seeds that chose
+        ({1: 0.5}, {2: 0.5}, 0.25, 0),
+        ({1: 0.5, 2: 0.5}, {2: 0.375}, 0.125, 1),
     ],
-    ids=["one seed of the winner", "one seed of the baseline", "no fresh seeds", "the baseline won"],
+    ids=["no re-match", "no pair", "one pair"],
 )
-def test_there_is_no_interval_without_two_seeds_of_two_candidates(winner, baseline):
-    ours = gain(winner, baseline)
-    assert (ours["low"], ours["high"]) == (None, None)
-    assert ours["mean"] == winner.score.mean - baseline.score.mean
+def test_there_is_no_interval_without_two_pairs(ours, theirs, mean, n):
+    found = gain(*sides(ours, theirs))
+    assert (found["low"], found["high"], found["p"]) == (None, None, None)
+    assert (found["mean"], found["n"]) == (mean, n)
+
+
+def test_the_baseline_does_not_beat_itself():
+    winner, _ = sides({1: 0.5, 2: 0.75}, {})
+    assert gain(winner, winner) == {"mean": 0, "low": None, "high": None, "confidence": 0.95, "p": None, "n": 0}
 
 
 @pytest.fixture
