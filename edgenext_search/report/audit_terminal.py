@@ -12,8 +12,12 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+WIDE = 110  # columns that the whole table needs
+NOT_NARROW = (COLUMNS.index("Spearman"), COLUMNS.index("tau-b, size taken out"))
+
+
 def print_audit(summary: Mapping[str, Any], console: Console) -> None:
-    """Print what the audit of a run found.
+    """Print what the audit of a run found; narrow terminals get fewer columns.
 
     Args:
         summary: The run's summary, with an audit.
@@ -25,11 +29,16 @@ def print_audit(summary: Mapping[str, Any], console: Console) -> None:
 
     audit, say = summary["audit"], speller(console)
     if audit["candidates"]:
+        left_out = () if console.width >= WIDE else NOT_NARROW
+        shown = [index for index in range(len(COLUMNS)) if index not in left_out]
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False, header_style="bold")
-        for index, name in enumerate(COLUMNS):
-            table.add_column(say(name), justify="right" if index else "left")
+        for index in shown:
+            texts = [text for row in audit_rows(audit) for text in row[index]]
+            table.add_column(
+                say(COLUMNS[index]), justify="right" if index else "left", min_width=max(map(len, texts), default=0)
+            )
         for row in audit_rows(audit):
-            table.add_row(*(Text(say("\n".join(filter(None, cell)))) for cell in row))
+            table.add_row(*(Text(say("\n".join(filter(None, row[index])))) for index in shown))
         console.print(table, highlight=False)
         console.print(Text(say(audit_conditions(summary)), style="dim"), highlight=False)
         console.print()

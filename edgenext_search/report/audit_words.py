@@ -19,10 +19,11 @@ COLUMNS = (
     "Spearman",
     "tau-b, size taken out",
     "Share of ceiling",
-    "Regret of top 1, 3, 5, points",
+    "Regret of top 1/3/5, points",
     "Cost",
 )
 _COSTS = {"params": "parameters", "madds": "multiply-adds"}
+_SHORT = {"params": "parameters", "madds": "MAdds"}
 
 
 def audit_sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
@@ -36,7 +37,7 @@ def audit_sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
     if last is None:
         return (_nothing(audit),)
     rest = [_rung(audit, series) for series in reversed(_rungs(audit)) if series is not last and series["pairs_right"]]
-    said = [_answer(audit, last), *rest, _seeds(audit, last), _trust(summary, last), _size(last), _longer(audit, last)]
+    said = [_answer(audit, last), _seeds(audit, last), _trust(summary, last), _size(last), _longer(audit, last), *rest]
     return tuple(text for text in said if text)
 
 
@@ -46,7 +47,9 @@ def audit_rows(audit: Mapping[str, Any]) -> list[tuple[tuple[str, str], ...]]:
     ceilings = [(series, series["ceiling"]) for series in _rungs(audit) if series["ceiling"]]
     if ceilings:
         series, ceiling = ceilings[0]
-        cells = [("another long training", _against(audit)), (str(series["n"]), "")]
+        others = audit["seeds"] - 1
+        note = "on another seed" if others == 1 else f"on mean of {others}"
+        cells = [("a long training", note), (str(series["n"]), "")]
         cells += [_estimate(ceiling["pairs_right"], 100), _estimate(ceiling["tau"])]
         rows.append(tuple(cells + [(NONE, "")] * (len(COLUMNS) - len(cells) - 1) + [("1", "")]))
     return rows
@@ -62,6 +65,8 @@ def audit_conditions(summary: Mapping[str, Any]) -> str:
         f"px, {seeds}, {audit['n']} candidates from the whole range of scores. 95 % intervals are bootstraps over "
         "candidates. Cost: images trained, of a reference training’s."  # noqa: RUF001
     )
+    if len(_rungs(audit)) > 1:
+        text += " Whoever reached a later rung was among the better ones of the rung before, so harder to tell apart."
     if failed:
         text += f" {len(failed)} reference training{' is' if len(failed) == 1 else 's are'} left out that failed."
     return text
@@ -195,26 +200,30 @@ def _percents(estimate: Mapping[str, Any]) -> Sequence[int | None]:
 def _row(series: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     epochs, ceiling = series["epochs"], series["ceiling"]
     regrets = [points(series["regret"][k], signed=False) for k in ("1", "3", "5")]
-    share = NONE if ceiling is None or ceiling["tau_of_ceiling"] is None else f"{ceiling['tau_of_ceiling']:.2f}"
+    share = NONE if ceiling is None or ceiling["tau_of_ceiling"] is None else _number(ceiling["tau_of_ceiling"], 2)
     return (
-        (f"after {epochs_text(epochs)}" if epochs else f"{_COSTS.get(series['name'], series['name'])} alone", ""),
+        (f"after {epochs_text(epochs)}" if epochs else f"{_SHORT.get(series['name'], series['name'])} alone", ""),
         (str(series["n"]), ""),
         _estimate(series["pairs_right"], 100),
         _estimate(series["tau"]),
         _estimate(series["spearman"]),
         _estimate(series["partial_tau"]),
         (share, ""),
-        (" / ".join(regrets), ""),
-        (f"{series['cost_ratio']:.2g}", ""),
+        ("/".join(regrets), ""),
+        (f"{series['cost_ratio']:.2f}", ""),
     )
 
 
 def _estimate(estimate: Mapping[str, Any] | None, scale: float = 1.0) -> tuple[str, str]:
     if estimate is None:
         return NONE, ""
-    texts = [
-        NONE if number_or_none(estimate[key]) is None else f"{scale * estimate[key]:.{2 if scale == 1 else 0}f}"
+    digits = 2 if scale == 1 else 0
+    value, low, high = (
+        NONE if number_or_none(estimate[key]) is None else _number(scale * estimate[key], digits)
         for key in ("value", "low", "high")
-    ]
-    value, low, high = (text.replace("-", "−") for text in texts)  # noqa: RUF001
+    )
     return value, "" if low == NONE else f"{low} to {high}"
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}".replace("-", "−")  # noqa: RUF001 - it aligns with figures

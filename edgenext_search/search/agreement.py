@@ -126,7 +126,7 @@ def judge(
         resamples: Of the bootstrap.
         seed: Of the bootstrap.
     """
-    x, table = np.asarray(scores, float), np.asarray(references, float)
+    x, table = np.asarray(scores, float), _table(references)
     truth = _mean(table)
     kept = np.isfinite(x) & np.isfinite(truth)
     best = float(np.nanmax(truth)) if np.isfinite(truth).any() else math.nan
@@ -165,7 +165,7 @@ def seeds_agree(
     Returns:
         None with fewer than two seeds or four candidates, or where a seed's references are constant.
     """
-    table = np.asarray(references, float)
+    table = _table(references)
     table = table[np.isfinite(table).all(axis=1)]
     if len(table) < LEAST or table.shape[1] < 2:
         return None
@@ -177,6 +177,11 @@ def seeds_agree(
         return mean
 
     return _estimates(share, _weights(len(table), resamples, seed))[0]
+
+
+def _table(references: Sequence[Sequence[float]] | Floats) -> Floats:
+    table = np.asarray(references, float)
+    return table if len(table) else table.reshape(0, 1)
 
 
 def _mean(table: Floats) -> Floats:

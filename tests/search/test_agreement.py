@@ -117,7 +117,8 @@ def test_a_series_that_is_constant_ranks_nothing():
 
 def test_too_few_candidates_rank_nothing():
     assert quickly([1, 2, 3], column([1, 2, 3])).tau is None
-    empty = quickly([], np.zeros((0, 2)))
+    assert seeds_agree([]) is None
+    empty = quickly([], [])
     assert (empty.n, empty.tau, empty.ceiling, empty.regret) == (0, None, None, {1: None, 3: None, 5: None})
     assert quickly([NAN] * 5, column(range(5))).n == 0
 
