@@ -38,7 +38,7 @@ def _table(audit: Mapping[str, Any]) -> Markup:
     heads = [element("th", name, scope="col", class_="n" if index else None) for index, name in enumerate(COLUMNS)]
     rows = []
     for (name, note), *cells in audit_rows(audit):
-        first = element("th", name, element("small", f" {note}") if note else None, scope="row")
+        first = element("th", name, element("small", f" against {note}") if note else None, scope="row")
         rows.append(element("tr", first, *(element("td", _cell(*cell), class_="n") for cell in cells)))
     return element("table", element("thead", element("tr", *heads)), element("tbody", *rows))
 

@@ -23,7 +23,7 @@ COLUMNS = (
     "Cost",
 )
 _COSTS = {"params": "parameters", "madds": "multiply-adds"}
-_SHORT = {"params": "parameters", "madds": "MAdds"}
+_SHORT = {"params": "params", "madds": "MAdds"}
 
 
 def audit_sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
@@ -48,8 +48,8 @@ def audit_rows(audit: Mapping[str, Any]) -> list[tuple[tuple[str, str], ...]]:
     if ceilings:
         series, ceiling = ceilings[0]
         others = audit["seeds"] - 1
-        note = "on another seed" if others == 1 else f"on mean of {others}"
-        cells = [("a long training", note), (str(series["n"]), "")]
+        note = "another seed" if others == 1 else f"mean of {others}"
+        cells = [("long training", note), (str(series["n"]), "")]
         cells += [_estimate(ceiling["pairs_right"], 100), _estimate(ceiling["tau"])]
         rows.append(tuple(cells + [(NONE, "")] * (len(COLUMNS) - len(cells) - 1) + [("1", "")]))
     return rows
@@ -87,7 +87,9 @@ def _answer(audit: Mapping[str, Any], last: Mapping[str, Any]) -> str:
 
 def _rung(audit: Mapping[str, Any], series: Mapping[str, Any]) -> str:
     rungs = _rungs(audit)
-    who = "two candidates of this study" if series is rungs[0] else "two that were trained on to this rung"
+    who = "two candidates of this study"
+    if series is not rungs[0]:
+        who = f"two candidates that were trained for {epochs_text(series['epochs'])}"
     share, low, high = _percents(series["pairs_right"])
     interval = "no interval" if low is None else f"95 % interval {low} % to {high} %"
     return (

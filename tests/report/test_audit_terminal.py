@@ -26,6 +26,7 @@ def test_table_words_and_path(width):
     assert all(len(line) <= width for line in text.splitlines() if "report" not in line)
     assert "after 6 epochs" in text.replace("\n", " ")
     assert "a coin has 50 %" in " ".join(text.split())
+    assert ("Spearman" in text) == (width == 160)
     assert summary["report"] in text
 
 

@@ -45,8 +45,8 @@ def test_the_answer_needs_no_statistics(summary):
     first, *_, second = audit_sentences(summary)
     n = last_rung(summary)["n"]
     assert first == (
-        "Of two that were trained on to this rung, picked at random, the score after 6 epochs puts the one first that "
-        f"is better after 24 epochs in 71 % of cases (95 % interval 60 % to 80 %, n = {n}; a coin has 50 %)."
+        "Of two candidates that were trained for 6 epochs, picked at random, the score after 6 epochs puts the one "
+        f"first that is better after 24 epochs in 71 % of cases (95 % interval 60 % to 80 %, n = {n}; a coin has 50 %)."
     )
     assert second.startswith("Of two candidates of this study, picked at random, the score after 2 epochs puts ")
 
@@ -126,9 +126,9 @@ def test_the_table_has_a_row_a_score_and_one_for_the_ceiling(summary):
     assert [row[0][0] for row in rows] == [
         "after 2 epochs",
         "after 6 epochs",
-        "parameters alone",
+        "params alone",
         "MAdds alone",
-        "a long training",
+        "long training",
     ]
     assert {len(row) for row in rows} == {len(COLUMNS)}
     last_rung(summary)["tau"] = {"value": -0.123, "low": None, "high": 0.5}
