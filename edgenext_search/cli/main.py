@@ -9,6 +9,7 @@ import warnings
 import click
 
 from edgenext_search import __version__
+from edgenext_search.cli.audit import audit_command
 from edgenext_search.cli.cost import cost_command
 from edgenext_search.cli.data import data_group
 from edgenext_search.cli.doctor import doctor_command
@@ -76,6 +77,7 @@ for command in (
     run_command,
     resume_command,
     report_command,
+    audit_command,
     cost_command,
     space_group,
     data_group,

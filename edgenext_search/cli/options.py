@@ -6,9 +6,13 @@ import json
 import shutil
 import textwrap
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from edgenext_search.search.session import Execution
 
 AUTO = 0
 F = TypeVar("F", bound=Callable[..., Any])
@@ -63,6 +67,18 @@ def execution_options(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+def execution_from(*, cache_dir: str | None, timeout: str | None, **options: Any) -> Execution:  # noqa: ANN401
+    """What :func:`execution_options` were given."""
+    from edgenext_search.search.recipe import parse_duration
+    from edgenext_search.search.session import Execution
+
+    return Execution(
+        cache_dir=None if cache_dir is None else Path(cache_dir),
+        timeout=None if timeout is None else parse_duration(timeout),
+        **options,
+    )
 
 
 def print_json(value: Mapping[str, Any]) -> None:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenext_search.cli.options import deployment_options, execution_options, json_option
+from edgenext_search.cli.options import deployment_options, execution_from, execution_options, json_option
 from edgenext_search.cli.report import show_summary, write_reports
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
     from edgenext_search.search.folder import RunFolder
     from edgenext_search.search.recipe import StudyRecipe
-    from edgenext_search.search.run import Execution
+    from edgenext_search.search.session import Execution
 
 EXIT_INTERRUPTED = 130
 
@@ -82,7 +82,7 @@ def run_command(
                 f"{folder.path} holds a run of another recipe (there / here): {'; '.join(differing)}. "
                 f"Go on with it by `edgenext-search resume {folder.path}`, or give another --out."
             )
-    _run(folder, recipe, _execution(**execution), as_json=as_json)
+    _run(folder, recipe, execution_from(**execution), as_json=as_json)
 
 
 @click.command("resume")
@@ -104,18 +104,7 @@ def resume_command(
 
     folder = RunFolder(run)
     recipe = folder.extend(trials=trials, time=time)
-    _run(folder, recipe, _execution(**execution), as_json=as_json)
-
-
-def _execution(*, cache_dir: str | None, timeout: str | None, **options: Any) -> Execution:  # noqa: ANN401
-    from edgenext_search.search.recipe import parse_duration
-    from edgenext_search.search.run import Execution
-
-    return Execution(
-        cache_dir=None if cache_dir is None else Path(cache_dir),
-        timeout=None if timeout is None else parse_duration(timeout),
-        **options,
-    )
+    _run(folder, recipe, execution_from(**execution), as_json=as_json)
 
 
 def _run(folder: RunFolder, recipe: StudyRecipe, execution: Execution, *, as_json: bool) -> None:

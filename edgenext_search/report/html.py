@@ -10,6 +10,8 @@ from string import Template
 from typing import Any
 
 from edgenext_search.report import sections
+from edgenext_search.report.audit_figure import audit_figure
+from edgenext_search.report.audit_section import audit_section
 from edgenext_search.report.comparison import architecture_section
 from edgenext_search.report.conditions import conditions_section
 from edgenext_search.report.figures import history_figure, pareto_figure
@@ -19,6 +21,8 @@ from edgenext_search.report.pareto import front_trials, full_fidelity, has_score
 from edgenext_search.report.trials_table import trials_section
 from edgenext_search.report.wording import budget_text
 from edgenext_search.search.records import TrialRecord
+
+AUDIT_FIGURE = "fig-audit"
 
 
 def write_report(summary: Mapping[str, Any], trials: Sequence[TrialRecord], path: Path) -> None:
@@ -36,6 +40,8 @@ def write_report(summary: Mapping[str, Any], trials: Sequence[TrialRecord], path
         figures["fig-params"] = pareto_figure(trials, summary, "params")
         figures["fig-madds"] = pareto_figure(trials, summary, "madds")
         figures["fig-history"] = history_figure(trials, summary)
+    if (audited := audit_figure(summary)) is not None:
+        figures[AUDIT_FIGURE] = audited
     body = join(
         sections.header(summary),
         sections.notices(summary),
@@ -44,6 +50,7 @@ def write_report(summary: Mapping[str, Any], trials: Sequence[TrialRecord], path
         _pareto_section(trials) if "fig-params" in figures else None,
         _history_section() if "fig-history" in figures else None,
         sections.finalists_section(summary),
+        audit_section(summary, AUDIT_FIGURE),
         sections.model_section(summary),
         trials_section(trials),
         conditions_section(summary),
@@ -92,7 +99,4 @@ def _history_section() -> Markup:
 
 
 def _figure(identifier: str, against: str) -> Markup:
-    without_script = element("noscript", "This figure needs JavaScript; the table of trials has its numbers.")
-    label = f"Scatter plot of top-1 against {against}; the table of trials below has the same numbers."
-    plot = element("div", without_script, id=identifier, class_="plot", role="img", aria_label=label)
-    return element("figure", plot)
+    return sections.plot(identifier, f"Scatter plot of top-1 against {against}", "the table of trials")

@@ -45,6 +45,13 @@ def section(identifier: str, title: str, *content: str | None) -> Markup:
     return element("section", element("h2", title), *content, id=identifier)
 
 
+def plot(identifier: str, label: str, source: str) -> Markup:
+    """Where a figure is drawn; ``source`` names the table that has the same numbers."""
+    without_script = element("noscript", f"This figure needs JavaScript; {source} has its numbers.")
+    label = f"{label}; {source} below has the same numbers."
+    return element("figure", element("div", without_script, id=identifier, class_="plot", role="img", aria_label=label))
+
+
 def header(summary: Mapping[str, Any]) -> Markup:
     """The answer, with the question above it in small print."""
     answer, *rest = verdict_sentences(summary)

@@ -44,7 +44,7 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
     from rich.measure import Measurement
     from rich.text import Text
 
-    say = _speller(console)
+    say = speller(console)
     if ranked(summary):
         table = _table(summary, say, wide=True)
         unbounded = console.options.update_width(_UNBOUNDED)
@@ -135,7 +135,7 @@ def _paths(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def _speller(console: Console) -> Callable[[str], str]:
+def speller(console: Console) -> Callable[[str], str]:
     """A function that spells a text in what the console can show."""
     if console.encoding.lower().startswith("utf"):
         return str

@@ -16,6 +16,7 @@ from edgenext_search.search.finalists import (
     rematch_seeds,
 )
 from edgenext_search.search.halving import estimated_scores, survivors
+from edgenext_search.search.jobs import run_jobs
 from edgenext_search.search.merit import merits
 from edgenext_search.search.propose import Observation, propose
 from edgenext_search.search.records import Losses
@@ -230,23 +231,14 @@ class Coordinator:
 
     def _run(self, what: str, jobs: list[TrainJob], *, since: int) -> Iterator[tuple[TrainJob, Outcome]]:
         """Train jobs while the listener hears of them."""
-        if not jobs:
-            return
-        self._listener.jobs_started(what, [job.label for job in jobs], since=since, until=jobs[0].until)
-
-        def on_progress(job: TrainJob, share: float) -> None:
-            self._listener.job_progress(job.label, share)
-
-        for job, outcome in self._executor.run(jobs, on_progress=on_progress, should_stop=self._should_stop):
-            yield job, outcome
-            if isinstance(outcome, Trained):
-                if outcome.micro_batch is not None:
-                    self._listener.note(
-                        f"{job.label} ran out of memory, and went on with micro-batches of {outcome.micro_batch}"
-                    )
-                self._listener.job_finished(job.label, outcome.score, None)
-            else:
-                self._listener.job_finished(job.label, None, outcome.reason)
+        return run_jobs(
+            what,
+            jobs,
+            since=since,
+            executor=self._executor,
+            listener=self._listener,
+            should_stop=self._should_stop,
+        )
 
     def _tell(self, cohort: int) -> None:
         """Close the trials of a cohort in the order of their numbers."""

@@ -2,69 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import os
-import shutil
-import signal
-import threading
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgenext_search.arch.cost import cost
-from edgenext_search.arch.projection import BAND, Projection
-from edgenext_search.data import default_cache_dir
-from edgenext_search.errors import UserError
-from edgenext_search.search.conditions import conditions, cpu_cores
+from edgenext_search.arch.projection import BAND
+from edgenext_search.search.conditions import conditions
 from edgenext_search.search.coordinator import Coordinator
-from edgenext_search.search.executor import LocalExecutor, start_server
 from edgenext_search.search.finalists import finalists_of, fresh_seeds
-from edgenext_search.search.images import open_images, prepare_images
 from edgenext_search.search.listener import Listener
-from edgenext_search.search.numerics import Probed, fixed_numerics, probe_host, trials_that_fit
-from edgenext_search.search.placement import gpu_memory, local_places
+from edgenext_search.search.session import Execution, Session, open_session
 from edgenext_search.search.summary import summarize
 from edgenext_search.search.winner import clean_scratch, write_winner
-from edgenext_search.training.numerics import Numerics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from edgenext_search.data import PreparedData
     from edgenext_search.search.folder import RunFolder
     from edgenext_search.search.recipe import StudyRecipe
-    from edgenext_search.search.store import StudyStore
-    from edgenext_search.training.job import Placement
 
-MAX_SKIPPED_NAMED = 3
 FEW_IMAGES = 200  # held-out images below which a score moves by half a point with a single one
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Execution:
-    """Where and how fast a study runs; changes nothing of its result on the same kind of device but by rounding.
-
-    Attributes:
-        device: ``auto``, ``cpu`` or ``cuda``.
-        parallel: Trials at once; None for as many as the devices hold.
-        gpus_per_trial: GPUs that train a trial together, each a share of every batch; on the CPU, processes.
-        trials_per_gpu: Trials that share a GPU; 0 for as many as its memory holds.
-        threads: CPU threads of each process; None for one on the CPU, and the cores shared out on GPUs.
-        timeout: Seconds after which a rung of a trial fails; None for no limit.
-        cache_dir: Where prepared images are kept; None for the user's cache.
-        storage: URL of an Optuna storage; None for SQLite in the run folder.
-    """
-
-    device: str = "auto"
-    parallel: int | None = None
-    gpus_per_trial: int = 1
-    trials_per_gpu: int = 1
-    threads: int | None = None
-    timeout: float | None = None
-    cache_dir: Path | None = None
-    storage: str | None = None
 
 
 def run_study(
@@ -89,54 +44,21 @@ def run_study(
         KeyboardInterrupt: Ctrl-C came before there was anything to report, or twice.
     """
     listener = listener or Listener()
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the sampler is small work
     started = time.monotonic()
-    projection = Projection(recipe.load_space(), recipe.load_budget(), recipe.load_deployment())
-    source = open_images(recipe)
-    places = _places(execution, execution.trials_per_gpu or 1)
-    _check_shares(recipe, execution)
     resumed = run.exists()
-    if not resumed:
-        run.create(recipe, storage=execution.storage)
-    with (
-        _removed_when_refused(run, new=not resumed) as begun,
-        run.lock(),
-        _stop_signals(listener) as should_stop,
-    ):
-        store = run.open_store(recipe, execution.storage, must_exist=resumed)
-        listener.study_started(resumed=resumed)
-        start_server()  # it imports torch while images are prepared
-
-        def on_image(done: int, total: int) -> None:
-            if should_stop():
-                raise KeyboardInterrupt
-            listener.data_progress(done, total)
-
-        data = prepare_images(source, recipe, cache_dir=execution.cache_dir, workers=cpu_cores(), progress=on_image)
-        _record_data(store, data, listener)
-        begun.set()
-        for warning in _warnings(recipe, projection, data, places):
+    with open_session(
+        run, recipe, execution, listener, announce=lambda _: listener.study_started(resumed=resumed)
+    ) as session:
+        store, data, should_stop = session.store, session.data, session.should_stop
+        for warning in _warnings(recipe, session):
             listener.note(warning)
-        probe = functools.partial(
-            probe_host,
-            recipe,
-            projection,
-            places[0],
-            num_classes=len(data.classes),
-            train_images=len(data.train.labels),
-            cache_dir=execution.cache_dir or default_cache_dir(),
-            should_stop=should_stop,
-        )
-        numerics, trials_per_gpu = _numerics(recipe, execution, places[0], store=store, listener=listener, probe=probe)
-        if trials_per_gpu > 1:
-            places = _places(execution, trials_per_gpu)
-        store.set_fact("conditions", conditions(places, numerics))
+        store.set_fact("conditions", conditions(session.places, session.numerics))
         coordinator = Coordinator(
             recipe,
-            projection=projection,
+            projection=session.projection,
             store=store,
-            executor=LocalExecutor(places, timeout=execution.timeout),
-            numerics=numerics,
+            executor=session.executor,
+            numerics=session.numerics,
             data=data.folder,
             scratch=run.scratch,
             listener=listener,
@@ -161,83 +83,11 @@ def run_study(
     return summary
 
 
-def _record_data(store: StudyStore, data: PreparedData, listener: Listener) -> None:
-    """Record what the run is trained on; refuse to go on with other images than it was begun with."""
-    begun = store.fact("data")
-    if begun is not None and begun["fingerprint"] != data.fingerprint:
-        raise UserError(
-            f"The images of {data.name} have changed since the run began, so its scores would not compare; "
-            "start a new run with another --out, or bring the images back."
-        )
-    facts = {
-        "name": data.name,
-        "classes": len(data.classes),
-        "train_images": len(data.train.labels),
-        "val_images": len(data.val.labels),
-        "skipped_images": len(data.skipped),
-        "demonstration": data.demonstration,
-        "fingerprint": data.fingerprint,
-    }
-    store.set_fact("data", facts)
-    if data.skipped:
-        named = ", ".join(data.skipped[:MAX_SKIPPED_NAMED])
-        more = f" and {len(data.skipped) - MAX_SKIPPED_NAMED} more" if len(data.skipped) > MAX_SKIPPED_NAMED else ""
-        listener.note(f"{len(data.skipped)} unreadable images were skipped: {named}{more}")
-
-
-def _places(execution: Execution, trials_per_gpu: int) -> list[Placement]:
-    return local_places(
-        execution.device,
-        parallel=execution.parallel,
-        threads=execution.threads,
-        gpus_per_trial=execution.gpus_per_trial,
-        trials_per_gpu=trials_per_gpu,
-    )
-
-
-def _check_shares(recipe: StudyRecipe, execution: Execution) -> None:
-    if recipe.proxy.batch_size < execution.gpus_per_trial:
-        raise UserError(
-            f"Each of a trial's devices needs an image of every batch, but --gpus-per-trial {execution.gpus_per_trial} "
-            f"exceeds proxy.batch_size={recipe.proxy.batch_size}; use fewer, or a larger batch."
-        )
-
-
-def _numerics(
-    recipe: StudyRecipe,
-    execution: Execution,
-    place: Placement,
-    *,
-    store: StudyStore,
-    listener: Listener,
-    probe: Callable[[], Probed],
-) -> tuple[Numerics, int]:
-    """What all trials of the run are trained with, and how many share a GPU.
-
-    A run that goes on keeps the numerics that it was begun with, so that its scores compare.
-    """
-    known = store.fact("numerics")
-    numerics = fixed_numerics(recipe.proxy) if known is None else Numerics(**known)
-    pack = not execution.trials_per_gpu and place.devices[0].startswith("cuda")
-    if numerics is not None and not pack:
-        return numerics, 1
-    listener.note("Timing precision and memory layout on this host")
-    probed = probe()
-    if probed.note:
-        listener.note(probed.note)
-    numerics = numerics or probed.numerics
-    if probed.note is None:
-        store.set_fact("numerics", numerics.to_dict())
-    return numerics, trials_that_fit(probed.gpu_bytes, gpu_memory()) if pack else 1
-
-
-def _warnings(
-    recipe: StudyRecipe, projection: Projection, data: PreparedData, places: Sequence[Placement]
-) -> list[str]:
+def _warnings(recipe: StudyRecipe, session: Session) -> list[str]:
     """What will make this study slow, or its scores coarse, with the way out."""
     found = []
-    train, val = len(data.train.labels), len(data.val.labels)
-    if places[0].devices[0] == "cpu" and recipe.name == "imagenet":
+    projection, train, val = session.projection, len(session.data.train.labels), len(session.data.val.labels)
+    if session.places[0].devices[0] == "cpu" and recipe.name == "imagenet":
         found.append("The study imagenet is made for GPUs, and this host has none; --study laptop is made for a CPU.")
     if val < FEW_IMAGES:
         found.append(
@@ -258,37 +108,3 @@ def _warnings(
             "the steps of its widths leave no more, as is usual for caps on memory. Its gain may be flattering."
         )
     return [f"Note: {text}" for text in found]
-
-
-@contextlib.contextmanager
-def _removed_when_refused(run: RunFolder, *, new: bool) -> Iterator[threading.Event]:
-    """Leave no folder of a new run behind that is refused before the event that this yields is set."""
-    begun = threading.Event()
-    try:
-        yield begun
-    except UserError:
-        if new and not begun.is_set():
-            shutil.rmtree(run.path, ignore_errors=True)
-        raise
-
-
-@contextlib.contextmanager
-def _stop_signals(listener: Listener) -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C or SIGTERM into a wish to stop; the second one interrupts at once."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop.is_set
-        return
-
-    def handle(number: int, _frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-        listener.note(f"{signal.Signals(number).name}: stopping with a report; once more to stop at once")
-
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop.is_set
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edgenext_search.arch.parameter import Value
     from edgenext_search.arch.space import Space
     from edgenext_search.search.finalists import Rescores
+    from edgenext_search.search.references import References
 
 _STATES: dict[State, TrialState] = {
     State.COMPLETE: "complete",
@@ -144,6 +145,19 @@ class StudyStore:
     def add_rescore(self, fingerprint: str, seed: int, result: float | str) -> None:
         """Record the score of a finalist with a fresh seed, or the reason why there is none."""
         self._study.set_user_attr(f"rescore:{fingerprint}:{seed}", result)
+
+    def references(self) -> References:
+        """By fingerprint, epochs and seed: the score of a reference training, or the reason why there is none."""
+        found: References = {}
+        for key, value in self._study.user_attrs.items():
+            if key.startswith("reference:"):
+                _, fingerprint, epochs, seed = key.split(":")
+                found[fingerprint, int(epochs), int(seed)] = value
+        return found
+
+    def add_reference(self, fingerprint: str, epochs: int, seed: int, result: float | str) -> None:
+        """Record the score of a candidate's reference training, or the reason why there is none."""
+        self._study.set_user_attr(f"reference:{fingerprint}:{epochs}:{seed}", result)
 
     def fact(self, key: str) -> Any:  # noqa: ANN401 - whatever was set
         """What :meth:`set_fact` recorded, or None."""

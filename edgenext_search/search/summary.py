@@ -7,6 +7,7 @@ import statistics
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgenext_search.search.finalists import BASELINE, finalists_of
+from edgenext_search.search.references import audit_summary
 
 if TYPE_CHECKING:
     from edgenext_search.search.folder import RunFolder
@@ -55,6 +56,7 @@ def summarize(run: RunFolder, recipe: StudyRecipe, store: StudyStore, *, running
         "baseline": baseline.to_dict() if baseline else None,
         "finalists": [finalist.to_dict() for finalist in finalists],
         "gain": gain(winner, baseline) if winner and baseline else None,
+        "audit": audit_summary(store, recipe, running=running),
         "report": str(run.report_file),
         "model_dir": str(model_dir) if model_dir and model_dir.is_dir() else None,
         "seconds": round(store.fact("seconds") or 0.0, 1),

@@ -1,6 +1,6 @@
 import pytest
 
-from edgenext_search.search import run
+from edgenext_search.search import session
 from edgenext_search.search.numerics import Probed
 from edgenext_search.training.numerics import Numerics
 
@@ -8,5 +8,5 @@ from edgenext_search.training.numerics import Numerics
 @pytest.fixture(autouse=True)
 def no_probe(monkeypatch):
     """Runs in these tests take eager fp32 without timing it; the probe has tests of its own."""
-    monkeypatch.setattr(run, "probe_host", lambda *_, **__: Probed(numerics=Numerics()))
-    monkeypatch.setattr(run, "start_server", lambda: None)
+    monkeypatch.setattr(session, "probe_host", lambda *_, **__: Probed(numerics=Numerics()))
+    monkeypatch.setattr(session, "start_server", lambda: None)

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -297,6 +298,27 @@ def test_ctrl_c_ends_with_a_report_and_the_same_command_goes_on(undisturbed, pro
 
     assert program.run(parallel=2)["status"] == "complete"
     assert result(program.out) == result(undisturbed[0].out)
+
+
+def test_an_audit_that_is_killed_goes_on_with_what_it_has(undisturbed, program):
+    shutil.copytree(undisturbed[0].out, program.out)
+    arguments = ["audit", str(program.out), "--n", "5", "--seeds", "1", "--reference-epochs", "3", "--json"]
+    process = program.start(arguments, parallel=1)
+    program.wait_for(process, "Audit: trial 0, seed 1: top-1")
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert left_of(process) == []
+    program.end(process)
+
+    summary = program.run(arguments, parallel=2)
+    assert "5 candidates, 1 seed of 3 epochs each" in "".join(program.lines)
+    trained = re.findall(r"Audit: (trial \d+), seed 1: top-1", "".join(program.lines))
+    assert 1 <= len(trained) <= 4
+    assert "trial 0" not in trained
+    assert (summary["audit"]["status"], summary["audit"]["n"]) == ("complete", 5)
+    assert [series["name"] for series in summary["audit"]["series"]] == ["rung:1", "rung:2", "params", "madds"]
+    assert "Can the scores be trusted?" in (program.out / "report" / "index.html").read_text()
+    assert "Traceback" not in "".join(program.lines)
 
 
 def test_trials_on_pairs_of_processes_complete_and_a_killed_one_frees_its_place(program):

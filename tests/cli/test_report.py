@@ -3,7 +3,7 @@ import json
 import pytest
 
 from edgenext_search.search.folder import RunFolder
-from edgenext_search.search.run import Execution
+from edgenext_search.search.session import Execution
 
 from .helpers import call, call_json, imported, refusal
 from .test_run import Scripted
@@ -12,8 +12,9 @@ from .test_run import Scripted
 @pytest.fixture(scope="module")
 def run(class_folder, cache_dir, tmp_path_factory):
     """A finished run whose trainings were scripted."""
-    from edgenext_search.search import run as module
+    from edgenext_search.search import session as module
     from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.run import run_study
 
     flags = {
         "budget": "60k",
@@ -27,7 +28,7 @@ def run(class_folder, cache_dir, tmp_path_factory):
     folder = RunFolder(tmp_path_factory.mktemp("runs") / "run")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "LocalExecutor", lambda *_, **__: Scripted())
-        module.run_study(
+        run_study(
             folder, StudyRecipe.load("demo", flags=flags), Execution(device="cpu", parallel=1, cache_dir=cache_dir)
         )
     return folder

@@ -4,7 +4,7 @@ import signal
 import pytest
 
 from edgenext_search.files import read_yaml
-from edgenext_search.search import run as run_module
+from edgenext_search.search import session as session_module
 from edgenext_search.search.folder import RunFolder
 from edgenext_search.training.job import Failed, Trained
 
@@ -37,7 +37,7 @@ def _luck(job):
 @pytest.fixture
 def executor(monkeypatch):
     scripted = Scripted()
-    monkeypatch.setattr(run_module, "LocalExecutor", lambda *_, **__: scripted)
+    monkeypatch.setattr(session_module, "LocalExecutor", lambda *_, **__: scripted)
     return scripted
 
 

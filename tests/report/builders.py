@@ -135,3 +135,55 @@ def a_summary(trials: Sequence[TrialRecord] = (), /, **changes: Any) -> dict[str
         },
         **changes,
     }
+
+
+def an_estimate(value: float, half: float = 0.1) -> dict[str, float]:
+    return {"value": value, "low": value - half, "high": value + half}
+
+
+def an_audit(trials: Sequence[TrialRecord], *, seeds: int = 2, noise: float = 0.02, n: int = 12) -> dict[str, Any]:
+    """A finished audit of the first ``n`` scored trials, judged as a real one is; noise is that of a long training."""
+    from edgenext_search.search.agreement import judge, seeds_agree
+
+    rng = random.Random(1)  # noqa: S311
+    chosen = [trial for trial in trials if trial.score is not None][:n]
+    truths = [0.2 + 0.9 * trial.curve[0][1] + rng.gauss(0, 0.01) for trial in chosen]
+    table = [[truth + rng.gauss(0, noise) for _ in range(seeds)] for truth in truths]
+    covariates = [[float(trial.cost.params), float(trial.cost.madds)] for trial in chosen]
+    series: list[dict[str, Any]] = []
+    for epochs in RUNGS:
+        scores = [dict(trial.curve).get(epochs, float("nan")) for trial in chosen]
+        counted = {f"{name}_pairs_right": an_estimate(0.5) for name in ("params", "madds")}
+        judged = judge(scores, table, covariates, resamples=200).to_dict()
+        series.append({"name": f"rung:{epochs}", "epochs": epochs, "cost_ratio": epochs / 24, **judged, **counted})
+    for index, name in enumerate(("params", "madds")):
+        judged = judge([row[index] for row in covariates], table, resamples=200).to_dict()
+        series.append({"name": name, "epochs": 0, "cost_ratio": 0.0, **judged})
+    agreed = seeds_agree(table, resamples=200)
+    rows = [
+        {
+            "fingerprint": trial.candidate.fingerprint,
+            "trial": trial.number,
+            "origin": trial.origin,
+            "params": trial.cost.params,
+            "madds": trial.cost.madds,
+            "curve": [{"epochs": epochs, "score": score} for epochs, score in trial.curve],
+            "reference": Score.of(scores).to_dict(),
+            "scores": [{"seed": 500_000 + index, "score": score} for index, score in enumerate(scores)],
+        }
+        for trial, scores in zip(chosen, table, strict=True)
+    ]
+    return {
+        "status": "complete",
+        "fidelity": {"img_size": 48, "epochs": 24, "train_images": 3277, "val_images": 819},
+        "asked": {"n": n, "seeds": seeds},
+        "n": len(rows),
+        "seeds": seeds,
+        "open": 0,
+        "failed": [],
+        "candidates": rows,
+        "seeds_agree": agreed.to_dict() if agreed else None,
+        "series": series,
+        "seconds": 812.5,
+        "conditions": {"device": "cpu"},
+    }

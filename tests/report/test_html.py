@@ -11,7 +11,7 @@ import pytest
 
 from edgenext_search.report.html import write_report
 
-from .builders import HOSTILE, a_summary, a_trial, some_trials
+from .builders import HOSTILE, a_summary, a_trial, an_audit, some_trials
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
 
@@ -83,6 +83,15 @@ def test_page_needs_no_network_and_holds_plotly_once(render):
     assert sum("Plotly.newPlot" in script and len(script) < 5000 for script in page.scripts.values()) == 1
     assert sum(len(script) > 1_000_000 for script in page.scripts.values()) == 1
     assert set(json.loads(page.scripts["figures"])) == {"fig-params", "fig-madds", "fig-history"}
+
+
+def test_an_audit_has_a_section_and_a_figure(render):
+    trials = some_trials(24)
+    page = render(a_summary(trials, audit=an_audit(trials)), trials)
+    at = page.headings.index("Can the scores be trusted?")
+    assert page.headings[at - 1] == "Finalists, scored again"
+    assert "a coin has 50 %" in page.text
+    assert "fig-audit" in json.loads(page.scripts["figures"])
 
 
 def test_demonstration_is_said_only_where_it_is_one(render):

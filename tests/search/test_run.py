@@ -10,11 +10,12 @@ from PIL import Image
 
 from edgenext_search.errors import StudyFailedError, UserError
 from edgenext_search.search import placement
-from edgenext_search.search import run as module
+from edgenext_search.search import session as module
 from edgenext_search.search.folder import RunFolder
 from edgenext_search.search.listener import Listener
 from edgenext_search.search.numerics import Probed
-from edgenext_search.search.run import Execution, run_study
+from edgenext_search.search.run import run_study
+from edgenext_search.search.session import Execution
 from edgenext_search.training.job import Failed
 from edgenext_search.training.numerics import Numerics
 

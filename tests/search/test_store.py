@@ -129,6 +129,19 @@ def test_rescores_are_scores_or_reasons(url):
     }
 
 
+def test_references_are_kept_by_candidate_epochs_and_seed(url):
+    store = StudyStore(url, "s", SPACE)
+    store.add_reference("abc", 12, 500_000, 0.5)
+    store.add_reference("abc", 12, 1_500_000, "killed: by hand")
+    store.add_reference("abc", 24, 500_000, 0.75)
+    assert StudyStore(url, "s", SPACE).references() == {
+        ("abc", 12, 500_000): 0.5,
+        ("abc", 12, 1_500_000): "killed: by hand",
+        ("abc", 24, 500_000): 0.75,
+    }
+    assert store.rescores() == {}
+
+
 def test_facts_are_kept_and_none_is_unknown(url):
     store = StudyStore(url, "s", SPACE)
     assert store.fact("data") is None

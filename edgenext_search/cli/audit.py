@@ -1,0 +1,60 @@
+"""``edgenext-search audit``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgenext_search.cli.options import execution_from, execution_options, json_option, print_json
+from edgenext_search.cli.report import write_reports
+
+EXIT_INTERRUPTED = 130
+
+
+@click.command("audit")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--reference-epochs", type=int, metavar="E", help="Epochs of the longer trainings.  [default: 4 x proxy]")
+@click.option("--n", type=int, default=16, show_default=True, help="Candidates, from the whole range of scores.")
+@click.option("--seeds", type=int, default=2, show_default=True, help="Longer trainings of each, with fresh seeds.")
+@execution_options
+@json_option
+def audit_command(
+    *,
+    run: Path,
+    reference_epochs: int | None,
+    n: int,
+    seeds: int,
+    as_json: bool,
+    **execution: Any,  # noqa: ANN401 - execution_options
+) -> None:
+    """Train a sample of a run's candidates longer, and say whether its scores rank them.
+
+    Called again, it goes on where it was, or adds to what is there with a larger --n or --seeds.
+    """
+    from rich.console import Console
+
+    from edgenext_search.cli.progress import progress_listener
+    from edgenext_search.report.audit_terminal import print_audit
+    from edgenext_search.search.audit import Audit, run_audit
+    from edgenext_search.search.folder import RunFolder
+
+    folder, console = RunFolder(run), Console(stderr=True)
+    recipe = folder.recipe()
+    audit = Audit.of(recipe, epochs=reference_epochs, n=n, seeds=seeds)
+    where = execution_from(**execution)
+    try:
+        with progress_listener(console, folder, recipe) as listener:
+            summary = run_audit(folder, recipe, audit, where, listener)
+    except KeyboardInterrupt:
+        click.echo("Stopped. What was finished is kept: the same command goes on.", err=True)
+        raise
+    write_reports(folder, summary, folder.open_store(recipe, where.storage).records())
+    if as_json:
+        print_json(summary)
+    else:
+        print_audit(summary, Console(file=sys.stdout))
+    if summary["audit"]["status"] == "interrupted":
+        sys.exit(EXIT_INTERRUPTED)

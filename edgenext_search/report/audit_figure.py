@@ -1,0 +1,80 @@
+"""The audit's figure: what candidates score after a long training, against what they had scored in the search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from edgenext_search.report import style
+from edgenext_search.report.wording import epochs_text, is_published, number_or_none, origin_text, percent, score_text
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+
+def audit_figure(summary: Mapping[str, Any]) -> go.Figure | None:
+    """One mark a candidate and rung; error bars are the standard deviation over the reference's seeds.
+
+    Args:
+        summary: The run's summary.
+
+    Returns:
+        A figure with one named trace a rung, and one for the winner; None where no candidate has a reference.
+    """
+    import plotly.graph_objects as go
+
+    audit = summary.get("audit")
+    if not audit or not audit["candidates"]:
+        return None
+    figure = go.Figure()
+    candidates, winner = audit["candidates"], summary.get("winner") or {}
+    rungs = sorted({point["epochs"] for row in candidates for point in row["curve"]})
+    for rank, epochs in enumerate(rungs):
+        here = [(row, point["score"]) for row in candidates for point in row["curve"] if point["epochs"] == epochs]
+        last = epochs == rungs[-1]
+        marker = style.solid(len(here)) if last else style.hollow(rank, len(here))
+        figure.add_trace(_points(here, f"after {epochs_text(epochs)}", marker, epochs, len(rungs) - rank))
+        chosen = [item for item in here if last and item[0]["fingerprint"] == winner.get("fingerprint")]
+        if chosen:
+            ring = _points(chosen, "winner", style.ring(), epochs, len(rungs) + 1)
+            figure.add_trace(ring.update(error_y=None))
+    fidelity = audit["fidelity"]
+    text = f"Top-1 after {epochs_text(fidelity['epochs'])}, %: mean ± std of {audit['seeds']} seeds"
+    style.lay_out(figure, "A long training against the search", style.plain(text))
+    figure.update_xaxes(title_text="Top-1 in the search, %")
+    return figure
+
+
+def _points(
+    rows: Sequence[tuple[Mapping[str, Any], float]], name: str, marker: dict[str, Any], epochs: int, rank: int
+) -> go.Scatter:
+    import plotly.graph_objects as go
+
+    return go.Scatter(
+        x=[100 * score for _, score in rows],
+        y=[100 * row["reference"]["mean"] for row, _ in rows],
+        error_y={
+            "type": "data",
+            "array": [100 * (number_or_none(row["reference"]["std"]) or 0.0) for row, _ in rows],
+            "thickness": 1.1,
+            "width": 3,
+            "color": marker["color"],
+        },
+        mode="markers",
+        name=name,
+        marker=marker,
+        hovertext=[_hover(row, score, epochs) for row, score in rows],
+        hoverinfo="text",
+        legendrank=rank,
+    )
+
+
+def _hover(row: Mapping[str, Any], score: float, epochs: int) -> str:
+    origin = f", {style.plain(origin_text(row['origin']))}" if is_published(row["origin"]) else ""
+    lines = [
+        f"<b>{style.plain(row['fingerprint'])}</b>  trial {row['trial']}{origin}",
+        f"in the search: {percent(score)}% after {epochs_text(epochs)}",
+        f"trained long: top-1 {score_text(row['reference'])} %",
+        f"{row['params']:,} parameters",
+    ]
+    return "<br>".join(lines)

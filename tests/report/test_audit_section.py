@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from edgenext_search.report.audit_section import audit_section
+from edgenext_search.report.audit_words import audit_sentences
+
+from .builders import HOSTILE, a_summary, an_audit, some_trials
+
+TRIALS = some_trials(24)
+
+
+def test_there_is_no_section_without_an_audit():
+    assert audit_section(a_summary(TRIALS), "fig") is None
+    assert audit_section(a_summary(TRIALS, audit=None), "fig") is None
+
+
+def test_the_section_has_words_figure_and_table():
+    summary = a_summary(TRIALS, audit=an_audit(TRIALS))
+    text = audit_section(summary, "fig")
+    assert "Can the scores be trusted?" in text
+    assert 'id="fig"' in text
+    assert all(sentence in text for sentence in audit_sentences(summary))
+    assert text.count("<tr") == 1 + 5
+    assert "<ul" not in text
+
+
+def test_failures_are_listed_and_stay_text():
+    audit = an_audit(TRIALS)
+    audit["failed"] = [{"trial": 3, "seed": 5, "fingerprint": "a", "reason": HOSTILE}]
+    text = audit_section(a_summary(TRIALS, audit=audit), "fig")
+    assert "Trial 3, seed 5" in text
+    assert "<img" not in text
+
+
+def test_an_audit_without_a_reference_has_no_figure():
+    text = audit_section(a_summary(TRIALS, audit=an_audit(TRIALS, n=0)), "fig")
+    assert "0 candidates have a reference" in text
+    assert 'id="fig"' not in text

@@ -1,0 +1,61 @@
+import pytest
+
+from edgenext_search.errors import UserError
+from edgenext_search.search import session as module
+from edgenext_search.search.folder import RunFolder
+from edgenext_search.search.listener import Listener
+from edgenext_search.search.session import Execution, open_session
+
+from .builders import FakeExecutor, a_recipe
+
+
+@pytest.fixture
+def recipe(class_folder):
+    recipe = a_recipe()
+    data = recipe.data.model_copy(update={"source": str(class_folder)})
+    proxy = recipe.proxy.model_copy(update={"img_size": 32})
+    return recipe.model_copy(update={"data": data, "proxy": proxy})
+
+
+@pytest.fixture
+def execution(cache_dir, monkeypatch):
+    monkeypatch.setattr(module, "LocalExecutor", lambda *_, **__: FakeExecutor())
+    return Execution(device="cpu", parallel=2, cache_dir=cache_dir)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return RunFolder(tmp_path / "run")
+
+
+def test_a_session_has_the_run_to_itself_and_all_that_trainings_need(folder, recipe, execution):
+    announced = []
+    with open_session(folder, recipe, execution, Listener(), announce=announced.append) as session:
+        assert announced == [session.store]
+        assert folder.is_running()
+        assert len(session.places) == 2
+        assert len(session.data.val.labels) == session.store.fact("data")["val_images"] == 32
+        assert not session.should_stop()
+    assert not folder.is_running()
+
+
+def refuse(_store):
+    raise UserError("not this one")
+
+
+def test_whoever_is_told_may_refuse_before_any_work(folder, recipe, execution, monkeypatch):
+    monkeypatch.setattr(module, "prepare_images", lambda *_, **__: pytest.fail("work"))
+    with (
+        pytest.raises(UserError, match="not this one"),
+        open_session(folder, recipe, execution, Listener(), announce=refuse),
+    ):
+        pytest.fail("work")
+    assert not folder.path.exists()  # it was new
+    folder.create(recipe, storage=None)
+    folder.open_store(recipe)
+    with (
+        pytest.raises(UserError, match="not this one"),
+        open_session(folder, recipe, execution, Listener(), announce=refuse),
+    ):
+        pytest.fail("work")
+    assert folder.exists()
