@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgenext_search.arch.cost import cost
 from edgenext_search.errors import StudyFailedError
+from edgenext_search.search.enqueue import starts
 from edgenext_search.search.expectation import expectations
 from edgenext_search.search.finalists import BASELINE, choose_finalists, fresh_seeds
 from edgenext_search.search.halving import estimated_scores, survivors
@@ -151,15 +152,14 @@ class Coordinator:
     def _proposals(
         self, cohort: int, before: list[TrialRecord], size: int
     ) -> list[tuple[str, dict[str, Value], Candidate]]:
-        """Origin, assignment and candidate of each trial of a cohort; the first begins with the published shapes."""
+        """Origin, assignment and candidate of each trial of a cohort.
+
+        The study begins with the baseline and what is enqueued, in as many cohorts as that takes; the other published
+        shapes follow as far as the first cohort has room.
+        """
         space, search = self._projection.space, self._recipe.search
-        proposals = []
-        if cohort == 0:
-            published: dict[Candidate, tuple[str, dict[str, Value]]] = {}
-            for variant in self._projection.nearest_published():
-                candidate = self._projection.published(variant)
-                published.setdefault(candidate, (variant.name, space.nearest(variant.candidate)[0]))
-            proposals = [(name, values, candidate) for candidate, (name, values) in published.items()][:size]
+        firm, others = starts(self._projection, self._recipe.load_enqueued())
+        proposals = [*firm, *(others if cohort == 0 else [])][len(before) : len(before) + size]
         estimates = estimated_scores(before, self._rungs)
         values = self._store.values()
         observed = [Observation(values=values[number], score=score) for number, score in sorted(estimates.items())]

@@ -19,6 +19,7 @@ from edgenext_search.data import default_cache_dir
 from edgenext_search.errors import UserError
 from edgenext_search.search.conditions import conditions, cpu_cores
 from edgenext_search.search.coordinator import Coordinator
+from edgenext_search.search.enqueue import enqueue_notes
 from edgenext_search.search.executor import LocalExecutor, start_server
 from edgenext_search.search.finalists import finalists_of, fresh_seeds
 from edgenext_search.search.images import open_images, prepare_images
@@ -257,6 +258,7 @@ def _warnings(
             f"The baseline, the published shape scaled to the budget, uses {100 * usage:.0f} % of the tightest cap: "
             "the steps of its widths leave no more, as is usual for caps on memory. Its gain may be flattering."
         )
+    found += enqueue_notes(projection, recipe.load_enqueued())
     return [f"Note: {text}" for text in found]
 
 
