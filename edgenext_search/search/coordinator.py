@@ -9,14 +9,15 @@ from edgenext_search.arch.cost import cost
 from edgenext_search.errors import StudyFailedError
 from edgenext_search.search.enqueue import starts
 from edgenext_search.search.expectation import expectations
-from edgenext_search.search.finalists import BASELINE, choose_finalists, fresh_seeds
+from edgenext_search.search.finalists import BASELINE, best_so_far, choose_finalists, fresh_seeds
 from edgenext_search.search.halving import estimated_scores, survivors
+from edgenext_search.search.objectives import costs_in
 from edgenext_search.search.propose import Observation, propose
 from edgenext_search.training.job import Trained, TrainJob
 from edgenext_search.training.numerics import Numerics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from edgenext_search.arch.candidate import Candidate
@@ -95,7 +96,7 @@ class Coordinator:
         """Train the best candidates and the baseline again with fresh seeds, as far as that is not done yet."""
         search, known = self._recipe.search, self._store.rescores()
         expected = expectations(self._store, self._recipe)
-        chosen = choose_finalists(self._store.records(), search.finalists, expected)
+        chosen = choose_finalists(self._store.records(), search.finalists, expected, search.objectives)
         jobs = [
             self.job(
                 record.candidate, seed=seed, until=self._rungs[-1], label=f"trial {record.number}, seed {index + 1}"
@@ -162,7 +163,10 @@ class Coordinator:
         proposals = [*firm, *(others if cohort == 0 else [])][len(before) : len(before) + size]
         estimates = estimated_scores(before, self._rungs)
         values = self._store.values()
-        observed = [Observation(values=values[number], score=score) for number, score in sorted(estimates.items())]
+        observed = [
+            Observation(values=values[number], score=score, costs=costs_in(before[number].cost, search.objectives))
+            for number, score in sorted(estimates.items())
+        ]
         sampled = propose(
             space,
             observed,
@@ -170,8 +174,14 @@ class Coordinator:
             sampler=search.sampler,
             startup=search.cohort,
             seed=(search.seed * 100_003 + cohort) % 2**32,
+            price=self._price if len(search.objectives) > 1 else None,
         )
         return [*proposals, *(("sampler", values, self._projection.candidate(values)) for values in sampled)]
+
+    def _price(self, values: Mapping[str, Value]) -> tuple[int, ...]:
+        """The costs among the objectives that an assignment will have."""
+        candidate = self._projection.candidate(values)
+        return costs_in(cost(candidate, self._projection.deployment), self._recipe.search.objectives)
 
     def _train(self, cohort: int) -> None:
         """Train a cohort rung by rung, the weaker half stopping at each, and tell its trials in order."""
@@ -187,7 +197,8 @@ class Coordinator:
                 for record in self._members(cohort)
                 if record.number in alive and record.reason is None
             }
-            alive = survivors(scores, always={BASELINE}) if epoch != self._rungs[-1] else set(scores)
+            costs = {record.number: costs_in(record.cost, self._recipe.search.objectives) for record in members}
+            alive = survivors(scores, costs, always={BASELINE}) if epoch != self._rungs[-1] else set(scores)
         self._tell(cohort)
         self._clean_scratch()
 
@@ -266,13 +277,12 @@ class Coordinator:
             )
 
     def _clean_scratch(self) -> None:
-        """Remove the files of trials that are told, but for the weights of the best one so far."""
+        """Remove the files of trials that are told, but for the weights of the best one so far, or of the front."""
         records = [record for record in self._store.records() if record.duplicate_of is None]
-        complete = [record for record in records if record.state == "complete"]
-        best = max(complete, key=lambda record: (record.score or 0.0, -record.number), default=None)
+        best = best_so_far(records, self._recipe.search.objectives)
         for record in records:
             if record.state != "open":
                 job = self.job(record.candidate, seed=record.seed, until=self._rungs[-1])
                 job.state_file.unlink(missing_ok=True)
-                if record is not best:
+                if record.number not in best:
                     job.weights_file.unlink(missing_ok=True)

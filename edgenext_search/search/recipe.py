@@ -16,6 +16,7 @@ from edgenext_search.arch.space import Space
 from edgenext_search.errors import UserError
 from edgenext_search.files import find_file, parse_yaml, read_yaml
 from edgenext_search.search.enqueue import find_enqueued
+from edgenext_search.search.objectives import check_objectives, check_tradeoff
 from edgenext_search.training.recipe import TrainRecipe
 from edgenext_search.validation import Settings
 
@@ -74,9 +75,18 @@ class SearchKeys(Settings):
     """How many of the best candidates are trained again; the baseline is added to them."""
     rescore_seeds: Annotated[int, Field(ge=1)] = 3
     """Fresh seeds that each finalist is trained with; their mean decides."""
+    objectives: list[str] = Field(default=["accuracy"])
+    """What to look for: accuracy, and costs that are to be small (params, madds, acts, memory, footprint)."""
     enqueue: list[str | dict[str, Any]] = Field(default=[])
     """Candidates that are known to be good, asked right after the baseline: files, model folders, published variants,
     folders of former runs (their finalists), or a candidate's fields."""
+
+    @field_validator("objectives", mode="before")
+    @classmethod
+    def _check_objectives(cls, value: object) -> object:
+        if isinstance(value, str):
+            value = [name.strip() for name in value.split(",")]
+        return check_objectives(value) if isinstance(value, list) else value
 
     @field_validator("time")
     @classmethod
@@ -195,6 +205,7 @@ class StudyRecipe(Settings):
             raise UserError("A study needs a budget; write --budget 1.3M, or `budget: 1.3M` in the study file.")
         caps = self.budget
         budget = Budget.from_dict(caps) if isinstance(caps, dict) else Budget.parse(str(caps))
+        check_tradeoff(self.search.objectives, budget.to_dict())
         space = self.load_space()
         enqueued = self.load_enqueued()
         if len(enqueued) >= self.search.trials:

@@ -21,7 +21,7 @@ from edgenext_search.search.conditions import conditions, cpu_cores
 from edgenext_search.search.coordinator import Coordinator
 from edgenext_search.search.enqueue import enqueue_notes
 from edgenext_search.search.executor import LocalExecutor, start_server
-from edgenext_search.search.finalists import finalists_of, fresh_seeds
+from edgenext_search.search.finalists import finalists_of, fresh_seeds, front_of
 from edgenext_search.search.images import open_images, prepare_images
 from edgenext_search.search.listener import Listener
 from edgenext_search.search.numerics import Probed, fixed_numerics, probe_host, trials_that_fit
@@ -148,9 +148,13 @@ def run_study(
             coordinator.rescore()
         complete = not should_stop()
         ranked = finalists_of(store, recipe)
-        if ranked:
-            listener.note("Writing the winner's model folder")
-            write_winner(run, recipe, coordinator, ranked[0].candidate, data)
+        front = front_of(ranked, recipe.search.objectives)
+        if front:
+            listener.note(
+                "Writing the model folders of the front" if front[1:] else "Writing the winner's model folder"
+            )
+        for finalist in front:
+            write_winner(run, recipe, coordinator, finalist.candidate, data)
         store.set_fact("complete", complete)
         store.set_fact("seconds", (store.fact("seconds") or 0.0) + time.monotonic() - started)
         summary = summarize(run, recipe, store)

@@ -139,7 +139,7 @@ class Lab:
 
     def store(self) -> StudyStore:
         """A fresh look at the storage."""
-        return StudyStore(self.storage, "study", self.recipe.load_space())
+        return StudyStore(self.storage, "study", self.recipe.load_space(), objectives=self.recipe.search.objectives)
 
     def coordinator(self, executor: Any, *, listener: Any = None, should_stop: Any = None) -> Coordinator:
         return Coordinator(
