@@ -101,6 +101,26 @@ def test_enqueued_candidates_are_trained_first_and_named(small, executor, tmp_pa
     assert again["status"] == "complete"
 
 
+def test_objectives_end_in_a_front_of_model_folders(small, executor, tmp_path):
+    out = tmp_path / "out"
+    small = [*small, "--objectives", "madds,accuracy", "--set", "search.sampler=bayes", "--set", "search.finalists=3"]
+    executor.outcome = lambda job: Trained(score=job.candidate.depths[2] / 20 + job.until / 100, seconds=1.0)
+    result = call("run", *small, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "objectives: accuracy, madds; the result is a front" in result.stderr
+    assert "on the front of top-1 and MAdds" in " ".join(result.stdout.split())
+    summary = json.loads((out / "summary.json").read_text())
+    assert (
+        summary["objectives"] == read_yaml(out / "study.yaml")["study"]["search"]["objectives"] == ["accuracy", "madds"]
+    )
+    assert len(summary["front"]) > 1
+    assert ">front<" in (out / "report" / "index.html").read_text()
+    assert call_json("report", out)["front"] == summary["front"]
+    assert "search.objectives: ['accuracy', 'madds'] / ['accuracy', 'acts']" in refusal(
+        "run", *small, "--objectives", "acts,accuracy", "--out", out
+    )
+
+
 def test_with_data_the_study_is_imagenet_and_without_demo(executor, class_folder, tmp_path, cache_dir):
     shared = ["--budget", "1.3M", "--trials", "1", "--set", "search.sampler=random", "--cache-dir", cache_dir]
     call("run", *shared, "--data", class_folder, "--out", tmp_path / "a")
@@ -203,6 +223,9 @@ def test_failures_at_the_start_end_the_run_with_their_reason(small, executor, tm
         (["--data", "torch/no_such_set", "--data-dir", "."], "torch/no_such_set"),
         (["--img-size", "8"], "deployment.img_size"),
         (["--enqueue", "edgenext_smal"], "search.enqueue.1: There is no 'edgenext_smal'"),
+        (["--objectives", "madds"], "search.objectives: accuracy must be among the objectives, but got madds"),
+        (["--objectives", "accuracy,flops"], "but got 'flops'"),
+        (["--objectives", "accuracy,params"], "params cannot be an objective while the budget caps nothing else"),
         (["--enqueue", "."], "search.enqueue.1: . is not a model folder"),
     ],
 )
