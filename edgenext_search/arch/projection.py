@@ -134,15 +134,23 @@ class Projection:
             values = self._one_step_cheaper(values)
 
     def published(self, variant: PublishedVariant) -> Candidate:
-        """A published variant's shape, scaled into the budget, whether the space holds that shape or not.
+        """A published variant's shape as :meth:`scaled`."""
+        return self.scaled(variant.candidate)
+
+    def scaled(self, candidate: Candidate) -> Candidate:
+        """A candidate's shape, scaled into the budget, whether the space holds that shape or not.
 
         Where it exceeds the budget even at its narrowest, it is first moved toward the space's cheapest shape.
         """
-        shape = Shape.of(variant.candidate, width_multiple=self.space.file.width_multiple)
+        shape = Shape.of(candidate, width_multiple=self.space.file.width_multiple)
         widths = solve_widths(shape, self.budget, self.deployment)
         if widths is None:
-            return self.candidate(self.space.nearest(variant.candidate)[0])
+            return self.candidate(self.space.nearest(candidate)[0])
         return shape.candidate_at(widths)
+
+    def fitted(self, candidate: Candidate) -> Candidate:
+        """The candidate itself where it holds the budget, however little it uses of it; else as :meth:`scaled`."""
+        return candidate if self._usage(candidate) <= 1 else self.scaled(candidate)
 
     def nearest_published(self) -> list[PublishedVariant]:
         """The published variants of the space's norm_acts, the one whose own cost is nearest to the budget first.

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 import click
 
 from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json
-
-if TYPE_CHECKING:
-    from edgenext_search.arch.candidate import Candidate
 
 
 @click.command("cost")
@@ -27,8 +21,9 @@ def cost_command(*, what: str, num_classes: int | None, img_size: int | None, ve
     """
     from edgenext_search.arch.budget import SIZES
     from edgenext_search.arch.cost import Deployment, cost
+    from edgenext_search.models.find import find_candidate
 
-    candidate = _candidate(what)
+    candidate = find_candidate(what)
     deployment = Deployment(**drop_missing(num_classes=num_classes, img_size=img_size))
     counted = cost(candidate, deployment)
     if verify:
@@ -55,21 +50,3 @@ def cost_command(*, what: str, num_classes: int | None, img_size: int | None, ve
         click.echo(f"  {name:<9}{value:>16,}{' bytes' if name in SIZES else ''}")
     if verify:
         click.echo("  The built network has the same: fvcore's count, and its live tensors.")
-
-
-def _candidate(what: str) -> Candidate:
-    from edgenext_search.arch.published import published_variant, published_variants
-    from edgenext_search.errors import UserError
-    from edgenext_search.models.folder import read_candidate
-    from edgenext_search.validation import nearest
-
-    if what in published_variants():
-        return published_variant(what).candidate
-    path = Path(what).expanduser()
-    if path.exists():
-        return read_candidate(path)
-    names = ", ".join(published_variants())
-    raise UserError(
-        f"There is no {what!r}: it is neither a file or folder nor a published variant ({names})."
-        f"{nearest(what, published_variants())}"
-    )

@@ -44,6 +44,8 @@ def _print_start(console: Console, folder: RunFolder, recipe: StudyRecipe, *, re
             f"{search.cohort}, seed {search.seed}; proxy: {_epochs(0, proxy.epochs)} at {proxy.img_size} px"
         ),
     ]
+    if len(search.objectives) > 1:
+        lines.append(f"  objectives: {', '.join(search.objectives)}; the result is a front")
     if recipe.data.source is None:
         lines.append("  The images are generated: the ranking is a demonstration. For your task: --data FOLDER")
     for line in lines:

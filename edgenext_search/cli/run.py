@@ -30,6 +30,18 @@ EXIT_INTERRUPTED = 130
 @click.option("--study", metavar="NAME|FILE", help="Study recipe.  [default: demo; imagenet with --data]")
 @click.option("--space", metavar="NAME|FILE", help="Search space.  [default: the study's]")
 @deployment_options
+@click.option(
+    "--enqueue",
+    multiple=True,
+    metavar="FILE|FOLDER|NAME",
+    help="A candidate that is known to be good: its file, model folder or published name; a former run for its "
+    "finalists. Repeatable.",
+)
+@click.option(
+    "--objectives",
+    metavar="NAMES",
+    help="accuracy,madds searches the front of both: costs to be small, under the caps.",
+)
 @click.option("--trials", type=int, help="Candidates to score.  [default: the study's]")
 @click.option("--time", metavar="TIME", help="Propose no more after this long, such as 30m or 8h.")
 @click.option("--seed", type=int, help="Seed of proposals and trainings.  [default: the study's]")
@@ -46,6 +58,8 @@ def run_command(
     space: str | None,
     num_classes: int | None,
     img_size: int | None,
+    enqueue: tuple[str, ...],
+    objectives: str | None,
     trials: int | None,
     time: str | None,
     seed: int | None,
@@ -69,6 +83,8 @@ def run_command(
         "space": space,
         "deployment.num_classes": num_classes,
         "deployment.img_size": img_size,
+        "search.enqueue": list(enqueue) or None,
+        "search.objectives": objectives,
         "search.trials": trials,
         "search.time": time,
         "search.seed": seed,

@@ -8,11 +8,14 @@ from typing import Any
 from edgenext_search.report.markup import Markup, element, join
 from edgenext_search.report.sections import section
 from edgenext_search.report.wording import (
+    COST_LABELS,
     NONE,
     budget_text,
+    costs_of_front,
     deployment_text,
     duration_text,
     fidelity_text,
+    listed,
     number_or_none,
     seeds_text,
 )
@@ -32,11 +35,13 @@ def _conditions(summary: Mapping[str, Any]) -> list[tuple[str, Any]]:
     trials = summary.get("trials") or {}
     versions = conditions.get("versions") or {}
     seconds = number_or_none(summary.get("seconds"))
+    costs = costs_of_front(summary)
     rungs = ", ".join(str(rung) for rung in fidelity.get("rungs") or [])
     generated = " (generated)" if data.get("demonstration") else ""
     return [
         ("Study", f"{summary.get('study', NONE)}, space {summary.get('space', NONE)}"),
         ("Budget", budget_text(summary.get("budget") or {})),
+        ("Objectives", listed(["top-1", *(COST_LABELS[name] for name in costs)]) if costs else None),
         ("Deployment", deployment_text(summary)),
         ("Data", f"{data.get('name', NONE)}{generated}, {data.get('classes', NONE)} classes"),
         ("Fidelity", f"{fidelity_text(summary)}, {_count(fidelity.get('train_images'))} training images"),

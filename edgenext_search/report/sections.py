@@ -11,10 +11,11 @@ from typing import Any
 from edgenext_search.arch.budget import SIZES
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.report.markup import Markup, element, join
-from edgenext_search.report.verdict import gain_of, interval_text, is_established, verdict_sentences
+from edgenext_search.report.verdict import front_sentences, gain_of, interval_text, is_established, verdict_sentences
 from edgenext_search.report.wording import (
     budget_text,
     cap_text,
+    costs_of_front,
     count_text,
     deployment_text,
     fidelity_text,
@@ -61,6 +62,7 @@ def header(summary: Mapping[str, Any]) -> Markup:
         element("p", "EdgeNeXt search", *(join(element("span", text)) for text in question if text), class_="eyebrow"),
         element("h1", answer.replace("n = ", "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")),
         *(element("p", text, class_="lead") for text in rest),
+        *(element("p", text, class_="lead") for text in front_sentences(summary)),
     )
 
 
@@ -199,6 +201,8 @@ def _finalist_row(summary: Mapping[str, Any], rank: str, row: Mapping[str, Any],
         badge = element("span", "winner", class_="badge win")
     elif is_same(row, summary.get("baseline")):
         badge = element("span", "baseline", class_="badge")
+    if costs_of_front(summary) and any(is_same(row, member) for member in summary.get("front") or []):
+        badge = join(badge, element("span", "front", class_="badge"))
     numbers = (difference, percent(row["search_score"]), count_text(row["params"]), count_text(row["madds"]))
     shape = (stages_text(candidate, name) for name in ("widths", "depths", "kernel_sizes", "sdta_blocks"))
     return element(
@@ -238,5 +242,16 @@ def model_section(summary: Mapping[str, Any]) -> Markup | None:
         "Use the winner",
         element("p", "The model folder is in timm’s own format: timm alone loads it.", where),  # noqa: RUF001
         element("pre", element("code", code), tabindex=0),
+        _rest_of_front(summary, run),
         element("p", weights, class_="caption"),
     )
+
+
+def _rest_of_front(summary: Mapping[str, Any], run: PurePath) -> Markup | None:
+    """Where the model folders of the front's other members are."""
+    folders = [PurePath(str(row["model_dir"])) for row in (summary.get("front") or [])[1:] if row.get("model_dir")]
+    if not folders:
+        return None
+    names = [folder.relative_to(run) if folder.is_relative_to(run) else folder for folder in folders]
+    codes = [join(", " if place else None, element("code", name.as_posix())) for place, name in enumerate(names)]
+    return element("p", "The other networks of the front: ", *codes, ".")

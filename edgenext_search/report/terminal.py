@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from edgenext_search.arch.candidate import Candidate
-from edgenext_search.report.verdict import verdict
+from edgenext_search.report.verdict import front_sentences, verdict
 from edgenext_search.report.wording import (
     UNUSED,
     count_text,
@@ -54,6 +54,8 @@ def print_summary(summary: Mapping[str, Any], console: Console) -> None:
         console.print(Text(say(_conditions(summary)), style="dim"), highlight=False)
         console.print()
     console.print(Text(say(verdict(summary)), style="bold"), highlight=False)
+    for text in front_sentences(summary):
+        console.print(Text(say(text)), highlight=False)
     if (summary.get("data") or {}).get("demonstration"):
         text = "The images are generated: the ranking is a demonstration. Use your own with --data FOLDER."
         console.print(Text(text, style="yellow"), highlight=False)
@@ -124,6 +126,7 @@ def _paths(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = []
     if summary.get("model_dir"):
         rows.append(("model", str(summary["model_dir"])))
+    rows += [("", str(row["model_dir"])) for row in (summary.get("front") or [])[1:] if row.get("model_dir")]
     if summary.get("report"):
         rows.append(("report", str(summary["report"])))
     if summary.get("status") == "interrupted":

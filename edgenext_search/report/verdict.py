@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from edgenext_search.report.wording import (
+    COST_LABELS,
+    cost_text,
+    costs_of_front,
     is_published,
     is_same,
+    listed,
     number_or_none,
     origin_text,
     points,
@@ -43,6 +47,29 @@ def verdict_sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
         text = f"{so_far}no candidate beat the baseline: {_shape(baseline)} itself comes first, with a top-1 of "
         return (_sentence(f"{text}{_percent_score(baseline)}."),)
     return _comparison(summary, winner, baseline, so_far)
+
+
+def front_sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
+    """Which finalists are on the front of accuracy and costs, one sentence each; none for accuracy alone.
+
+    Args:
+        summary: The run's summary.
+    """
+    costs, front = costs_of_front(summary), summary.get("front") or []
+    if not costs or not front:
+        return ()
+    what = listed(["top-1", *(COST_LABELS[name] for name in costs)])
+    if not front[1:]:
+        return (_sentence(f"{_name(front[0])} is at least as good as every other finalist in {what}."),)
+    count = f"{len(front)} of the {len(summary.get('finalists') or front)} finalists"
+    return (
+        f"{count} are on the front of {what}: none is better in one without being worse in another.",
+        *(_sentence(f"{_name(row)}: {_percent_score(row)}, {_costs(row, costs)}.") for row in front),
+    )
+
+
+def _costs(row: Mapping[str, Any], names: Sequence[str]) -> str:
+    return ", ".join(cost_text(name, row[name]) for name in names)
 
 
 def is_established(summary: Mapping[str, Any]) -> bool:

@@ -76,6 +76,21 @@ def score_text(score: Mapping[str, Any]) -> str:
     return f"{percent(score.get('mean'))}{spread} (n = {score.get('n', 1)})"
 
 
+def costs_of_front(summary: Mapping[str, Any]) -> list[str]:
+    """Names of the costs among a study's objectives; none where it looked for accuracy alone."""
+    return [name for name in summary.get("objectives") or [] if name in COST_LABELS]
+
+
+def cost_text(name: str, value: float) -> str:
+    """A cost with its name: ``260.6M MAdds``, ``2.097MB peak activation memory``."""
+    return f"{count_text(value)}{'B' if name in SIZES else ''} {COST_LABELS.get(name, name)}"
+
+
+def listed(texts: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
+
+
 def is_published(origin: str) -> bool:
     """Whether an origin names a published shape."""
     return origin.startswith(_PUBLISHED)

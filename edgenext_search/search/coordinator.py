@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from edgenext_search.arch.cost import cost
 from edgenext_search.errors import StudyFailedError
+from edgenext_search.search.enqueue import starts
 from edgenext_search.search.expectation import expectations
 from edgenext_search.search.finalists import (
     BASELINE,
+    best_so_far,
     choose_finalists,
     choosing_seeds,
     finalists_of,
@@ -18,6 +20,7 @@ from edgenext_search.search.finalists import (
 from edgenext_search.search.halving import estimated_scores, survivors
 from edgenext_search.search.jobs import run_jobs
 from edgenext_search.search.merit import merits
+from edgenext_search.search.objectives import costs_in
 from edgenext_search.search.propose import Observation, propose
 from edgenext_search.search.records import Losses
 from edgenext_search.training.job import Trained, TrainJob
@@ -106,7 +109,7 @@ class Coordinator:
         """
         search = self._recipe.search
         expected = expectations(self._store, self._recipe)
-        chosen = choose_finalists(self._store.records(), search.finalists, expected)
+        chosen = choose_finalists(self._store.records(), search.finalists, expected, search.objectives)
         self._rescore("Finalists", {record.number: record.candidate for record in chosen}, choosing_seeds(search))
         if self._should_stop():
             return
@@ -172,18 +175,20 @@ class Coordinator:
     def _proposals(
         self, cohort: int, before: list[TrialRecord], size: int
     ) -> list[tuple[str, dict[str, Value], Candidate]]:
-        """Origin, assignment and candidate of each trial of a cohort; the first begins with the published shapes."""
+        """Origin, assignment and candidate of each trial of a cohort.
+
+        The study begins with the baseline and what is enqueued, in as many cohorts as that takes; the other published
+        shapes follow as far as the first cohort has room.
+        """
         space, search = self._projection.space, self._recipe.search
-        proposals = []
-        if cohort == 0:
-            published: dict[Candidate, tuple[str, dict[str, Value]]] = {}
-            for variant in self._projection.nearest_published():
-                candidate = self._projection.published(variant)
-                published.setdefault(candidate, (variant.name, space.nearest(variant.candidate)[0]))
-            proposals = [(name, values, candidate) for candidate, (name, values) in published.items()][:size]
+        firm, others = starts(self._projection, self._recipe.load_enqueued())
+        proposals = [*firm, *(others if cohort == 0 else [])][len(before) : len(before) + size]
         estimates = estimated_scores(before, self._rungs, search.rank_by)
         values = self._store.values()
-        observed = [Observation(values=values[number], score=score) for number, score in sorted(estimates.items())]
+        observed = [
+            Observation(values=values[number], score=score, costs=costs_in(before[number].cost, search.objectives))
+            for number, score in sorted(estimates.items())
+        ]
         sampled = propose(
             space,
             observed,
@@ -191,8 +196,14 @@ class Coordinator:
             sampler=search.sampler,
             startup=search.cohort,
             seed=(search.seed * 100_003 + cohort) % 2**32,
+            price=self._price if len(search.objectives) > 1 else None,
         )
         return [*proposals, *(("sampler", values, self._projection.candidate(values)) for values in sampled)]
+
+    def _price(self, values: Mapping[str, Value]) -> tuple[int, ...]:
+        """The costs among the objectives that an assignment will have."""
+        candidate = self._projection.candidate(values)
+        return costs_in(cost(candidate, self._projection.deployment), self._recipe.search.objectives)
 
     def _train(self, cohort: int) -> None:
         """Train a cohort rung by rung, the weaker half stopping at each, and tell its trials in order."""
@@ -205,7 +216,8 @@ class Coordinator:
                 return
             going = [record for record in self._members(cohort) if record.number in alive and record.reason is None]
             scores = {number: curve[epoch] for number, curve in merits(going, self._recipe.search.rank_by).items()}
-            alive = survivors(scores, always={BASELINE}) if epoch != self._rungs[-1] else set(scores)
+            costs = {record.number: costs_in(record.cost, self._recipe.search.objectives) for record in members}
+            alive = survivors(scores, costs, always={BASELINE}) if epoch != self._rungs[-1] else set(scores)
         self._tell(cohort)
         self._clean_scratch()
 
@@ -278,13 +290,12 @@ class Coordinator:
             )
 
     def _clean_scratch(self) -> None:
-        """Remove the files of trials that are told, but for the weights of the best one so far."""
+        """Remove the files of trials that are told, but for the weights of the best one so far, or of the front."""
         records = [record for record in self._store.records() if record.duplicate_of is None]
-        complete = [record for record in records if record.state == "complete"]
-        best = max(complete, key=lambda record: (record.score or 0.0, -record.number), default=None)
+        best = best_so_far(records, self._recipe.search.objectives)
         for record in records:
             if record.state != "open":
                 job = self.job(record.candidate, seed=record.seed, until=self._rungs[-1])
                 job.state_file.unlink(missing_ok=True)
-                if record is not best:
+                if record.number not in best:
                     job.weights_file.unlink(missing_ok=True)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from edgenext_search.search.front import best_points, non_dominated_ranks
+from edgenext_search.search.objectives import ACCURACY, costs_in, losses_of
 from edgenext_search.search.records import Finalist
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from edgenext_search.arch.cost import Cost
     from edgenext_search.search.recipe import SearchKeys, StudyRecipe
     from edgenext_search.search.records import Expected, TrialRecord
     from edgenext_search.search.store import StudyStore
@@ -18,44 +23,92 @@ Rescores = dict[tuple[str, int], float | str]  # by fingerprint and seed: a scor
 
 
 def choose_finalists(
-    trials: Sequence[TrialRecord], n: int, expected: Mapping[int, Expected] | None = None
+    trials: Sequence[TrialRecord],
+    n: int,
+    expected: Mapping[int, Expected] | None = None,
+    objectives: Sequence[str] = (ACCURACY,),
 ) -> list[TrialRecord]:
     """The ``n`` best complete trials and the baseline, each candidate once.
 
     Best is what all trials together lead to expect most of; of equals the one with fewer multiply-adds, then the
-    earlier. A trial's own score stands in where nothing is expected of it.
+    earlier. A trial's own score stands in where nothing is expected of it. With costs among the objectives, best is a
+    lower non-domination rank in expectation and costs, and then more hypervolume, see
+    :func:`~edgenext_search.search.front.best_points`; the most that is expected comes first all the same.
 
     Args:
         trials: All trials.
         n: How many.
         expected: By number of the trial.
+        objectives: Of the study.
     """
 
-    def order(trial: TrialRecord) -> tuple[float, int, int]:
+    def merit(trial: TrialRecord) -> float:
         known = (expected or {}).get(trial.number)
-        return -(known.mean if known else trial.score or 0.0), trial.cost.madds, trial.number
+        return known.mean if known else trial.score or 0.0
 
-    ranked = sorted((t for t in trials if t.state == "complete" and t.duplicate_of is None), key=order)
-    return ranked[:n] + [trial for trial in ranked[n:] if trial.number == BASELINE]
+    complete = (t for t in trials if t.state == "complete" and t.duplicate_of is None)
+    ranked = sorted(complete, key=lambda trial: (-merit(trial), trial.cost.madds, trial.number))
+    best = ranked[:n]
+    if len(objectives) > 1 and ranked:
+        losses = np.array([losses_of(merit(trial), costs_in(trial.cost, objectives)) for trial in ranked])
+        best = [ranked[index] for index in best_points(losses, n)]
+    return best + [trial for trial in ranked if trial.number == BASELINE and trial not in best]
+
+
+def best_so_far(trials: Sequence[TrialRecord], objectives: Sequence[str]) -> set[int]:
+    """Numbers of the complete trials that could win as things stand: the best score's, or those of the front."""
+    complete = sorted(
+        (trial for trial in trials if trial.state == "complete"),
+        key=lambda trial: (-(trial.score or 0.0), trial.number),
+    )
+    if len(objectives) == 1:
+        return {trial.number for trial in complete[:1]}
+    front = _not_dominated([(trial.score or 0.0, trial.cost) for trial in complete], objectives)
+    return {complete[index].number for index in front}
+
+
+def front_of(finalists: Sequence[Finalist], objectives: Sequence[str]) -> list[Finalist]:
+    """The finalists that no other finalist dominates by mean score and costs, best score first.
+
+    Of accuracy alone that is the winner. Finalists that no fresh seed has scored are not compared with those that some
+    has: the score that the search chose them for is optimistic.
+
+    Args:
+        finalists: As :func:`rank_finalists` ranks them.
+        objectives: Of the study.
+    """
+    if len(objectives) == 1:
+        return list(finalists[:1])
+    comparable = [f for f in finalists if f.scores] or list(finalists)
+    return [comparable[index] for index in _not_dominated([(f.score.mean, f.cost) for f in comparable], objectives)]
+
+
+def _not_dominated(points: Sequence[tuple[float, Cost]], objectives: Sequence[str]) -> list[int]:
+    """Indices of the points of the front, each a score and costs, in ascending order."""
+    if not points:
+        return []
+    losses = np.array([losses_of(score, costs_in(cost, objectives)) for score, cost in points])
+    return [index for index, rank in enumerate(non_dominated_ranks(losses)) if rank == 0]
 
 
 def finalists_of(store: StudyStore, recipe: StudyRecipe) -> list[Finalist]:
     """The finalists of a study as far as they are scored, best first."""
     from edgenext_search.search.expectation import expectations
 
-    expected = expectations(store, recipe)
-    chosen = choose_finalists(store.records(), recipe.search.finalists, expected)
-    return rank_finalists(chosen, store.rescores(), expected, seeds=choosing_seeds(recipe.search))
+    expected, search = expectations(store, recipe), recipe.search
+    chosen = choose_finalists(store.records(), search.finalists, expected, search.objectives)
+    return rank_finalists(chosen, store.rescores(), expected, search.objectives, seeds=choosing_seeds(search))
 
 
 def rank_finalists(
     chosen: Sequence[TrialRecord],
     rescores: Rescores,
     expected: Mapping[int, Expected] | None = None,
+    objectives: Sequence[str] = (ACCURACY,),
     *,
     seeds: Sequence[int],
 ) -> list[Finalist]:
-    """The finalists as far as they are scored, best first: by mean score, then by fewer multiply-adds.
+    """The finalists as far as they are scored, best first: by mean score, then by the objectives' costs, then madds.
 
     Those that no fresh seed has scored come last, because the score that the search chose them for is optimistic.
 
@@ -63,6 +116,7 @@ def rank_finalists(
         chosen: The finalists' trials.
         rescores: All that fresh seeds have come to.
         expected: By number of the trial.
+        objectives: Of the study.
         seeds: The seeds that decide; what others came to is the re-match.
     """
     finalists = [
@@ -79,7 +133,10 @@ def rank_finalists(
         for trial in chosen
         for found in (_scores(trial.candidate.fingerprint, rescores),)
     ]
-    return sorted(finalists, key=lambda f: (not f.scores, -f.score.mean, f.cost.madds, f.trial))
+    return sorted(
+        finalists,
+        key=lambda f: (not f.scores, -f.score.mean, costs_in(f.cost, objectives), f.cost.madds, f.trial),
+    )
 
 
 def choosing_seeds(search: SearchKeys) -> list[int]:

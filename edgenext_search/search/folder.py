@@ -153,7 +153,7 @@ class RunFolder:
         url = self.storage(storage)
         if must_exist and url == self._own_storage and not self._database.is_file():
             raise UserError(f"{self.path} has no {self._database.name}, the record of its trials; copy it back first.")
-        return StudyStore(url, name, recipe.load_space(), must_exist=must_exist)
+        return StudyStore(url, name, recipe.load_space(), objectives=recipe.search.objectives, must_exist=must_exist)
 
     def check_writable(self) -> None:
         """Refuse a folder that nothing can be written to, before any work.

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from edgenext_search.search.front import best_points
 from edgenext_search.search.merit import Reading, merits
+from edgenext_search.search.objectives import losses_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -13,15 +18,31 @@ if TYPE_CHECKING:
     from edgenext_search.search.records import TrialRecord
 
 
-def survivors(scores: Mapping[int, float], *, always: Collection[int] = ()) -> set[int]:
-    """The better half of a cohort at a rung, rounded up; of equal scores the smaller number stays.
+def survivors(
+    merits: Mapping[int, float],
+    costs: Mapping[int, Sequence[float]] | None = None,
+    *,
+    always: Collection[int] = (),
+) -> set[int]:
+    """The better half of a cohort at a rung, rounded up; of equals the smaller number stays.
+
+    Without costs, better is what has more merit. With costs, it is a lower non-domination rank, and in the rank that is
+    cut more hypervolume, costs on a logarithmic scale: see :func:`~edgenext_search.search.front.best_points`. The
+    reference point is the cohort's worst in each objective and a tenth of the cohort's range beyond; the rank's points
+    that are best in merit and in each cost stay.
 
     Args:
-        scores: Score at the rung by trial number.
-        always: Trials that go on whatever their score, beyond the half.
+        merits: What ranks at the rung, by trial number: higher is better. A trial whose merit is not finite never goes
+            on, and does not count for the half.
+        costs: By trial number the costs that are to be small, equally many for all and positive; None for none.
+        always: Trials that go on whatever their merit, beyond the half.
     """
-    ranked = sorted(scores, key=lambda number: (-scores[number], number))
-    return set(ranked[: (len(ranked) + 1) // 2]) | (set(always) & set(scores))
+    numbers = sorted(number for number, merit in merits.items() if math.isfinite(merit))
+    if not numbers:
+        return set()
+    losses = np.array([losses_of(merits[number], costs[number] if costs else ()) for number in numbers])
+    best = best_points(losses, (len(numbers) + 1) // 2)
+    return {numbers[index] for index in best} | (set(always) & set(numbers))
 
 
 def estimated_scores(

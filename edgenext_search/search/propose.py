@@ -16,13 +16,15 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from optuna.study import StudyDirection
 
 from edgenext_search.arch.parameter import Choice, Interval, Parameter, Value
+from edgenext_search.search import scalarisation
 from edgenext_search.search.acquisition import next_codes
 from edgenext_search.search.features import Features, Parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from edgenext_search.search.recipe import Sampler
 
@@ -40,14 +42,23 @@ class Observation:
     Attributes:
         values: The assignment.
         score: Its score, estimated for the last rung where it stopped earlier; higher is better.
+        costs: What is to be small beside, in the order of the study's objectives; none where accuracy is all.
     """
 
     values: Mapping[str, Value]
     score: float
+    costs: tuple[int, ...] = ()
 
 
 def propose(
-    space: Parameters, observed: Sequence[Observation], n: int, *, sampler: Sampler, startup: int, seed: int
+    space: Parameters,
+    observed: Sequence[Observation],
+    n: int,
+    *,
+    sampler: Sampler,
+    startup: int,
+    seed: int,
+    price: Callable[[Mapping[str, Value]], Sequence[int]] | None = None,
 ) -> list[dict[str, Value]]:
     """``n`` assignments to score next, decided by the arguments alone.
 
@@ -63,20 +74,24 @@ def propose(
         sampler: Which sampler.
         startup: Observations below which the sampler draws at random.
         seed: Seed of the sampler.
+        price: The costs that an assignment will have, in the order of those observed; needed where there are any.
     """
+    if n == 0:
+        return []
     if sampler == "bayes":
-        return _bayes(Features(space), observed, n, startup=startup, rng=np.random.default_rng(seed))
+        return _bayes(Features(space), observed, n, startup=startup, rng=np.random.default_rng(seed), price=price)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     domains = distributions(space)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # experimental features, and fixed parameters in a sampler's search space
-        study = optuna.create_study(direction="maximize", sampler=_sampler(sampler, startup=startup, seed=seed))
+        costs = len(observed[0].costs) if observed else 0
+        study = optuna.create_study(directions=directions(costs), sampler=_sampler(sampler, startup=startup, seed=seed))
         study.add_trials(
             [
                 optuna.trial.create_trial(
                     params=encode(space, observation.values),
                     distributions=domains,
-                    value=observation.score,
+                    values=[observation.score, *np.log(observation.costs)],
                     system_attrs={GENERATION: index // max(startup, 2)},
                 )
                 for index, observation in enumerate(observed)
@@ -86,15 +101,33 @@ def propose(
 
 
 def _bayes(
-    features: Features, observed: Sequence[Observation], n: int, *, startup: int, rng: np.random.Generator
+    features: Features,
+    observed: Sequence[Observation],
+    n: int,
+    *,
+    startup: int,
+    rng: np.random.Generator,
+    price: Callable[[Mapping[str, Value]], Sequence[int]] | None,
 ) -> list[dict[str, Value]]:
     """Proposals of our own sampler; random ones while there are fewer observations than ``startup``, or no choices."""
     if len(observed) < max(startup, 1) or not features.parameters:
         codes = features.random(n, rng)
     else:
         scores = np.array([observation.score for observation in observed])
-        codes = next_codes(features, features.codes([o.values for o in observed]), scores, n, rng)
+        seen = features.codes([observation.values for observation in observed])
+        if price is None:
+            codes = next_codes(features, seen, scores, n, rng)
+        else:
+            ask = price
+            costs = np.log([observation.costs for observation in observed])
+            prices = lambda rows: np.log([ask(features.assignment(row)) for row in rows])  # noqa: E731
+            codes = scalarisation.next_codes(features, seen, scores, costs, n=n, rng=rng, price=prices)
     return [features.assignment(row) for row in codes]
+
+
+def directions(costs: int) -> list[StudyDirection]:
+    """Those of accuracy and a number of costs."""
+    return [StudyDirection.MAXIMIZE, *[StudyDirection.MINIMIZE] * costs]
 
 
 def distributions(space: Parameters) -> dict[str, BaseDistribution]:

@@ -10,11 +10,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from edgenext_search.arch.budget import Budget
+from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.space import Space
 from edgenext_search.errors import UserError
 from edgenext_search.files import find_file, parse_yaml, read_yaml
+from edgenext_search.search.enqueue import find_enqueued
 from edgenext_search.search.merit import Reading
+from edgenext_search.search.objectives import check_objectives, check_tradeoff
 from edgenext_search.training.recipe import TrainRecipe
 from edgenext_search.validation import Settings
 
@@ -79,6 +82,18 @@ class SearchKeys(Settings):
     rematch_seeds: Annotated[int, Field(ge=0)] = 5
     """Further seeds of winner and baseline, once the winner is chosen. They say how much better it is: the seeds that
     chose it flatter it."""
+    objectives: list[str] = Field(default=["accuracy"])
+    """What to look for: accuracy, and costs that are to be small (params, madds, acts, memory, footprint)."""
+    enqueue: list[str | dict[str, Any]] = Field(default=[])
+    """Candidates that are known to be good, asked right after the baseline: files, model folders, published variants,
+    folders of former runs (their finalists), or a candidate's fields."""
+
+    @field_validator("objectives", mode="before")
+    @classmethod
+    def _check_objectives(cls, value: object) -> object:
+        if isinstance(value, str):
+            value = [name.strip() for name in value.split(",")]
+        return check_objectives(value) if isinstance(value, list) else value
 
     @field_validator("time")
     @classmethod
@@ -188,17 +203,25 @@ class StudyRecipe(Settings):
         return recipe.model_copy(update={"data": data})
 
     def resolved(self) -> Self:
-        """The same study with the space's keys and the budget's caps in full, so that it stands by itself.
+        """The same study with the space's keys, the budget's caps and what is enqueued in full: it stands by itself.
 
         Raises:
-            UserError: There is no budget, or the space or budget is wrong.
+            UserError: There is no budget, or the space, the budget or an enqueued entry is wrong.
         """
         if self.budget is None:
             raise UserError("A study needs a budget; write --budget 1.3M, or `budget: 1.3M` in the study file.")
         caps = self.budget
         budget = Budget.from_dict(caps) if isinstance(caps, dict) else Budget.parse(str(caps))
+        check_tradeoff(self.search.objectives, budget.to_dict())
         space = self.load_space()
-        return self.model_copy(update={"budget": budget.to_dict(), "space": space.to_dict()})
+        enqueued = self.load_enqueued()
+        if len(enqueued) >= self.search.trials:
+            raise UserError(
+                f"search.enqueue has {len(enqueued)} candidates, which with the baseline are more than "
+                f"search.trials={self.search.trials}; raise --trials, or enqueue fewer."
+            )
+        search = self.search.model_copy(update={"enqueue": [candidate.to_dict() for candidate in enqueued]})
+        return self.model_copy(update={"budget": budget.to_dict(), "space": space.to_dict(), "search": search})
 
     def load_space(self) -> Space:
         """The search space."""
@@ -208,6 +231,10 @@ class StudyRecipe(Settings):
         """The caps of a resolved study."""
         assert isinstance(self.budget, dict)  # noqa: S101 - resolved() made it so
         return Budget(**{key: int(cap) for key, cap in self.budget.items()})
+
+    def load_enqueued(self) -> list[Candidate]:
+        """What the first cohorts contain beside the published shapes, each candidate once."""
+        return find_enqueued(self.search.enqueue)
 
     def load_deployment(self) -> Deployment:
         """What costs are counted for."""

@@ -61,7 +61,7 @@ class TrialRecord:
             reason says why) or ``open`` (not yet told).
         cohort: Which cohort it was asked in, from 0.
         origin: ``edgenext_xx_small`` and the like for a published shape projected into the budget, ``sampler``
-            for the rest.
+            for the rest, ``enqueued`` for what the user gave.
         candidate: The projected network.
         cost: Its costs in the study's deployment.
         curve: (epoch, score) at every rung it finished, in order.

@@ -9,7 +9,8 @@ from edgenext_search.arch.cost import cost
 from edgenext_search.arch.projection import BAND
 from edgenext_search.search.conditions import conditions
 from edgenext_search.search.coordinator import Coordinator
-from edgenext_search.search.finalists import finalists_of, fresh_seeds
+from edgenext_search.search.enqueue import enqueue_notes
+from edgenext_search.search.finalists import finalists_of, fresh_seeds, front_of
 from edgenext_search.search.listener import Listener
 from edgenext_search.search.session import Execution, Session, open_session
 from edgenext_search.search.summary import summarize
@@ -69,9 +70,13 @@ def run_study(
             coordinator.rescore()
         complete = not should_stop()
         ranked = finalists_of(store, recipe)
-        if ranked:
-            listener.note("Writing the winner's model folder")
-            write_winner(run, recipe, coordinator, ranked[0].candidate, data)
+        front = front_of(ranked, recipe.search.objectives)
+        if front:
+            listener.note(
+                "Writing the model folders of the front" if front[1:] else "Writing the winner's model folder"
+            )
+        for finalist in front:
+            write_winner(run, recipe, coordinator, finalist.candidate, data)
         store.set_fact("complete", complete)
         store.set_fact("seconds", (store.fact("seconds") or 0.0) + time.monotonic() - started)
         summary = summarize(run, recipe, store)
@@ -107,4 +112,5 @@ def _warnings(recipe: StudyRecipe, session: Session) -> list[str]:
             f"The baseline, the published shape scaled to the budget, uses {100 * usage:.0f} % of the tightest cap: "
             "the steps of its widths leave no more, as is usual for caps on memory. Its gain may be flattering."
         )
+    found += enqueue_notes(projection, recipe.load_enqueued())
     return [f"Note: {text}" for text in found]

@@ -13,11 +13,12 @@ from optuna.trial import TrialState as State
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Cost
 from edgenext_search.errors import UserError
-from edgenext_search.search.propose import decode, distributions, encode
+from edgenext_search.search.objectives import ACCURACY, costs_in
+from edgenext_search.search.propose import decode, directions, distributions, encode
 from edgenext_search.search.records import Losses, TrialRecord, TrialState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from edgenext_search.arch.parameter import Value
     from edgenext_search.arch.space import Space
@@ -43,15 +44,25 @@ class StudyStore:
         url: Optuna storage URL.
         name: The study's name in the storage.
         space: The search space, which gives the trials' parameters.
+        objectives: Of the study, accuracy first; a complete trial's values in this order.
         must_exist: Whether the study has to be there already; else it is made.
 
     Raises:
         UserError: The storage cannot be opened, or does not hold the study.
     """
 
-    def __init__(self, url: str, name: str, space: Space, *, must_exist: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        name: str,
+        space: Space,
+        *,
+        objectives: Sequence[str] = (ACCURACY,),
+        must_exist: bool = False,
+    ) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self._space = space
+        self._objectives = objectives
         self._told: dict[int, TrialRecord] = {}  # they change no more
         self._values: list[dict[str, Value]] = []  # nor do these
         try:
@@ -61,8 +72,13 @@ class StudyStore:
                     self._study = optuna.load_study(storage=url, study_name=name)
                 else:
                     self._study = optuna.create_study(
-                        storage=url, study_name=name, direction="maximize", load_if_exists=True
+                        storage=url,
+                        study_name=name,
+                        directions=directions(len(objectives) - 1),
+                        load_if_exists=True,
                     )
+                    if len(objectives) > 1:
+                        self._study.set_metric_names(list(objectives))
         except KeyError as error:
             raise UserError(f"The storage {hide_password(url)} holds no study {name!r}; is it another one?") from error
         except Exception as error:
@@ -107,17 +123,19 @@ class StudyStore:
         trial.set_user_attr(f"seconds:{epoch}", seconds)
         if losses is not None:
             trial.set_user_attr(f"losses:{epoch}", {"held_out": losses.held_out, "train": losses.train})
-        trial.report(score, step=epoch)
+        # What Trial.report does, which refuses studies of several objectives.
+        self._study._storage.set_trial_intermediate_value(trial._trial_id, epoch, float(score))
 
     def fail(self, number: int, reason: str) -> None:
         """Record why a trial will not be scored any further."""
         self._trial(number).set_user_attr("reason", reason)
 
     def tell(self, number: int, state: TrialState) -> None:
-        """Close a trial; a complete one gets its last reported score as its value."""
+        """Close a trial; a complete one gets its last reported score as its value, and the objectives' costs."""
         if state == "complete":
-            values = self._frozen(number).intermediate_values
-            self._study.tell(number, values[max(values)])
+            trial = self._frozen(number)
+            scores, cost = trial.intermediate_values, Cost.from_dict(trial.user_attrs["cost"])
+            self._study.tell(number, [scores[max(scores)], *costs_in(cost, self._objectives)])
         elif state == "pruned":
             self._study.tell(number, state=State.PRUNED)
         else:

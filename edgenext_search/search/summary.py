@@ -6,7 +6,7 @@ import math
 import statistics
 from typing import TYPE_CHECKING, Any, Literal
 
-from edgenext_search.search.finalists import BASELINE, finalists_of
+from edgenext_search.search.finalists import BASELINE, finalists_of, front_of
 from edgenext_search.search.references import audit_summary
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def summarize(run: RunFolder, recipe: StudyRecipe, store: StudyStore, *, running
     finalists = finalists_of(store, recipe)
     winner = finalists[0] if finalists else None
     baseline = next((finalist for finalist in finalists if finalist.trial == BASELINE), None)
-    model_dir = run.winners / winner.candidate.fingerprint if winner else None
+    front = front_of(finalists, recipe.search.objectives)
     states = [trial.state for trial in trials]
     data, proxy = store.fact("data") or {}, recipe.proxy
     images = {key: data.get(key) for key in ("train_images", "val_images")}
@@ -55,13 +55,20 @@ def summarize(run: RunFolder, recipe: StudyRecipe, store: StudyStore, *, running
         "winner": winner.to_dict() if winner else None,
         "baseline": baseline.to_dict() if baseline else None,
         "finalists": [finalist.to_dict() for finalist in finalists],
+        "objectives": list(recipe.search.objectives),
+        "front": [finalist.to_dict() | {"model_dir": _model_dir(run, finalist)} for finalist in front],
         "gain": gain(winner, baseline) if winner and baseline else None,
         "audit": audit_summary(store, recipe, running=running),
         "report": str(run.report_file),
-        "model_dir": str(model_dir) if model_dir and model_dir.is_dir() else None,
+        "model_dir": _model_dir(run, winner) if winner else None,
         "seconds": round(store.fact("seconds") or 0.0, 1),
         "conditions": store.fact("conditions") or {},
     }
+
+
+def _model_dir(run: RunFolder, finalist: Finalist) -> str | None:
+    folder = run.winners / finalist.candidate.fingerprint
+    return str(folder) if folder.is_dir() else None
 
 
 def gain(winner: Finalist, baseline: Finalist) -> dict[str, float | int | None]:

@@ -1,4 +1,4 @@
-"""The winner's model folder, and what a complete run leaves behind."""
+"""The model folders of winners, and what a complete run leaves behind."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def write_winner(
     run: RunFolder, recipe: StudyRecipe, coordinator: Coordinator, candidate: Candidate, data: PreparedData
 ) -> None:
-    """Write the winner's model folder with the weights of its first fresh seed, or else of the search.
+    """Write the model folder of a winner with the weights of its first fresh seed, or else of the search.
 
     A folder of an earlier call stays as it is where no weights are left.
     """

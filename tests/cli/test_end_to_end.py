@@ -143,16 +143,21 @@ def undisturbed(class_folder, cache_dir, prepared, tmp_path_factory):
 
 
 def result(run):
-    """All of a run that has to be the same whatever happened on the way: summary, trials, the winner's weights."""
+    """All of a run that has to be the same whatever happened on the way: summary, trials, the winners' weights."""
     folder = RunFolder(Path(run))
     summary = folder.summary()
     for key in ("run", "report", "model_dir", "seconds", "conditions"):
         assert summary.pop(key)
     with folder.csv_file.open(newline="") as file:
         rows = [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
-    (winner,) = folder.winners.iterdir()
-    weights = hashlib.sha256((winner / "model.safetensors").read_bytes()).hexdigest()
-    return summary, rows, winner.name, weights
+    for member in summary["front"]:
+        assert Path(member.pop("model_dir")).is_dir()
+    weights = {
+        winner.name: hashlib.sha256((winner / "model.safetensors").read_bytes()).hexdigest()
+        for winner in folder.winners.iterdir()
+    }
+    assert weights.keys() == {member["fingerprint"] for member in summary["front"]}
+    return summary, rows, weights
 
 
 def test_what_is_printed_is_what_was_promised(undisturbed):

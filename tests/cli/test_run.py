@@ -2,8 +2,9 @@ import json
 import signal
 
 import pytest
+from strategies import tiny
 
-from edgenext_search.files import read_yaml
+from edgenext_search.files import dump_yaml, read_yaml
 from edgenext_search.search import session as session_module
 from edgenext_search.search.folder import RunFolder
 from edgenext_search.training.job import Failed, Trained
@@ -81,6 +82,43 @@ def test_flags_become_keys_of_the_study(small, executor, tmp_path):
     assert study["space"]["name"] == "paper"
     assert study["deployment"] == {"num_classes": 10, "img_size": 64}
     assert {job.seed for job in executor.jobs} == {6, 1_000_006, 2_000_006}
+
+
+def test_enqueued_candidates_are_trained_first_and_named(small, executor, tmp_path):
+    (tmp_path / "mine.yaml").write_text(dump_yaml(tiny(kernel_sizes=(3, 3, 3, 9)).to_dict()))
+    out = tmp_path / "out"
+    small = [*small, "--set", "search.finalists=2"]
+    result = call(
+        "run", *small, "--enqueue", tmp_path / "mine.yaml", "--enqueue", "edgenext_small", "--out", out, "--json"
+    )
+    assert result.exit_code == 0, result.output
+    trials = RunFolder(out).open_store(RunFolder(out).recipe()).records()
+    assert [trial.origin for trial in trials[1:3]] == ["enqueued", "enqueued"]
+    assert trials[1].candidate.kernel_sizes[0] == 3
+    assert "is scaled into the budget as" in result.stderr
+    assert "enqueued" in (out / "report" / "index.html").read_text()
+    again = call_json("run", *small, "--enqueue", out, "--out", tmp_path / "again")
+    assert again["status"] == "complete"
+
+
+def test_objectives_end_in_a_front_of_model_folders(small, executor, tmp_path):
+    out = tmp_path / "out"
+    small = [*small, "--objectives", "madds,accuracy", "--set", "search.sampler=bayes", "--set", "search.finalists=3"]
+    executor.outcome = lambda job: Trained(score=job.candidate.depths[2] / 20 + job.until / 100, seconds=1.0)
+    result = call("run", *small, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "objectives: accuracy, madds; the result is a front" in result.stderr
+    assert "on the front of top-1 and MAdds" in " ".join(result.stdout.split())
+    summary = json.loads((out / "summary.json").read_text())
+    assert (
+        summary["objectives"] == read_yaml(out / "study.yaml")["study"]["search"]["objectives"] == ["accuracy", "madds"]
+    )
+    assert len(summary["front"]) > 1
+    assert ">front<" in (out / "report" / "index.html").read_text()
+    assert call_json("report", out)["front"] == summary["front"]
+    assert "search.objectives: ['accuracy', 'madds'] / ['accuracy', 'acts']" in refusal(
+        "run", *small, "--objectives", "acts,accuracy", "--out", out
+    )
 
 
 def test_with_data_the_study_is_imagenet_and_without_demo(executor, class_folder, tmp_path, cache_dir):
@@ -184,6 +222,11 @@ def test_failures_at_the_start_end_the_run_with_their_reason(small, executor, tm
         (["--data", "no/such/folder"], "--data must be a folder"),
         (["--data", "torch/no_such_set", "--data-dir", "."], "torch/no_such_set"),
         (["--img-size", "8"], "deployment.img_size"),
+        (["--enqueue", "edgenext_smal"], "search.enqueue.1: There is no 'edgenext_smal'"),
+        (["--objectives", "madds"], "search.objectives: accuracy must be among the objectives, but got madds"),
+        (["--objectives", "accuracy,flops"], "but got 'flops'"),
+        (["--objectives", "accuracy,params"], "params cannot be an objective while the budget caps nothing else"),
+        (["--enqueue", "."], "search.enqueue.1: . is not a model folder"),
     ],
 )
 def test_what_cannot_be_used_is_refused_before_a_folder_is_made(small, executor, tmp_path, arguments, message):

@@ -122,6 +122,8 @@ def a_summary(trials: Sequence[TrialRecord] = (), /, **changes: Any) -> dict[str
         "winner": winner,
         "baseline": baseline,
         "finalists": finalists,
+        "objectives": ["accuracy"],
+        "front": [{**winner, "model_dir": f"{run}/winners/{winner['fingerprint']}"}] if winner else [],
         "gain": gain,
         "report": f"{run}/report/index.html",
         "model_dir": f"{run}/winners/{winner['fingerprint']}" if winner else None,

@@ -29,3 +29,11 @@ def test_a_bare_summary_is_enough():
     text = conditions_section({"budget": {}, "seconds": None})
     assert "Conditions and method" in text
     assert "Time" not in text
+
+
+def test_objectives_are_named_where_there_are_several():
+    summary = a_summary()
+    assert "Objectives" not in conditions_section(summary)
+    assert "top-1, MAdds and activations" in conditions_section(
+        {**summary, "objectives": ["accuracy", "madds", "acts"]}
+    )

@@ -31,6 +31,17 @@ def test_an_equal_cost_is_said_in_words():
     assert "as the baseline" in text
 
 
+def test_members_of_a_front_are_marked_and_their_folders_named():
+    run = SUMMARY["run"]
+    front = [{**row, "model_dir": f"{run}/winners/{row['fingerprint']}"} for row in SUMMARY["finalists"][:3]]
+    summary = {**SUMMARY, "objectives": ["accuracy", "madds"], "front": front}
+    assert sections.finalists_section(summary).count(">front<") == 3
+    assert "3 of the 4 finalists are on the front" in sections.header(summary)
+    assert f"<code>winners/{front[2]['fingerprint']}</code>." in sections.model_section(summary)
+    for part in (sections.finalists_section, sections.header, sections.model_section):
+        assert "front" not in part(SUMMARY)
+
+
 def test_nothing_without_a_winner():
     empty = a_summary()
     assert sections.cards(empty) is None

@@ -51,6 +51,14 @@ def test_verdict_and_conditions_follow():
     assert "--data FOLDER" in text
 
 
+def test_a_front_is_named_with_its_folders():
+    front = [{**row, "model_dir": f"runs/x/winners/{row['fingerprint']}"} for row in SUMMARY["finalists"][:2]]
+    text = printed({**SUMMARY, "objectives": ["accuracy", "madds"], "front": front}, width=140)
+    assert "are on the front of top-1 and MAdds" in " ".join(text.split())
+    assert front[1]["model_dir"] in text
+    assert "front" not in printed(SUMMARY, width=140)
+
+
 def test_long_paths_stay_whole():
     run = "/".join(["a" * 40] * 4)
     assert f"{run}/report" in printed({**SUMMARY, "report": f"{run}/report"})

@@ -6,13 +6,14 @@ import math
 
 import pytest
 
-from edgenext_search.report.verdict import gain_of, is_established, verdict, verdict_sentences
+from edgenext_search.report.verdict import front_sentences, gain_of, is_established, verdict, verdict_sentences
 
 from .builders import a_finalist, a_summary, a_trial
 
 BASELINE = a_finalist(a_trial(0, origin="edgenext_xx_small"), mean=0.66)
 WINNER = a_finalist(a_trial(7), mean=0.71)
 NAME = WINNER["fingerprint"]
+ON_FRONT = "are on the front of top-1 and MAdds: none is better in one without being worse in another"
 
 
 def compared(gain, *, winner=WINNER, baseline=BASELINE, **changes):
@@ -71,6 +72,31 @@ def test_one_seed_each_establishes_nothing():
     assert "5.0 points of top-1 above" in text
     assert "one seed each" in text
     assert "not established" in text
+
+
+def test_a_front_is_said_in_plain_words():
+    rows = [
+        {**WINNER, "madds": 260_576_008, "footprint": 2_097_152},
+        {**BASELINE, "madds": 180_000_000, "footprint": 1_048_576},
+    ]
+    summary = compared(gain(0.05, 0.01, 0.09), objectives=["accuracy", "madds"], front=rows)
+    assert front_sentences(summary) == (
+        f"2 of the 2 finalists {ON_FRONT}.",
+        f"Candidate {NAME}: 71.0 ± 1.2% (n = 3), 260.6M MAdds.",
+        f"EdgeNeXt-XXS scaled to the budget ({BASELINE['fingerprint']}): 66.0 ± 1.2% (n = 3), 180.0M MAdds.",
+    )
+    three = {**summary, "objectives": ["accuracy", "madds", "footprint"]}
+    assert "of top-1, MAdds and weights and peak activations:" in front_sentences(three)[0]
+    assert front_sentences(three)[1].endswith("260.6M MAdds, 2.097MB weights and peak activations.")
+
+
+def test_a_front_of_one_and_none():
+    summary = compared(gain(0.05, 0.01, 0.09), objectives=["accuracy", "madds"], front=[WINNER])
+    assert front_sentences(summary) == (
+        f"Candidate {NAME} is at least as good as every other finalist in top-1 and MAdds.",
+    )
+    assert front_sentences({**summary, "objectives": ["accuracy"]}) == ()
+    assert front_sentences({**summary, "front": []}) == front_sentences(a_summary()) == ()
 
 
 def test_a_winner_with_a_published_shape_is_named():

@@ -50,6 +50,14 @@ def test_budget():
     assert text == "≤ 1.3M parameters, ≤ 260M MAdds, ≤ 10 latency"
 
 
+def test_lists_and_costs():
+    assert [wording.listed(["a", "b", "c"][:n]) for n in (1, 2, 3)] == ["a", "a and b", "a, b and c"]
+    assert wording.cost_text("madds", 260_576_008) == "260.6M MAdds"
+    assert wording.cost_text("memory", 2_097_152) == "2.097MB peak activation memory"
+    assert wording.costs_of_front({"objectives": ["accuracy", "acts"]}) == ["acts"]
+    assert wording.costs_of_front({}) == []
+
+
 @pytest.mark.parametrize(
     ("difference", "text"),
     [(0.05, "+5.0"), (-0.012, "−1.2"), (0.0, "0.0"), (0.0003, "+0.03"), (1e-9, "0.00"), (None, "–"), (math.nan, "–")],  # noqa: RUF001

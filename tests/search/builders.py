@@ -23,6 +23,7 @@ from edgenext_search.search.store import StudyStore
 from edgenext_search.training.job import Failed, Outcome, Trained, TrainJob
 
 FLAGS = {"budget": "60k", "deployment.num_classes": 10, "deployment.img_size": 64}
+AS_THE_HOST_LIKES = ("proxy.precision=auto", "proxy.channels_last=null", "proxy.compile=null")  # the demo fixes them
 FIRST = "edgenext_xx_small"  # nearest to the budget of FLAGS, so trial 0
 
 MANY_DUPLICATES: dict[str, Any] = {
@@ -58,7 +59,9 @@ def a_recipe(*, space: Any = None, rungs: Sequence[float] = (0.5, 1.0), **search
     flags = {**FLAGS, **{f"search.{key}": value for key, value in keys.items()}}
     if space is not None:
         flags["space"] = space
-    return StudyRecipe.load("demo", flags=flags, settings=["proxy.epochs=4", f"proxy.rungs={list(rungs)}"])
+    return StudyRecipe.load(
+        "demo", flags=flags, settings=[*AS_THE_HOST_LIKES, "proxy.epochs=4", f"proxy.rungs={list(rungs)}"]
+    )
 
 
 def score_of(job: TrainJob) -> float:
@@ -147,7 +150,7 @@ class Lab:
 
     def store(self) -> StudyStore:
         """A fresh look at the storage."""
-        return StudyStore(self.storage, "study", self.recipe.load_space())
+        return StudyStore(self.storage, "study", self.recipe.load_space(), objectives=self.recipe.search.objectives)
 
     def coordinator(self, executor: Any, *, listener: Any = None, should_stop: Any = None) -> Coordinator:
         return Coordinator(

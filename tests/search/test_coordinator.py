@@ -13,7 +13,8 @@ from edgenext_search.arch.published import published_variants
 from edgenext_search.errors import StudyFailedError
 from edgenext_search.search import coordinator as coordinator_module
 from edgenext_search.search.expectation import expectations
-from edgenext_search.search.finalists import choosing_seeds, rematch_seeds
+from edgenext_search.search.finalists import best_so_far, choosing_seeds, rematch_seeds
+from edgenext_search.search.halving import survivors
 from edgenext_search.search.listener import Listener
 from edgenext_search.training.job import Failed, Trained
 
@@ -449,6 +450,75 @@ def test_stopped_after_any_outcome_it_resumes_as_if_undisturbed():
         second = lab.run(FakeExecutor(_hard_life()))
         assert lab.result() == expected, k
         assert first.given + second.given == _known["given"], k
+
+
+# Several objectives
+
+
+def _of_two(**search):
+    return a_recipe(**{"trials": 12, "cohort": 6, "sampler": "bayes", "objectives": ["accuracy", "madds"], **search})
+
+
+@pytest.fixture(scope="module")
+def of_two():
+    lab = Lab(_of_two())
+    return lab, lab.run()
+
+
+def test_a_cohort_of_several_objectives_keeps_its_front(of_two):
+    lab, _ = of_two
+    for cohort in (0, 1):
+        members = [trial for trial in lab.trials() if trial.cohort == cohort and trial.duplicate_of is None]
+        merits = {trial.number: dict(trial.curve)[2] for trial in members}
+        costs = {trial.number: (trial.cost.madds,) for trial in members}
+        kept = {trial.number for trial in members if trial.state == "complete"}
+        assert kept == survivors(merits, costs, always={0})
+        assert min(members, key=lambda trial: (trial.cost.madds, -merits[trial.number])).number in kept
+        assert max(members, key=lambda trial: merits[trial.number]).number in kept
+
+
+def test_the_front_of_the_study_is_optunas(of_two):
+    lab, _ = of_two
+    study = optuna.load_study(study_name="study", storage=lab.storage)
+    complete = [trial for trial in lab.trials() if trial.state == "complete"]
+    assert {trial.number for trial in study.best_trials} == best_so_far(complete, lab.recipe.search.objectives)
+
+
+@pytest.mark.parametrize("sampler", ["bayes", "nsga2"])
+def test_killed_with_several_objectives_it_resumes_as_if_undisturbed(of_two, sampler):
+    recipe = _of_two(sampler=sampler)
+    undisturbed = Lab(recipe)
+    given = undisturbed.run().given
+    assert sampler == "nsga2" or undisturbed.result() == of_two[0].result()
+    for k in range(2, len(given) + 1, 6):
+        lab = Lab(recipe)
+        with pytest.raises(Killed):
+            lab.run(FakeExecutor(killed_at=k))
+        lab.run(FakeExecutor(shuffle=random.Random(k)))  # noqa: S311
+        assert lab.result() == undisturbed.result(), k
+
+
+def test_killed_before_any_write_of_several_objectives_it_resumes_as_if_undisturbed():
+    recipe = a_recipe(space=MANY_DUPLICATES, trials=7, cohort=4, objectives=["accuracy", "acts", "memory"])
+    undisturbed = Lab(recipe, DyingStorage())
+    undisturbed.run()
+    for k in range(1, undisturbed.storage.writes + 1):
+        lab = Lab(recipe, DyingStorage())
+        lab.storage.killed_at = k
+        with pytest.raises(Killed):
+            lab.run()
+        lab.run()
+        assert lab.result() == undisturbed.result(), k
+
+
+def test_told_trials_of_several_objectives_leave_the_weights_of_the_front(tmp_path):
+    lab = Lab(_of_two(), scratch=tmp_path / "scratch")
+    lab.coordinator(WritingExecutor()).search()
+    trials = lab.trials()
+    front = best_so_far([t for t in trials if t.duplicate_of is None], lab.recipe.search.objectives)
+    assert len(front) > 1
+    expected = {f"{trials[number].candidate.fingerprint}-0.safetensors" for number in front}
+    assert {path.name for path in lab.scratch.iterdir()} == expected
 
 
 def test_a_finished_study_is_left_as_it_is():

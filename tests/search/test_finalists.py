@@ -1,11 +1,15 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from edgenext_search.search.finalists import (
+    best_so_far,
     choose_finalists,
     choosing_seeds,
     fresh_seeds,
+    front_of,
     rank_finalists,
     rematch_seeds,
 )
@@ -108,6 +112,70 @@ def test_of_equal_means_the_cheaper_wins_then_the_earlier():
     assert len(set(madds)) == 3
     twins = [complete(number, 0.5, candidate=equal[0].candidate) for number in (4, 3)]
     assert [finalist.trial for finalist in rank_finalists(twins, {}, seeds=[1])] == [3, 4]
+
+
+# Several objectives: the higher the number of a candidate's first width, the more it costs.
+
+
+def priced(number, score, size, **changes):
+    return complete(number, score, candidate=a_candidate(size), **changes)
+
+
+FRONT = [
+    priced(0, 0.50, 5),  # the baseline
+    priced(1, 0.40, 0),  # cheapest
+    priced(2, 0.60, 4),
+    priced(3, 0.80, 9),  # best
+    priced(4, 0.79, 8),
+    priced(5, 0.60, 6),  # 2 is as good for less
+]
+BOTH = ("accuracy", "params")
+
+
+@pytest.mark.parametrize(
+    ("n", "chosen"),
+    [(1, [3, 0]), (2, [3, 1, 0]), (3, [3, 2, 1, 0]), (4, [3, 4, 2, 1, 0]), (6, [3, 4, 2, 5, 0, 1])],
+)
+def test_finalists_of_several_objectives_are_spread_over_the_front(n, chosen):
+    assert [trial.number for trial in choose_finalists(FRONT, n, None, BOTH)] == chosen
+
+
+def test_what_is_expected_decides_the_front_too():
+    expected = {trial.number: Expected(mean=trial.score, std=0.01) for trial in FRONT}
+    expected[4] = Expected(mean=0.9, std=0.01)
+    assert [trial.number for trial in choose_finalists(FRONT, 2, expected, BOTH)] == [4, 1, 0]
+
+
+def test_the_front_is_what_no_finalist_dominates_by_fresh_scores():
+    fresh = {0: 0.55, 1: 0.45, 2: 0.44, 3: 0.80, 4: 0.82}
+    rescores = {(FRONT[number].candidate.fingerprint, 1): score for number, score in fresh.items()}
+    ranked = rank_finalists(FRONT[:5], rescores, None, BOTH, seeds=[1])
+    assert [finalist.trial for finalist in ranked] == [4, 3, 0, 1, 2]
+    assert [finalist.trial for finalist in front_of(ranked, BOTH)] == [4, 0, 1]
+    assert front_of(ranked, ("accuracy",)) == ranked[:1]
+    assert front_of([], BOTH) == front_of([], ("accuracy",)) == []
+
+
+def test_a_finalist_without_fresh_scores_is_on_no_front_but_where_none_has_any():
+    some = rank_finalists(FRONT[:4], {(FRONT[0].candidate.fingerprint, 1): 0.5}, None, BOTH, seeds=[1])
+    assert [finalist.trial for finalist in front_of(some, BOTH)] == [0]
+    none = rank_finalists(FRONT[:4], {}, None, BOTH, seeds=[1])
+    assert [finalist.trial for finalist in front_of(none, BOTH)] == [3, 2, 1]
+
+
+def test_of_equal_means_the_winner_is_the_one_on_the_front():
+    cheap, wide = priced(1, 0.5, 3), priced(2, 0.5, 4)
+    wide = replace(wide, cost=replace(wide.cost, madds=1))
+    ranked = rank_finalists([wide, cheap], {}, None, BOTH, seeds=[1])
+    assert [finalist.trial for finalist in ranked] == [1, 2]
+    assert front_of(ranked, BOTH) == ranked[:1]
+    assert [finalist.trial for finalist in rank_finalists([wide, cheap], {}, seeds=[1])] == [2, 1]
+
+
+def test_what_could_win_so_far():
+    assert best_so_far(FRONT, ("accuracy",)) == {3}
+    assert best_so_far(FRONT, BOTH) == {1, 2, 3, 4}
+    assert best_so_far([], BOTH) == best_so_far([], ("accuracy",)) == set()
 
 
 @given(st.integers(0, 2**31), st.integers(1, 50))

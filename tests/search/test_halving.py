@@ -55,6 +55,133 @@ def test_the_order_in_which_scores_come_does_not_matter(scores, rng):
     assert survivors(dict(items)) == survivors(scores)
 
 
+# Several objectives: merit upward, cost to the right, on a logarithmic scale; a second cost from panel to panel.
+# Numbers are trials; those with + between them are equal in everything. ">" those that go on, "!" always, "?" NaN.
+DRAWINGS = """
+one objective                 1                   > 1 2
+                              2+3
+                              0
+
+one objective, equals         0+1+2               > 0 1
+
+one objective, NaN            2                   > 1 2         ?0 ?5
+                              1
+                              3
+
+whole ranks                   .  1  .  .          > 0 1
+                              0  .  .  .
+                              .  .  3  .
+                              .  .  .  2
+
+all on the front: its ends    .  .  .  2          > 2 3
+                              .  .  1  .
+                              .  0  .  .
+                              3  .  .  .
+
+the one that adds most        .  .  .  .  4       > 0 2 4
+                              .  .  .  3  .
+                              .  2  .  .  .
+                              .  .  .  .  .
+                              0  1  .  .  .
+
+equal volumes: the first      .  .  .  .  1       > 1 2 7
+                              .  .  .  4  .
+                              .  .  9  .  .
+                              .  2  .  .  .
+                              7  .  .  .  .
+
+equal points: the first       .   .    2          > 1 2 4
+                              4  1+3   .
+                              0   .    5
+
+the second rank is cut        .   .    6          > 1 3 6
+                              .   3    .
+                              1   .    2
+                              .   .    .
+                              .   4    .
+
+room for one: the best        .  1                > 1
+                              0  .
+
+the baseline goes on          .  1  .             > 0 1 2       !0
+                              2  .  .
+                              .  3  .
+                              .  .  0
+
+NaN never goes on             .  1  .             > 1 2         !0 ?0 ?7
+                              2  .  .
+                              .  3  .
+
+one that is alone             .  5                > 5
+
+none                          .                   >             !0 ?1
+
+two costs                     .  .  |  3  .       > 1 3
+                              .  1  |  .  .
+                              0  .  |  .  .
+                              .  .  |  .  2
+
+two costs, one rank           .  .  |  .  4       > 1 3 4
+                              .  .  |  3  .
+                              .  1  |  .  .
+                              0  .  |  .  .
+                              .  .  |  .  2
+"""
+
+
+@pytest.mark.parametrize("drawing", DRAWINGS.strip("\n").split("\n\n"), ids=lambda text: text[:29].strip())
+def test_who_goes_on_with_several_objectives(drawing):
+    rows = [line[30:].partition(">")[0] for line in drawing.splitlines()]
+    _, _, end = drawing.splitlines()[0][30:].partition(">")
+    always = {int(word[1:]) for word in end.split() if word[0] == "!"}
+    merits = {int(word[1:]): math.nan for word in end.split() if word[0] == "?"}
+    costs = dict.fromkeys(merits, (3.0, 3.0))
+    for height, row in enumerate(reversed(rows)):
+        for panel, part in enumerate(row.split("|")):
+            for column, cell in enumerate(part.split()):
+                for number in cell.split("+") if cell != "." else []:
+                    merits[int(number)] = 0.1 * height
+                    costs[int(number)] = (1e6 * 2**column, 1e5 * 10**panel)
+    single = drawing.startswith("one objective")
+    kept = survivors(merits, None if single else costs, always=always)
+    assert kept == {int(word) for word in end.split() if word.isdigit()}
+
+
+cohorts = st.dictionaries(
+    st.integers(0, 60), st.tuples(st.integers(0, 6), st.integers(1, 6), st.integers(1, 6)), max_size=12
+)
+
+
+@given(cohorts, st.integers(1, 2))
+def test_nothing_that_goes_on_is_dominated_by_what_stops(cohort, many):
+    merits = {number: point[0] / 7 for number, point in cohort.items()}
+    costs = {number: point[1 : 1 + many] for number, point in cohort.items()}
+    half = survivors(merits, costs)
+    assert len(half) == math.ceil(len(cohort) / 2)
+    for stopped in cohort.keys() - half:
+        for kept in half:
+            no_worse = merits[stopped] >= merits[kept] and all(
+                mine <= theirs for mine, theirs in zip(costs[stopped], costs[kept], strict=True)
+            )
+            assert not no_worse or (merits[stopped], costs[stopped]) == (merits[kept], costs[kept])
+
+
+@given(cohorts, st.sampled_from([0.5, 2.0, 1024.0]), st.randoms(use_true_random=False))
+def test_units_and_order_change_nothing(cohort, unit, rng):
+    merits = {number: float(point[0]) for number, point in cohort.items()}
+    costs = {number: point[1:] for number, point in cohort.items()}
+    items = list(merits.items())
+    rng.shuffle(items)
+    scaled = {number: (unit * a, b) for number, (a, b) in costs.items()}
+    assert survivors({n: unit * m for n, m in items}, scaled) == survivors(merits, costs)
+
+
+@given(cohorts)
+def test_equal_costs_leave_accuracy_alone(cohort):
+    merits = {number: float(point[0]) for number, point in cohort.items()}
+    assert survivors(merits, dict.fromkeys(cohort, (7, 7))) == survivors(merits)
+
+
 # Trials by their scores at rungs of 1, 2 and 4 epochs, and what each would have at the last.
 #   gains to the last rung:  from 1: 0.40 (a), 0.20 (b), 0.30 (c) -> 0.30;   from 2: 0.10, 0.06, 0.20 -> 0.10
 ESTIMATES = [

@@ -76,6 +76,33 @@ def test_scores_times_and_ends_are_read_back_by_another_process(url):
     assert study.best_trial.params.keys() == {parameter.name for parameter in SPACE.parameters}
 
 
+def test_a_study_of_several_objectives_has_their_values_and_its_curves(url):
+    objectives = ("accuracy", "madds", "memory")
+    store = StudyStore(url, "s", SPACE, objectives=objectives)
+    for number in range(3):
+        add(store, number)
+    for number, scores in enumerate([(0.25, 0.5), (0.125,), (0.375, 0.375)]):
+        for epoch, score in zip((2, 6), scores, strict=False):
+            store.report(number, epoch=epoch, score=score, seconds=1.5)
+    store.tell(0, "complete")
+    store.tell(1, "pruned")
+    again = StudyStore(url, "s", SPACE, objectives=objectives, must_exist=True)
+    assert again.records() == store.records()
+    assert [trial.curve for trial in again.records()] == [
+        ((2, 0.25), (6, 0.5)),
+        ((2, 0.125),),
+        ((2, 0.375), (6, 0.375)),
+    ]
+    assert [trial.state for trial in again.records()] == ["complete", "pruned", "open"]
+    study = optuna.load_study(study_name="s", storage=url)
+    assert [direction.name for direction in study.directions] == ["MAXIMIZE", "MINIMIZE", "MINIMIZE"]
+    assert study.metric_names == list(objectives)
+    price = cost(a_candidate(0), Deployment())
+    assert study.trials[0].values == [0.5, price.madds, price.memory]
+    assert study.trials[1].intermediate_values == {2: 0.125}
+    assert [trial.number for trial in study.best_trials] == [0]
+
+
 def test_a_record_is_whole_or_not_there(url, monkeypatch):
     """A crash while a trial is being added must leave none that lacks its candidate."""
     store = StudyStore(url, "s", SPACE)

@@ -1,3 +1,4 @@
+import itertools
 import json
 import statistics
 from dataclasses import replace
@@ -109,6 +110,8 @@ def test_a_summary_of_a_finished_study(folder):
     ranked = [finalist.to_dict() for finalist in lab.finalists()]
     assert summary["finalists"] == ranked
     assert summary["winner"] == ranked[0]
+    assert summary["objectives"] == ["accuracy"]
+    assert summary["front"] == [{**ranked[0], "model_dir": None}]
     assert summary["baseline"]["origin"] == FIRST
     assert summary["baseline"]["trial"] == 0
     assert summary["gain"]["mean"] == pytest.approx(
@@ -121,6 +124,27 @@ def test_a_summary_of_a_finished_study(folder):
     assert summarize(folder, lab.recipe, store)["model_dir"] == str(folder.winners / ranked[0]["fingerprint"])
 
 
+def test_the_front_of_several_objectives(folder):
+    lab = Lab(a_recipe(trials=12, cohort=6, finalists=4, objectives=["accuracy", "madds"]))
+    lab.run()
+    summary = summarize(folder, lab.recipe, lab.store())
+    assert summary["objectives"] == ["accuracy", "madds"]
+    front = summary["front"]
+    assert [{**row, "model_dir": None} for row in front] == front
+    assert {key: value for key, value in front[0].items() if key != "model_dir"} == summary["winner"]
+    for before, row in itertools.pairwise(front):
+        assert before["score"]["mean"] > row["score"]["mean"]
+        assert before["madds"] > row["madds"]
+    dominated = [row for row in summary["finalists"] if row["trial"] not in {member["trial"] for member in front}]
+    for row in dominated:
+        assert any(m["score"]["mean"] >= row["score"]["mean"] and m["madds"] <= row["madds"] for m in front)
+    assert len(front) > 1
+    (folder.winners / front[1]["fingerprint"]).mkdir(parents=True)
+    found = summarize(folder, lab.recipe, lab.store())
+    assert [row["model_dir"] for row in found["front"][:2]] == [None, str(folder.winners / front[1]["fingerprint"])]
+    assert found["model_dir"] is None
+
+
 def test_a_summary_before_anything_happened(folder):
     lab = Lab(a_recipe())
     summary = summarize(folder, lab.recipe, lab.store())
@@ -128,7 +152,7 @@ def test_a_summary_before_anything_happened(folder):
     assert summary["trials"] == {"complete": 0, "pruned": 0, "failed": 0, "open": 0}
     for key in ("winner", "baseline", "gain", "model_dir"):
         assert summary[key] is None
-    assert summary["finalists"] == []
+    assert summary["finalists"] == summary["front"] == []
     json.dumps(summary)
 
 
