@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -17,6 +18,7 @@ Array = NDArray[np.float64]
 CURVATURE = 0.1  # prior variance of a parameter's quadratic part, as a share of its linear part's
 STEP = 0.15  # standard deviation of a small move in an interval, as a share of its length
 JUMP = 0.3  # share of the moves in an interval that go anywhere
+REACH = 4.0  # stages over which the effects of one field lose their likeness: the correlation falls to 1 / e
 
 
 class Parameters(Protocol):
@@ -41,6 +43,9 @@ class Features:
         parameters: The space's parameters.
         owner: Index of the parameter of each column; shape (columns,).
         linear: Which columns take part in interactions: all but the quadratic ones; shape (columns,).
+        alike: How much the effects of two columns are expected to resemble each other; shape (columns, columns). 1 on
+            the diagonal; exp(-distance / :data:`REACH`) for the same column of an ordered field in two stages, as
+            ``stage2.depth`` and ``stage4.depth``; else 0. The first number in a parameter's name is the stage.
     """
 
     def __init__(self, space: Parameters) -> None:
@@ -55,6 +60,7 @@ class Features:
             linear += [True] + [not _ordered(parameter)] * (columns - 1)
         self.owner = np.array(owner, dtype=np.intp)
         self.linear = np.array(linear, dtype=np.bool_)
+        self.alike = _alike(self.parameters, owner)
 
     def codes(self, assignments: Sequence[Mapping[str, Value]]) -> Array:
         """Assignments as codes; shape (assignments, parameters)."""
@@ -129,6 +135,16 @@ def _table(choice: Choice) -> Array:
         bend -= line * (bend @ line) / k
         columns.append(CURVATURE**0.5 * bend / bend.std())
     return np.stack(columns, axis=1)
+
+
+def _alike(parameters: Sequence[Parameter], owner: Sequence[int]) -> Array:
+    """The correlation of the columns' effects, by the fields and stages in the parameters' names."""
+    fields = [re.sub(r"\d+", "", p.name, count=1) if _ordered(p) else p.name for p in parameters]
+    kinds = np.array([(fields.index(fields[p]), column - owner.index(p)) for column, p in enumerate(owner)])
+    stages = [int(number[0]) if (number := re.search(r"\d+", p.name)) else 0 for p in parameters]
+    stage = np.array([stages[p] for p in owner])
+    same = (kinds[:, None] == kinds).all(axis=-1)
+    return np.where(same, np.exp(-np.abs(stage[:, None] - stage) / REACH), 0.0)
 
 
 def _codes_of(choice: Choice) -> dict[tuple[bool, Value], float]:

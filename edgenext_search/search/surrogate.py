@@ -4,13 +4,16 @@ The kernel is an ANOVA decomposition (Duvenaud, Nickisch, Rasmussen 2011, "Addit
 relevance determination: with the columns f of :class:`Features`, and a relevance t for each parameter,
 
     a(x, x') = sum over columns of t f(x) f(x')                              main effects
+    s(x, x') = sum over pairs of columns of sqrt(t u) c f(x) g(x')           what they have in common over the stages
     p(x, x') = sum over pairs of linear columns of t f(x) f(x') u g(x) g(x') interactions
-    r(x, x') = exp(-c / 2 (a(x, x) + a(x', x') - 2 a(x, x')))                whatever else is smooth
-    k = 1 + a + rho p + tau r,        score = mean + spread (f + noise),     f ~ GP(0, k)
+    r(x, x') = exp(-d / 2 (a(x, x) + a(x', x') - 2 a(x, x')))                whatever else is smooth
+    k = 1 + a + sigma s + rho p + tau r,    score = mean + spread (h + noise),    h ~ GP(0, k)
 
+A field may act alike in near stages, depth in stage 3 as in stage 2: c are the correlations of :class:`Features`, and
+sigma, how much of that there is, is fitted. Where it holds, the scores that tell of one stage tell of the others.
 The pairs cost no more than the main effects: sum_{i<j} b_i b_j = ((sum b_i)^2 - sum b_i^2) / 2, and the sum of squares
-is again a product of columns. Relevances, rho, tau, c and the noise are maximum a posteriori under log-normal priors
-(Rasmussen and Williams 2006, section 5.4), so that few scores give sober answers.
+is again a product of columns. Relevances, sigma, rho, tau, d and the noise are maximum a posteriori under log-normal
+priors (Rasmussen and Williams 2006, section 5.4), so that few scores give sober answers.
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ PAIRS = (0.3, 1.0, (-6.0, 2.0))
 REST = (0.1, 1.0, (-8.0, 2.0))
 DECAY = (1.0, 0.7, (-3.0, 3.0))
 NOISE = (0.1, 2.0, (float(np.log(1e-4)), 2.0))
+COMMON = (1.0, 1.0, (-6.0, 3.0))
 SHARED = (1.0, 1.5, (-3.0, 3.0))
 
 
@@ -50,18 +54,27 @@ class _Kernel:
     Attributes:
         weight: Relevance of each column; shape (columns,).
         linear: Which columns interact; shape (columns,).
+        alike: Correlation of the columns' common effects; shape (columns, columns).
         pairs: Weight of the interactions.
         rest: Variance of the rest.
         decay: How fast the rest forgets.
         noise: Variance of a score's noise.
+        common: Weight of what effects have in common.
     """
 
     weight: Array
     linear: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+    alike: Array
     pairs: float
     rest: float
     decay: float
     noise: float
+    common: float
+
+    def main(self, x: Array, y: Array) -> Array:
+        """Constant, main effects and what they have in common; shape (len(x), len(y))."""
+        root = self.weight**0.5
+        return np.asarray(1 + (x * root) @ self._mixing() @ (y * root).T)
 
     def parts(self, x: Array, y: Array) -> tuple[Array, Array, Array, Array]:
         """Linear main effects, interactions, squared distances and the rest's correlation; shape (len(x), len(y))."""
@@ -75,13 +88,18 @@ class _Kernel:
     def __call__(self, x: Array, y: Array) -> Array:
         """Prior covariance of rows of columns; shape (len(x), len(y))."""
         _, pairs, _, rest = self.parts(x, y)
-        return np.asarray(1 + (x * self.weight) @ y.T + self.pairs * pairs + self.rest * rest)
+        return np.asarray(self.main(x, y) + self.pairs * pairs + self.rest * rest)
 
     def diagonal(self, x: Array) -> Array:
         """Prior variance of rows of columns; shape (len(x),)."""
         xl, wl = x[:, self.linear], self.weight[self.linear]
         pairs = ((xl**2 @ wl) ** 2 - xl**4 @ wl**2) / 2
-        return np.asarray(1 + x**2 @ self.weight + self.pairs * pairs + self.rest)
+        z = x * self.weight**0.5
+        return np.asarray(1 + (z @ self._mixing() * z).sum(axis=1) + self.pairs * pairs + self.rest)
+
+    def _mixing(self) -> Array:
+        """Covariance of the columns' effects, less their weights; shape (columns, columns)."""
+        return np.asarray(np.eye(len(self.weight)) + self.common * self.alike)
 
     @staticmethod
     def _squares(xl: Array, yl: Array, wl: Array) -> Array:
@@ -161,14 +179,14 @@ def _some(n: int, most: int) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
 def _fit(features: Features, columns: Array, target: Array) -> _Kernel:
     """The kernel whose hyperparameters are most probable."""
     parameters = len(features.parameters)
-    priors = [(MAIN / max(parameters, 1), *RELEVANCE)] * parameters + [PAIRS, REST, DECAY, NOISE, SHARED]
+    priors = [(MAIN / max(parameters, 1), *RELEVANCE)] * parameters + [PAIRS, REST, DECAY, NOISE, COMMON, SHARED]
     middle = np.log([median for median, _, _ in priors])
     scale = np.array([deviation for _, deviation, _ in priors])
 
     def kernel(x: Array) -> _Kernel:
         relevance = np.exp(x[:parameters] + x[-1])
-        pairs, rest, decay, noise = (float(value) for value in np.exp(x[parameters:-1]))
-        return _Kernel(relevance[features.owner], features.linear, pairs, rest, decay, noise)
+        others = (float(value) for value in np.exp(x[parameters:-1]))
+        return _Kernel(relevance[features.owner], features.linear, features.alike, *others)
 
     def objective(x: Array) -> tuple[float, Array]:
         away = (x - middle) / scale
@@ -194,7 +212,7 @@ def _loss(features: Features, kernel: _Kernel, columns: Array, target: Array) ->
     """
     n = len(target)
     lines, pairs, distance, rest = kernel.parts(columns, columns)
-    covariance = 1 + (columns * kernel.weight) @ columns.T + kernel.pairs * pairs + kernel.rest * rest
+    covariance = kernel.main(columns, columns) + kernel.pairs * pairs + kernel.rest * rest
     covariance[np.diag_indices(n)] += kernel.noise + JITTER
     factor = cho_factor(covariance, lower=True)
     inverse = cho_solve(factor, np.eye(n))
@@ -206,6 +224,9 @@ def _loss(features: Features, kernel: _Kernel, columns: Array, target: Array) ->
     of_main = w - 2 * of_distance
     each = (columns * (of_main @ columns)).sum(axis=0) + 2 * of_distance.sum(axis=0) @ columns**2
     each *= kernel.weight
+    z = columns * kernel.weight**0.5
+    common = kernel.common * (z @ kernel.alike * (w @ z)).sum(axis=0)
+    each += common
     x, weight, of_pairs = columns[:, kernel.linear], kernel.weight[kernel.linear], kernel.pairs * w
     each[kernel.linear] += weight * (x * ((of_pairs * lines) @ x)).sum(axis=0)
     each[kernel.linear] -= weight**2 * (x**2 * (of_pairs @ x**2)).sum(axis=0)
@@ -215,6 +236,7 @@ def _loss(features: Features, kernel: _Kernel, columns: Array, target: Array) ->
         (w * rest).sum() * kernel.rest,
         (of_distance * distance).sum(),
         np.trace(w) * kernel.noise,
+        common.sum(),
         relevance.sum(),
     ]
     return loss, np.concatenate([relevance, others])

@@ -6,7 +6,7 @@ from strategies import assignments
 
 from edgenext_search.arch.parameter import Choice, Interval
 from edgenext_search.arch.space import Space
-from edgenext_search.search.features import CURVATURE, Features
+from edgenext_search.search.features import CURVATURE, REACH, Features
 
 EDGENEXT, PAPER = Space.load("edgenext"), Space.load("paper")
 
@@ -88,3 +88,21 @@ def test_a_space_without_parameters():
     assert features.codes([{}, {}]).shape == (2, 0)
     assert features.columns(np.empty((2, 0))).shape == (2, 0)
     assert features.assignment(features.random(1, np.random.default_rng(0))[0]) == {}
+
+
+def test_a_field_is_alike_over_the_stages():
+    features = Features(EDGENEXT)
+    names = [EDGENEXT.parameters[owner].name for owner in features.owner]
+    second, third, fourth = (names.index(f"stage{stage}.depth") for stage in (2, 3, 4))
+    assert features.alike[second, third] == pytest.approx(np.exp(-1 / REACH))
+    assert features.alike[second, fourth] == pytest.approx(np.exp(-2 / REACH))
+    assert features.alike[second + 1, third + 1] == features.alike[second, third]  # the curvatures
+    assert not features.alike[second, third + 1]
+    assert not features.alike[second, names.index("stage2.kernel_size")]
+    assert (features.alike.diagonal() == 1).all()
+    assert np.linalg.eigvalsh(features.alike).min() > 0
+
+
+def test_what_has_no_order_is_like_itself_alone():
+    features = Features(Toy())
+    assert (features.alike == np.eye(len(features.owner))).all()

@@ -35,6 +35,24 @@ def test_it_tells_noise_from_signal():
     assert noisy == pytest.approx(0.015, rel=0.4)
 
 
+def test_a_field_that_acts_alike_in_all_stages_is_learned_from_fewer_scores():
+    alone = Features(Space.load("edgenext"))
+    alone.alike = np.eye(len(alone.owner))
+    depths = [p.name.endswith("depth") for p in FEATURES.parameters]
+    unseen = FEATURES.random(200, RNG(7))
+
+    def truth(codes):
+        return codes[:, depths].sum(axis=1)
+
+    gains = []
+    for seed in range(5):
+        codes = FEATURES.random(40, RNG(seed))
+        scores = truth(codes) + truth(unseen).std() * RNG(seed + 50).normal(size=40)
+        together, apart = (Surrogate(f, codes, scores).mean(unseen) for f in (FEATURES, alone))
+        gains.append(np.corrcoef(together, truth(unseen))[0, 1] - np.corrcoef(apart, truth(unseen))[0, 1])
+    assert np.mean(gains) > 0.03
+
+
 def test_what_is_known_is_less_uncertain():
     codes, scores, _ = observations(60)
     surrogate = Surrogate(FEATURES, codes, scores)
@@ -85,11 +103,11 @@ def test_the_gradient_is_that_of_the_loss():
     codes, scores, _ = observations(30)
     columns, target = FEATURES.columns(codes), (scores - scores.mean()) / scores.std()
     parameters = len(FEATURES.parameters)
-    x = RNG(0).normal(size=parameters + 5) * 0.3 - np.r_[np.full(parameters, 3.0), 1, 2, 0, 1, 0]
+    x = RNG(0).normal(size=parameters + 6) * 0.3 - np.r_[np.full(parameters, 3.0), 1, 2, 0, 1, 0, 0]
 
     def loss(x):
         relevance = np.exp(x[:parameters] + x[-1])
-        kernel = module._Kernel(relevance[FEATURES.owner], FEATURES.linear, *np.exp(x[parameters:-1]))
+        kernel = module._Kernel(relevance[FEATURES.owner], FEATURES.linear, FEATURES.alike, *np.exp(x[parameters:-1]))
         return module._loss(FEATURES, kernel, columns, target)
 
     steps = 1e-5 * np.eye(len(x))
