@@ -12,7 +12,7 @@ from edgenext_search.errors import StudyFailedError, UserError
 
 from .helpers import ROOT, call, imported
 
-COMMANDS = ["cost", "data", "doctor", "import", "report", "resume", "run", "space"]
+COMMANDS = ["audit", "cost", "data", "doctor", "import", "report", "resume", "run", "space"]
 
 
 def test_help_lists_every_command():
@@ -83,7 +83,7 @@ def breaking(monkeypatch, error):
     def broken(*_):
         raise error
 
-    monkeypatch.setattr("edgenext_search.cli.cost._candidate", broken)
+    monkeypatch.setattr("edgenext_search.models.find.find_candidate", broken)
 
 
 @pytest.mark.parametrize(

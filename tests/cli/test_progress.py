@@ -14,7 +14,13 @@ def recipe():
     return StudyRecipe.load(
         "demo",
         flags={"budget": "1.3M", "search.trials": 6, "search.cohort": 4},
-        settings=["proxy.epochs=4", "proxy.rungs=[0.5, 1]", "search.finalists=1", "search.rescore_seeds=1"],
+        settings=[
+            "proxy.epochs=4",
+            "proxy.rungs=[0.5, 1]",
+            "search.finalists=1",
+            "search.rescore_seeds=1",
+            "search.rematch_seeds=3",
+        ],
     )
 
 
@@ -100,7 +106,7 @@ def test_bars_for_a_terminal(recipe, tmp_path):
         assert listener.progress.tasks[0].description == "Study, trials 4-5 of 6"
     assert shares == sorted(shares)
     assert shares[0] == 0
-    assert 0.8 < shares[-1] <= 1
+    assert 0.3 < shares[-1] <= 1  # the re-match is not in it
     assert "trial 3 failed: out of memory: [x]" in text.getvalue()
     assert "Writing [the] model folder" in text.getvalue()
 
@@ -119,12 +125,13 @@ def test_the_console_decides(recipe, tmp_path, terminal, kind):
 
 
 def test_the_work_of_a_study_is_its_epochs(recipe):
-    """Of 6 trials all have 2 epochs and half have 2 more: 18; and the finalist and the baseline 4 each: 26 in all."""
+    """Of 6 trials all have 2 epochs and half have 2 more: 18; the finalist and the baseline 4 each, and in the re-match
+    with 3 seeds 12 each more: 50 in all."""
     work = _Work(recipe)
     assert work.share == 0
     work.cohort(trials(4, 5, cohort=1))
-    assert work.share == pytest.approx(12 / 26)
+    assert work.share == pytest.approx(12 / 50)
     work.done(2)
-    assert work.share == pytest.approx(14 / 26)
+    assert work.share == pytest.approx(14 / 50)
     work.done(1000)
     assert work.share == 1

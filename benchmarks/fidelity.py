@@ -1,0 +1,141 @@
+"""Does the short training rank candidates as a long one does? The audit of the default proxy, as a benchmark.
+
+24 candidates of one budget (``band``) and 24 of budgets from 0.25M parameters to it (``wide``) are trained at the
+reference fidelity with several seeds, and by the proxy at an eighth of its images with others. Each proxy seed's
+readings are ranked against the references: Kendall's tau, the mean over seeds, beside the ceiling, by which a
+reference of one seed ranks as the mean of the others does, both against the same targets.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import tempfile
+from argparse import Namespace
+from pathlib import Path
+
+import numpy as np
+from common import conditions, emit, parser, significant
+from trainings import Trainings, data_options, images
+
+from edgenext_search.arch.budget import Budget, parse_count
+from edgenext_search.arch.candidate import Candidate
+from edgenext_search.arch.cost import Deployment, cost
+from edgenext_search.arch.projection import Projection
+from edgenext_search.arch.space import Space
+from edgenext_search.search.agreement import judge
+from edgenext_search.search.features import Features
+from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.training.recipe import TrainRecipe
+
+EACH, SMALLEST = 24, 250_000
+REFERENCE = {"images": 4000, "epochs": 8, "batch_size": 32, "val_images": 10_000}
+PROXY = {"images": 4000, "epochs": 1, "batch_size": 16, "val_images": 2000}
+READINGS = ("top1", "loss", "train_loss")
+SHAPES_SEED, PROXY_SEED = 7, 10
+
+
+def main() -> None:
+    """Measure and print."""
+    arguments = parser(__doc__)
+    data_options(arguments)
+    arguments.add_argument("--budget", default="1.3M")
+    arguments.add_argument("--seeds", type=int, default=3, help="of each reference and each proxy (default: 3)")
+    options = arguments.parse_args()
+    each, seeds = (4, 2) if options.quick else (EACH, options.seeds)
+    sets = _candidates(options.budget, each)
+    study = StudyRecipe.load("laptop", flags={"budget": options.budget})
+    figures: dict[str, float] = {"images_of_reference": _images(PROXY) / _images(REFERENCE)}
+    with tempfile.TemporaryDirectory() as scratch:
+        trainings = Trainings(options.record, Path(scratch))
+        for name, candidates in sets.items():
+            long = _readings(trainings, candidates, REFERENCE, range(seeds), options)
+            short = _readings(trainings, candidates, PROXY, range(PROXY_SEED, PROXY_SEED + seeds), options)
+            figures |= _judged(name, candidates, long["top1"], short, study.search.rank_by)
+    emit(
+        "fidelity",
+        figures,
+        conditions(
+            "torch", "timm", n=each, seeds=seeds, budget=options.budget, smallest=SMALLEST, space="edgenext",
+            deployment="1000 classes, 256x256 px", img_size=32, reference=REFERENCE, proxy=PROXY,
+            rank_by=study.search.rank_by, shapes_seed=SHAPES_SEED,
+        ),
+    )  # fmt: skip
+
+
+def _candidates(budget: str, each: int) -> dict[str, list[Candidate]]:
+    space, deployment, cap = Space.load("edgenext"), Deployment(), parse_count(budget)
+    features = Features(space)
+    rows = features.random(2 * each, np.random.default_rng(SHAPES_SEED))
+    shapes = [features.assignment(row) for row in rows]
+    band = Projection(space, Budget(params=cap), deployment)
+    caps = [int(value) for value in np.geomspace(SMALLEST, cap, each)]
+    return {
+        "band": [band.candidate(values) for values in shapes[:each]],
+        "wide": [
+            Projection(space, Budget(params=size), deployment).candidate(values)
+            for size, values in zip(caps, shapes[each:], strict=True)
+        ],
+    }
+
+
+def _images(fidelity: dict[str, int]) -> int:
+    return fidelity["images"] * fidelity["epochs"]
+
+
+def _readings(
+    trainings: Trainings,
+    candidates: list[Candidate],
+    fidelity: dict[str, int],
+    seeds: range,
+    options: Namespace,
+) -> dict[str, list[list[float]]]:
+    """By reading, higher is better: of each candidate the readings of all seeds."""
+    most = 200 if options.quick else None
+    train_images, val_images = (most or fidelity[key] for key in ("images", "val_images"))
+    data = images(options, img_size=32, train_images=train_images, val_images=val_images)
+    recipe = TrainRecipe(
+        img_size=32, epochs=fidelity["epochs"], batch_size=fidelity["batch_size"], lr=0.004,
+        precision="fp32", channels_last=False, compile=False,
+    )  # fmt: skip
+    curves = trainings.curves([(c, seed) for seed in seeds for c in candidates], recipe, data)
+    last = [[curves[c.fingerprint, seed][-1] for seed in seeds] for c in candidates]
+    return {
+        "top1": [[reading.top1 for reading in row] for row in last],
+        "loss": [[-reading.loss for reading in row] for row in last],
+        "train_loss": [[-reading.train_loss for reading in row] for row in last],
+    }
+
+
+def _judged(
+    name: str,
+    candidates: list[Candidate],
+    references: list[list[float]],
+    short: dict[str, list[list[float]]],
+    rank_by: str,
+) -> dict[str, float]:
+    counts = [cost(candidate, Deployment()) for candidate in candidates]
+    series: dict[str, list[list[float]]] = {
+        reading: [list(scores) for scores in zip(*short[reading], strict=True)] for reading in READINGS
+    }
+    series["params_alone"] = [[math.log(count.params) for count in counts]]
+    series["madds_alone"] = [[math.log(count.madds) for count in counts]]
+    series["blocks_alone"] = [[float(sum(candidate.depths)) for candidate in candidates]]
+    found, ceiling = {}, math.nan
+    for label, seeds in series.items():
+        agreements = [judge(scores, references).ceiling for scores in seeds]
+        known = [agreement for agreement in agreements if agreement is not None]
+        taus = [agreement.score_tau.value for agreement in known]
+        found[f"tau_{name}_{label}"] = round(statistics.fmean(taus), 3)
+        ceiling = known[0].tau.value
+    of_ceiling = {
+        f"tau_{name}_of_ceiling{'' if label == rank_by else '_' + label}": significant(
+            found[f"tau_{name}_{label}"] / ceiling, 3
+        )
+        for label in READINGS
+    }
+    return {**of_ceiling, f"tau_{name}_ceiling": round(ceiling, 3), **found}
+
+
+if __name__ == "__main__":
+    main()
