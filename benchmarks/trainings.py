@@ -101,6 +101,10 @@ class Trainings:
             for candidate, seed in wanted
         }
 
+    def weights(self, candidate: Candidate, seed: int, recipe: TrainRecipe, data: PreparedData) -> Path:
+        """Where the weights of a training lie that this object has done."""
+        return self._job(candidate, seed, recipe, data, recipe.epochs).weights_file
+
     def _job(self, candidate: Candidate, seed: int, recipe: TrainRecipe, data: PreparedData, until: int) -> TrainJob:
         digest = hashlib.sha256(f"{sorted(recipe.to_dict().items())} {data.fingerprint}".encode()).hexdigest()[:12]
         name = f"{candidate.fingerprint}-{seed}-{digest}"

@@ -114,9 +114,9 @@ def test_a_summary_of_a_finished_study(folder):
     assert summary["front"] == [{**ranked[0], "model_dir": None}]
     assert summary["baseline"]["origin"] == FIRST
     assert summary["baseline"]["trial"] == 0
-    assert summary["gain"]["mean"] == pytest.approx(
-        summary["winner"]["score"]["mean"] - summary["baseline"]["score"]["mean"]
-    )
+    rematch = [summary[side]["rematch"] for side in ("winner", "baseline")]
+    assert summary["gain"]["mean"] == pytest.approx(rematch[0]["mean"] - rematch[1]["mean"])
+    assert (summary["gain"]["n"], rematch[0]["n"]) == (2, 2)
     assert summary["winner"]["score"]["n"] == 2
     assert (summary["run"], summary["report"]) == (str(folder.path), str(folder.report_file))
     assert summary["model_dir"] is None
