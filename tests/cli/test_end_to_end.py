@@ -52,7 +52,8 @@ class Program:
         self.arguments = [
             "run", "--study", "demo", "--data", str(class_folder), "--budget", "60k", "--num-classes", "10",
             "--img-size", "64", "--trials", "6", "--set", "search.cohort=3", "--set", "search.finalists=1",
-            "--set", "search.rescore_seeds=2", "--set", "proxy.img_size=32", "--set", "proxy.epochs=2",
+            "--set", "search.rescore_seeds=2", "--set", "search.rematch_seeds=2",
+            "--set", "proxy.img_size=32", "--set", "proxy.epochs=2",
             "--set", "proxy.rungs=[0.5, 1.0]", "--set", "proxy.batch_size=64", "--set", "proxy.lr=0.003",
             "--out", str(out), "--json",
         ]  # fmt: skip

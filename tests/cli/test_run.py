@@ -48,7 +48,8 @@ def small(class_folder, cache_dir, tmp_path):
     return [
         "--study", "demo", "--data", class_folder, "--budget", "60k", "--num-classes", "10", "--img-size", "64",
         "--trials", "6", "--set", "search.cohort=3", "--set", "search.sampler=random", "--set", "search.finalists=1",
-        "--set", "search.rescore_seeds=2", "--set", "proxy.img_size=32", "--set", "proxy.epochs=4",
+        "--set", "search.rescore_seeds=2", "--set", "search.rematch_seeds=2",
+        "--set", "proxy.img_size=32", "--set", "proxy.epochs=4",
         "--set", "proxy.rungs=[0.5, 1.0]", "--set", "proxy.lr=0.003", "--device", "cpu", "--cache-dir", cache_dir,
     ]  # fmt: skip
 
