@@ -29,8 +29,8 @@ from edgenext_search.search.recipe import StudyRecipe
 from edgenext_search.search.records import Losses, TrialRecord
 from edgenext_search.training.recipe import TrainRecipe
 
-TRIALS, COHORT, SEEDS, FRESH = 16, 8, 5, 3
-TRAIN_IMAGES, VAL_IMAGES, EPOCHS = 2000, 2000, 8
+TRIALS, COHORT, SEEDS, FRESH = 8, 8, 5, 2
+TRAIN_IMAGES, VAL_IMAGES, EPOCHS, BATCH = 1500, 2000, 8, 16
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,21 @@ def main() -> None:
     arguments = parser(__doc__)
     data_options(arguments)
     arguments.add_argument("--budget", default="1.3M")
+    arguments.add_argument("--trials", type=int, default=TRIALS, help=f"of each seed (default: {TRIALS})")
     options = arguments.parse_args()
-    seeds, trials, train_images = (1, 4, 200) if options.quick else (SEEDS, TRIALS, TRAIN_IMAGES)
+    seeds, trials, train_images = (1, 4, 64) if options.quick else (SEEDS, options.trials, TRAIN_IMAGES)
     study = StudyRecipe.load("laptop", flags={"budget": options.budget})
     recipe = study.proxy.model_copy(
-        update={"img_size": 32, "epochs": EPOCHS, "precision": "fp32", "channels_last": False, "compile": False}
+        update={
+            "img_size": 32,
+            "epochs": EPOCHS,
+            "batch_size": BATCH,
+            "precision": "fp32",
+            "channels_last": False,
+            "compile": False,
+        }
     )
-    data = images(options, img_size=32, train_images=train_images, val_images=min(VAL_IMAGES, 10 * train_images))
+    data = images(options, img_size=32, train_images=train_images, val_images=100 if options.quick else VAL_IMAGES)
     projection = Projection(Space.load("edgenext"), Budget.parse(options.budget), Deployment())
     policies: dict[str, Callable[[list[TrialRecord]], Chosen]] = {
         "full": lambda trials: _full(trials, train_images),
@@ -97,7 +105,7 @@ def main() -> None:
         conditions(
             "torch", "timm", "optuna", n=seeds, trials=trials, cohort=COHORT, fresh_seeds=FRESH, budget=options.budget,
             space="edgenext", deployment="1000 classes, 256x256 px", data=data.name, train_images=train_images,
-            val_images=len(data.val.labels), img_size=32, rungs=list(recipe.rung_epochs),
+            val_images=len(data.val.labels), img_size=32, batch_size=BATCH, rungs=list(recipe.rung_epochs),
             rank_by=study.search.rank_by, seed=options.seed,
         ),
     )  # fmt: skip
