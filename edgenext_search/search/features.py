@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 CURVATURE = 0.1  # prior variance of a parameter's quadratic part, as a share of its linear part's
 STEP = 0.15  # standard deviation of a small move in an interval, as a share of its length
 JUMP = 0.3  # share of the moves in an interval that go anywhere
-REACH = 4.0  # stages over which the effects of one field lose their likeness: the correlation falls to 1 / e
+REACH = 2.0  # stages over which the effects of one field lose their likeness: the correlation falls to 1 / e
 
 
 class Parameters(Protocol):
