@@ -42,6 +42,8 @@ def main() -> None:
     arguments.add_argument("--budget", default="1.3M")
     arguments.add_argument("--seeds", type=int, default=3, help="of each reference and each proxy (default: 3)")
     options = arguments.parse_args()
+    if options.seeds < 2:
+        arguments.error("--seeds must be at least 2")
     each, seeds = (4, 2) if options.quick else (EACH, options.seeds)
     sets = _candidates(options.budget, each)
     study = StudyRecipe.load("laptop", flags={"budget": options.budget})
@@ -125,14 +127,16 @@ def _judged(
     for label, seeds in series.items():
         agreements = [judge(scores, references).ceiling for scores in seeds]
         known = [agreement for agreement in agreements if agreement is not None]
-        taus = [agreement.score_tau.value for agreement in known]
-        found[f"tau_{name}_{label}"] = round(statistics.fmean(taus), 3)
-        ceiling = known[0].tau.value
+        if known:
+            taus = [agreement.score_tau.value for agreement in known]
+            found[f"tau_{name}_{label}"] = round(statistics.fmean(taus), 3)
+            ceiling = known[0].tau.value
     of_ceiling = {
         f"tau_{name}_of_ceiling{'' if label == rank_by else '_' + label}": significant(
             found[f"tau_{name}_{label}"] / ceiling, 3
         )
         for label in READINGS
+        if f"tau_{name}_{label}" in found
     }
     return {**of_ceiling, f"tau_{name}_ceiling": round(ceiling, 3), **found}
 

@@ -1,9 +1,10 @@
 """How many images does halving save, and does it cost quality? With Optuna's asynchronous pruner on the same trials.
 
-For each seed, random candidates of one budget are trained through all rungs, nothing stopped, every score kept. Then
+For each seed, random candidates of one budget are trained through all rungs, nothing stopped, every reading kept. Then
 three policies are replayed on these curves: all trained in full; the halving of the tool, cohort by cohort, by its
-code; and Optuna's asynchronous successive halving, trial by trial. What each would have chosen, its finalist with the
-best score at the last rung, is trained with fresh seeds: their mean is how good the choice was.
+code; and Optuna's asynchronous successive halving, trial by trial. All three rank by what ranks in the tool by default.
+What each would have chosen, its best trial at the last rung, is trained with fresh seeds: their mean top-1 is how good
+the choice was.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.projection import Projection
 from edgenext_search.arch.space import Space
 from edgenext_search.search.halving import survivors
+from edgenext_search.search.merit import Reading as MeritReading
 from edgenext_search.search.merit import merits
 from edgenext_search.search.recipe import StudyRecipe
 from edgenext_search.search.records import Losses, TrialRecord
@@ -50,6 +52,7 @@ def main() -> None:
     options = arguments.parse_args()
     seeds, trials, train_images = (1, 4, 64) if options.quick else (SEEDS, options.trials, TRAIN_IMAGES)
     study = StudyRecipe.load("laptop", flags={"budget": options.budget})
+    rank_by = study.search.rank_by
     recipe = study.proxy.model_copy(
         update={
             "img_size": 32,
@@ -63,9 +66,9 @@ def main() -> None:
     data = images(options, img_size=32, train_images=train_images, val_images=100 if options.quick else VAL_IMAGES)
     projection = Projection(Space.load("edgenext"), Budget.parse(options.budget), Deployment())
     policies: dict[str, Callable[[list[TrialRecord]], Chosen]] = {
-        "full": lambda trials: _full(trials, train_images),
-        "halving": lambda trials: _halving(trials, recipe, study, train_images),
-        "optuna": lambda trials: _optuna(trials, recipe, train_images),
+        "full": lambda trials: _full(trials, rank_by, train_images),
+        "halving": lambda trials: _halving(trials, recipe, rank_by, train_images),
+        "optuna": lambda trials: _optuna(trials, recipe, rank_by, train_images),
     }
     found: dict[str, list[tuple[float, int]]] = {name: [] for name in policies}
     spreads = []
@@ -106,7 +109,7 @@ def main() -> None:
             "torch", "timm", "optuna", n=seeds, trials=trials, cohort=COHORT, fresh_seeds=FRESH, budget=options.budget,
             space="edgenext", deployment="1000 classes, 256x256 px", data=data.name, train_images=train_images,
             val_images=len(data.val.labels), img_size=32, batch_size=BATCH, rungs=list(recipe.rung_epochs),
-            rank_by=study.search.rank_by, seed=options.seed,
+            steps_before_first_rung=recipe.rung_epochs[0] * (train_images // BATCH), rank_by=rank_by, seed=options.seed,
         ),
     )  # fmt: skip
 
@@ -126,12 +129,13 @@ def _record(number: int, candidate: Candidate, curve: list[Reading], seed: int) 
     )
 
 
-def _full(trials: list[TrialRecord], train_images: int) -> Chosen:
-    best = max(trials, key=lambda trial: trial.score or 0.0)
+def _full(trials: list[TrialRecord], rank_by: MeritReading, train_images: int) -> Chosen:
+    merit = merits(trials, rank_by)
+    best = max(trials, key=lambda trial: merit[trial.number][trial.epochs])
     return Chosen(best.number, sum(trial.epochs for trial in trials) * train_images)
 
 
-def _halving(trials: list[TrialRecord], recipe: TrainRecipe, study: StudyRecipe, train_images: int) -> Chosen:
+def _halving(trials: list[TrialRecord], recipe: TrainRecipe, rank_by: MeritReading, train_images: int) -> Chosen:
     epochs, left = 0, []
     for cohort in sorted({trial.cohort for trial in trials}):
         alive, before = [trial for trial in trials if trial.cohort == cohort], 0
@@ -139,21 +143,21 @@ def _halving(trials: list[TrialRecord], recipe: TrainRecipe, study: StudyRecipe,
             epochs += len(alive) * (rung - before)
             before = rung
             if rung != recipe.rung_epochs[-1]:
-                scores = {number: curve[rung] for number, curve in merits(alive, study.search.rank_by).items()}
+                scores = {number: curve[rung] for number, curve in merits(alive, rank_by).items()}
                 kept = survivors(scores)
                 alive = [trial for trial in alive if trial.number in kept]
         left += alive
-    merit = merits(left, study.search.rank_by)
+    merit = merits(left, rank_by)
     best = max(left, key=lambda trial: merit[trial.number][trial.epochs])
     return Chosen(best.number, epochs * train_images)
 
 
-def _optuna(trials: list[TrialRecord], recipe: TrainRecipe, train_images: int) -> Chosen:
+def _optuna(trials: list[TrialRecord], recipe: TrainRecipe, rank_by: MeritReading, train_images: int) -> Chosen:
     """One worker, so that each trial is judged by all before it: the pruner's best case."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=2)
     study = optuna.create_study(direction="maximize", pruner=pruner)
-    epochs = 0
+    epochs, merit = 0, merits(trials, rank_by)
     for record in trials:
         trial = study.ask()
         trial.set_user_attr("number", record.number)
@@ -161,12 +165,12 @@ def _optuna(trials: list[TrialRecord], recipe: TrainRecipe, train_images: int) -
         for step, rung in enumerate(recipe.rung_epochs, start=1):
             epochs += rung - before
             before = rung
-            trial.report(dict(record.curve)[rung], step=2 ** (step - 1))
+            trial.report(merit[record.number][rung], step=2 ** (step - 1))
             if rung != recipe.rung_epochs[-1] and trial.should_prune():
                 study.tell(trial, state=optuna.trial.TrialState.PRUNED)
                 break
         else:
-            study.tell(trial, dict(record.curve)[recipe.rung_epochs[-1]])
+            study.tell(trial, merit[record.number][recipe.rung_epochs[-1]])
     return Chosen(study.best_trial.user_attrs["number"], epochs * train_images)
 
 

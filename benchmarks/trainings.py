@@ -34,10 +34,12 @@ class Reading:
     seconds: float
 
 
-def data_options(arguments: ArgumentParser) -> None:
+def data_options(arguments: ArgumentParser, *, record: bool = True) -> None:
     """``--data``, ``--data-dir`` and ``--record``."""
     arguments.add_argument("--data", help="as of `run` (default: torch/fashion_mnist; the built-in set for --quick)")
     arguments.add_argument("--data-dir", type=Path, help="where it lies; FashionMNIST/raw/ is looked for in it")
+    if not record:
+        return
     arguments.add_argument("--record", type=Path, help="JSON lines of the trainings; those in it are not done again")
 
 
@@ -68,7 +70,11 @@ class Trainings:
         self._record, self._scratch = record, scratch
         self._known: dict[str, dict[str, Any]] = {}
         if record and record.is_file():
-            rows = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
+            lines = record.read_text(encoding="utf-8").splitlines(keepends=True)
+            if lines and not lines[-1].endswith("\n"):  # cut off by whatever ended the run before
+                lines.pop()
+                record.write_text("".join(lines), encoding="utf-8")
+            rows = [json.loads(line) for line in lines]
             self._known = {row["key"]: row["reading"] for row in rows}
         self._executor = LocalExecutor(local_places("cpu", parallel=None, threads=1))
 

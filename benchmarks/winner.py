@@ -37,11 +37,16 @@ def main() -> None:
     """Measure and print."""
     arguments = parser(__doc__)
     arguments.add_argument("run", type=Path, help="a finished run on Fashion-MNIST")
-    data_options(arguments)
+    data_options(arguments, record=False)
     arguments.add_argument("--seeds", type=int, default=5)
     arguments.add_argument("--train-images", type=int, default=6000)
     arguments.add_argument("--epochs", type=int, default=8)
     options = arguments.parse_args()
+    if options.seeds < 2:
+        arguments.error("--seeds must be at least 2")
+    options.data = options.data or "torch/fashion_mnist"
+    if Path(options.data).is_dir():
+        arguments.error("--data must be a name such as torch/fashion_mnist, whose test images are known")
     summary = RunFolder(options.run).summary()
     sides = {name: Candidate.from_dict(summary[name]["candidate"]) for name in ("winner", "baseline")}
     if sides["winner"] == sides["baseline"]:
@@ -101,7 +106,7 @@ def _test_top1(candidate: Candidate, weights: Path, options: Namespace, img_size
 
 def _test_images(options: Namespace, side: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Batches of the test set, stored as the tool stores training images: uint8 [b, 3, side, side] and labels."""
-    dataset = create_dataset(options.data or "torch/fashion_mnist", str(options.data_dir), split="validation")
+    dataset = create_dataset(options.data, str(options.data_dir), split="validation")
     for start in range(0, len(dataset), BATCH):
         items = [dataset[index] for index in range(start, min(start + BATCH, len(dataset)))]
         pixels = [torch.from_numpy(fit_square(image.convert("RGB"), side)) for image, _ in items]

@@ -100,7 +100,10 @@ class RunFolder:
         Raises:
             UserError: There is no run here, or its study file was damaged.
         """
-        return StudyRecipe.read(self._study().get(STUDY_KEY), where=str(self.study_file))
+        study = self._study().get(STUDY_KEY)
+        if isinstance(study, dict) and isinstance(search := study.get("search"), dict):
+            study = {**study, "search": {"rank_by": "top1", **search}}  # as runs did before there was a choice
+        return StudyRecipe.read(study, where=str(self.study_file))
 
     def extend(self, *, trials: int | None, time: str | None) -> StudyRecipe:
         """The study of the run here, from now on with more trials or time.

@@ -88,6 +88,11 @@ class SearchKeys(Settings):
     """Candidates that are known to be good, asked right after the baseline: files, model folders, published variants,
     folders of former runs (their finalists), or a candidate's fields."""
 
+    @field_validator("enqueue", mode="before")
+    @classmethod
+    def _as_list(cls, value: object) -> object:
+        return [value] if isinstance(value, str) else value
+
     @field_validator("objectives", mode="before")
     @classmethod
     def _check_objectives(cls, value: object) -> object:

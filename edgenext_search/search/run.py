@@ -10,11 +10,11 @@ from edgenext_search.arch.projection import BAND
 from edgenext_search.search.conditions import conditions
 from edgenext_search.search.coordinator import Coordinator
 from edgenext_search.search.enqueue import enqueue_notes
-from edgenext_search.search.finalists import finalists_of, fresh_seeds, front_of
+from edgenext_search.search.finalists import finalists_of, front_of
 from edgenext_search.search.listener import Listener
 from edgenext_search.search.session import Execution, Session, open_session
 from edgenext_search.search.summary import summarize
-from edgenext_search.search.winner import clean_scratch, write_winner
+from edgenext_search.search.winner import clean_scratch, weights_of, write_winner
 
 if TYPE_CHECKING:
     from edgenext_search.search.folder import RunFolder
@@ -53,6 +53,7 @@ def run_study(
         store, data, should_stop = session.store, session.data, session.should_stop
         for warning in _warnings(recipe, session):
             listener.note(warning)
+        store.set_fact("complete", False)
         store.set_fact("conditions", conditions(session.places, session.numerics))
         coordinator = Coordinator(
             recipe,
@@ -82,9 +83,8 @@ def run_study(
         summary = summarize(run, recipe, store)
         run.write_summary(summary)
         if complete:
-            seeds = fresh_seeds(recipe.search.seed, 1)
-            kept = [coordinator.job(f.candidate, seed=seeds[0], until=recipe.proxy.epochs).weights_file for f in ranked]
-            clean_scratch(run.scratch, kept)
+            kept = [weights for f in ranked if (weights := weights_of(f.candidate, recipe, coordinator))]
+            clean_scratch(run.scratch, [job.weights_file for job in kept])
     return summary
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgenext_search.search.finalists import BASELINE, finalists_of, front_of
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 Status = Literal["complete", "running", "interrupted"]
 CONFIDENCE = 0.95
 MIN_PAIRS = 2
+ROUNDING = 1e-9  # differences of scores that are alike to this are equal
 
 
 def summarize(run: RunFolder, recipe: StudyRecipe, store: StudyStore, *, running: bool = False) -> dict[str, Any]:
@@ -33,7 +35,7 @@ def summarize(run: RunFolder, recipe: StudyRecipe, store: StudyStore, *, running
         A JSON object; ``docs/json.md`` describes its keys.
     """
     trials = store.records()
-    finalists = finalists_of(store, recipe)
+    finalists = _rematched(finalists_of(store, recipe))
     winner = finalists[0] if finalists else None
     baseline = next((finalist for finalist in finalists if finalist.trial == BASELINE), None)
     front = front_of(finalists, recipe.search.objectives)
@@ -71,6 +73,24 @@ def _model_dir(run: RunFolder, finalist: Finalist) -> str | None:
     return str(folder) if folder.is_dir() else None
 
 
+def _rematched(finalists: list[Finalist]) -> list[Finalist]:
+    """Winner and baseline with the re-match's seeds that both have a score of; others without a re-match."""
+    winner = finalists[0] if finalists else None
+    baseline = next((finalist for finalist in finalists if finalist.trial == BASELINE), None)
+    shared: set[int] = set()
+    if winner and baseline and winner is not baseline:
+        shared = {seed for seed, _ in winner.rematch} & {seed for seed, _ in baseline.rematch}
+    return [
+        replace(
+            finalist,
+            rematch=tuple(pair for pair in finalist.rematch if pair[0] in shared)
+            if finalist in (winner, baseline)
+            else (),
+        )
+        for finalist in finalists
+    ]
+
+
 def gain(winner: Finalist, baseline: Finalist) -> dict[str, float | int | None]:
     """By how much the winner's top-1 exceeds the baseline's: a paired t test (Student 1908) over the re-match's seeds.
 
@@ -79,7 +99,8 @@ def gain(winner: Finalist, baseline: Finalist) -> dict[str, float | int | None]:
 
     Returns:
         ``mean``, ``low``, ``high`` in [-1, 1], the ``confidence`` of the interval, the two-sided ``p`` value of no
-        difference, and ``n``, the number of pairs; ``low``, ``high`` and ``p`` are None where there are fewer than two.
+        difference, and ``n``, the number of pairs; ``low``, ``high`` and ``p`` are None where there are fewer than two,
+        or all pairs differ equally.
     """
     theirs = dict(baseline.rematch)
     pairs = [score - theirs[seed] for seed, score in winner.rematch if seed in theirs]
@@ -87,11 +108,12 @@ def gain(winner: Finalist, baseline: Finalist) -> dict[str, float | int | None]:
         pairs = []
     mean = statistics.fmean(pairs) if pairs else winner.score.mean - baseline.score.mean
     known: dict[str, float | int | None] = {"mean": mean, "confidence": CONFIDENCE, "n": len(pairs)}
-    if len(pairs) < MIN_PAIRS:
+    spread = statistics.stdev(pairs) if len(pairs) >= MIN_PAIRS else 0.0
+    if spread < ROUNDING:
         return {**known, "low": None, "high": None, "p": None}
     from scipy.stats import t
 
-    error, freedom = statistics.stdev(pairs) / math.sqrt(len(pairs)), len(pairs) - 1
+    error, freedom = spread / math.sqrt(len(pairs)), len(pairs) - 1
     half = float(t.ppf((1 + CONFIDENCE) / 2, freedom)) * error
-    p = 2 * float(t.sf(abs(mean) / error, freedom)) if error else float(mean == 0)
+    p = 2 * float(t.sf(abs(mean) / error, freedom))
     return {**known, "low": mean - half, "high": mean + half, "p": p}

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from edgenext_search.search.coordinator import Coordinator
     from edgenext_search.search.folder import RunFolder
     from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.training.job import TrainJob
 
 
 def write_winner(
@@ -31,10 +32,7 @@ def write_winner(
     from edgenext_search.models.folder import save_model_folder
 
     folder = run.winners / candidate.fingerprint
-    search = recipe.search
-    seeds = [*choosing_seeds(search), search.seed]
-    jobs = [coordinator.job(candidate, seed=seed, until=recipe.proxy.epochs) for seed in seeds]
-    job = next((job for job in jobs if job.weights_file.is_file()), None)
+    job = weights_of(candidate, recipe, coordinator)
     if job is None:
         return
     model = build(candidate, num_classes=len(data.classes)).eval()
@@ -55,6 +53,13 @@ def write_winner(
         },
     )
     export_onnx(model, folder / "model.onnx", img_size=deployment.img_size)
+
+
+def weights_of(candidate: Candidate, recipe: StudyRecipe, coordinator: Coordinator) -> TrainJob | None:
+    """The training whose weights stand for a candidate: of its first fresh seed that left any, or of the search."""
+    seeds = [*choosing_seeds(recipe.search), recipe.search.seed]
+    jobs = (coordinator.job(candidate, seed=seed, until=recipe.proxy.epochs) for seed in seeds)
+    return next((job for job in jobs if job.weights_file.is_file()), None)
 
 
 def clean_scratch(scratch: Path, kept: Sequence[Path]) -> None:

@@ -37,7 +37,7 @@ class TrainRecipe(Settings):
     weights: Literal["ema", "last"] = "ema"
     """The weights that are scored: their average, or as the last step left them."""
     score_epochs: Annotated[int, Field(ge=1)] = 1
-    """A score is the mean over the last so many epochs before it; 1 for the last alone."""
+    """A score is the mean over so many last epochs, at most those since the rung before; 1 for the last alone."""
     clip_grad: Annotated[float, Field(gt=0)] | None = 5.0
     """Largest norm of the gradient; null for no limit."""
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0

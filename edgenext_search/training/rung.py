@@ -80,9 +80,10 @@ def train_rung(
             world=ranks.world,
         )
         found: list[Evaluation] = []
+        since = max((epoch for epoch in recipe.rung_epochs if epoch < job.until), default=0)
 
         def on_epoch(epoch: int) -> None:
-            if epoch > job.until - recipe.score_epochs:
+            if epoch > max(since, job.until - recipe.score_epochs):
                 held_out = evaluation_batches(
                     data.val, img_size=recipe.img_size, device=device, rank=ranks.rank, world=ranks.world
                 )

@@ -4,11 +4,12 @@ import pytest
 from strategies import tiny
 
 from edgenext_search.arch.cost import cost
-from edgenext_search.arch.published import published_variants
+from edgenext_search.arch.published import published_variant, published_variants
 from edgenext_search.errors import UserError
 from edgenext_search.files import dump_yaml
 from edgenext_search.search.enqueue import ENQUEUED, enqueue_notes, find_enqueued, starts
 from edgenext_search.search.folder import RunFolder
+from edgenext_search.search.recipe import StudyRecipe
 from edgenext_search.search.summary import summarize
 
 from .builders import FIRST, Lab, a_recipe, projection_of
@@ -155,3 +156,8 @@ def test_more_trials_later_lose_none_of_them():
     lab.recipe = a_recipe(enqueue=given, trials=16)
     lab.run()
     assert lab.trials() == undisturbed.trials()
+
+
+def test_one_entry_needs_no_list():
+    recipe = StudyRecipe.load("demo", flags={"budget": "1.3M"}, settings=["search.enqueue=edgenext_small"])
+    assert recipe.load_enqueued() == [published_variant("edgenext_small").candidate]

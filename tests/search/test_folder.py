@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from edgenext_search.errors import UserError
-from edgenext_search.files import read_yaml
+from edgenext_search.files import dump_yaml, read_yaml
 from edgenext_search.search.folder import RunFolder
 
 from .builders import Lab, a_recipe
@@ -212,3 +212,11 @@ def test_a_summary_that_cannot_be_written_leaves_the_old_one(begun):
     with pytest.raises(TypeError):
         begun.write_summary({"a": object()})
     assert begun.summary() == {"a": 1}
+
+
+def test_a_run_from_before_there_was_a_choice_ranks_by_top1(begun):
+    values = read_yaml(begun.study_file)
+    del values["study"]["search"]["rank_by"]
+    begun.study_file.write_text(dump_yaml(values))
+    assert begun.recipe().search.rank_by == "top1"
+    assert begun.recipe().differences(a_recipe()) == ["search.rank_by: top1 / train_loss"]

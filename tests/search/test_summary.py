@@ -53,10 +53,10 @@ def test_the_interval_is_that_of_a_paired_t_test(ours, theirs):
     assert found["p"] == pytest.approx(test.pvalue, abs=1e-9)
 
 
-def test_differences_without_any_spread_have_an_interval_without_width():
-    found = gain(*sides({1: 0.5, 2: 0.75}, {1: 0.25, 2: 0.5}))
-    assert found == {"mean": 0.25, "low": 0.25, "high": 0.25, "confidence": 0.95, "p": 0.0, "n": 2}
-    assert gain(*sides({1: 0.5, 2: 0.75}, {1: 0.5, 2: 0.75}))["p"] == 1.0
+def test_pairs_that_all_differ_equally_say_nothing_of_the_spread():
+    """As with scores of few images; what is left of 0.6 - 0.55 and 0.55 - 0.5 beyond rounding is no spread."""
+    found = gain(*sides({1: 0.55, 2: 0.6}, {1: 0.5, 2: 0.55}))
+    assert found == {"mean": pytest.approx(0.05), "low": None, "high": None, "confidence": 0.95, "p": None, "n": 2}
 
 
 @pytest.mark.parametrize(
@@ -110,6 +110,7 @@ def test_a_summary_of_a_finished_study(folder):
     ranked = [finalist.to_dict() for finalist in lab.finalists()]
     assert summary["finalists"] == ranked
     assert summary["winner"] == ranked[0]
+    assert [row["trial"] for row in ranked if row["rematch"]] == [ranked[0]["trial"], 0]
     assert summary["objectives"] == ["accuracy"]
     assert summary["front"] == [{**ranked[0], "model_dir": None}]
     assert summary["baseline"]["origin"] == FIRST
@@ -163,6 +164,19 @@ def test_a_summary_in_the_middle_of_a_cohort(folder):
     summary = summarize(folder, lab.recipe, lab.store())
     assert summary["trials"]["open"] == 4
     assert summary["winner"]["score"]["n"] == 1
+
+
+def test_of_a_rematch_that_was_cut_off_the_pairs_count(folder):
+    lab = Lab(a_recipe(rematch_seeds=4))
+    executor = FakeExecutor()
+    whole = FakeExecutor()
+    Lab(a_recipe(rematch_seeds=4)).run(whole)
+    lab.run(executor, should_stop=lambda: len(executor.given) >= len(whole.given) - 3)
+    summary = summarize(folder, lab.recipe, lab.store())
+    assert summary["gain"]["n"] == 2  # of five trainings: three of one side, two of the other
+    sides = [summary[side]["rematch"] for side in ("winner", "baseline")]
+    assert [side["n"] for side in sides] == [2, 2]
+    assert summary["gain"]["mean"] == pytest.approx(sides[0]["mean"] - sides[1]["mean"])
 
 
 def test_without_a_baseline_there_is_no_gain(folder):

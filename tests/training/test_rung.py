@@ -94,6 +94,16 @@ def test_a_score_over_the_last_epochs(a_job, prepared):
     assert len({first, second, third}) > 1
 
 
+def test_a_score_reaches_back_to_the_rung_before_at_most(a_job):
+    """Whether that rung is trained in the same process or not."""
+    recipe = RECIPE.model_copy(update={"score_epochs": 9})
+    train_rung(a_job(until=1, recipe=recipe, folder="rung by rung"))
+    by_rung = train_rung(a_job(until=2, recipe=recipe, folder="rung by rung"))
+    at_once = train_rung(a_job(until=2, recipe=recipe, folder="at once"))
+    last = train_rung(a_job(until=2, folder="last"))
+    assert by_rung.score == at_once.score == last.score
+
+
 def test_from_the_beginning_to_a_later_rung_is_the_same_as_rung_by_rung(a_job, undisturbed):
     scores, weights = undisturbed
     job = a_job(until=2)
