@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 from common import conditions, emit, parser, significant
-from trainings import Trainings, data_options, images
+from trainings import Trainings, data_options, images, record_of
 
 from edgenext_search.arch.budget import Budget, parse_count
 from edgenext_search.arch.candidate import Candidate
@@ -25,13 +25,14 @@ from edgenext_search.arch.projection import Projection
 from edgenext_search.arch.space import Space
 from edgenext_search.search.agreement import judge
 from edgenext_search.search.features import Features
+from edgenext_search.search.merit import Reading, merits
 from edgenext_search.search.recipe import StudyRecipe
 from edgenext_search.training.recipe import TrainRecipe
 
 EACH, SMALLEST = 24, 250_000
 REFERENCE = {"images": 4000, "epochs": 8, "batch_size": 32, "val_images": 10_000}
 PROXY = {"images": 4000, "epochs": 1, "batch_size": 16, "val_images": 2000}
-READINGS = ("top1", "loss", "train_loss")
+READINGS: tuple[Reading, ...] = ("combined", "top1", "loss", "train_loss")
 SHAPES_SEED, PROXY_SEED = 7, 10
 
 
@@ -101,12 +102,14 @@ def _readings(
         precision="fp32", channels_last=False, compile=False,
     )  # fmt: skip
     curves = trainings.curves([(c, seed) for seed in seeds for c in candidates], recipe, data)
-    last = [[curves[c.fingerprint, seed][-1] for seed in seeds] for c in candidates]
-    return {
-        "top1": [[reading.top1 for reading in row] for row in last],
-        "loss": [[-reading.loss for reading in row] for row in last],
-        "train_loss": [[-reading.train_loss for reading in row] for row in last],
-    }
+    found: dict[str, list[list[float]]] = {}
+    for reading in READINGS:
+        by_seed = [
+            merits([record_of(n, c, curves[c.fingerprint, seed], seed) for n, c in enumerate(candidates)], reading)
+            for seed in seeds
+        ]
+        found[reading] = [[merit[n][fidelity["epochs"]] for merit in by_seed] for n in range(len(candidates))]
+    return found
 
 
 def _judged(

@@ -12,23 +12,22 @@ from __future__ import annotations
 import statistics
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import optuna
 from common import conditions, emit, parser, seeded, significant
-from trainings import Reading, Trainings, data_options, images
+from trainings import Trainings, data_options, images, record_of
 
 from edgenext_search.arch.budget import Budget
-from edgenext_search.arch.candidate import Candidate
-from edgenext_search.arch.cost import Deployment, cost
+from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.projection import Projection
 from edgenext_search.arch.space import Space
 from edgenext_search.search.halving import survivors
 from edgenext_search.search.merit import Reading as MeritReading
 from edgenext_search.search.merit import merits
 from edgenext_search.search.recipe import StudyRecipe
-from edgenext_search.search.records import Losses, TrialRecord
+from edgenext_search.search.records import TrialRecord
 from edgenext_search.training.recipe import TrainRecipe
 
 TRIALS, COHORT, SEEDS, FRESH = 8, 8, 5, 2
@@ -78,7 +77,10 @@ def main() -> None:
             rng = seeded(seed)
             candidates = [projection.candidate(projection.space.sample(rng)) for _ in range(trials)]
             curves = trainings.curves([(candidate, seed) for candidate in candidates], recipe, data)
-            records = [_record(n, c, curves[c.fingerprint, seed], seed) for n, c in enumerate(candidates)]
+            records = [
+                replace(record_of(n, c, curves[c.fingerprint, seed], seed), cohort=n // COHORT)
+                for n, c in enumerate(candidates)
+            ]
             choices = {name: policy(records) for name, policy in policies.items()}
             fresh = [1000 * (seed + 1) + index for index in range(1 if options.quick else FRESH)]
             again = sorted({choice.number for choice in choices.values()})
@@ -112,21 +114,6 @@ def main() -> None:
             steps_before_first_rung=recipe.rung_epochs[0] * (train_images // BATCH), rank_by=rank_by, seed=options.seed,
         ),
     )  # fmt: skip
-
-
-def _record(number: int, candidate: Candidate, curve: list[Reading], seed: int) -> TrialRecord:
-    return TrialRecord(
-        number=number,
-        state="complete",
-        cohort=number // COHORT,
-        origin="sampler",
-        candidate=candidate,
-        cost=cost(candidate, Deployment()),
-        curve=tuple((reading.epoch, reading.top1) for reading in curve),
-        losses=tuple((reading.epoch, Losses(held_out=reading.loss, train=reading.train_loss)) for reading in curve),
-        seconds=sum(reading.seconds for reading in curve),
-        seed=seed,
-    )
 
 
 def _full(trials: list[TrialRecord], rank_by: MeritReading, train_images: int) -> Chosen:

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from edgenext_search.arch.candidate import Candidate
+from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.data import PreparedData, default_cache_dir, open_source, prepare
 from edgenext_search.search.executor import LocalExecutor
 from edgenext_search.search.images import CROP_MARGIN
 from edgenext_search.search.placement import local_places
+from edgenext_search.search.records import Losses, TrialRecord
 from edgenext_search.training.job import Trained, TrainJob
 from edgenext_search.training.recipe import TrainRecipe
 
@@ -141,3 +143,19 @@ class Trainings:
     @staticmethod
     def _key(job: TrainJob) -> str:
         return f"{job.name}-{job.until}"
+
+
+def record_of(number: int, candidate: Candidate, curve: list[Reading], seed: int) -> TrialRecord:
+    """A training as the trial of a study, nothing of it stopped."""
+    return TrialRecord(
+        number=number,
+        state="complete",
+        cohort=0,
+        origin="sampler",
+        candidate=candidate,
+        cost=cost(candidate, Deployment()),
+        curve=tuple((reading.epoch, reading.top1) for reading in curve),
+        losses=tuple((reading.epoch, Losses(held_out=reading.loss, train=reading.train_loss)) for reading in curve),
+        seconds=sum(reading.seconds for reading in curve),
+        seed=seed,
+    )

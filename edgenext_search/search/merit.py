@@ -1,4 +1,4 @@
-"""What ranks candidates: their top-1, or a steadier reading of the same training, on the scale of top-1."""
+"""What ranks candidates: their top-1, a steadier reading of the same training, or the mean of all, on top-1's scale."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ import statistics
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from edgenext_search.search.records import Losses, TrialRecord
 
-Reading = Literal["top1", "loss", "train_loss"]
+Reading = Literal["combined", "top1", "loss", "train_loss"]
+Curves = dict[int, dict[int, float]]  # by number of the trial and epoch
 FEW = 3  # scores below which there is no line to fit: the spread of fewer says nothing
 
 
-def merits(trials: Iterable[TrialRecord], reading: Reading) -> dict[int, dict[int, float]]:
+def merits(trials: Iterable[TrialRecord], reading: Reading) -> Curves:
     """What each trial is ranked by at each rung that it finished, by number and epoch; higher is better.
 
     A loss takes every image into account by how sure the network is of it, where top-1 counts the few that cross the
@@ -26,10 +27,13 @@ def merits(trials: Iterable[TrialRecord], reading: Reading) -> dict[int, dict[in
 
     Args:
         trials: All that are to be ranked among one another.
-        reading: ``top1``; ``loss``, the held-out cross-entropy; or ``train_loss``, the mean of all training steps.
-            A trial without a recorded loss counts with its top-1.
+        reading: ``top1``; ``loss``, the held-out cross-entropy; ``train_loss``, the mean of all training steps; or
+            ``combined``, the mean of these three on the scale of top-1. A trial without a recorded loss counts with
+            its top-1.
     """
     known = list(trials)
+    if reading == "combined":
+        return _mean([merits(known, single) for single in ("top1", "loss", "train_loss")])
     found = {trial.number: dict(trial.curve) for trial in known}
     if reading == "top1":
         return found
@@ -46,6 +50,14 @@ def merits(trials: Iterable[TrialRecord], reading: Reading) -> dict[int, dict[in
             for number, loss in losses.items():
                 found[number][epoch] = score + slope * (loss - middle)
     return found
+
+
+def _mean(parts: Sequence[Curves]) -> Curves:
+    first, *_ = parts
+    return {
+        number: {epoch: statistics.fmean(part[number][epoch] for part in parts) for epoch in curve}
+        for number, curve in first.items()
+    }
 
 
 def _loss(losses: Losses | None, reading: Reading) -> float | None:

@@ -68,9 +68,9 @@ class SearchKeys(Settings):
     """Candidates to score, the published shapes among them."""
     cohort: Annotated[int, Field(ge=1)] = 8
     """Candidates that are proposed at once; the weaker half of them stops at each rung."""
-    rank_by: Reading = "train_loss"
-    """What ranks candidates while the search goes on: train_loss, the mean loss of all training steps, which ranks best
-    after short trainings; loss, the cross-entropy on the held-out images; or top1. Finalists are compared by top-1."""
+    rank_by: Reading = "combined"
+    """What ranks candidates while the search goes on: top1; loss, the cross-entropy on the same images; train_loss, the
+    mean loss of all training steps; or combined, their mean on top-1's scale. Finalists are compared by top-1."""
     time: str | None = None
     """Stop proposing after this long, such as 30m, 8h or 2d; the finalists follow."""
     seed: Annotated[int, Field(ge=0)] = 0

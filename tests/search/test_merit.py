@@ -31,6 +31,14 @@ def test_losses_on_the_scale_of_top1():
     assert {n: m[4] for n, m in merits(trials, "train_loss").items()} == pytest.approx({0: 0.6, 1: 0.4, 2: 0.5})
 
 
+def test_all_readings_together():
+    trials = trials_with([(0.4, 2.0, 7), (0.5, 3.0, 9), (0.6, 1.0, 8)])
+    assert {n: m[4] for n, m in merits(trials, "combined").items()} == pytest.approx(
+        {0: (0.4 + 0.5 + 0.6) / 3, 1: (0.5 + 0.4 + 0.4) / 3, 2: (0.6 + 0.6 + 0.5) / 3}
+    )
+    assert merits([a_record(0, scores=(0.2, 0.5))], "combined") == {0: {2: pytest.approx(0.2), 4: 0.5}}
+
+
 def test_each_rung_has_a_line_of_its_own():
     losses = ((2, Losses(held_out=5.0)), (4, Losses(held_out=3.0)))
     trials = [a_record(0, scores=(0.1, 0.5), losses=losses), a_record(1, scores=(0.2,), losses=losses[:1])]
