@@ -100,7 +100,7 @@ def test_any_key_can_be_set_and_survives_the_run_folder(setting, get, value):
         ("search.objectives=[accuracy, acts, acts]", r"search\.objectives: .*once, but got 'acts' twice"),
         ("search.objectives=3", r"search\.objectives: .*list.*3"),
         ("search.objectives=accuracy,params", r"search\.objectives: params cannot .* another cost \(madds, acts, mem"),
-        ("search.enqueue=3", r"search\.enqueue: .*list.*'edgenext_small'"),
+        ("search.enqueue=3", r"search\.enqueue: .*list.*3"),
         ("search.enqueue=[edgnext]", r"search\.enqueue\.1: There is no 'edgnext'"),
         ("budget=huge", r"such as 1\.3M, but got params='huge'"),
         ("budget=null", r"needs a budget; write --budget 1\.3M"),
