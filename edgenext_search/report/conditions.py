@@ -20,6 +20,14 @@ from edgenext_search.report.wording import (
     seeds_text,
 )
 
+RANKED_BY = {
+    "combined": "top-1, held-out loss and training loss together",
+    "loss": "held-out loss",
+    "top1": "top-1",
+    "train_loss": "mean training loss",
+}
+"""What ``search.rank_by`` says, in words."""
+
 
 def conditions_section(summary: Mapping[str, Any]) -> Markup:
     """Conditions as a list, the method in a few sentences."""
@@ -47,6 +55,7 @@ def _conditions(summary: Mapping[str, Any]) -> list[tuple[str, Any]]:
         ("Fidelity", f"{fidelity_text(summary)}, {_count(fidelity.get('train_images'))} training images"),
         ("Scored on", f"{_count(fidelity.get('val_images'))} held-out training images"),
         ("Rungs", f"after epochs {rungs}" if rungs else None),
+        ("Ranked by", RANKED_BY.get(fidelity.get("rank_by", ""), fidelity.get("rank_by"))),
         ("Trials", ", ".join(f"{count} {state}" for state, count in trials.items())),
         ("Seeds", f"study {summary.get('seed', NONE)}; finalists {seeds_text(summary)}"),
         ("Device", _device(conditions)),
@@ -85,12 +94,14 @@ def _method(summary: Mapping[str, Any]) -> list[Markup | str]:
         join(
             element("b", "Search. "),
             "Every candidate’s widths were solved so that it fits the budget. A cohort trains rung by rung; the "  # noqa: RUF001
-            "weaker half stops at each rung and is shown as pruned. Scores compare only at the same number of epochs.",
+            "weaker half stops at each rung and is shown as pruned. Which half is weaker is read off what the study "
+            "ranks by, not off top-1 alone. Scores compare only at the same number of epochs.",
         ),
         join(
             element("b", "Decision. "),
             "The best candidates and the baseline were trained again with fresh seeds, and those scores decide: the "
-            "best of many noisy scores is lucky as well as good. The baseline is the published EdgeNeXt shape, "
+            "best of many noisy scores is lucky as well as good. How much better the winner is, further seeds of both "
+            "say, which decided nothing. The baseline is the published EdgeNeXt shape, "
             "scaled to the same budget and trained in the same way.",
         ),
         join(

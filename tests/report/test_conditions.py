@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from edgenext_search.report.conditions import conditions_section
 
 from .builders import a_summary, some_trials
@@ -37,3 +39,14 @@ def test_objectives_are_named_where_there_are_several():
     assert "top-1, MAdds and activations" in conditions_section(
         {**summary, "objectives": ["accuracy", "madds", "acts"]}
     )
+
+
+@pytest.mark.parametrize(
+    ("rank_by", "says"),
+    [("train_loss", "mean training loss"), ("combined", "held-out loss and training loss together")],
+)
+def test_what_ranks_is_said(rank_by, says):
+    summary = a_summary()
+    assert "Ranked by" not in conditions_section(summary)
+    summary["fidelity"] = {**summary["fidelity"], "rank_by": rank_by}
+    assert says in conditions_section(summary)
