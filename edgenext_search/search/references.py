@@ -13,7 +13,7 @@ from edgenext_search.search.merit import merits
 from edgenext_search.search.records import Score
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from edgenext_search.search.recipe import StudyRecipe
     from edgenext_search.search.records import TrialRecord
@@ -86,17 +86,57 @@ def reference_seeds(seed: int, n: int) -> list[int]:
     return [seed + 500_000 + 1_000_000 * index for index in range(n)]
 
 
-def audited(store: StudyStore, recipe: StudyRecipe, *, epochs: int, n: int) -> list[Reference]:
-    """The sample of an audit, and whoever has been trained as long in an earlier one, with what came of it."""
+def drawn(store: StudyStore, recipe: StudyRecipe, n: int) -> list[int]:
+    """Numbers of the :func:`sample` of today's trials."""
+    return [trial.number for trial in sample(store.records(), n, seed=recipe.search.seed)]
+
+
+def drawn_by(fact: Mapping[str, Any], store: StudyStore, recipe: StudyRecipe) -> list[int]:
+    """Numbers of the trials that an audit drew when it began; where it did not record them, drawn anew.
+
+    Args:
+        fact: What the audit has recorded under :data:`AUDIT`.
+        store: The run's record.
+        recipe: Its study.
+    """
+    known: list[int] | None = fact.get("trials")
+    return drawn(store, recipe, fact["n"]) if known is None else known
+
+
+def pending(
+    references: Sequence[Reference], trials: Container[int], seeds: Sequence[int]
+) -> list[tuple[Reference, int]]:
+    """Who of an audit's trials has yet to be trained with which seed: the first seed of all before the second of any.
+
+    Args:
+        references: What has been trained.
+        trials: Numbers of those that the audit drew; others are not waited for.
+        seeds: With which it trains each.
+    """
+    return [
+        (item, seed)
+        for seed in seeds
+        for item in references
+        if item.trial.number in trials and seed not in item.scores | item.reasons
+    ]
+
+
+def audited(store: StudyStore, trials: Container[int], *, epochs: int) -> list[Reference]:
+    """Those that an audit drew, and whoever has been trained as long in an earlier one, with what came of it.
+
+    Args:
+        store: The run's record.
+        trials: Numbers of those that the audit drew.
+        epochs: Of a reference training.
+    """
     found: dict[str, dict[int, float | str]] = {}
     for (fingerprint, trained, seed), result in sorted(store.references().items()):
         if trained == epochs:
             found.setdefault(fingerprint, {})[seed] = result
-    trials = store.records()
-    chosen = {trial.number for trial in sample(trials, n, seed=recipe.search.seed)}
-    known = [t for t in trials if can_be_audited(t) and (t.number in chosen or t.candidate.fingerprint in found)]
     references = []
-    for trial in known:
+    for trial in filter(can_be_audited, store.records()):
+        if trial.number not in trials and trial.candidate.fingerprint not in found:
+            continue
         results = found.get(trial.candidate.fingerprint, {})
         references.append(
             Reference(
@@ -122,9 +162,9 @@ def audit_summary(store: StudyStore, recipe: StudyRecipe, *, running: bool = Fal
     if (fact := store.fact(AUDIT)) is None:
         return None
     epochs, data = fact["epochs"], store.fact("data") or {}
-    references = audited(store, recipe, epochs=epochs, n=fact["n"])
-    asked = reference_seeds(recipe.search.seed, fact["seeds"])
-    open_ = sum(1 for item in references for seed in asked if seed not in item.scores | item.reasons)
+    trials = drawn_by(fact, store, recipe)
+    references = audited(store, trials, epochs=epochs)
+    open_ = len(pending(references, trials, reference_seeds(recipe.search.seed, fact["seeds"])))
     scored = [item for item in references if item.scores]
     return {
         "status": "complete" if not open_ else "running" if running else "interrupted",
