@@ -192,7 +192,7 @@ def audit_summary(store: StudyStore, recipe: StudyRecipe, *, running: bool = Fal
 
 def _judged(references: Sequence[Reference], recipe: StudyRecipe, epochs: int) -> dict[str, Any]:
     """``seeds_agree`` and ``series``: each rung's score, and the costs alone, against the references."""
-    from edgenext_search.search.agreement import judge, seeds_agree
+    from edgenext_search.search.agreement import judge, pairs_right, seeds_agree
 
     seeds = sorted({seed for item in references for seed in item.scores})
     table = [[item.scores.get(seed, math.nan) for seed in seeds] for item in references]
@@ -209,8 +209,8 @@ def _judged(references: Sequence[Reference], recipe: StudyRecipe, epochs: int) -
         rung = {"name": f"rung:{epoch}", "epochs": epoch, "cost_ratio": epoch / epochs, **agreement}
         for name, counts in costs.items():
             alike = [count if math.isfinite(score) else math.nan for count, score in zip(counts, scores, strict=True)]
-            counted = judge(alike, table, seed=recipe.search.seed)
-            rung[f"{name}_pairs_right"] = counted.pairs_right.to_dict() if counted.pairs_right else None
+            counted = pairs_right(alike, table, seed=recipe.search.seed)
+            rung[f"{name}_pairs_right"] = counted.to_dict() if counted else None
         series.append(rung)
     for name, counts in costs.items():
         agreement = judge(counts, table, seed=recipe.search.seed).to_dict()
