@@ -37,8 +37,12 @@ class Reference:
     scores: dict[int, float]
     reasons: dict[int, str]
 
-    def to_dict(self) -> dict[str, Any]:
-        """The form it has in ``summary.json``."""
+    def to_dict(self, merit: Mapping[int, float]) -> dict[str, Any]:
+        """The form it has in ``summary.json``.
+
+        Args:
+            merit: What ranks it at each rung that it finished, by epoch.
+        """
         trial = self.trial
         return {
             "fingerprint": trial.candidate.fingerprint,
@@ -46,7 +50,7 @@ class Reference:
             "origin": trial.origin,
             "params": trial.cost.params,
             "madds": trial.cost.madds,
-            "curve": [{"epochs": epochs, "score": score} for epochs, score in trial.curve],
+            "curve": [{"epochs": epochs, "score": score, "merit": merit[epochs]} for epochs, score in trial.curve],
             "reference": Score.of([*self.scores.values()]).to_dict() if self.scores else None,
             "scores": [{"seed": seed, "score": score} for seed, score in self.scores.items()],
         }
@@ -166,6 +170,8 @@ def audit_summary(store: StudyStore, recipe: StudyRecipe, *, running: bool = Fal
     references = audited(store, trials, epochs=epochs)
     open_ = len(pending(references, trials, reference_seeds(recipe.search.seed, fact["seeds"])))
     scored = [item for item in references if item.scores]
+    ranked_by = merits([item.trial for item in scored], recipe.search.rank_by)
+    curves = [ranked_by[item.trial.number] for item in scored]
     return {
         "status": "complete" if not open_ else "running" if running else "interrupted",
         "fidelity": {
@@ -173,6 +179,7 @@ def audit_summary(store: StudyStore, recipe: StudyRecipe, *, running: bool = Fal
             "epochs": epochs,
             "train_images": data.get("train_images"),
             "val_images": data.get("val_images"),
+            "rank_by": recipe.search.rank_by,
         },
         "asked": {"n": fact["n"], "seeds": fact["seeds"]},
         "n": len(scored),
@@ -183,23 +190,23 @@ def audit_summary(store: StudyStore, recipe: StudyRecipe, *, running: bool = Fal
             for item in references
             for seed, text in item.reasons.items()
         ],
-        "candidates": [item.to_dict() for item in scored],
-        **_judged(scored, recipe, epochs),
+        "candidates": [item.to_dict(curve) for item, curve in zip(scored, curves, strict=True)],
+        **_judged(scored, curves, recipe, epochs),
         "seconds": round(fact["seconds"], 1),
         "conditions": fact["conditions"],
     }
 
 
-def _judged(references: Sequence[Reference], recipe: StudyRecipe, epochs: int) -> dict[str, Any]:
-    """``seeds_agree`` and ``series``: each rung's score, and the costs alone, against the references."""
+def _judged(
+    references: Sequence[Reference], curves: Sequence[Mapping[int, float]], recipe: StudyRecipe, epochs: int
+) -> dict[str, Any]:
+    """``seeds_agree`` and ``series``: what ranks at each rung, and the costs alone, against the references."""
     from edgenext_search.search.agreement import judge, pairs_right, seeds_agree
 
     seeds = sorted({seed for item in references for seed in item.scores})
     table = [[item.scores.get(seed, math.nan) for seed in seeds] for item in references]
     costs = {name: [float(getattr(item.trial.cost, name)) for item in references] for name in ("params", "madds")}
     covariates = [[math.log(count) for count in counts] for counts in zip(*costs.values(), strict=True)]
-    ranked_by = merits([item.trial for item in references], recipe.search.rank_by)
-    curves = [ranked_by[item.trial.number] for item in references]
     rungs = [(epoch, [curve.get(epoch, math.nan) for curve in curves]) for epoch in recipe.proxy.rung_epochs]
     series: list[dict[str, Any]] = []
     if not references:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgenext_search.search.finalists import fresh_seeds
+from edgenext_search.search.merit import merits
 from edgenext_search.search.references import (
     AUDIT,
     audit_summary,
@@ -16,8 +17,9 @@ from edgenext_search.search.references import (
     reference_seeds,
     sample,
 )
+from edgenext_search.training.job import Trained
 
-from .builders import Lab, a_candidate, a_recipe, a_record
+from .builders import FakeExecutor, Lab, a_candidate, a_recipe, a_record, score_of
 
 
 @st.composite
@@ -120,6 +122,29 @@ def test_what_an_audit_found(lab):
     assert row["fingerprint"] == lab.trials()[row["trial"]].candidate.fingerprint
     assert row["reference"] == {"mean": pytest.approx(0.105), "std": pytest.approx(0.00707, abs=1e-4), "n": 2}
     assert found["series"][0]["partial_tau"] is not None
+
+
+@pytest.mark.parametrize("rank_by", ["top1", "train_loss"])
+def test_what_ranks_in_the_search_is_what_is_judged(rank_by):
+    """Losses in the opposite order of the scores: they decide where the search ranks by them."""
+
+    def outcome(job):
+        score = score_of(job)
+        return Trained(score=score, seconds=0.5, loss=score, train_loss=score)
+
+    lab = Lab(a_recipe(rank_by=rank_by))
+    lab.run(FakeExecutor(outcome))
+    store = lab.store()
+    asked(store, seeds=1)
+    for trial in lab.trials():
+        store.add_reference(trial.candidate.fingerprint, 16, reference_seeds(0, 1)[0], trial.curve[0][1])
+    found = audit_summary(store, lab.recipe)
+    assert found["fidelity"]["rank_by"] == rank_by
+    assert found["series"][0]["pairs_right"]["value"] == pytest.approx(1.0 if rank_by == "top1" else 0.0)
+    known = merits(lab.trials(), rank_by)
+    for row in found["candidates"]:
+        assert {point["epochs"]: point["merit"] for point in row["curve"]} == pytest.approx(known[row["trial"]])
+        assert all((point["merit"] == point["score"]) == (rank_by == "top1") for point in row["curve"])
 
 
 def test_who_was_trained_by_an_earlier_audit_stays_in(lab):
