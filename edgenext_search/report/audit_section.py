@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edgenext_search.report.audit_words import COLUMNS, audit_conditions, audit_rows, audit_sentences
+from edgenext_search.report.audit_words import COLUMNS, audit_conditions, audit_rows, audit_sentences, reading_text
 from edgenext_search.report.markup import Markup, element, join
 from edgenext_search.report.sections import plot, scroller, section
 
@@ -23,7 +23,7 @@ def audit_section(summary: Mapping[str, Any], figure: str) -> Markup | None:
     words = element("div", *(element("p", text) for text in audit_sentences(summary)), class_="prose")
     if not audit["candidates"]:
         return section("audit", "Can the scores be trusted?", words)
-    label = "Scatter plot of top-1 after a long training against the scores of the search"
+    label = f"Scatter plot of top-1 after a long training against {reading_text(audit) or 'top-1'} in the search"
     return section(
         "audit",
         "Can the scores be trusted?",
@@ -38,7 +38,7 @@ def _table(audit: Mapping[str, Any]) -> Markup:
     heads = [element("th", name, scope="col", class_="n" if index else None) for index, name in enumerate(COLUMNS)]
     rows = []
     for (name, note), *cells in audit_rows(audit):
-        first = element("th", name, element("small", f" against {note}") if note else None, scope="row")
+        first = element("th", name, element("small", f" {note}") if note else None, scope="row")
         rows.append(element("tr", first, *(element("td", _cell(*cell), class_="n") for cell in cells)))
     return element("table", element("thead", element("tr", *heads)), element("tbody", *rows))
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edgenext_search.report.wording import NONE, epochs_text, number_or_none, points
+from edgenext_search.report.wording import NONE, epochs_text, listed, number_or_none, points
 
-LEAST = 4
+LEAST = 8  # candidates that any sentence of trust takes
 NEARLY = 0.9  # of the ceiling: as good as another long training, for a choice
 NOISY = 0.75  # pairs that long trainings order alike; below, they differ much among themselves
 COIN = 0.5
+FAULTLESS = 1 - 1e-9  # tau-b, but for rounding
 COLUMNS = (
     "Score",
     "n",
@@ -24,6 +25,7 @@ COLUMNS = (
 )
 _COSTS = {"params": "parameters", "madds": "multiply-adds"}
 _SHORT = {"params": "params", "madds": "MAdds"}
+_READINGS = {"loss": "held-out loss", "train_loss": "mean training loss"}
 
 
 def audit_sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
@@ -33,23 +35,35 @@ def audit_sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
         summary: The run's summary, with an audit.
     """
     audit = summary["audit"]
-    last = _last(audit)
-    if last is None:
+    judged = [series for series in _rungs(audit) if series["pairs_right"] and series["n"] >= LEAST]
+    if not judged:
         return (_nothing(audit),)
-    rest = [_rung(audit, series) for series in reversed(_rungs(audit)) if series is not last and series["pairs_right"]]
-    said = [_answer(audit, last), _seeds(audit, last), _trust(summary, last), _size(last), _longer(audit, last), *rest]
-    return tuple(text for text in said if text)
+    *rest, last = judged
+    said = [_answer(audit, last), _seeds(audit, last), _trust(summary, last), _size(last), _longer(audit, last)]
+    return tuple(text for text in [*said, *(_rung(audit, series) for series in reversed(rest))] if text)
+
+
+def reading_text(audit: Mapping[str, Any]) -> str | None:
+    """What ranks candidates in the search and is judged here: ``mean training loss``; None where it is top-1."""
+    return _READINGS.get(audit["fidelity"]["rank_by"])
+
+
+def seeds_text(audit: Mapping[str, Any]) -> str:
+    """How many reference trainings the candidates have: ``2 fresh seeds``, ``2 to 3 fresh seeds``."""
+    counts = sorted({len(row["scores"]) for row in audit["candidates"]}) or [0]
+    ends = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
+    return f"{ends} fresh seed{'' if counts[-1] == 1 else 's'}"
 
 
 def audit_rows(audit: Mapping[str, Any]) -> list[tuple[tuple[str, str], ...]]:
     """The table: for each of :data:`COLUMNS` a value, and what stands beneath it, such as its interval."""
-    rows = [_row(series) for series in [*_rungs(audit), *(s for s in audit["series"] if not s["epochs"])]]
-    ceilings = [(series, series["ceiling"]) for series in _rungs(audit) if series["ceiling"]]
+    rows = [_row(audit, series) for series in [*_rungs(audit), *(s for s in audit["series"] if not s["epochs"])]]
+    ceilings = [series["ceiling"] for series in _rungs(audit) if series["ceiling"]]
     if ceilings:
-        series, ceiling = ceilings[0]
-        others = audit["seeds"] - 1
-        note = "another seed" if others == 1 else f"mean of {others}"
-        cells = [("long training", note), (str(series["n"]), "")]
+        ceiling = ceilings[0]
+        others = ceiling["seeds"] - 1
+        note = "vs another seed" if others == 1 else f"vs mean of {others}"
+        cells = [("long training", note), (str(ceiling["n"]), "")]
         cells += [_estimate(ceiling["pairs_right"], 100), _estimate(ceiling["tau"])]
         rows.append(tuple(cells + [(NONE, "")] * (len(COLUMNS) - len(cells) - 1) + [("1", "")]))
     return rows
@@ -59,12 +73,13 @@ def audit_conditions(summary: Mapping[str, Any]) -> str:
     """Under which conditions the table holds."""
     audit = summary["audit"]
     fidelity, failed = audit["fidelity"], audit["failed"]
-    seeds = f"{audit['seeds']} fresh seed{'' if audit['seeds'] == 1 else 's'}"
     text = (
         f"Reference: top-1 after {epochs_text(fidelity['epochs'])} in one learning-rate cycle, {fidelity['img_size']} "
-        f"px, {seeds}, {audit['n']} candidates from the whole range of scores. 95 % intervals are bootstraps over "
-        "candidates. Cost: images trained, of a reference training’s."  # noqa: RUF001
+        f"px, {seeds_text(audit)}, {audit['n']} candidates from the whole range of scores. 95 % intervals are "
+        "bootstraps over candidates. Cost: images trained, of a reference training’s."  # noqa: RUF001
     )
+    if reading := reading_text(audit):
+        text += f" The search ranks by the {reading}, brought to the scale of top-1: that is what is judged."
     if len(_rungs(audit)) > 1:
         text += " Whoever reached a later rung was among the better ones of the rung before, so harder to tell apart."
     if failed:
@@ -74,15 +89,27 @@ def audit_conditions(summary: Mapping[str, Any]) -> str:
 
 def _nothing(audit: Mapping[str, Any]) -> str:
     if audit["n"] < LEAST:
-        reason = f"{audit['n']} candidates have a reference, and the order of fewer than {LEAST} says nothing"
+        reason = f"{audit['n']} candidates have a reference, and the order of fewer than {LEAST} says too little"
     else:
-        reason = "no rung has four different candidates whose scores and references differ"
+        reason = f"no rung has {LEAST} candidates whose scores and references differ"
     return f"The audit cannot tell whether the scores can be trusted: {reason}."
+
+
+def _too_few(audit: Mapping[str, Any], last: Mapping[str, Any]) -> str:
+    """Which longer rungs are not judged, as an end to the sentence that says of which rung the answer is."""
+    few = [s for s in _rungs(audit) if s["epochs"] > last["epochs"] and s["n"] < LEAST]
+    if not few:
+        return ""
+    counts = listed([f"{series['n']} for {epochs_text(series['epochs'])}" for series in few])
+    return (
+        f" Too few of the sample were trained longer in the search to judge by that ({counts}; {LEAST} are needed); "
+        f"--n {2 * audit['asked']['n']} would have more."
+    )
 
 
 def _answer(audit: Mapping[str, Any], last: Mapping[str, Any]) -> str:
     so_far = "" if audit["status"] == "complete" else "So far: "
-    return so_far + _rung(audit, last)
+    return so_far + _rung(audit, last) + _too_few(audit, last)
 
 
 def _rung(audit: Mapping[str, Any], series: Mapping[str, Any]) -> str:
@@ -92,8 +119,9 @@ def _rung(audit: Mapping[str, Any], series: Mapping[str, Any]) -> str:
         who = f"two candidates that were trained for {epochs_text(series['epochs'])}"
     share, low, high = _percents(series["pairs_right"])
     interval = "no interval" if low is None else f"95 % interval {low} % to {high} %"
+    what = f"{reading_text(audit) or 'score'} after {epochs_text(series['epochs'])}"
     return (
-        f"Of {who}, picked at random, the score after {epochs_text(series['epochs'])} puts the one first that is "
+        f"Of {who}, picked at random, the {what} puts the one first that is "
         f"better after {epochs_text(audit['fidelity']['epochs'])} in {share} % of cases ({interval}, "
         f"n = {series['n']}; a coin has 50 %)."
     )
@@ -105,26 +133,31 @@ def _seeds(audit: Mapping[str, Any], last: Mapping[str, Any]) -> str:
             "With one reference training each, it is not known how far two long trainings agree, and so how much "
             "better any score could be; --seeds 2 adds what is missing."
         )
-    if (ceiling := last["ceiling"]) is None:
+    if (ceiling := _ceiling(last)) is None:
         return "Too few candidates have all their reference trainings to say how far those agree."
     mine, _, _ = _percents(ceiling["score_pairs_right"])
     theirs, _, _ = _percents(ceiling["pairs_right"])
-    return f"Held against {_against(audit)}, it is right in {mine} %, and a second long training in {theirs} %."
+    return f"Held against {_against(ceiling)}, it is right in {mine} %, and a second long training in {theirs} %."
 
 
-def _against(audit: Mapping[str, Any]) -> str:
-    others = audit["seeds"] - 1
+def _ceiling(series: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The ceiling beside a series; None where it is of too few candidates to speak of."""
+    ceiling: Mapping[str, Any] | None = series["ceiling"]
+    return ceiling if ceiling and ceiling["n"] >= LEAST else None
+
+
+def _against(ceiling: Mapping[str, Any]) -> str:
+    others = ceiling["seeds"] - 1
     return "a long training with another seed" if others == 1 else f"the mean of {others} long trainings"
 
 
 def _trust(summary: Mapping[str, Any], last: Mapping[str, Any]) -> str:
-    low = number_or_none(last["pairs_right"]["low"])
-    if low is None or low <= COIN:
+    if not _beats_a_coin(last):
         return (
-            "That is not established to be better than a coin, so these scores do not show that the winner is better "
+            "That is not established to be better than a coin, so the search does not show that the winner is better "
             "than others of the study."
         )
-    ceiling = last["ceiling"]
+    ceiling = _ceiling(last)
     if ceiling is None or ceiling["tau_of_ceiling"] is None:
         text = "That is better than a coin: the winner is likely to be one of the better candidates."
     elif (ceiling["room"]["low"] or 0.0) > 0:
@@ -140,6 +173,12 @@ def _trust(summary: Mapping[str, Any], last: Mapping[str, Any]) -> str:
             f"training would choose better, {last['n']} candidates do not settle."
         )
     return f"{text} {_regret(summary, last)}".strip()
+
+
+def _beats_a_coin(series: Mapping[str, Any]) -> bool:
+    """By the interval; without one only an order without a fault, of 8 by chance once in 40,320 times."""
+    low, tau = number_or_none(series["pairs_right"]["low"]), series["tau"]
+    return low > COIN if low is not None else tau is not None and tau["value"] >= FAULTLESS
 
 
 def _regret(summary: Mapping[str, Any], last: Mapping[str, Any]) -> str:
@@ -167,8 +206,8 @@ def _size(last: Mapping[str, Any]) -> str:
 
 
 def _longer(audit: Mapping[str, Any], last: Mapping[str, Any]) -> str:
-    ceiling = last["ceiling"]
-    if ceiling is None or ceiling["tau_of_ceiling"] is None:
+    ceiling = _ceiling(last)
+    if ceiling is None or ceiling["tau_of_ceiling"] is None or last is not _rungs(audit)[-1]:
         return ""
     low, high = (number_or_none(ceiling["room"][end]) for end in ("low", "high"))
     if low is not None and low > 0:
@@ -190,21 +229,16 @@ def _rungs(audit: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [series for series in audit["series"] if series["epochs"]]
 
 
-def _last(audit: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The series of the last rung of which anything is known."""
-    return next((series for series in reversed(_rungs(audit)) if series["pairs_right"]), None)
-
-
 def _percents(estimate: Mapping[str, Any]) -> Sequence[int | None]:
     return [None if estimate[key] is None else round(100 * estimate[key]) for key in ("value", "low", "high")]
 
 
-def _row(series: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    epochs, ceiling = series["epochs"], series["ceiling"]
+def _row(audit: Mapping[str, Any], series: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    ceiling = series["ceiling"]
     regrets = [points(series["regret"][k], signed=False) for k in ("1", "3", "5")]
     share = NONE if ceiling is None or ceiling["tau_of_ceiling"] is None else _number(ceiling["tau_of_ceiling"], 2)
     return (
-        (f"after {epochs_text(epochs)}" if epochs else f"{_SHORT.get(series['name'], series['name'])} alone", ""),
+        _name(audit, series),
         (str(series["n"]), ""),
         _estimate(series["pairs_right"], 100),
         _estimate(series["tau"]),
@@ -214,6 +248,12 @@ def _row(series: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         ("/".join(regrets), ""),
         (f"{series['cost_ratio']:.2f}", ""),
     )
+
+
+def _name(audit: Mapping[str, Any], series: Mapping[str, Any]) -> tuple[str, str]:
+    if series["epochs"]:
+        return f"after {epochs_text(series['epochs'])}", (reading_text(audit) or "").removeprefix("mean ")
+    return f"{_SHORT.get(series['name'], series['name'])} alone", ""
 
 
 def _estimate(estimate: Mapping[str, Any] | None, scale: float = 1.0) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgenext_search.report.files import write_atomically
 from edgenext_search.report.pareto import front_trials
-from edgenext_search.search.records import TrialRecord
+from edgenext_search.search.records import Losses, TrialRecord
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +42,8 @@ COLUMNS: dict[str, str] = {
     "duplicate_of": "Int64",
     "on_params_front": "bool",
     "on_madds_front": "bool",
+    "loss": "float64",
+    "train_loss": "float64",
 }
 """The columns in order, with their dtypes. They are stable: a release may add columns at the end.
 
@@ -49,7 +51,8 @@ COLUMNS: dict[str, str] = {
 rung: compare scores only where ``epochs`` are equal. Costs are those of the study's deployment. Fields of the
 candidate with one item a stage are joined as in ``24-48-88-168`` (``pos_emb`` as 0 and 1). ``reason`` and
 ``duplicate_of`` are missing where they do not apply. ``on_params_front`` and ``on_madds_front`` tell the Pareto
-fronts among the complete trials at the highest fidelity.
+fronts among the complete trials at the highest fidelity. ``loss`` (held-out cross-entropy, in nats) and ``train_loss``
+(mean of all training steps) are of the same rung as ``score``, NaN where they were not recorded.
 """
 
 
@@ -68,6 +71,7 @@ def trials_frame(trials: Sequence[TrialRecord]) -> pd.DataFrame:
             **_row(trial),
             "on_params_front": trial.number in on_params,
             "on_madds_front": trial.number in on_madds,
+            **_losses(trial),
         }
         for trial in trials
     ]
@@ -98,6 +102,11 @@ def read_csv(path: Path) -> pd.DataFrame:
     dtypes = {**COLUMNS, **dict.fromkeys(floats, "string")}
     frame = pd.read_csv(path, dtype=dtypes, keep_default_na=False, na_values=[""])
     return frame.astype(floats)
+
+
+def _losses(trial: TrialRecord) -> dict[str, float | None]:
+    losses = dict(trial.losses).get(trial.epochs) or Losses()
+    return {"loss": losses.held_out, "train_loss": losses.train}
 
 
 def _row(trial: TrialRecord) -> dict[str, Any]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
+    Series = Sequence[float] | Floats
+    Table = Sequence[Sequence[float]] | Floats
 
 LEAST = 4  # candidates that a rank correlation is computed from
 RESAMPLES = 2000
@@ -36,7 +38,7 @@ class Estimate:
 
     Attributes:
         value: Of all candidates.
-        low: Lower end; None where too few resamples have a value.
+        low: Lower end; None where too few resamples have a value, or all have the same.
         high: Upper end.
     """
 
@@ -53,9 +55,12 @@ class Estimate:
 class Ceiling:
     """How far the references agree among themselves, and the score with them, measured in the same way.
 
-    For each seed s the target is the mean of the other seeds.
+    For each seed s the target is the mean of the other seeds. Of the first m >= 2 seeds that most candidates have in
+    full, and of those candidates alone.
 
     Attributes:
+        n: Candidates that have those seeds.
+        seeds: m, how many seeds.
         tau: Mean over s of Kendall's tau-b between the reference of seed s and its target: what a score as good as
             one more reference training would have.
         score_tau: Mean over s of tau-b between the score and the same targets.
@@ -65,6 +70,8 @@ class Ceiling:
         score_pairs_right: The same of the score.
     """
 
+    n: int
+    seeds: int
     tau: Estimate
     score_tau: Estimate
     room: Estimate
@@ -110,9 +117,9 @@ class Agreement:
 
 
 def judge(
-    scores: Sequence[float] | Floats,
-    references: Sequence[Sequence[float]] | Floats,
-    covariates: Sequence[Sequence[float]] | Floats | None = None,
+    scores: Series,
+    references: Table,
+    covariates: Table | None = None,
     *,
     resamples: int = RESAMPLES,
     seed: int = 0,
@@ -152,13 +159,11 @@ def judge(
     )
 
 
-def seeds_agree(
-    references: Sequence[Sequence[float]] | Floats, *, resamples: int = RESAMPLES, seed: int = 0
-) -> Estimate | None:
+def seeds_agree(references: Table, *, resamples: int = RESAMPLES, seed: int = 0) -> Estimate | None:
     """Share of pairs of candidates that two single seeds order alike: the mean over all pairs of seeds.
 
     Args:
-        references: [n, seeds]; candidates that lack a seed are left out.
+        references: [n, seeds]; candidates and seeds are left out as for the :class:`Ceiling`.
         resamples: Of the bootstrap.
         seed: Of the bootstrap.
 
@@ -166,8 +171,9 @@ def seeds_agree(
         None with fewer than two seeds or four candidates, or where a seed's references are constant.
     """
     table = _table(references)
-    table = table[np.isfinite(table).all(axis=1)]
-    if len(table) < LEAST or table.shape[1] < 2:
+    rows, seeds = _in_full(table)
+    table = table[rows, :seeds]
+    if len(table) < LEAST or not seeds:
         return None
     signs = [_signs(column) for column in table.T]
 
@@ -179,7 +185,17 @@ def seeds_agree(
     return _estimates(share, _weights(len(table), resamples, seed))[0]
 
 
-def _table(references: Sequence[Sequence[float]] | Floats) -> Floats:
+def pairs_right(scores: Series, references: Table, *, resamples: int = RESAMPLES, seed: int = 0) -> Estimate | None:
+    """:attr:`Agreement.pairs_right` of :func:`judge`, without all the rest."""
+    x, y = np.asarray(scores, float), _mean(_table(references))
+    kept = np.isfinite(x) & np.isfinite(y)
+    if kept.sum() < LEAST:
+        return None
+    a, b = _signs(x[kept]), _signs(y[kept])
+    return _estimates(lambda w: _correlations(a, b, w)[2:], _weights(len(a), resamples, seed))[0]
+
+
+def _table(references: Table) -> Floats:
     table = np.asarray(references, float)
     return table if len(table) else table.reshape(0, 1)
 
@@ -191,6 +207,13 @@ def _mean(table: Floats) -> Floats:
     total = np.where(there, table, 0.0).sum(axis=1)
     means: Floats = np.divide(total, count, out=np.full(len(table), math.nan), where=count > 0)
     return means
+
+
+def _in_full(table: Floats) -> tuple[NDArray[np.bool_], int]:
+    """Who has the first m >= 2 seeds in full, [n], and m: most candidates, then most seeds; 0 of one seed."""
+    there = np.isfinite(table)
+    seeds = max(range(2, table.shape[1] + 1), key=lambda m: (there[:, :m].all(axis=1).sum(), m), default=0)
+    return np.asarray(there[:, :seeds].all(axis=1)), seeds
 
 
 def _weights(n: int, resamples: int, seed: int) -> Floats:
@@ -231,17 +254,13 @@ def _correlations(a: Floats, b: Floats, w: Floats) -> Floats:
         return w @ matrix.T if matrix.ndim == 2 else np.einsum("rij,rj->ri", matrix, w)
 
     both, in_a, in_b = ((w * over_j(matrix)).sum(axis=1) for matrix in (a * b, a * a, b * b))
-    ranks_a, ranks_b = over_j(a), over_j(b)
-    cross, var_a, var_b = ((w * u * v).sum(axis=1) for u, v in _pairs(ranks_a, ranks_b))
+    p, q = over_j(a), over_j(b)
+    cross, var_a, var_b = ((w * product).sum(axis=1) for product in (p * q, p * p, q * q))
     defined = (in_a > 0) & (in_b > 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         found = np.stack([both / np.sqrt(in_a * in_b), cross / np.sqrt(var_a * var_b), both / in_b])
     found[2] = (1 + found[2]) / 2
     return np.where(defined, np.clip(found, -1.0, 1.0), math.nan)
-
-
-def _pairs(u: Floats, v: Floats) -> tuple[tuple[Floats, Floats], ...]:
-    return (u, v), (u, u), (v, v)
 
 
 def _partial(x: Floats, y: Floats, covariates: Floats, w: Floats) -> Floats:
@@ -275,16 +294,15 @@ def _estimate(values: Floats) -> Estimate | None:
         return None
     low = high = None
     if len(drawn) >= max(1, _LEAST_SHARE * (len(values) - 1)):
-        low, high = map(float, np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]))
+        ends = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+        low, high = map(float, ends) if np.ptp(ends) > _TIE else (None, None)
     return Estimate(value=float(value), low=low, high=high)
 
 
 def _ceiling(x: Floats, table: Floats, resamples: int, seed: int) -> Ceiling | None:
-    """See :class:`Ceiling`; of the candidates that have all seeds."""
-    whole = np.isfinite(table).all(axis=1)
-    x, table = x[whole], table[whole]
-    seeds = table.shape[1]
-    if len(x) < LEAST or seeds < 2:
+    rows, seeds = _in_full(table)
+    x, table = x[rows], table[rows, :seeds]
+    if len(x) < LEAST or not seeds:
         return None
     mine = _signs(x)
     others = [(_signs(table[:, s]), _signs(np.delete(table, s, axis=1).mean(axis=1))) for s in range(seeds)]
@@ -298,6 +316,8 @@ def _ceiling(x: Floats, table: Floats, resamples: int, seed: int) -> Ceiling | N
     if tau is None or score_tau is None or room is None or pairs is None or score_pairs is None:
         return None
     return Ceiling(
+        n=len(x),
+        seeds=seeds,
         tau=tau,
         score_tau=score_tau,
         room=room,

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from edgenext_search.errors import StudyFailedError, UserError
 from edgenext_search.search.conditions import conditions
 from edgenext_search.search.jobs import run_jobs
 from edgenext_search.search.listener import Listener
-from edgenext_search.search.references import AUDIT, Reference, audited, can_be_audited, reference_seeds
+from edgenext_search.search.references import (
+    AUDIT,
+    Reference,
+    audited,
+    can_be_audited,
+    drawn,
+    drawn_by,
+    pending,
+    reference_seeds,
+)
 from edgenext_search.search.session import open_session
 from edgenext_search.search.summary import summarize
 from edgenext_search.training.job import Trained, TrainJob
@@ -68,7 +77,8 @@ def run_audit(
 ) -> dict[str, Any]:
     """Train the reference of an audit as far as that is not done yet, until it is complete or interrupted by Ctrl-C.
 
-    What an earlier audit has trained as long is used, whatever its size.
+    What an earlier audit has trained as long is used, whatever its size. The sample is drawn when an audit begins:
+    trials that the run adds later change neither what is left to do nor what is done.
 
     Args:
         run: The folder of a run that no other process works on.
@@ -91,16 +101,17 @@ def run_audit(
 
     def announce(store: StudyStore) -> None:
         _check(store, run)
-        listener.note(f"Auditing {run.path}: {_plan(store, recipe, audit)}")
+        listener.note(f"Auditing {run.path}: {_plan(store, recipe, audit, _sample(store, recipe, audit))}")
 
     with open_session(run, recipe, execution, listener, announce=announce) as session:
         store = session.store
-        fact = store.fact(AUDIT) or {}
-        seconds = fact["seconds"] if fact.get("epochs") == audit.epochs else 0.0
+        before, trials = store.fact(AUDIT) or {}, _sample(store, recipe, audit)
+        seconds = before["seconds"] if before.get("epochs") == audit.epochs else 0.0
         fact = {
             "epochs": audit.epochs,
             "n": audit.n,
             "seeds": audit.seeds,
+            "trials": trials,
             "conditions": conditions(session.places, session.numerics),
         }
         store.set_fact(AUDIT, {**fact, "seconds": seconds})
@@ -122,19 +133,26 @@ def _check(store: StudyStore, run: RunFolder) -> None:
         )
 
 
-def _plan(store: StudyStore, recipe: StudyRecipe, audit: Audit) -> str:
+def _sample(store: StudyStore, recipe: StudyRecipe, audit: Audit) -> list[int]:
+    """Numbers of the trials that an audit is of: those of the latest one as long as it has not been finished."""
+    fact = store.fact(AUDIT) or {}
+    if (fact.get("epochs"), fact.get("n")) == (audit.epochs, audit.n):
+        trials = drawn_by(fact, store, recipe)
+        if _pending(store, recipe, replace(audit, seeds=fact["seeds"]), trials):
+            return trials
+    return drawn(store, recipe, audit.n)
+
+
+def _plan(store: StudyStore, recipe: StudyRecipe, audit: Audit, trials: list[int]) -> str:
     """What there is to do, in words."""
-    candidates = len(audited(store, recipe, epochs=audit.epochs, n=audit.n))
-    left = len(_pending(store, recipe, audit))
+    candidates, left = len(trials), len(_pending(store, recipe, audit, trials))
     text = f"{candidates} candidates, {audit.seeds} seed{'' if audit.seeds == 1 else 's'} of {audit.epochs} epochs each"
     return f"{text}; {left} of {candidates * audit.seeds} trainings to do" if left else f"{text}; all are trained"
 
 
-def _pending(store: StudyStore, recipe: StudyRecipe, audit: Audit) -> list[tuple[Reference, int]]:
-    """Who has yet to be trained with which seed: the first seed of all before the second of any."""
-    references = audited(store, recipe, epochs=audit.epochs, n=audit.n)
-    seeds = reference_seeds(recipe.search.seed, audit.seeds)
-    return [(item, seed) for seed in seeds for item in references if seed not in item.scores | item.reasons]
+def _pending(store: StudyStore, recipe: StudyRecipe, audit: Audit, trials: list[int]) -> list[tuple[Reference, int]]:
+    references = audited(store, trials, epochs=audit.epochs)
+    return pending(references, trials, reference_seeds(recipe.search.seed, audit.seeds))
 
 
 def _train(run: RunFolder, recipe: StudyRecipe, audit: Audit, session: Session, listener: Listener) -> None:
@@ -158,7 +176,7 @@ def _train(run: RunFolder, recipe: StudyRecipe, audit: Audit, session: Session, 
             folder=run.scratch,
             numerics=session.numerics,
         )
-        for item, seed in _pending(store, recipe, audit)
+        for item, seed in _pending(store, recipe, audit, drawn_by(store.fact(AUDIT), store, recipe))
     ]
     for job, outcome in run_jobs(
         "Audit",

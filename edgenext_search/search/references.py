@@ -13,7 +13,7 @@ from edgenext_search.search.merit import merits
 from edgenext_search.search.records import Score
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from edgenext_search.search.recipe import StudyRecipe
     from edgenext_search.search.records import TrialRecord
@@ -37,8 +37,12 @@ class Reference:
     scores: dict[int, float]
     reasons: dict[int, str]
 
-    def to_dict(self) -> dict[str, Any]:
-        """The form it has in ``summary.json``."""
+    def to_dict(self, merit: Mapping[int, float]) -> dict[str, Any]:
+        """The form it has in ``summary.json``.
+
+        Args:
+            merit: What ranks it at each rung that it finished, by epoch.
+        """
         trial = self.trial
         return {
             "fingerprint": trial.candidate.fingerprint,
@@ -46,7 +50,7 @@ class Reference:
             "origin": trial.origin,
             "params": trial.cost.params,
             "madds": trial.cost.madds,
-            "curve": [{"epochs": epochs, "score": score} for epochs, score in trial.curve],
+            "curve": [{"epochs": epochs, "score": score, "merit": merit[epochs]} for epochs, score in trial.curve],
             "reference": Score.of([*self.scores.values()]).to_dict() if self.scores else None,
             "scores": [{"seed": seed, "score": score} for seed, score in self.scores.items()],
         }
@@ -86,17 +90,57 @@ def reference_seeds(seed: int, n: int) -> list[int]:
     return [seed + 500_000 + 1_000_000 * index for index in range(n)]
 
 
-def audited(store: StudyStore, recipe: StudyRecipe, *, epochs: int, n: int) -> list[Reference]:
-    """The sample of an audit, and whoever has been trained as long in an earlier one, with what came of it."""
+def drawn(store: StudyStore, recipe: StudyRecipe, n: int) -> list[int]:
+    """Numbers of the :func:`sample` of today's trials."""
+    return [trial.number for trial in sample(store.records(), n, seed=recipe.search.seed)]
+
+
+def drawn_by(fact: Mapping[str, Any], store: StudyStore, recipe: StudyRecipe) -> list[int]:
+    """Numbers of the trials that an audit drew when it began; where it did not record them, drawn anew.
+
+    Args:
+        fact: What the audit has recorded under :data:`AUDIT`.
+        store: The run's record.
+        recipe: Its study.
+    """
+    known: list[int] | None = fact.get("trials")
+    return drawn(store, recipe, fact["n"]) if known is None else known
+
+
+def pending(
+    references: Sequence[Reference], trials: Container[int], seeds: Sequence[int]
+) -> list[tuple[Reference, int]]:
+    """Who of an audit's trials has yet to be trained with which seed: the first seed of all before the second of any.
+
+    Args:
+        references: What has been trained.
+        trials: Numbers of those that the audit drew; others are not waited for.
+        seeds: With which it trains each.
+    """
+    return [
+        (item, seed)
+        for seed in seeds
+        for item in references
+        if item.trial.number in trials and seed not in item.scores | item.reasons
+    ]
+
+
+def audited(store: StudyStore, trials: Container[int], *, epochs: int) -> list[Reference]:
+    """Those that an audit drew, and whoever has been trained as long in an earlier one, with what came of it.
+
+    Args:
+        store: The run's record.
+        trials: Numbers of those that the audit drew.
+        epochs: Of a reference training.
+    """
     found: dict[str, dict[int, float | str]] = {}
     for (fingerprint, trained, seed), result in sorted(store.references().items()):
         if trained == epochs:
             found.setdefault(fingerprint, {})[seed] = result
-    trials = store.records()
-    chosen = {trial.number for trial in sample(trials, n, seed=recipe.search.seed)}
-    known = [t for t in trials if can_be_audited(t) and (t.number in chosen or t.candidate.fingerprint in found)]
     references = []
-    for trial in known:
+    for trial in filter(can_be_audited, store.records()):
+        if trial.number not in trials and trial.candidate.fingerprint not in found:
+            continue
         results = found.get(trial.candidate.fingerprint, {})
         references.append(
             Reference(
@@ -122,10 +166,12 @@ def audit_summary(store: StudyStore, recipe: StudyRecipe, *, running: bool = Fal
     if (fact := store.fact(AUDIT)) is None:
         return None
     epochs, data = fact["epochs"], store.fact("data") or {}
-    references = audited(store, recipe, epochs=epochs, n=fact["n"])
-    asked = reference_seeds(recipe.search.seed, fact["seeds"])
-    open_ = sum(1 for item in references for seed in asked if seed not in item.scores | item.reasons)
+    trials = drawn_by(fact, store, recipe)
+    references = audited(store, trials, epochs=epochs)
+    open_ = len(pending(references, trials, reference_seeds(recipe.search.seed, fact["seeds"])))
     scored = [item for item in references if item.scores]
+    ranked_by = merits([item.trial for item in scored], recipe.search.rank_by)
+    curves = [ranked_by[item.trial.number] for item in scored]
     return {
         "status": "complete" if not open_ else "running" if running else "interrupted",
         "fidelity": {
@@ -133,6 +179,7 @@ def audit_summary(store: StudyStore, recipe: StudyRecipe, *, running: bool = Fal
             "epochs": epochs,
             "train_images": data.get("train_images"),
             "val_images": data.get("val_images"),
+            "rank_by": recipe.search.rank_by,
         },
         "asked": {"n": fact["n"], "seeds": fact["seeds"]},
         "n": len(scored),
@@ -143,23 +190,23 @@ def audit_summary(store: StudyStore, recipe: StudyRecipe, *, running: bool = Fal
             for item in references
             for seed, text in item.reasons.items()
         ],
-        "candidates": [item.to_dict() for item in scored],
-        **_judged(scored, recipe, epochs),
+        "candidates": [item.to_dict(curve) for item, curve in zip(scored, curves, strict=True)],
+        **_judged(scored, curves, recipe, epochs),
         "seconds": round(fact["seconds"], 1),
         "conditions": fact["conditions"],
     }
 
 
-def _judged(references: Sequence[Reference], recipe: StudyRecipe, epochs: int) -> dict[str, Any]:
-    """``seeds_agree`` and ``series``: each rung's score, and the costs alone, against the references."""
-    from edgenext_search.search.agreement import judge, seeds_agree
+def _judged(
+    references: Sequence[Reference], curves: Sequence[Mapping[int, float]], recipe: StudyRecipe, epochs: int
+) -> dict[str, Any]:
+    """``seeds_agree`` and ``series``: what ranks at each rung, and the costs alone, against the references."""
+    from edgenext_search.search.agreement import judge, pairs_right, seeds_agree
 
     seeds = sorted({seed for item in references for seed in item.scores})
     table = [[item.scores.get(seed, math.nan) for seed in seeds] for item in references]
     costs = {name: [float(getattr(item.trial.cost, name)) for item in references] for name in ("params", "madds")}
     covariates = [[math.log(count) for count in counts] for counts in zip(*costs.values(), strict=True)]
-    ranked_by = merits([item.trial for item in references], recipe.search.rank_by)
-    curves = [ranked_by[item.trial.number] for item in references]
     rungs = [(epoch, [curve.get(epoch, math.nan) for curve in curves]) for epoch in recipe.proxy.rung_epochs]
     series: list[dict[str, Any]] = []
     if not references:
@@ -169,8 +216,8 @@ def _judged(references: Sequence[Reference], recipe: StudyRecipe, epochs: int) -
         rung = {"name": f"rung:{epoch}", "epochs": epoch, "cost_ratio": epoch / epochs, **agreement}
         for name, counts in costs.items():
             alike = [count if math.isfinite(score) else math.nan for count, score in zip(counts, scores, strict=True)]
-            counted = judge(alike, table, seed=recipe.search.seed)
-            rung[f"{name}_pairs_right"] = counted.pairs_right.to_dict() if counted.pairs_right else None
+            counted = pairs_right(alike, table, seed=recipe.search.seed)
+            rung[f"{name}_pairs_right"] = counted.to_dict() if counted else None
         series.append(rung)
     for name, counts in costs.items():
         agreement = judge(counts, table, seed=recipe.search.seed).to_dict()

@@ -67,7 +67,8 @@ def test_an_audit_for_people(run, executor, where):
     result = call("audit", run.path, "--n", "5", "--reference-epochs", "6", *where)
     assert result.exit_code == 0, result.output
     text = " ".join(result.stdout.split())
-    assert "puts the one first that is better after 6 epochs in" in text
+    assert "5 candidates have a reference, and the order of fewer than 8 says too little." in text
+    assert "after 3 epochs" in text
     assert str(run.report_file) in result.stdout.replace("\n", "")
     assert f"Auditing {run.path}: 5 candidates, 2 seeds of 6 epochs each" in result.stderr
     assert "Audit: 10 trainings, epochs 1 to 6" in result.stderr

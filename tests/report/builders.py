@@ -143,7 +143,9 @@ def an_estimate(value: float, half: float = 0.1) -> dict[str, float]:
     return {"value": value, "low": value - half, "high": value + half}
 
 
-def an_audit(trials: Sequence[TrialRecord], *, seeds: int = 2, noise: float = 0.02, n: int = 12) -> dict[str, Any]:
+def an_audit(
+    trials: Sequence[TrialRecord], *, seeds: int = 2, noise: float = 0.02, n: int = 12, rank_by: str = "top1"
+) -> dict[str, Any]:
     """A finished audit of the first ``n`` scored trials, judged as a real one is; noise is that of a long training."""
     from edgenext_search.search.agreement import judge, seeds_agree
 
@@ -169,7 +171,7 @@ def an_audit(trials: Sequence[TrialRecord], *, seeds: int = 2, noise: float = 0.
             "origin": trial.origin,
             "params": trial.cost.params,
             "madds": trial.cost.madds,
-            "curve": [{"epochs": epochs, "score": score} for epochs, score in trial.curve],
+            "curve": [{"epochs": epochs, "score": score, "merit": score} for epochs, score in trial.curve],
             "reference": Score.of(scores).to_dict(),
             "scores": [{"seed": 500_000 + index, "score": score} for index, score in enumerate(scores)],
         }
@@ -177,7 +179,7 @@ def an_audit(trials: Sequence[TrialRecord], *, seeds: int = 2, noise: float = 0.
     ]
     return {
         "status": "complete",
-        "fidelity": {"img_size": 48, "epochs": 24, "train_images": 3277, "val_images": 819},
+        "fidelity": {"img_size": 48, "epochs": 24, "train_images": 3277, "val_images": 819, "rank_by": rank_by},
         "asked": {"n": n, "seeds": seeds},
         "n": len(rows),
         "seeds": seeds,

@@ -20,6 +20,25 @@ def test_one_mark_a_candidate_and_rung_with_bars_over_seeds():
     assert "24 epochs" in figure.layout.title.text
 
 
+def test_marks_stand_at_what_ranks_and_the_axis_names_it():
+    audit = an_audit(TRIALS, rank_by="train_loss")
+    for row in audit["candidates"]:
+        for point in row["curve"]:
+            point["merit"] = point["score"] / 2
+    figure = audit_figure(a_summary(TRIALS, audit=audit))
+    first = figure.data[0]
+    assert list(first.x) == [50 * row["curve"][0]["score"] for row in audit["candidates"]]
+    assert figure.layout.xaxis.title.text == "Mean training loss in the search, on the scale of top-1, %"
+    score = audit["candidates"][0]["curve"][0]["score"]
+    assert (
+        f"{100 * score:.1f}% after 2 epochs, ranked by the mean training loss as {50 * score:.1f}%"
+        in first.hovertext[0]
+    )
+    plain = audit_figure(a_summary(TRIALS, audit=an_audit(TRIALS)))
+    assert plain.layout.xaxis.title.text == "Top-1 in the search, %"
+    assert "ranked by" not in plain.data[0].hovertext[0]
+
+
 def test_the_winner_is_ringed_where_it_was_sampled():
     audit = an_audit(TRIALS)
     chosen = next(row for row in audit["candidates"] if len(row["curve"]) == 2)
@@ -32,6 +51,7 @@ def test_the_winner_is_ringed_where_it_was_sampled():
 def test_one_seed_has_no_bars():
     figure = audit_figure(a_summary(TRIALS, audit=an_audit(TRIALS, seeds=1)))
     assert set(figure.data[0].error_y.array) == {0.0}
+    assert "of 1 fresh seed" in figure.layout.title.text
 
 
 def test_nothing_to_draw():

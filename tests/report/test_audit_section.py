@@ -21,6 +21,13 @@ def test_the_section_has_words_figure_and_table():
     assert all(sentence in text for sentence in audit_sentences(summary))
     assert text.count("<tr") == 1 + 5
     assert "<ul" not in text
+    assert "long training<small> vs another seed</small>" in text
+
+
+def test_what_ranks_is_named_in_table_and_label():
+    text = audit_section(a_summary(TRIALS, audit=an_audit(TRIALS, rank_by="train_loss")), "fig")
+    assert "after 6 epochs<small> training loss</small>" in text
+    assert "against mean training loss in the search" in text
 
 
 def test_failures_are_listed_and_stay_text():

@@ -19,14 +19,17 @@ def printed(summary, width=80, encoding="utf-8"):
     return stream.buffer.getvalue().decode(encoding)
 
 
+@pytest.mark.parametrize("rank_by", ["top1", "train_loss"])
 @pytest.mark.parametrize("width", [80, 160])
-def test_table_words_and_path(width):
-    summary = a_summary(TRIALS, audit=an_audit(TRIALS))
+def test_table_words_and_path(width, rank_by):
+    summary = a_summary(TRIALS, audit=an_audit(TRIALS, rank_by=rank_by))
     text = printed(summary, width)
     assert all(len(line) <= width for line in text.splitlines() if "report" not in line)
     assert "after 6 epochs" in text.replace("\n", " ")
     assert "a coin has 50 %" in " ".join(text.split())
     assert ("Spearman" in text) == (width == 160)
+    assert ("\ntraining loss" in text) == (rank_by == "train_loss")
+    assert "1/3/5, points " in text  # it has room
     assert summary["report"] in text
 
 

@@ -28,6 +28,8 @@ def said(summary):
 
 def with_ceiling(summary, *, tau, score, room):
     last_rung(summary)["ceiling"] = {
+        "n": 10,
+        "seeds": 2,
         "tau": an_estimate(tau),
         "score_tau": an_estimate(score),
         "room": {"value": tau - score, "low": room[0], "high": room[1]},
@@ -56,7 +58,7 @@ def test_long_trainings_are_measured_in_the_same_way(summary):
     assert (
         "Held against a long training with another seed, it is right in 69 %, and a second long training in 78 %."
     ) in said(summary)
-    summary["audit"]["seeds"] = 3
+    last_rung(summary)["ceiling"]["seeds"] = 3
     assert "Held against the mean of 2 long trainings, it is right in 69 %" in said(summary)
 
 
@@ -118,7 +120,63 @@ def test_an_audit_under_way(summary):
     assert text.startswith("The audit cannot tell whether the scores can be trusted: 3 candidates have a reference")
     for series in summary["audit"]["series"]:
         series["pairs_right"] = None
-    assert "no rung has four different candidates" in said(summary)
+    assert "no rung has 8 candidates whose scores and references differ" in said(summary)
+
+
+def test_seven_candidates_say_nothing_of_trust():
+    (text,) = audit_sentences(a_summary(TRIALS, audit=an_audit(TRIALS, n=7, noise=0.0)))
+    assert text == (
+        "The audit cannot tell whether the scores can be trusted: 7 candidates have a reference, and the order of "
+        "fewer than 8 says too little."
+    )
+
+
+def test_of_too_few_at_the_last_rung_the_one_before_is_asked(summary):
+    last_rung(summary)["n"] = 7
+    text = said(summary)
+    assert text.startswith("Of two candidates of this study, picked at random, the score after 2 epochs puts ")
+    assert (
+        "Too few of the sample were trained longer in the search to judge by that (7 for 6 epochs; 8 are needed); "
+        "--n 40 would have more."
+    ) in text
+    assert "after 6 epochs" not in text
+    assert "Longer trainings in the search" not in text
+    last_rung(summary).update(n=0, pairs_right=None)
+    assert "(0 for 6 epochs; 8 are needed)" in said(summary)
+
+
+def test_an_order_without_a_fault_beats_a_coin_and_has_no_interval(summary):
+    for series in summary["audit"]["series"][:2]:
+        series["pairs_right"] = series["tau"] = {"value": 1.0, "low": None, "high": None}
+    assert "in 100 % of cases (no interval, n = " in said(summary)
+    assert "better than a coin" in said(summary)
+    assert "not established" not in said(summary)
+
+
+def test_a_ceiling_of_too_few_is_not_spoken_of(summary):
+    with_ceiling(summary, tau=0.8, score=0.4, room=(0.1, 0.6))["audit"]["series"][1]["ceiling"]["n"] = 7
+    assert "Too few candidates have all their reference trainings" in said(summary)
+    assert "Held against" not in said(summary)
+    assert "Longer trainings" not in said(summary)
+
+
+@pytest.mark.parametrize(
+    ("rank_by", "reading", "short"),
+    [
+        ("loss", "held-out loss", "held-out loss"),
+        ("train_loss", "mean training loss", "training loss"),
+        ("top1", None, ""),
+    ],
+)
+def test_what_ranks_is_named(rank_by, reading, short):
+    summary = a_summary(TRIALS, audit=an_audit(TRIALS, n=20, rank_by=rank_by))
+    assert f"picked at random, the {reading or 'score'} after 6 epochs puts" in said(summary)
+    assert [row[0] for row in audit_rows(summary["audit"])][:2] == [
+        ("after 2 epochs", short),
+        ("after 6 epochs", short),
+    ]
+    named = f"The search ranks by the {reading}, brought to the scale of top-1: that is what is judged."
+    assert (named in audit_conditions(summary)) == (reading is not None)
 
 
 def test_the_table_has_a_row_a_score_and_one_for_the_ceiling(summary):
@@ -133,6 +191,10 @@ def test_the_table_has_a_row_a_score_and_one_for_the_ceiling(summary):
     assert {len(row) for row in rows} == {len(COLUMNS)}
     last_rung(summary)["tau"] = {"value": -0.123, "low": None, "high": 0.5}
     assert audit_rows(summary["audit"])[1][3] == ("−0.12", "")  # noqa: RUF001
+    ceiling = summary["audit"]["series"][0]["ceiling"]
+    assert rows[-1][:2] == (("long training", "vs another seed"), ("20", ""))
+    ceiling.update(n=9, seeds=3)
+    assert audit_rows(summary["audit"])[-1][:2] == (("long training", "vs mean of 2"), ("9", ""))
     assert len(audit_rows(an_audit(TRIALS, seeds=1))) == 4
     assert audit_rows({**summary["audit"], "series": []}) == []
 
@@ -141,6 +203,8 @@ def test_conditions_stand_beneath_it(summary):
     text = audit_conditions(summary)
     assert text.startswith("Reference: top-1 after 24 epochs in one learning-rate cycle, 48 px, 2 fresh seeds, 20 cand")
     assert "left out" not in text
+    summary["audit"]["candidates"][3]["scores"] *= 2
+    assert ", 2 to 4 fresh seeds, 20 candidates" in audit_conditions(summary)
     failed = copy.deepcopy(summary)
     failed["audit"]["failed"] = [{"trial": 3, "seed": 5, "fingerprint": "a", "reason": "no luck"}]
     assert "1 reference training is left out that failed." in audit_conditions(failed)

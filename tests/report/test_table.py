@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from edgenext_search.report.table import COLUMNS, read_csv, trials_frame, write_csv
+from edgenext_search.search.records import Losses
 
 from .builders import HOSTILE, a_trial, some_trials
 
@@ -17,7 +18,7 @@ def test_columns_are_stable():
     assert ",".join(COLUMNS) == (
         "number,state,cohort,origin,fingerprint,score,epochs,params,madds,acts,memory,footprint,seconds,seed,widths,depths,"
         "kernel_sizes,sdta_splits,sdta_blocks,heads,expand_ratio,pos_emb,norm_act,reason,duplicate_of,"
-        "on_params_front,on_madds_front"
+        "on_params_front,on_madds_front,loss,train_loss"
     )
 
 
@@ -39,6 +40,20 @@ def test_a_row_says_all_of_a_trial():
     assert row["duplicate_of"] == 1
     assert pd.isna(row["reason"])
     assert row["on_params_front"]
+
+
+def test_losses_are_those_of_the_last_rung(tmp_path):
+    early, late = Losses(held_out=1.5, train=2.5), Losses(held_out=1.25, train=2.0)
+    trials = [
+        a_trial(0, losses=((2, early), (6, late))),
+        a_trial(1, scores=(0.4,), losses=((2, early),)),
+        a_trial(2, losses=((2, early),)),  # an older record
+        a_trial(3, losses=((6, Losses(train=2.0)),)),
+    ]
+    write_csv(trials, tmp_path / "trials.csv")
+    frame = read_csv(tmp_path / "trials.csv")
+    assert [None if pd.isna(value) else value for value in frame["loss"]] == [1.25, 1.5, None, None]
+    assert [None if pd.isna(value) else value for value in frame["train_loss"]] == [2.0, 2.5, None, 2.0]
 
 
 def test_only_full_fidelity_is_on_a_front():

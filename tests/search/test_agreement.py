@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from edgenext_search.search.agreement import judge, seeds_agree
+from edgenext_search.search.agreement import judge, pairs_right, seeds_agree
 
 NAN = math.nan
 
@@ -171,6 +171,35 @@ def test_one_seed_has_no_ceiling_and_a_candidate_without_all_seeds_is_not_in_it(
     assert quickly(range(4), table[1:]).ceiling is None
     assert seeds_agree(table[1:]) is None
     assert seeds_agree(column(range(5))) is None
+
+
+def test_a_third_seed_of_a_few_takes_no_one_out_of_the_ceiling():
+    """4 candidates of 3 seeds, then 16 of 2: the ceiling is that of two seeds and 16."""
+    table = np.random.default_rng(5).normal(size=(16, 3))
+    score, whole = table.mean(axis=1), table.copy()
+    table[4:, 2] = NAN
+    ceiling = quickly(score, table).ceiling
+    assert (ceiling.n, ceiling.seeds) == (16, 2)
+    assert ceiling == quickly(score, table[:, :2]).ceiling
+    assert seeds_agree(table, resamples=20) == seeds_agree(table[:, :2], resamples=20)
+    assert (quickly(score, whole).ceiling.n, quickly(score, whole).ceiling.seeds) == (16, 3)
+    some = quickly(np.where(np.arange(16) < 4, score, NAN), table).ceiling
+    assert (some.n, some.seeds) == (4, 3)  # those that have a score have all
+
+
+def test_where_nothing_varies_there_is_no_interval():
+    found = quickly(range(6), [[value, value + 0.5] for value in range(6)])
+    for estimate in (found.tau, found.spearman, found.pairs_right, found.ceiling.tau, found.ceiling.pairs_right):
+        assert (estimate.value, estimate.low, estimate.high) == (pytest.approx(1), None, None)
+    assert (found.ceiling.room.value, found.ceiling.room.low) == (pytest.approx(0), None)
+    assert quickly([1, 2, 3, 4, 6, 5, 7, 8], column(range(8))).pairs_right.low is not None
+
+
+@given(paired(), st.integers(0, 3))
+def test_the_share_alone_is_that_of_the_whole_judgement(series, missing):
+    x, y = series
+    x[:missing] = [NAN] * missing
+    assert pairs_right(x, column(y), resamples=20, seed=3) == quickly(x, column(y), seed=3).pairs_right
 
 
 def test_references_that_disagree_have_no_share_of_the_ceiling():

@@ -116,6 +116,33 @@ def test_an_audit_again_trains_nothing_and_a_larger_one_what_is_missing(folder, 
     assert len(set(given)) == len(given)
 
 
+def test_second_seeds_of_a_smaller_sample_are_no_more_than_it_has(folder, execution, fake):
+    audited(folder, execution, fake, replace(AUDIT, n=8, seeds=1))
+    assert len(fake.current.given) == 8
+    audit = audited(folder, execution, fake, replace(AUDIT, n=4, seeds=2))["audit"]
+    assert len(fake.current.given) == 4
+    assert (audit["status"], audit["n"]) == ("complete", 8)
+
+
+def test_trials_that_are_added_leave_an_audit_as_it_is(folder, class_folder, execution, fake):
+    first = audited(folder, execution, fake, executor=FakeExecutor())["audit"]
+    fake.current = FakeExecutor()
+    grown = run_study(folder, a_small_recipe(class_folder, trials=16), execution)
+    assert grown["trials"]["complete"] + grown["trials"]["pruned"] == 16
+    assert grown["audit"] == first
+    audited(folder, execution, fake)  # what is finished is drawn anew
+    assert 0 < len(fake.current.given) <= 12
+
+
+def test_an_audit_goes_on_with_its_sample_after_trials_were_added(folder, class_folder, execution, fake):
+    with pytest.raises(Killed):
+        audited(folder, execution, fake, executor=FakeExecutor(killed_at=4))
+    fake.current = FakeExecutor()
+    assert run_study(folder, a_small_recipe(class_folder, trials=16), execution)["audit"]["open"] == 9
+    assert audited(folder, execution, fake)["audit"]["status"] == "complete"
+    assert len(fake.current.given) == 9
+
+
 @pytest.mark.parametrize("at", [1, 6, 12])
 def test_killed_and_called_again_it_ends_as_if_undisturbed(folder, execution, fake, tmp_path, at):
     other = RunFolder(tmp_path / "other")

@@ -6,16 +6,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgenext_search.search.finalists import fresh_seeds
+from edgenext_search.search.merit import merits
 from edgenext_search.search.references import (
     AUDIT,
     audit_summary,
     audited,
     can_be_audited,
+    drawn,
+    pending,
     reference_seeds,
     sample,
 )
+from edgenext_search.training.job import Trained
 
-from .builders import Lab, a_candidate, a_recipe, a_record
+from .builders import FakeExecutor, Lab, a_candidate, a_recipe, a_record, score_of
 
 
 @st.composite
@@ -120,16 +124,74 @@ def test_what_an_audit_found(lab):
     assert found["series"][0]["partial_tau"] is not None
 
 
+@pytest.mark.parametrize("rank_by", ["top1", "train_loss"])
+def test_what_ranks_in_the_search_is_what_is_judged(rank_by):
+    """Losses in the opposite order of the scores: they decide where the search ranks by them."""
+
+    def outcome(job):
+        score = score_of(job)
+        return Trained(score=score, seconds=0.5, loss=score, train_loss=score)
+
+    lab = Lab(a_recipe(rank_by=rank_by))
+    lab.run(FakeExecutor(outcome))
+    store = lab.store()
+    asked(store, seeds=1)
+    for trial in lab.trials():
+        store.add_reference(trial.candidate.fingerprint, 16, reference_seeds(0, 1)[0], trial.curve[0][1])
+    found = audit_summary(store, lab.recipe)
+    assert found["fidelity"]["rank_by"] == rank_by
+    assert found["series"][0]["pairs_right"]["value"] == pytest.approx(1.0 if rank_by == "top1" else 0.0)
+    known = merits(lab.trials(), rank_by)
+    for row in found["candidates"]:
+        assert {point["epochs"]: point["merit"] for point in row["curve"]} == pytest.approx(known[row["trial"]])
+        assert all((point["merit"] == point["score"]) == (rank_by == "top1") for point in row["curve"])
+
+
 def test_who_was_trained_by_an_earlier_audit_stays_in(lab):
     store = lab.store()
-    small = {item.trial.number for item in audited(store, lab.recipe, epochs=16, n=4)}
+    small = set(drawn(store, lab.recipe, 4))
     outside = next(trial for trial in lab.trials() if trial.number not in small)
     store.add_reference(outside.candidate.fingerprint, 16, 5, 0.5)
-    assert {item.trial.number for item in audited(store, lab.recipe, epochs=16, n=4)} == small | {outside.number}
-    assert {item.trial.number for item in audited(store, lab.recipe, epochs=17, n=4)} == small
+    assert {item.trial.number for item in audited(store, small, epochs=16)} == small | {outside.number}
+    assert {item.trial.number for item in audited(store, small, epochs=17)} == small
 
 
 def test_a_reference_of_nobody_in_the_study_is_no_candidate(lab):
     store = lab.store()
     store.add_reference(a_candidate(3).fingerprint, 16, 5, 0.5)
-    assert len(audited(store, lab.recipe, epochs=16, n=4)) == 4
+    assert len(audited(store, drawn(store, lab.recipe, 4), epochs=16)) == 4
+
+
+def test_what_an_audit_drew_is_what_it_waits_for_whatever_trials_are_added(lab):
+    store = lab.store()
+    trials = drawn(store, lab.recipe, 4)
+    asked(store, n=4, seeds=1, trials=trials)
+    for item in audited(store, trials, epochs=16):
+        store.add_reference(item.trial.candidate.fingerprint, 16, reference_seeds(0, 1)[0], 0.5)
+    before = audit_summary(store, lab.recipe)
+    assert (before["status"], before["open"]) == ("complete", 0)
+    more = Lab(a_recipe(trials=16), lab.storage)
+    more.run()
+    assert set(drawn(more.store(), more.recipe, 4)) != set(trials)
+    assert audit_summary(more.store(), more.recipe) == before
+
+
+def test_an_audit_that_recorded_no_sample_draws_it_anew(lab):
+    store = lab.store()
+    asked(store, n=4, seeds=1)
+    for number in drawn(store, lab.recipe, 4):
+        store.add_reference(store.records()[number].candidate.fingerprint, 16, reference_seeds(0, 1)[0], 0.5)
+    assert audit_summary(store, lab.recipe)["status"] == "complete"
+
+
+def test_only_those_that_were_drawn_are_waited_for(lab):
+    """16 candidates of one seed, then two seeds of a few: the rest are not asked for a second."""
+    store, (one, other) = lab.store(), reference_seeds(0, 2)
+    for trial in lab.trials():
+        store.add_reference(trial.candidate.fingerprint, 16, one, trial.score)
+    trials = drawn(store, lab.recipe, 4)
+    left = pending(audited(store, trials, epochs=16), trials, [one, other])
+    assert [(item.trial.number, seed) for item, seed in left] == [(number, other) for number in sorted(trials)]
+    asked(store, n=4, seeds=2, trials=trials)
+    found = audit_summary(store, lab.recipe)
+    assert (found["open"], found["n"], found["series"][0]["n"]) == (4, 8, 8)
