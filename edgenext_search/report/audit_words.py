@@ -25,7 +25,7 @@ COLUMNS = (
 )
 _COSTS = {"params": "parameters", "madds": "multiply-adds"}
 _SHORT = {"params": "params", "madds": "MAdds"}
-_READINGS = {"loss": "held-out loss", "train_loss": "mean training loss"}
+_READINGS = {"combined": "combined score", "loss": "held-out loss", "train_loss": "mean training loss"}
 
 
 def audit_sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
