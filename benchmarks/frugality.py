@@ -48,8 +48,9 @@ def main() -> None:
     data_options(arguments)
     arguments.add_argument("--budget", default="1.3M")
     arguments.add_argument("--trials", type=int, default=TRIALS, help=f"of each seed (default: {TRIALS})")
+    arguments.add_argument("--seeds", type=int, default=SEEDS, help=f"studies (default: {SEEDS})")
     options = arguments.parse_args()
-    seeds, trials, train_images = (1, 4, 64) if options.quick else (SEEDS, options.trials, TRAIN_IMAGES)
+    seeds, trials, train_images = (1, 4, 64) if options.quick else (options.seeds, options.trials, TRAIN_IMAGES)
     study = StudyRecipe.load("laptop", flags={"budget": options.budget})
     rank_by = study.search.rank_by
     recipe = study.proxy.model_copy(
