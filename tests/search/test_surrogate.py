@@ -50,7 +50,7 @@ def test_a_field_that_acts_alike_in_all_stages_is_learned_from_fewer_scores():
         scores = truth(codes) + truth(unseen).std() * RNG(seed + 50).normal(size=40)
         together, apart = (Surrogate(f, codes, scores).mean(unseen) for f in (FEATURES, alone))
         gains.append(np.corrcoef(together, truth(unseen))[0, 1] - np.corrcoef(apart, truth(unseen))[0, 1])
-    assert np.mean(gains) > 0.03
+    assert min(gains) > 0
 
 
 def test_what_is_known_is_less_uncertain():
