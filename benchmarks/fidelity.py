@@ -46,9 +46,9 @@ def main() -> None:
     if options.seeds < 2:
         arguments.error("--seeds must be at least 2")
     each, seeds = (4, 2) if options.quick else (EACH, options.seeds)
-    sets = _candidates(options.budget, each)
+    sets = _candidates(options.budget, each, options.seed)
     study = StudyRecipe.load("laptop", flags={"budget": options.budget})
-    figures: dict[str, float] = {"images_of_reference": _images(PROXY) / _images(REFERENCE)}
+    figures: dict[str, float | None] = {"images_of_reference": _images(PROXY) / _images(REFERENCE)}
     with tempfile.TemporaryDirectory() as scratch:
         trainings = Trainings(options.record, Path(scratch))
         for name, candidates in sets.items():
@@ -61,15 +61,15 @@ def main() -> None:
         conditions(
             "torch", "timm", n=each, seeds=seeds, budget=options.budget, smallest=SMALLEST, space="edgenext",
             deployment="1000 classes, 256x256 px", img_size=32, reference=REFERENCE, proxy=PROXY,
-            rank_by=study.search.rank_by, shapes_seed=SHAPES_SEED,
+            rank_by=study.search.rank_by, seed=options.seed,
         ),
     )  # fmt: skip
 
 
-def _candidates(budget: str, each: int) -> dict[str, list[Candidate]]:
+def _candidates(budget: str, each: int, seed: int) -> dict[str, list[Candidate]]:
     space, deployment, cap = Space.load("edgenext"), Deployment(), parse_count(budget)
     features = Features(space)
-    rows = features.random(2 * each, np.random.default_rng(SHAPES_SEED))
+    rows = features.random(2 * each, np.random.default_rng(SHAPES_SEED + seed))
     shapes = [features.assignment(row) for row in rows]
     band = Projection(space, Budget(params=cap), deployment)
     caps = [int(value) for value in np.geomspace(SMALLEST, cap, each)]
@@ -118,7 +118,7 @@ def _judged(
     references: list[list[float]],
     short: dict[str, list[list[float]]],
     rank_by: str,
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     counts = [cost(candidate, Deployment()) for candidate in candidates]
     series: dict[str, list[list[float]]] = {
         reading: [list(scores) for scores in zip(*short[reading], strict=True)] for reading in READINGS
@@ -126,22 +126,22 @@ def _judged(
     series["params_alone"] = [[math.log(count.params) for count in counts]]
     series["madds_alone"] = [[math.log(count.madds) for count in counts]]
     series["blocks_alone"] = [[float(sum(candidate.depths)) for candidate in candidates]]
-    found, ceiling = {}, math.nan
+    taus: dict[str, float] = {}
+    ceiling: float | None = None
     for label, seeds in series.items():
-        agreements = [judge(scores, references).ceiling for scores in seeds]
-        known = [agreement for agreement in agreements if agreement is not None]
+        known = [agreement for scores in seeds if (agreement := judge(scores, references).ceiling)]
         if known:
-            taus = [agreement.score_tau.value for agreement in known]
-            found[f"tau_{name}_{label}"] = round(statistics.fmean(taus), 3)
+            taus[label] = statistics.fmean(agreement.score_tau.value for agreement in known)
             ceiling = known[0].tau.value
-    of_ceiling = {
-        f"tau_{name}_of_ceiling{'' if label == rank_by else '_' + label}": significant(
-            found[f"tau_{name}_{label}"] / ceiling, 3
-        )
-        for label in READINGS
-        if f"tau_{name}_{label}" in found
+    shares = {label: taus[label] / ceiling if ceiling and ceiling > 0 else None for label in READINGS if label in taus}
+    return {
+        **{
+            f"tau_{name}_of_ceiling{'' if label == rank_by else '_' + label}": share and significant(share, 3)
+            for label, share in shares.items()
+        },
+        f"tau_{name}_ceiling": ceiling and round(ceiling, 3),
+        **{f"tau_{name}_{label}": round(tau, 3) for label, tau in taus.items()},
     }
-    return {**of_ceiling, f"tau_{name}_ceiling": round(ceiling, 3), **found}
 
 
 if __name__ == "__main__":

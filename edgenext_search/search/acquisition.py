@@ -9,6 +9,8 @@ import numpy as np
 from edgenext_search.search.surrogate import Surrogate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from edgenext_search.search.features import Array, Features
 
 EXPLOIT = 4  # every fourth proposal, the first among them, has the best expected score; the others explore
@@ -35,17 +37,32 @@ def next_codes(features: Features, codes: Array, scores: Array, n: int, rng: np.
         rng: For the pool.
     """
     surrogate = Surrogate(features, codes, scores)
-    pool = _unseen(_pool(features, surrogate, np.unique(codes, axis=0), rng), codes)
+    pool = unseen(_pool(features, surrogate, np.unique(codes, axis=0), rng), codes)
     if len(pool) < n:
         pool = np.concatenate([pool, features.random(n, rng)])
     mean, _ = surrogate.mean_and_std(pool)
+
+    def value(turn: int, std: Array) -> Array:
+        return mean if turn % EXPLOIT == 0 else mean + OPTIMISM * std
+
+    return spread_out(surrogate, pool, n, value)
+
+
+def spread_out(surrogate: Surrogate, pool: Array, n: int, value: Callable[[int, Array], Array]) -> Array:
+    """Codes of ``n`` different assignments of a pool, taken one by one; shape (n, parameters).
+
+    Args:
+        surrogate: What is expected.
+        pool: At least ``n`` assignments; shape (pool, parameters).
+        n: How many.
+        value: What the assignments are worth at a turn, given the standard deviations of what is expected once those
+            taken before are scored; shape (pool,) to (pool,).
+    """
     covariance = surrogate.covariance(pool)
     chosen: list[int] = []
     for turn in range(n):
-        spread = np.sqrt(np.maximum(covariance.diagonal(), 0.0))
-        value = mean if turn % EXPLOIT == 0 else mean + OPTIMISM * spread
-        value = np.where(np.isin(np.arange(len(pool)), chosen), -np.inf, value)
-        pick = int(value.argmax())
+        worth = value(turn, np.sqrt(np.maximum(covariance.diagonal(), 0.0)))
+        pick = int(np.where(np.isin(np.arange(len(pool)), chosen), -np.inf, worth).argmax())
         chosen.append(pick)
         noisy = covariance[pick, pick] + surrogate.noise**2
         covariance = covariance - np.outer(covariance[pick], covariance[pick]) / noisy
@@ -71,7 +88,7 @@ def _best(values: Array, n: int) -> np.ndarray[tuple[int, ...], np.dtype[np.intp
     return np.argsort(-values, kind="stable")[:n]
 
 
-def _unseen(pool: Array, codes: Array) -> Array:
+def unseen(pool: Array, codes: Array) -> Array:
     """The rows of the pool that are not among ``codes``."""
     seen = {row.tobytes() for row in codes}
     return pool[[row.tobytes() not in seen for row in pool]]

@@ -14,7 +14,7 @@ from edgenext_search.search.finalists import (
     best_so_far,
     choose_finalists,
     choosing_seeds,
-    finalists_of,
+    rank_finalists,
     rematch_seeds,
 )
 from edgenext_search.search.halving import estimated_scores, survivors
@@ -113,7 +113,9 @@ class Coordinator:
         self._rescore("Finalists", {record.number: record.candidate for record in chosen}, choosing_seeds(search))
         if self._should_stop():
             return
-        ranked = finalists_of(self._store, self._recipe)
+        ranked = rank_finalists(
+            chosen, self._store.rescores(), expected, search.objectives, seeds=choosing_seeds(search)
+        )
         sides = {f.trial: f.candidate for f in ranked if f is ranked[0] or f.trial == BASELINE}
         if len(sides) == 2:
             self._rescore("Re-match", sides, rematch_seeds(search))

@@ -58,21 +58,18 @@ def hypervolume(losses: Array, reference: Array) -> float:
         return float(widths @ (reference[1] - np.minimum.accumulate(inside[:, 1])))
     inside = np.unique(inside, axis=0)  # of equal points one
     inside = inside[[rank == 0 for rank in non_dominated_ranks(inside)]]
-    return sum(_exclusive(inside, index, reference, before=index) for index in range(len(inside)))
+    return sum(contribution(inside, index, reference, before=index) for index in range(len(inside)))
 
 
-def contributions(losses: Array, reference: Array) -> list[float]:
-    """Volume that each point adds to that of all others: its exclusive hypervolume; 0 for one that stands twice.
+def contribution(losses: Array, index: int, reference: Array, before: int = 0) -> float:
+    """Volume that a point adds to that of the others: its box less the part of it that they dominate.
 
     Args:
         losses: Shape (points, objectives).
+        index: Which point.
         reference: Shape (objectives,); worse than every point in every objective.
+        before: How many of the others, from the first on, do not count.
     """
-    return [_exclusive(losses, index, reference) for index in range(len(losses))]
-
-
-def _exclusive(losses: Array, index: int, reference: Array, before: int = 0) -> float:
-    """What a point adds to the points from ``before`` on: its box less the part of it that they dominate."""
     others = np.delete(losses, index, axis=0)[before:]
     box = float(np.prod(reference - losses[index]))
     return box - hypervolume(np.maximum(others, losses[index]), reference)
@@ -119,7 +116,7 @@ def _most_volume(losses: Array, scaled: Array, n: int) -> list[int]:
     left = list(range(len(losses)))
 
     def volume(index: int) -> float:
-        return round(_exclusive(scaled[left], left.index(index), reference), DIGITS)
+        return round(contribution(scaled[left], left.index(index), reference), DIGITS)
 
     bounds = [(volume(index), -index, len(left)) for index in left if index not in extremes]
     heapq.heapify(bounds)

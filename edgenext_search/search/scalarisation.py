@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgenext_search.search.acquisition import DRAWN, EXPLOIT, EXTRA, GENERATIONS, OPTIMISM, spread_out, unseen
 from edgenext_search.search.features import Array
 from edgenext_search.search.surrogate import Surrogate
 
@@ -26,12 +27,7 @@ Price = Callable[[Array], Array]
 """Logarithms of the costs of rows of codes; shape (rows, parameters) to (rows, costs)."""
 
 AUGMENTED = 0.05  # Knowles's rho: what all losses count beside the largest
-EXPLOIT = 4  # every fourth proposal, the first among them, goes by the expected score; the others explore
-OPTIMISM = 3.0  # explorers go by the expected score plus this many standard deviations
-DRAWN = 100  # random assignments in the pool
-GENERATIONS = 4  # of the pool
 KEPT, PARENTS, LITTER = 12, 3, 6  # for each proposal: how many are kept, how many breed, and neighbours of each
-EXTRA = 0.6  # mean number of parameters that a neighbour changes beyond one
 
 
 def next_codes(
@@ -56,21 +52,11 @@ def next_codes(
     aims = _Aims(surrogate.mean(codes), costs, n, rng)
     prices = _Remembered(price)
     pool = _pool(features, surrogate, aims, prices, observed=np.unique(codes, axis=0), rng=rng)
-    seen = {row.tobytes() for row in codes}
-    pool = pool[[row.tobytes() not in seen for row in pool]]
+    pool = unseen(pool, codes)
     if len(pool) < n:
         pool = np.concatenate([pool, features.random(n, rng)])
     mean, priced = surrogate.mean(pool), prices(pool)
-    covariance = surrogate.covariance(pool)
-    chosen: list[int] = []
-    for turn in range(n):
-        value = aims.values(mean, np.sqrt(np.maximum(covariance.diagonal(), 0.0)), priced)[turn]
-        value[chosen] = -np.inf
-        pick = int(value.argmax())
-        chosen.append(pick)
-        noisy = covariance[pick, pick] + surrogate.noise**2
-        covariance = covariance - np.outer(covariance[pick], covariance[pick]) / noisy
-    return pool[chosen]
+    return spread_out(surrogate, pool, n, lambda turn, std: aims.values(mean, std, priced)[turn])
 
 
 class _Aims:

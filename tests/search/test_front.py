@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from optuna._hypervolume import compute_hypervolume
 
-from edgenext_search.search.front import DIGITS, MARGIN, best_points, contributions, hypervolume, non_dominated_ranks
+from edgenext_search.search.front import DIGITS, MARGIN, best_points, contribution, hypervolume, non_dominated_ranks
 
 
 @st.composite
@@ -93,16 +93,16 @@ def test_the_volume_of_a_staircase():
     front = np.array([[0.0, 2.0], [1.0, 1.0], [3.0, 0.0]])
     reference = np.array([4.0, 3.0])
     assert hypervolume(front, reference) == 4 + 3 + 1
-    assert contributions(front, reference) == [1, 2, 1]
+    assert [contribution(front, index, reference) for index in range(len(front))] == [1, 2, 1]
     twice = np.concatenate([front, front[1:2]])
-    assert contributions(twice, reference) == [1, 0, 1, 0]
+    assert [contribution(twice, index, reference) for index in range(len(twice))] == [1, 0, 1, 0]
 
 
 def test_the_volume_of_boxes():
     reference = np.array([2.0, 2.0, 2.0])
     corners = np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 0.0]])  # each two unit cubes, one is shared
     assert hypervolume(corners, reference) == 4
-    assert contributions(corners, reference) == [1, 1, 1]
+    assert [contribution(corners, index, reference) for index in range(len(corners))] == [1, 1, 1]
     assert hypervolume(np.array([[0.0, 0.0, 2.0]]), reference) == 0
     assert hypervolume(np.array([[0.5]]), np.array([2.0])) == 1.5
 
@@ -117,8 +117,10 @@ def test_volumes_are_those_of_optuna(points):
 def test_a_contribution_is_the_volume_less_that_of_the_others(points):
     reference = np.full(points.shape[1], 6.0)
     whole = hypervolume(points, reference)
-    for index, found in enumerate(contributions(points, reference)):
-        assert found == pytest.approx(whole - hypervolume(np.delete(points, index, axis=0), reference))
+    for index in range(len(points)):
+        assert contribution(points, index, reference) == pytest.approx(
+            whole - hypervolume(np.delete(points, index, axis=0), reference)
+        )
 
 
 def naive(points, n):
