@@ -68,7 +68,7 @@ class SearchKeys(Settings):
     """Candidates to score, the published shapes among them."""
     cohort: Annotated[int, Field(ge=1)] = 8
     """Candidates that are proposed at once; the weaker half of them stops at each rung."""
-    rank_by: Reading = "combined"
+    rank_by: Reading = "train_loss"
     """What ranks candidates while the search goes on: top1; loss, the cross-entropy on the same images; train_loss, the
     mean loss of all training steps; or combined, their mean on top-1's scale. Finalists are compared by top-1."""
     time: str | None = None

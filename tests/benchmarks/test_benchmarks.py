@@ -107,3 +107,21 @@ def test_overhead():
     assert figures["share_at_100"] == pytest.approx(figures["ours_at_100"] / 30, rel=0.02)
     assert figures["optuna_at_100"] > 0
     assert 0 < figures["start_seconds"] < 30
+
+
+@pytest.mark.slow
+def test_fidelity():
+    figures, conditions = last_line("fidelity.py", "--seeds", "2")
+    assert figures["images_of_reference"] == 0.125
+    for name in ("band", "wide"):
+        assert -1 <= figures[f"tau_{name}_ceiling"] <= 1
+        assert -1 <= figures[f"tau_{name}_{conditions['rank_by']}"] <= 1
+        assert (figures[f"tau_{name}_of_ceiling"] is None) == (figures[f"tau_{name}_ceiling"] <= 0)
+
+
+@pytest.mark.slow
+def test_frugality():
+    figures, conditions = last_line("frugality.py")
+    assert conditions["rungs"] == [1, 2, 4, 8]
+    assert 1 < figures["images_ratio"] <= 4
+    assert 1 <= figures["optuna_images_ratio"] <= 4
