@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edgenext_search.arch.budget import COSTS, Budget
 from edgenext_search.arch.candidate import NORM_ACTS, Candidate
-from edgenext_search.arch.cost import Deployment
+from edgenext_search.arch.cost import Deployment, count
 from edgenext_search.arch.parameter import Choice
 from edgenext_search.arch.space import Space
 
@@ -119,3 +119,14 @@ def budgets() -> st.SearchStrategy[Budget]:
     cap = st.none() | caps(1, 10**6) | caps(10**3, 10**10)
     fields = st.fixed_dictionaries(dict.fromkeys(COSTS, cap))
     return fields.filter(lambda f: any(v is not None for v in f.values())).map(lambda f: Budget(**f))
+
+
+class ByMadds:
+    """A latency model for tests: a microsecond for every ``rate`` multiply-adds of a deployment without classes."""
+
+    def __init__(self, rate=1000, img_size=256):
+        self.rate = rate
+        self.deployment = Deployment(num_classes=1, img_size=img_size)
+
+    def microseconds(self, *fields):
+        return count(*fields, self.deployment)[1] / self.rate

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from edgenext_search.arch.cost import Cost
 from edgenext_search.errors import UserError
 
-COSTS = ("params", "madds", "acts", "memory", "footprint")  # what can be capped
+COSTS = ("params", "madds", "acts", "memory", "footprint", "latency")  # what can be capped
 SIZES = ("memory", "footprint")  # those of them that are bytes
+TIMES = ("latency",)  # and those that are microseconds
 UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
 SIZE_UNITS = {
     "": 1, "b": 1, "k": 10**3, "kb": 10**3, "m": 10**6, "mb": 10**6, "g": 10**9, "gb": 10**9,
     "kib": 2**10, "mib": 2**20, "gib": 2**30,
 }  # fmt: skip
+TIME_UNITS = {"us": 1, "µs": 1, "ms": 10**3, "s": 10**6}
 SMALLEST_BARE_NUMBER = 10_000
+HOST = "host"  # the device that a cap on latency is for when none is named
 
-_NUMBER = re.compile(r"(?P<digits>\d[\d_]*\.?\d*|\.\d+)\s*(?P<unit>[A-Za-z]*)")
+_NUMBER = re.compile(r"(?P<digits>\d[\d_]*\.?\d*|\.\d+)\s*(?P<unit>[A-Za-zµ]*)")
 _MISNAMED = {
     "macs": "madds", "mac": "madds", "flops": "madds", "parameters": "params", "activations": "acts",
-    "ram": "memory", "sram": "memory", "mem": "memory",
+    "ram": "memory", "sram": "memory", "mem": "memory", "time": "latency",
 }  # fmt: skip
 
 
@@ -36,6 +39,8 @@ class Budget:
         acts: Most output elements of convolutions and linear layers for one image.
         memory: Most bytes of activations at their peak, for one image in float32.
         footprint: Most bytes of weights and activations together.
+        latency: Most microseconds that one image takes on a device.
+        device: The device that the latency is of, as ``--device`` names it; None where latency is not capped.
 
     Raises:
         UserError: Nothing is capped, or a cap is not positive.
@@ -46,6 +51,8 @@ class Budget:
     acts: int | None = None
     memory: int | None = None
     footprint: int | None = None
+    latency: int | None = None
+    device: str | None = None
 
     def __post_init__(self) -> None:
         if not self.to_dict():
@@ -53,6 +60,8 @@ class Budget:
         for key, cap in self.to_dict().items():
             if cap < 1:
                 raise UserError(f"A cap must be > 0, but got {key}={cap}.")
+        if self.latency is not None and self.device is None:
+            object.__setattr__(self, "device", HOST)
 
     @classmethod
     def parse(cls, text: str) -> Budget:
@@ -60,7 +69,8 @@ class Budget:
 
         Args:
             text: ``1.3M`` caps the parameters; ``params=1.3M,madds=260M`` caps several costs. Units are k, M, and
-                G or B, in either case; ``memory=2MB`` and ``footprint=8MiB`` are sizes in bytes.
+                G or B, in either case; ``memory=2MB`` and ``footprint=8MiB`` are sizes in bytes;
+                ``latency=15ms@host`` is a time on a device.
 
         Raises:
             UserError: The text is not a budget; the message says which part and how to write it.
@@ -83,15 +93,22 @@ class Budget:
 
     @classmethod
     def from_dict(cls, caps: Mapping[str, int | str]) -> Budget:
-        """A budget from caps by key, each a whole number or text as in :meth:`parse`."""
+        """A budget from caps by key, each a whole number (microseconds for latency) or text as in :meth:`parse`."""
         for key in caps:
             if key not in COSTS:
                 meant = _MISNAMED.get(key)
                 hint = f"; did you mean {meant}?" if meant else "."
                 raise UserError(f"A budget caps {', '.join(COSTS)}, but got {key!r}{hint}")
+        caps, device = dict(caps), None
+        if isinstance(latency := caps.get("latency"), str):
+            caps["latency"], at, device = latency.partition("@")
+            if at and not device.strip():
+                raise UserError(f"A device must follow the @, such as latency=15ms@host, but got latency={latency!r}.")
         return cls(
-            **{key: (parse_size if key in SIZES else parse_count)(str(value), name=key) for key, value in caps.items()}
-        )
+            **{key: value if key in TIMES and isinstance(value, int) else _READ[key](str(value), name=key)
+               for key, value in caps.items()},
+            device=device.strip() if device else None,
+        )  # fmt: skip
 
     def to_dict(self) -> dict[str, int]:
         """The caps by key, without those that are not set."""
@@ -108,9 +125,10 @@ class Budget:
         return self.usage(cost) <= 1
 
     def __str__(self) -> str:
-        return ",".join(
-            f"{key}={format_size(cap) if key in SIZES else format_count(cap)}" for key, cap in self.to_dict().items()
-        )
+        texts = {key: format_cap(key, cap) for key, cap in self.to_dict().items()}
+        if self.device not in (None, HOST):
+            texts["latency"] += f"@{self.device}"
+        return ",".join(f"{key}={text}" for key, text in texts.items())
 
 
 def parse_count(text: str, *, name: str = "params") -> int:
@@ -130,6 +148,23 @@ def parse_size(text: str, *, name: str = "memory") -> int:
     """
     rule = "A size is a number with B, kB, MB, GB, KiB, MiB or GiB behind it, such as 2MB"
     return _parse(text, name, SIZE_UNITS, rule, "MB")
+
+
+def parse_latency(text: str, *, name: str = "latency") -> int:
+    """Microseconds of a time as people type it: ``15ms``, ``900 us``, ``0.2s``. What is left of one is cut off.
+
+    Raises:
+        UserError: It is no time, or has no unit.
+    """
+    match = _NUMBER.fullmatch(text.strip())
+    if match is None or match["unit"].lower() not in TIME_UNITS:
+        raise UserError(f"A latency is a number with us, ms or s behind it, such as 15ms, but got {name}={text!r}.")
+    return int(Decimal(match["digits"].replace("_", "")) * TIME_UNITS[match["unit"].lower()])
+
+
+_READ: Mapping[str, Callable[..., int]] = {
+    key: parse_size if key in SIZES else parse_latency if key in TIMES else parse_count for key in COSTS
+}
 
 
 def _parse(text: str, name: str, units: Mapping[str, int], rule: str, likely: str) -> int:
@@ -155,6 +190,18 @@ def format_count(value: int) -> str:
             digits = f"{part:0{len(str(size)) - 1}d}".rstrip("0")
             texts.append(f"{whole}{'.' if digits else ''}{digits}{unit}")
     return min(reversed(texts), key=len)
+
+
+def format_cap(key: str, cap: int) -> str:
+    """A cap as :meth:`Budget.parse` reads it back."""
+    return (format_size if key in SIZES else format_latency if key in TIMES else format_count)(cap)
+
+
+def format_latency(value: int) -> str:
+    """Microseconds as :func:`parse_latency` reads them back: ``15ms``, ``12.5ms``, ``900us``."""
+    whole, part = divmod(value, 10**3)
+    digits = f"{part:03d}".rstrip("0")
+    return f"{whole}{'.' if digits else ''}{digits}ms" if whole else f"{value}us"
 
 
 def format_size(value: int) -> str:

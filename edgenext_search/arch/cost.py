@@ -13,8 +13,10 @@ Design Spaces", arXiv 2003.13678, section 3.3). :mod:`edgenext_search.arch.memor
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from typing import Protocol
 
 from edgenext_search.arch.candidate import Candidate, NormAct
 from edgenext_search.arch.memory import BYTES_PER_ELEMENT, block_peak
@@ -30,6 +32,25 @@ BATCH_NORM_MADDS = 2  # fvcore's count for an affine BatchNorm at inference, an 
 Counts = tuple[int, int, int]
 
 
+class LatencyModel(Protocol):
+    """Predicts the time that a network takes on a device; :mod:`edgenext_search.latency.predictor` is one."""
+
+    def microseconds(
+        self,
+        widths: Sequence[int],
+        depths: Sequence[int],
+        kernel_sizes: Sequence[int],
+        sdta_splits: Sequence[int],
+        sdta_blocks: Sequence[int],
+        heads: Sequence[int],
+        pos_emb: Sequence[bool],
+        expand_ratio: int,
+        norm_act: NormAct,
+    ) -> float:
+        """Predicted time of one image in the deployment that the model is of; never less for a wider network."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
     """Where the network will run: all that a cost depends on beside the candidate.
@@ -37,6 +58,7 @@ class Deployment:
     Attributes:
         num_classes: Outputs of the classifier.
         img_size: Height and width of the square input, in pixels; at least 32.
+        latency_model: Predicts the latency in this deployment, on a device; None where latency is not asked for.
 
     Raises:
         UserError: A value is too small.
@@ -44,6 +66,7 @@ class Deployment:
 
     num_classes: int = 1000
     img_size: int = 256
+    latency_model: LatencyModel | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.num_classes < 1:
@@ -64,12 +87,14 @@ class Cost:
         madds: Multiply-adds of one image, in the published convention (see the module's docstring).
         acts: Output elements of all convolutions and linear layers for one image.
         memory: Peak bytes of the activations of one image, in float32.
+        latency: Predicted microseconds of one image on the deployment's device; None without a latency model.
     """
 
     params: int
     madds: int
     acts: int
     memory: int
+    latency: int | None = None
 
     @property
     def footprint(self) -> int:
@@ -77,19 +102,21 @@ class Cost:
         return BYTES_PER_ELEMENT * self.params + self.memory
 
     def to_dict(self) -> dict[str, int]:
-        """All counts by name, the footprint among them; :meth:`from_dict` reads it back."""
+        """All costs by name that are known, the footprint among them; :meth:`from_dict` reads it back."""
+        latency = {} if self.latency is None else {"latency": self.latency}
         return {
             "params": self.params,
             "madds": self.madds,
             "acts": self.acts,
             "memory": self.memory,
             "footprint": self.footprint,
+            **latency,
         }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, int]) -> Cost:
         """Read what :meth:`to_dict` wrote."""
-        return cls(**{field.name: values[field.name] for field in fields(cls)})
+        return cls(**{known.name: values[known.name] for known in fields(cls) if known.name in values})
 
 
 def cost(candidate: Candidate, deployment: Deployment) -> Cost:
@@ -102,7 +129,7 @@ def cost(candidate: Candidate, deployment: Deployment) -> Cost:
     Returns:
         Exact counts, equal to fvcore's in the published convention; the memory is that of a stated model.
     """
-    params, madds, acts, memory = count(
+    return cost_of(
         candidate.widths,
         candidate.depths,
         candidate.kernel_sizes,
@@ -114,7 +141,26 @@ def cost(candidate: Candidate, deployment: Deployment) -> Cost:
         candidate.norm_act,
         deployment,
     )
-    return Cost(params=params, madds=madds, acts=acts, memory=memory)
+
+
+def cost_of(
+    widths: Sequence[int],
+    depths: Sequence[int],
+    kernel_sizes: Sequence[int],
+    sdta_splits: Sequence[int],
+    sdta_blocks: Sequence[int],
+    heads: Sequence[int],
+    pos_emb: Sequence[bool],
+    expand_ratio: int,
+    norm_act: NormAct,
+    deployment: Deployment,
+) -> Cost:
+    """:func:`cost` on bare fields: what the projection calls many times while it looks for widths."""
+    parts = (widths, depths, kernel_sizes, sdta_splits, sdta_blocks, heads, pos_emb, expand_ratio, norm_act)
+    params, madds, acts, memory = count(*parts, deployment)
+    model = deployment.latency_model
+    latency = None if model is None else math.ceil(model.microseconds(*parts))
+    return Cost(params=params, madds=madds, acts=acts, memory=memory, latency=latency)
 
 
 def count(
@@ -129,7 +175,7 @@ def count(
     norm_act: NormAct,
     deployment: Deployment,
 ) -> tuple[int, int, int, int]:
-    """:func:`cost` on bare fields: what the projection calls many times while it looks for widths.
+    """What is counted of a network, on bare fields.
 
     Returns:
         Parameters, multiply-adds, activations and memory.

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator
 
-from edgenext_search.arch.budget import SIZES, Budget
+from edgenext_search.arch.budget import SIZES, TIMES, Budget
 from edgenext_search.arch.candidate import STAGES, Candidate
 from edgenext_search.arch.cost import Cost, Deployment, cost
 from edgenext_search.arch.parameter import Choice, Value
@@ -111,10 +111,16 @@ class Projection:
         smallest: The candidate of the space that uses the budget least.
 
     Raises:
-        UserError: No candidate of the space holds the budget; the message has the smallest reachable cost.
+        UserError: No candidate of the space holds the budget; the message has the smallest reachable cost. Or the
+            budget caps latency and the deployment has no latency model.
     """
 
     def __init__(self, space: Space, budget: Budget, deployment: Deployment) -> None:
+        if budget.latency is not None and deployment.latency_model is None:
+            raise UserError(
+                f"The budget caps the latency on {budget.device}, which only `edgenext-search run` projects into: it "
+                "needs a latency profile of the device. Cap params or madds here."
+            )
         self.space = space
         self.budget = budget
         self.deployment = deployment
@@ -216,8 +222,11 @@ class Projection:
 
     def _unreachable(self, smallest: Candidate) -> str:
         reached: Cost = cost(smallest, self.deployment)
-        over = {key: getattr(reached, key) for key, cap in self.budget.to_dict().items() if getattr(reached, key) > cap}
-        costs = " and ".join(f"{key}={value:,}{' bytes' if key in SIZES else ''}" for key, value in over.items())
+        costs = " and ".join(
+            f"{key}={value:,}{' bytes' if key in SIZES else ' microseconds' if key in TIMES else ''}"
+            for key, value in reached.to_dict().items()
+            if value > self.budget.to_dict().get(key, value)
+        )
         setting = ", ".join(
             f"{name} {'-'.join(map(str, getattr(smallest, name)))}" for name in ("widths", "depths", "kernel_sizes")
         )

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from edgenext_search.arch.candidate import STAGES, Candidate, NormAct, splits_fit
-from edgenext_search.arch.cost import Cost, Deployment, count
+from edgenext_search.arch.cost import Cost, Deployment, cost_of
 
 Widths = tuple[int, int, int, int]
 
@@ -76,7 +76,7 @@ class Shape:
 
     def cost_at(self, widths: Widths, deployment: Deployment) -> Cost:
         """The cost that the candidate with these widths will have."""
-        params, madds, acts, memory = count(
+        return cost_of(
             widths,
             self.depths,
             self.kernel_sizes,
@@ -88,7 +88,6 @@ class Shape:
             self.norm_act,
             deployment,
         )
-        return Cost(params=params, madds=madds, acts=acts, memory=memory)
 
     def candidate_at(self, widths: Widths) -> Candidate:
         """The candidate with these widths."""

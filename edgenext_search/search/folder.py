@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import secrets
 import time
 from pathlib import Path
@@ -37,7 +38,7 @@ class RunFolder:
     @classmethod
     def default_path(cls, recipe: StudyRecipe) -> Path:
         """``runs/<study>-<budget>-<date>-<time>``, under the working directory."""
-        budget = str(recipe.load_budget()).replace(",", "-").replace("=", "")
+        budget = re.sub(r"[^\w.]+", "-", str(recipe.load_budget()).replace("=", ""))
         return Path("runs") / f"{recipe.name}-{budget}-{time.strftime('%Y%m%d-%H%M%S')}"
 
     @property

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from edgenext_search.arch.budget import Budget
+from edgenext_search.arch.budget import HOST, Budget
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.space import Space
@@ -22,6 +22,7 @@ from edgenext_search.training.recipe import TrainRecipe
 from edgenext_search.validation import Settings
 
 Sampler = Literal["bayes", "gp", "tpe", "nsga2", "random"]
+LATENCY = "latency"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -59,6 +60,22 @@ class DataKeys(Settings):
         return self
 
 
+class LatencyKeys(Settings):
+    """Time on a device, where the budget caps it or it is an objective."""
+
+    device: str = HOST
+    """The device, as `--device` of `edgenext-search latency` takes it; `--budget latency=15ms@DEVICE` sets it."""
+    profile: str | None = None
+    """File that `edgenext-search latency profile` wrote for this device, space and deployment; null for the one in the
+    cache, which is measured first where there is none (some ten minutes)."""
+    precision: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    """Finalists are measured until the interval of their median latency is this share of it to either side..."""
+    seconds: Annotated[float, Field(gt=0)] = 20.0
+    """...or for this long each."""
+    unreachable: Literal["pause", "predict"] = "pause"
+    """What to do when the device cannot be reached: stop, to be resumed, or go by the predicted latencies."""
+
+
 class SearchKeys(Settings):
     """How candidates are proposed, stopped early and chosen."""
 
@@ -83,7 +100,7 @@ class SearchKeys(Settings):
     """Further seeds of winner and baseline, once the winner is chosen. They say how much better it is: the seeds that
     chose it flatter it."""
     objectives: list[str] = Field(default=["accuracy"])
-    """What to look for: accuracy, and costs that are to be small (params, madds, acts, memory, footprint)."""
+    """What to look for: accuracy, and costs that are to be small (params, madds, acts, memory, footprint, latency)."""
     enqueue: list[str | dict[str, Any]] = Field(default=[])
     """Candidates that are known to be good, asked right after the baseline: files, model folders, published variants,
     folders of former runs (their finalists), or a candidate's fields."""
@@ -163,6 +180,8 @@ class StudyRecipe(Settings):
     """Hard caps on the deployed model, such as 1.3M or {params: 1.3M, madds: 260M}."""
     deployment: DeploymentKeys = DeploymentKeys()
     """What costs are counted for."""
+    latency: LatencyKeys = LatencyKeys()
+    """Where and how latency is measured."""
     data: DataKeys = DataKeys()
     """The images."""
     proxy: TrainRecipe = TrainRecipe()
@@ -226,7 +245,16 @@ class StudyRecipe(Settings):
                 f"search.trials={self.search.trials}; raise --trials, or enqueue fewer."
             )
         search = self.search.model_copy(update={"enqueue": [candidate.to_dict() for candidate in enqueued]})
-        return self.model_copy(update={"budget": budget.to_dict(), "space": space.to_dict(), "search": search})
+        named = "@" in str(caps.get(LATENCY) if isinstance(caps, dict) else caps)
+        latency = self.latency.model_copy(update={"device": budget.device}) if named else self.latency
+        return self.model_copy(
+            update={"budget": budget.to_dict(), "space": space.to_dict(), "search": search, "latency": latency}
+        )
+
+    @property
+    def needs_latency(self) -> bool:
+        """Whether candidates have a latency: the budget caps it, or it is an objective."""
+        return self.load_budget().latency is not None or LATENCY in self.search.objectives
 
     def load_space(self) -> Space:
         """The search space."""
@@ -235,7 +263,8 @@ class StudyRecipe(Settings):
     def load_budget(self) -> Budget:
         """The caps of a resolved study."""
         assert isinstance(self.budget, dict)  # noqa: S101 - resolved() made it so
-        return Budget(**{key: int(cap) for key, cap in self.budget.items()})
+        caps = {key: int(cap) for key, cap in self.budget.items()}
+        return Budget(**caps, device=self.latency.device if LATENCY in caps else None)
 
     def load_enqueued(self) -> list[Candidate]:
         """What the first cohorts contain beside the published shapes, each candidate once."""

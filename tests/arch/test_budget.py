@@ -73,11 +73,20 @@ def test_reads_what_people_type(text, caps):
         ),
         ("params=1.3M,", "several caps must be key=value, as in params=1.3M,madds=260M, but got '' in 'params=1.3M,'"),
         ("params=1M,params=2M", "A budget must cap 'params' once, but got 'params=1M,params=2M'"),
-        ("flops=260M", "A budget caps params, madds, acts, memory, footprint, but got 'flops'; did you mean madds?"),
-        ("MACs=260M", "A budget caps params, madds, acts, memory, footprint, but got 'macs'; did you mean madds?"),
+        (
+            "flops=260M",
+            "A budget caps params, madds, acts, memory, footprint, latency, but got 'flops'; did you mean madds?",
+        ),
+        (
+            "MACs=260M",
+            "A budget caps params, madds, acts, memory, footprint, latency, but got 'macs'; did you mean madds?",
+        ),
         ("parameters=1M", "but got 'parameters'; did you mean params?"),
-        ("size=1M", "A budget caps params, madds, acts, memory, footprint, but got 'size'."),
-        ("=1M", "A budget caps params, madds, acts, memory, footprint, but got ''"),
+        ("size=1M", "A budget caps params, madds, acts, memory, footprint, latency, but got 'size'."),
+        ("latency=15", "A latency is a number with us, ms or s behind it, such as 15ms, but got latency='15'"),
+        ("latency=0ms", "A cap must be > 0, but got latency=0"),
+        ("latency=15ms@", "A device must follow the @, such as latency=15ms@host"),
+        ("=1M", "A budget caps params, madds, acts, memory, footprint, latency, but got ''"),
     ],
 )
 def test_refuses_what_is_no_budget(text, message):
@@ -88,7 +97,8 @@ def test_refuses_what_is_no_budget(text, message):
 
 def test_refuses_to_cap_nothing():
     with pytest.raises(
-        UserError, match=r"must cap at least one of params, madds, acts, memory, footprint; write --budget 1\.3M"
+        UserError,
+        match=r"must cap at least one of params, madds, acts, memory, footprint, latency; write --budget 1\.3M",
     ):
         Budget()
     with pytest.raises(UserError, match="A cap must be > 0, but got madds=-5"):
@@ -155,3 +165,27 @@ def test_the_smallest_published_variant_exceeds_1_3m():
     assert not Budget.parse("1.3M").holds(xx_small)
     assert Budget.parse("1327216").holds(xx_small)
     assert not Budget.parse("1327215").holds(xx_small)
+
+
+@pytest.mark.parametrize(
+    ("text", "caps", "device", "written"),
+    [
+        ("latency=15ms", {"latency": 15_000}, "host", "latency=15ms"),
+        ("latency=1.5 ms@host", {"latency": 1_500}, "host", "latency=1.5ms"),
+        ("params=1.3M,latency=900us@host", {"params": 1_300_000, "latency": 900}, "host", "params=1.3M,latency=900us"),
+        (
+            "latency=0.2s@ssh://pi@board:22?python=/opt/python3",
+            {"latency": 200_000},
+            "ssh://pi@board:22?python=/opt/python3",
+            "latency=200ms@ssh://pi@board:22?python=/opt/python3",
+        ),
+    ],
+)
+def test_a_latency_is_of_a_device(text, caps, device, written):
+    budget = Budget.parse(text)
+    assert (budget.to_dict(), budget.device, str(budget)) == (caps, device, written)
+    assert Budget.parse(str(budget)) == budget
+
+
+def test_without_a_latency_there_is_no_device():
+    assert Budget.parse("1.3M").device is None

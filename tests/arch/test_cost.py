@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from strategies import candidates, deployments, groups, tiny
+from strategies import ByMadds, candidates, deployments, groups, tiny
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Cost, Deployment, cost
@@ -136,3 +136,10 @@ def test_costs_by_name():
     assert there.to_dict() == {"params": 1, "madds": 2, "acts": 3, "memory": 4, "footprint": 8}
     assert Cost.from_dict(there.to_dict()) == there
     assert tuple(cost(tiny(), Deployment()).to_dict()) == COSTS
+
+
+def test_a_latency_is_among_the_costs_where_it_is_predicted():
+    there = cost(tiny(), Deployment(latency_model=ByMadds(rate=1)))
+    assert there.latency == cost(tiny(), Deployment(num_classes=1)).madds
+    assert tuple(there.to_dict()) == (*COSTS, "latency")
+    assert Cost.from_dict(there.to_dict()) == there

@@ -3,7 +3,7 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import assignments, caps, groups, seeded
+from strategies import ByMadds, assignments, caps, groups, seeded
 
 from edgenext_search.arch.budget import COSTS, Budget
 from edgenext_search.arch.cost import Deployment, cost
@@ -57,7 +57,10 @@ def test_nearly_every_random_shape_lands_in_the_band_and_none_above_it(space, ca
 @given(st.data())
 def test_every_cap_holds_in_every_budget(data):
     space = SPACES[data.draw(st.sampled_from(sorted(SPACES)))]
-    deployment = Deployment(num_classes=data.draw(st.integers(1, 1000)), img_size=data.draw(st.integers(32, 256)))
+    img_size = data.draw(st.integers(32, 256))
+    deployment = Deployment(
+        num_classes=data.draw(st.integers(1, 1000)), img_size=img_size, latency_model=ByMadds(img_size=img_size)
+    )
     cap = {key: data.draw(st.none() | caps(10**4, 10**9)) for key in COSTS}
     cap = {key: value for key, value in cap.items() if value is not None} or {"params": 100_000}
     values = data.draw(assignments(space))
@@ -160,16 +163,30 @@ def _all_narrowest(space, deployment):
 @pytest.mark.parametrize("seed", range(25))
 def test_the_smallest_reachable_cost_is_the_true_minimum(seed, key):
     space = _small_space(seeded(seed))
-    deployment = Deployment(num_classes=10, img_size=64)
+    deployment = Deployment(num_classes=10, img_size=64, latency_model=ByMadds(img_size=64))
     smallest = min(getattr(there, key) for there in _all_narrowest(space, deployment))
     with pytest.raises(
-        UserError, match=f"smallest candidate of space 'small' has {key}={smallest:,}( bytes)? in this dep"
+        UserError,
+        match=f"smallest candidate of space 'small' has {key}={smallest:,}( bytes| microseconds)? in this dep",
     ):
         Projection(space, Budget(**{key: smallest - 1}), deployment)
     projection = Projection(space, Budget(**{key: smallest}), deployment)
     assert getattr(cost(projection.smallest, deployment), key) == smallest
     candidate = projection.candidate(space.sample(seeded(0)))
     assert getattr(cost(candidate, deployment), key) == smallest
+
+
+def test_a_cap_on_latency_needs_a_latency_model():
+    with pytest.raises(UserError, match="caps the latency on host, which only `edgenext-search run` projects into"):
+        Projection(Space.load("edgenext"), Budget(latency=10_000), Deployment())
+
+
+def test_the_predicted_latency_is_used_up():
+    deployment = Deployment(latency_model=ByMadds())
+    projection = Projection(Space.load("edgenext"), Budget(latency=200_000), deployment)
+    for seed in range(20):
+        found = cost(projection.candidate(projection.space.sample(seeded(seed))), deployment)
+        assert 0.95 * 200_000 <= found.latency <= 200_000
 
 
 def test_fields_that_pay_only_together_are_found():
