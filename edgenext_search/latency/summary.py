@@ -1,0 +1,124 @@
+"""The numbers of a measurement: medians, and how sure they are. Python 3.8 and its standard library alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+Z95 = 1.959963984540054  # quantile 0.975 of the normal distribution
+
+
+def median(values: Sequence[float]) -> float:
+    """The middle of the values, or the mean of the two in the middle."""
+    return quantile(sorted(values), 0.5)
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """The value below which a share of ordered values lies, between two of them in proportion."""
+    position = share * (len(ordered) - 1)
+    below = math.floor(position)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (position - below) * (ordered[above] - ordered[below])
+
+
+def median_interval(blocks: Sequence[Sequence[float]]) -> tuple[float, float, float]:
+    """The median of all runs and its 95 % interval, for runs that are not independent.
+
+    The interval inverts the sign test: its ends are the runs of rank n (1/2 -+ t se), where se is the standard error
+    of the share of runs below the median. It is estimated from the shares of the blocks (batch means) and grows by
+    the blocks' own autocorrelation, so that slow spells of a machine widen it (Heidelberger and Lewis, "Quantile
+    estimation in dependent sequences", Operations Research 32, 1984). It is never narrower than that of independent
+    runs, nor wider than the runs themselves, which is all that can be said when there are few.
+
+    Args:
+        blocks: Runs in the order in which they were made, cut into blocks; fewer than 8 are cut anew.
+
+    Returns:
+        Median, low, high.
+    """
+    runs = [time for block in blocks for time in block]
+    if len(blocks) < 8:
+        blocks = [runs[len(runs) * i // 16 : len(runs) * (i + 1) // 16] for i in range(16)]
+        blocks = [block for block in blocks if block]
+    ordered = sorted(runs)
+    centre = quantile(ordered, 0.5)
+    shares = [sum(0.5 if time == centre else float(time < centre) for time in block) / len(block) for block in blocks]
+    count, n = len(shares), len(ordered)
+    mean = sum(shares) / count
+    variance = sum((share - mean) ** 2 for share in shares) / max(count - 1, 1)
+    correlation_time = _correlation_time([share - mean for share in shares])
+    error = math.sqrt(max(variance * correlation_time / count, 0.25 / n))
+    half = _t975(max(count / correlation_time - 1, 1.0)) * error
+    low = max(math.floor(n * (0.5 - half)), 0)
+    high = min(math.ceil(n * (0.5 + half)), n) - 1
+    return centre, ordered[min(low, n - 1)], ordered[max(high, 0)]
+
+
+def _correlation_time(deviations: Sequence[float]) -> float:
+    """How many values count as one: 1 + 2 times the sum of the autocorrelations, at least 1.
+
+    Autocorrelations are summed in pairs up to the first pair that is not positive (Geyer, "Practical Markov chain
+    Monte Carlo", Statistical Science 7, 1992).
+    """
+    count = len(deviations)
+    power = sum(value * value for value in deviations)
+    if power == 0:
+        return 1.0
+
+    def correlation(lag: int) -> float:
+        return sum(a * b for a, b in zip(deviations, deviations[lag:])) / power  # noqa: B905 - Python 3.8 has no strict
+
+    total = 0.0
+    for lag in range(0, count - 1, 2):
+        pair = correlation(lag) + correlation(lag + 1)
+        if pair <= 0:
+            break
+        total += pair
+    return min(max(2 * total - 1, 1.0), float(count))
+
+
+def _t975(freedom: float) -> float:
+    """Quantile 0.975 of Student's t (Abramowitz and Stegun, 26.7.5)."""
+    z = Z95
+    return (
+        z
+        + (z**3 + z) / (4 * freedom)
+        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
+        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * freedom**3)
+    )
+
+
+def summarise(blocks: Sequence[Sequence[float]], reference: Sequence[Sequence[float]]) -> dict[str, Any]:
+    """The numbers of a measurement from its runs in blocks, in microseconds.
+
+    Args:
+        blocks: The model's runs.
+        reference: The reference's runs, as many blocks, each next to the model's; or none.
+    """
+    ordered = sorted(time for block in blocks for time in block)
+    p50, low, high = median_interval(blocks)
+    numbers = {
+        "p50": p50,
+        "p90": quantile(ordered, 0.9),
+        "min": ordered[0],
+        "low": low,
+        "high": high,
+        "n": len(ordered),
+        "drift": _drift([median(block) for block in reference or blocks]),
+        "ratio": None,
+        "ratio_low": None,
+        "ratio_high": None,
+        "reference_p50": None,
+    }
+    if reference:
+        pairs = [[median(ours) / median(theirs)] for ours, theirs in zip(blocks, reference)]  # noqa: B905
+        numbers["ratio"], numbers["ratio_low"], numbers["ratio_high"] = median_interval(pairs)
+        numbers["reference_p50"] = median([time for block in reference for time in block])
+    return numbers
+
+
+def _drift(medians: Sequence[float]) -> float:
+    """How much longer the last third of the blocks took than the first, as a share."""
+    third = max(len(medians) // 3, 1)
+    return median(medians[-third:]) / median(medians[:third]) - 1

@@ -1,0 +1,76 @@
+"""A candidate as an ONNX file to be timed: the network that would ship, untrained, written quickly."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from edgenext_search.arch.cost import IN_CHANNELS, Deployment
+from edgenext_search.models.export import ExportError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edgenext_search.arch.candidate import Candidate
+
+OPSET = 17  # the first with LayerNormalization as one operator, which runtimes have fast kernels for
+TOLERANCE = 1e-4  # on logits, as a share of the largest
+
+
+def export_for_measuring(candidate: Candidate, deployment: Deployment, path: Path, *, seed: int = 0) -> float:
+    """Write the network with random weights as ONNX for one image of fixed size, and check it against torch.
+
+    Batch norms are folded away where that is exact, as in the ``model.onnx`` of a winner. Torch's older exporter is
+    used, which takes some tenths of a second where the newer one takes seconds; ``benchmarks/latency_protocol.py``
+    compares the time of what the two write.
+
+    Args:
+        candidate: The network.
+        deployment: Its classes and image size.
+        path: The file to write; input ``image`` float32 [1, 3, img_size, img_size], output ``logits`` [1, classes].
+        seed: Of the weights, which do not change the time, and of the image of the check.
+
+    Returns:
+        Largest difference of the logits between ONNX Runtime and torch, as a share of the largest logit.
+
+    Raises:
+        ExportError: The difference exceeds :data:`TOLERANCE`; the file is removed.
+    """
+    import onnx
+    import onnxruntime
+    import torch
+
+    from edgenext_search.models.build import build
+    from edgenext_search.models.fold import fold_batch_norms
+
+    with torch.random.fork_rng(devices=[]), torch.inference_mode():
+        torch.manual_seed(seed)
+        # Layer scales as they begin in training, 1e-6, would hide what goes wrong inside of a block.
+        network = build(candidate, num_classes=deployment.num_classes, layer_scale_init=1.0).eval()
+        image = torch.randn(1, IN_CHANNELS, deployment.img_size, deployment.img_size)
+    network = fold_batch_norms(network)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that this exporter will go one day, and that shapes become constants
+        torch.onnx.export(
+            network,
+            (image,),
+            str(path),
+            input_names=["image"],
+            output_names=["logits"],
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    onnx.checker.check_model(str(path))
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    logits = torch.from_numpy(session.run(None, {"image": image.numpy()})[0])
+    with torch.inference_mode():
+        expected = network(image)
+    difference = float((logits - expected).abs().max() / expected.abs().max())
+    if not difference <= TOLERANCE:  # NaN too
+        path.unlink()
+        raise ExportError(
+            f"ONNX logits must equal torch's to {TOLERANCE} of the largest, but differ by {difference:.2g}."
+        )
+    return difference
