@@ -77,6 +77,11 @@ class LineListener(Listener):
         if done == total:
             self._print(f"{total} images prepared")
 
+    def measured(self, what: str, done: int, total: int) -> None:
+        """Say so at every tenth."""
+        if total and done * 10 // total != (done - 1) * 10 // total:
+            self._print(f"{what}: {done} of {total} measured")
+
     def cohort_started(self, trials: Sequence[TrialRecord], total_trials: int) -> None:
         """Say which trials it has."""
         numbers = [trial.number for trial in trials]
@@ -123,7 +128,7 @@ class LiveListener(Listener):
         self._study: TaskID | None = None
         self._group: TaskID | None = None
         self._bars: dict[str, TaskID] = {}
-        self._data: TaskID | None = None
+        self._other: TaskID | None = None
         self._work = _Work(recipe)
         self._since = self._until = 0
         self._epochs = recipe.proxy.epochs
@@ -137,12 +142,20 @@ class LiveListener(Listener):
 
     def data_progress(self, done: int, total: int) -> None:
         """Move the data's bar."""
-        if self._data is None:
-            self._data = self.progress.add_task("Images", total=total, note="")
-        self.progress.update(self._data, completed=done)
+        self._move_other("Images", done, total)
+
+    def measured(self, what: str, done: int, total: int) -> None:
+        """Move the device's bar."""
+        self._move_other(what, done, total)
+
+    def _move_other(self, what: str, done: int, total: int) -> None:
+        """Move a bar of work that is no training; it goes when it is done."""
+        if self._other is None:
+            self._other = self.progress.add_task(what, total=total, note="")
+        self.progress.update(self._other, completed=done)
         if done == total:
-            self.progress.remove_task(self._data)
-            self._data = None
+            self.progress.remove_task(self._other)
+            self._other = None
 
     def cohort_started(self, trials: Sequence[TrialRecord], total_trials: int) -> None:
         """Say which trials are under way."""

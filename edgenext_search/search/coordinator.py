@@ -14,6 +14,7 @@ from edgenext_search.search.finalists import (
     best_so_far,
     choose_finalists,
     choosing_seeds,
+    measured_of,
     rank_finalists,
     rematch_seeds,
 )
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from edgenext_search.search.executor import Executor
     from edgenext_search.search.listener import Listener
     from edgenext_search.search.recipe import StudyRecipe
-    from edgenext_search.search.records import TrialRecord, TrialState
+    from edgenext_search.search.records import Expected, TrialRecord, TrialState
     from edgenext_search.search.store import StudyStore
     from edgenext_search.training.job import Outcome
 
@@ -56,6 +57,8 @@ class Coordinator:
         scratch: Where jobs keep the state between rungs.
         listener: Whoever watches.
         should_stop: Asked often; once it answers yes, :meth:`search` and :meth:`rescore` return soon.
+        measure: Records the latency of trials' candidates on the device, and says whether it did; None where latency
+            is not asked for.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Coordinator:
         scratch: Path,
         listener: Listener,
         should_stop: Callable[[], bool],
+        measure: Callable[[Sequence[TrialRecord]], bool] | None = None,
     ) -> None:
         self._recipe = recipe
         self._projection = projection
@@ -80,6 +84,7 @@ class Coordinator:
         self._scratch = scratch
         self._listener = listener
         self._should_stop = should_stop
+        self._measure = measure
         self._rungs = recipe.proxy.rung_epochs
 
     def search(self) -> None:
@@ -109,16 +114,33 @@ class Coordinator:
         """
         search = self._recipe.search
         expected = expectations(self._store, self._recipe)
-        chosen = choose_finalists(self._store.records(), search.finalists, expected, search.objectives)
+        chosen = self._choose(expected)
+        if self._should_stop():
+            return
         self._rescore("Finalists", {record.number: record.candidate for record in chosen}, choosing_seeds(search))
         if self._should_stop():
             return
         ranked = rank_finalists(
-            chosen, self._store.rescores(), expected, search.objectives, seeds=choosing_seeds(search)
+            chosen,
+            self._store.rescores(),
+            expected,
+            search.objectives,
+            seeds=choosing_seeds(search),
+            measured=measured_of(self._store, self._recipe),
         )
         sides = {f.trial: f.candidate for f in ranked if f is ranked[0] or f.trial == BASELINE}
         if len(sides) == 2:
             self._rescore("Re-match", sides, rematch_seeds(search))
+
+    def _choose(self, expected: Mapping[int, Expected]) -> list[TrialRecord]:
+        """The finalists; those that the device refuses are replaced by the next best."""
+        search = self._recipe.search
+        while True:
+            measured = measured_of(self._store, self._recipe)
+            chosen = choose_finalists(self._store.records(), search.finalists, expected, search.objectives, measured)
+            missing = [record for record in chosen if record.candidate.fingerprint not in measured]
+            if self._measure is None or not missing or not self._measure(missing):
+                return chosen
 
     def _rescore(self, what: str, candidates: Mapping[int, Candidate], seeds: Sequence[int]) -> None:
         """Train the candidates of some trials with each of the seeds, as far as that is not done yet."""

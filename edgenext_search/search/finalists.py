@@ -8,7 +8,7 @@ import numpy as np
 
 from edgenext_search.search.front import best_points, non_dominated_ranks
 from edgenext_search.search.objectives import ACCURACY, costs_in, losses_of
-from edgenext_search.search.records import Finalist
+from edgenext_search.search.records import Finalist, Measured
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +27,7 @@ def choose_finalists(
     n: int,
     expected: Mapping[int, Expected] | None = None,
     objectives: Sequence[str] = (ACCURACY,),
+    measured: Mapping[str, Measured] | None = None,
 ) -> list[TrialRecord]:
     """The ``n`` best complete trials and the baseline, each candidate once.
 
@@ -40,7 +41,10 @@ def choose_finalists(
         n: How many.
         expected: By number of the trial.
         objectives: Of the study.
+        measured: By fingerprint, what the device said; those that it refused are left out. Where it refused all, the
+            fastest are taken.
     """
+    latencies = measured or {}
 
     def merit(trial: TrialRecord) -> float:
         known = (expected or {}).get(trial.number)
@@ -48,10 +52,12 @@ def choose_finalists(
 
     complete = (t for t in trials if t.state == "complete" and t.duplicate_of is None)
     ranked = sorted(complete, key=lambda trial: (-merit(trial), trial.cost.madds, trial.number))
-    best = ranked[:n]
-    if len(objectives) > 1 and ranked:
-        losses = np.array([losses_of(merit(trial), costs_in(trial.cost, objectives)) for trial in ranked])
-        best = [ranked[index] for index in best_points(losses, n)]
+    refused = [t for t in ranked if (said := latencies.get(t.candidate.fingerprint)) and said.refused]
+    holding = [trial for trial in ranked if trial not in refused]
+    best = holding[:n] or sorted(refused, key=lambda t: latencies[t.candidate.fingerprint].measurement.p50)[:n]
+    if len(objectives) > 1 and holding:
+        losses = np.array([losses_of(merit(trial), costs_in(trial.cost, objectives)) for trial in holding])
+        best = [holding[index] for index in best_points(losses, n)]
     return best + [trial for trial in ranked if trial.number == BASELINE and trial not in best]
 
 
@@ -80,7 +86,9 @@ def front_of(finalists: Sequence[Finalist], objectives: Sequence[str]) -> list[F
     if len(objectives) == 1:
         return list(finalists[:1])
     comparable = [f for f in finalists if f.scores] or list(finalists)
-    return [comparable[index] for index in _not_dominated([(f.score.mean, f.cost) for f in comparable], objectives)]
+    comparable = [f for f in comparable if not (f.measured and f.measured.refused)] or comparable
+    points = [(f.score.mean, f.true_cost) for f in comparable]
+    return [comparable[index] for index in _not_dominated(points, objectives)]
 
 
 def _not_dominated(points: Sequence[tuple[float, Cost]], objectives: Sequence[str]) -> list[int]:
@@ -95,9 +103,19 @@ def finalists_of(store: StudyStore, recipe: StudyRecipe) -> list[Finalist]:
     """The finalists of a study as far as they are scored, best first."""
     from edgenext_search.search.expectation import expectations
 
-    expected, search = expectations(store, recipe), recipe.search
-    chosen = choose_finalists(store.records(), search.finalists, expected, search.objectives)
-    return rank_finalists(chosen, store.rescores(), expected, search.objectives, seeds=choosing_seeds(search))
+    expected, search, measured = expectations(store, recipe), recipe.search, measured_of(store, recipe)
+    chosen = choose_finalists(store.records(), search.finalists, expected, search.objectives, measured)
+    seeds = choosing_seeds(search)
+    return rank_finalists(chosen, store.rescores(), expected, search.objectives, seeds=seeds, measured=measured)
+
+
+def measured_of(store: StudyStore, recipe: StudyRecipe) -> dict[str, Measured]:
+    """By fingerprint: what the device said of the candidates that were measured on it."""
+    cap = recipe.load_budget().latency
+    return {
+        fingerprint: Measured(measurement=found, verdict=None if cap is None else found.verdict(cap))
+        for fingerprint, found in store.latencies().items()
+    }
 
 
 def rank_finalists(
@@ -107,10 +125,12 @@ def rank_finalists(
     objectives: Sequence[str] = (ACCURACY,),
     *,
     seeds: Sequence[int],
+    measured: Mapping[str, Measured] | None = None,
 ) -> list[Finalist]:
     """The finalists as far as they are scored, best first: by mean score, then by the objectives' costs, then madds.
 
-    Those that no fresh seed has scored come last, because the score that the search chose them for is optimistic.
+    Those that no fresh seed has scored come last, because the score that the search chose them for is optimistic; after
+    them those that the device refused.
 
     Args:
         chosen: The finalists' trials.
@@ -118,6 +138,7 @@ def rank_finalists(
         expected: By number of the trial.
         objectives: Of the study.
         seeds: The seeds that decide; what others came to is the re-match.
+        measured: By fingerprint, what the device said.
     """
     finalists = [
         Finalist(
@@ -129,13 +150,21 @@ def rank_finalists(
             scores=tuple(score for seed, score in found.items() if seed in seeds),
             expected=(expected or {}).get(trial.number),
             rematch=tuple((seed, score) for seed, score in found.items() if seed not in seeds),
+            measured=(measured or {}).get(trial.candidate.fingerprint),
         )
         for trial in chosen
         for found in (_scores(trial.candidate.fingerprint, rescores),)
     ]
     return sorted(
         finalists,
-        key=lambda f: (not f.scores, -f.score.mean, costs_in(f.cost, objectives), f.cost.madds, f.trial),
+        key=lambda f: (
+            bool(f.measured and f.measured.refused),
+            not f.scores,
+            -f.score.mean,
+            costs_in(f.true_cost, objectives),
+            f.cost.madds,
+            f.trial,
+        ),
     )
 
 

@@ -67,6 +67,11 @@ class RunFolder:
         return self.path / "winners"
 
     @property
+    def latency_profile(self) -> Path:
+        """The latency profile that the run's candidates are projected with; there where latency is asked for."""
+        return self.path / "latency.json"
+
+    @property
     def scratch(self) -> Path:
         """States of trainings under way, and the weights of finalists."""
         return self.path / "scratch"

@@ -22,6 +22,9 @@ class Listener:
     def data_progress(self, done: int, total: int) -> None:
         """``done`` of ``total`` images are in the cache."""
 
+    def measured(self, what: str, done: int, total: int) -> None:
+        """``done`` of ``total`` networks or blocks are timed on the device."""
+
     def cohort_started(self, trials: Sequence[TrialRecord], total_trials: int) -> None:
         """A cohort begins, or goes on after an interruption."""
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
 from typing import Any, Literal
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Cost
+from edgenext_search.latency.measurement import Measurement, Verdict
 
 TrialState = Literal["complete", "pruned", "failed", "open"]
 
@@ -114,6 +116,28 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What a device said of a finalist.
+
+    Attributes:
+        measurement: Its latency there.
+        verdict: Whether it holds the budget's cap with 95 % confidence; None where latency is not capped.
+    """
+
+    measurement: Measurement
+    verdict: Verdict | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether it may not win: undecided is no pass."""
+        return self.verdict in ("fail", "undecided")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The measurement's values, in microseconds, and the ``verdict``."""
+        return {**self.measurement.to_dict(), "verdict": self.verdict}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finalist:
     """A candidate trained again with fresh seeds, so that luck in the search does not choose the winner.
 
@@ -126,6 +150,7 @@ class Finalist:
         scores: Top-1 of each fresh seed.
         expected: What all trials together had led to expect, which chose it; None where it was not asked.
         rematch: (seed, top-1) of the further seeds of winner and baseline, which had no part in any choice.
+        measured: Its latency on the device; None where that was not measured.
     """
 
     trial: int
@@ -136,6 +161,12 @@ class Finalist:
     scores: tuple[float, ...]
     expected: Expected | None = None
     rematch: tuple[tuple[int, float], ...] = ()
+    measured: Measured | None = None
+
+    @property
+    def true_cost(self) -> Cost:
+        """Its costs, the latency as measured where it was."""
+        return self.cost if self.measured is None else replace(self.cost, latency=ceil(self.measured.measurement.p50))
 
     @property
     def score(self) -> Score:
@@ -154,4 +185,5 @@ class Finalist:
             "rematch": Score.of([score for _, score in self.rematch]).to_dict() if self.rematch else None,
             "search_score": self.search_score,
             "expected": self.expected.to_dict() if self.expected else None,
+            "measured": self.measured.to_dict() if self.measured else None,
         }

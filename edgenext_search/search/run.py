@@ -11,6 +11,7 @@ from edgenext_search.search.conditions import conditions
 from edgenext_search.search.coordinator import Coordinator
 from edgenext_search.search.enqueue import enqueue_notes
 from edgenext_search.search.finalists import finalists_of, front_of
+from edgenext_search.search.latency import FinalistGauge
 from edgenext_search.search.listener import Listener
 from edgenext_search.search.session import Execution, Session, open_session
 from edgenext_search.search.summary import summarize
@@ -65,6 +66,7 @@ def run_study(
             scratch=run.scratch,
             listener=listener,
             should_stop=should_stop,
+            measure=_finalist_gauge(recipe, session, listener),
         )
         coordinator.search()
         if not should_stop():
@@ -86,6 +88,12 @@ def run_study(
             kept = [weights for f in ranked if (weights := weights_of(f.candidate, recipe, coordinator))]
             clean_scratch(run.scratch, [job.weights_file for job in kept])
     return summary
+
+
+def _finalist_gauge(recipe: StudyRecipe, session: Session, listener: Listener) -> FinalistGauge | None:
+    if session.gauge is None:
+        return None
+    return FinalistGauge(session.gauge, recipe, session.store, listener, should_stop=session.should_stop)
 
 
 def _warnings(recipe: StudyRecipe, session: Session) -> list[str]:

@@ -18,6 +18,7 @@ from edgenext_search.errors import UserError
 from edgenext_search.search.conditions import cpu_cores
 from edgenext_search.search.executor import LocalExecutor, start_server
 from edgenext_search.search.images import open_images, prepare_images
+from edgenext_search.search.latency import Gauge, open_gauge
 from edgenext_search.search.numerics import Probed, fixed_numerics, probe_host, trials_that_fit
 from edgenext_search.search.placement import gpu_memory, local_places
 from edgenext_search.training.numerics import Numerics
@@ -73,6 +74,7 @@ class Session:
         numerics: Precision, memory layout and compilation of all trainings.
         executor: Trains.
         should_stop: Whether Ctrl-C or SIGTERM came.
+        gauge: The device and its predictor; None where latency is not asked for.
     """
 
     projection: Projection
@@ -82,6 +84,7 @@ class Session:
     numerics: Numerics
     executor: Executor
     should_stop: Callable[[], bool]
+    gauge: Gauge | None = None
 
 
 @contextlib.contextmanager
@@ -109,13 +112,16 @@ def open_session(
         KeyboardInterrupt: Ctrl-C came while the images were prepared.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the sampler is small work
-    projection = Projection(recipe.load_space(), recipe.load_budget(), recipe.load_deployment())
     source = open_images(recipe)
     places = _places(execution, execution.trials_per_gpu or 1)
     _check_shares(recipe, execution)
+    gauge = open_gauge(run, recipe, listener, cache_dir=execution.cache_dir)
+    projection = _projection(recipe, gauge)
     resumed = run.exists()
     if not resumed:
         run.create(recipe, storage=execution.storage)
+    if gauge is not None and not run.latency_profile.is_file():
+        gauge.predictor.save(run.latency_profile)
     with (
         _removed_when_refused(run, new=not resumed) as begun,
         run.lock(),
@@ -123,6 +129,8 @@ def open_session(
     ):
         store = run.open_store(recipe, execution.storage, must_exist=resumed)
         announce(store)
+        if gauge is not None:
+            store.set_fact("latency", gauge.facts(recipe.load_budget()))
         start_server()  # it imports torch while images are prepared
 
         def on_image(done: int, total: int) -> None:
@@ -154,7 +162,15 @@ def open_session(
             numerics=numerics,
             executor=LocalExecutor(places, timeout=execution.timeout),
             should_stop=should_stop,
+            gauge=gauge,
         )
+
+
+def _projection(recipe: StudyRecipe, gauge: Gauge | None) -> Projection:
+    space, budget, deployment = recipe.load_space(), recipe.load_budget(), recipe.load_deployment()
+    if gauge is None:
+        return Projection(space, budget, deployment)
+    return Projection(space, gauge.aim(budget), gauge.deployment(deployment))
 
 
 def _record_data(store: StudyStore, data: PreparedData, listener: Listener) -> None:

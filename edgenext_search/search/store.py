@@ -13,6 +13,7 @@ from optuna.trial import TrialState as State
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Cost
 from edgenext_search.errors import UserError
+from edgenext_search.latency.measurement import Measurement
 from edgenext_search.search.objectives import ACCURACY, costs_in
 from edgenext_search.search.propose import decode, directions, distributions, encode
 from edgenext_search.search.records import Losses, TrialRecord, TrialState
@@ -163,6 +164,18 @@ class StudyStore:
     def add_rescore(self, fingerprint: str, seed: int, result: float | str) -> None:
         """Record the score of a finalist with a fresh seed, or the reason why there is none."""
         self._study.set_user_attr(f"rescore:{fingerprint}:{seed}", result)
+
+    def latencies(self) -> dict[str, Measurement]:
+        """By fingerprint: the latency of a candidate on the study's device."""
+        return {
+            key.removeprefix("latency:"): Measurement.from_dict(value)
+            for key, value in self._study.user_attrs.items()
+            if key.startswith("latency:")
+        }
+
+    def add_latency(self, fingerprint: str, measurement: Measurement) -> None:
+        """Record the latency of a candidate on the study's device."""
+        self._study.set_user_attr(f"latency:{fingerprint}", measurement.to_dict())
 
     def references(self) -> References:
         """By fingerprint, epochs and seed: the score of a reference training, or the reason why there is none."""

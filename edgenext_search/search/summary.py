@@ -7,7 +7,7 @@ import statistics
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from edgenext_search.search.finalists import BASELINE, finalists_of, front_of
+from edgenext_search.search.finalists import BASELINE, finalists_of, front_of, measured_of
 from edgenext_search.search.references import audit_summary
 
 if TYPE_CHECKING:
@@ -66,12 +66,23 @@ def summarize(run: RunFolder, recipe: StudyRecipe, store: StudyStore, *, running
         "objectives": list(recipe.search.objectives),
         "front": [finalist.to_dict() | {"model_dir": _model_dir(run, finalist)} for finalist in front],
         "gain": gain(winner, baseline) if winner and baseline else None,
+        "latency": _latency(store, recipe),
         "audit": audit_summary(store, recipe, running=running),
         "report": str(run.report_file),
         "model_dir": _model_dir(run, winner) if winner else None,
         "seconds": round(store.fact("seconds") or 0.0, 1),
         "conditions": store.fact("conditions") or {},
     }
+
+
+def _latency(store: StudyStore, recipe: StudyRecipe) -> dict[str, Any] | None:
+    """The device, what candidates were projected into, and how many the device measured and passed."""
+    facts = store.fact("latency")
+    if facts is None:
+        return None
+    measured = measured_of(store, recipe).values()
+    passed = sum(found.verdict == "pass" for found in measured)
+    return {**facts, "measured": len(measured), "passed": None if facts["cap"] is None else passed}
 
 
 def _model_dir(run: RunFolder, finalist: Finalist) -> str | None:

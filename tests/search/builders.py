@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import random
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import optuna
+from strategies import ByMadds
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.projection import Projection
+from edgenext_search.latency.measurement import Measurement
 from edgenext_search.search.coordinator import Coordinator
 from edgenext_search.search.finalists import finalists_of
 from edgenext_search.search.listener import Listener
@@ -136,6 +140,9 @@ def _projection(space: str, budget: str, deployment: str) -> Projection:
 
 def projection_of(recipe: StudyRecipe) -> Projection:
     """The projection of a recipe, made once for all that share space, budget and deployment."""
+    if recipe.needs_latency:
+        deployment = replace(recipe.load_deployment(), latency_model=ByMadds(rate=1000, img_size=64))
+        return Projection(recipe.load_space(), recipe.load_budget(), deployment)
     basis = StudyRecipe(name="x", space=recipe.space, budget=recipe.budget, deployment=recipe.deployment)
     return _projection(basis.model_dump_json(), str(recipe.budget), str(recipe.deployment))
 
@@ -152,7 +159,9 @@ class Lab:
         """A fresh look at the storage."""
         return StudyStore(self.storage, "study", self.recipe.load_space(), objectives=self.recipe.search.objectives)
 
-    def coordinator(self, executor: Any, *, listener: Any = None, should_stop: Any = None) -> Coordinator:
+    def coordinator(
+        self, executor: Any, *, listener: Any = None, should_stop: Any = None, measure: Any = None
+    ) -> Coordinator:
         return Coordinator(
             self.recipe,
             projection=projection_of(self.recipe),
@@ -162,6 +171,7 @@ class Lab:
             scratch=self.scratch,
             listener=listener or Listener(),
             should_stop=should_stop or (lambda: False),
+            measure=measure and functools.partial(measure, self.store()),
         )
 
     def run(self, executor: Any = None, **others: Any) -> Any:
@@ -181,6 +191,14 @@ class Lab:
     def result(self) -> tuple[Any, ...]:
         """All that has to be the same whatever happened on the way."""
         return tuple(self.trials()), tuple(self.finalists()), tuple(sorted(self.store().rescores().items()))
+
+
+def a_measurement(p50: float, *, width: float = 0.01) -> Measurement:
+    """A latency in microseconds, its interval reaching ``width`` of it to either side."""
+    return Measurement(
+        p50=p50, p90=1.1 * p50, min=(1 - 2 * width) * p50, low=(1 - width) * p50, high=(1 + width) * p50, n=100,
+        conditions={"device": "host", "threads": 1},
+    )  # fmt: skip
 
 
 def a_record(number: int, *, scores: Sequence[float] = (0.5,), rungs: Sequence[int] = (2, 4), **changes: Any) -> Any:

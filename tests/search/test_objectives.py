@@ -18,7 +18,10 @@ def test_their_order_is_fixed():
 @pytest.mark.parametrize(
     ("objectives", "message"),
     [
-        (["accuracy", "speed"], "objectives are accuracy, params, madds, acts, memory, footprint, latency, but got 'speed'"),
+        (
+            ["accuracy", "speed"],
+            "objectives are accuracy, params, madds, acts, memory, footprint, latency, but got 'speed'",
+        ),
         (["accuracy", 3], "but got 3"),
         (["params", "madds"], "accuracy must be among the objectives, but got params, madds"),
         ([], "but got none"),

@@ -1,0 +1,185 @@
+"""Latency in a study: what candidates are projected with, and what the device says of the finalists."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgenext_search.data import default_cache_dir
+from edgenext_search.latency.device import DeviceError, open_device
+from edgenext_search.latency.measurement import MeasureSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from edgenext_search.arch.budget import Budget
+    from edgenext_search.arch.cost import Deployment
+    from edgenext_search.latency.device import Device
+    from edgenext_search.latency.predictor import Predictor
+    from edgenext_search.search.folder import RunFolder
+    from edgenext_search.search.listener import Listener
+    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.records import TrialRecord
+    from edgenext_search.search.store import StudyStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gauge:
+    """A study's device, and the model that predicts latencies on it.
+
+    Attributes:
+        device: Where finalists are measured.
+        predictor: Predicts what it will say.
+    """
+
+    device: Device
+    predictor: Predictor
+
+    def deployment(self, deployment: Deployment) -> Deployment:
+        """The study's deployment, with the predicted latency among its costs."""
+        return replace(deployment, latency_model=self.predictor)
+
+    def aim(self, budget: Budget) -> Budget:
+        """What candidates are projected into: the cap less the margin that measured times exceed predicted ones by."""
+        if budget.latency is None:
+            return budget
+        return replace(budget, latency=max(1, int(budget.latency / self.predictor.margin)))
+
+    def facts(self, budget: Budget) -> dict[str, Any]:
+        """What the record says of it."""
+        return {
+            "device": self.device.name,
+            "cap": budget.latency,
+            "aim": self.aim(budget).latency,
+            "margin": self.predictor.margin,
+            "profile": {"conditions": self.predictor.conditions, "held_out": self.predictor.held_out},
+        }
+
+
+def open_gauge(
+    run: RunFolder,
+    recipe: StudyRecipe,
+    listener: Listener,
+    *,
+    cache_dir: Path | None,
+) -> Gauge | None:
+    """The device and predictor of a study that asks for latency; None for others.
+
+    The profile is the run's own where the run has begun, else the file that the study names, else the one in the
+    cache, which is measured here where there is none.
+
+    Raises:
+        UserError: The device cannot be used, or the profile is not of this device, space and deployment.
+    """
+    if not recipe.needs_latency:
+        return None
+    from edgenext_search.latency.predictor import Predictor
+
+    device = open_device(recipe.latency.device)
+    try:
+        device.check()
+    except DeviceError as error:
+        if not (error.transient and run.latency_profile.is_file() and recipe.latency.unreachable == "predict"):
+            raise
+        listener.note(f"Note: {error} The study goes by predicted latencies.")
+    if run.latency_profile.is_file():
+        path = run.latency_profile
+    elif recipe.latency.profile is not None:
+        path = Path(recipe.latency.profile).expanduser()
+    else:
+        path = _cached_profile(device, recipe, listener, cache_dir or default_cache_dir())
+    predictor = Predictor.load(path)
+    predictor.require(device=device.name, deployment=recipe.load_deployment(), space=recipe.load_space())
+    return Gauge(device=device, predictor=predictor)
+
+
+def _cached_profile(device: Device, recipe: StudyRecipe, listener: Listener, cache_dir: Path) -> Path:
+    """The profile of a device, a space and a deployment in the cache, measured if it is not there."""
+    from edgenext_search.latency.profile import profile
+
+    space, deployment = recipe.load_space(), recipe.load_deployment()
+    key = hashlib.sha256(f"{device.name}\n{space.to_dict()}\n{deployment}".encode()).hexdigest()[:16]
+    path = cache_dir / "latency" / f"{key}.json"
+    if not path.is_file():
+        listener.note(
+            f"Measuring the blocks of space {space.name} on {device.name}: some ten minutes, once for this device and "
+            f"deployment. An interruption loses nothing."
+        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        profile(device, space, deployment, path, progress=listener.measured)
+    return path
+
+
+class FinalistGauge:
+    """Measures finalists on the device, next to the baseline's network.
+
+    Args:
+        gauge: The study's device.
+        recipe: The study.
+        store: Its record.
+        listener: Whoever watches.
+        should_stop: Asked between two networks.
+    """
+
+    def __init__(
+        self,
+        gauge: Gauge,
+        recipe: StudyRecipe,
+        store: StudyStore,
+        listener: Listener,
+        *,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self._gauge = gauge
+        self._recipe = recipe
+        self._store = store
+        self._listener = listener
+        self._should_stop = should_stop
+
+    def __call__(self, trials: Sequence[TrialRecord]) -> bool:
+        """Measure the candidates of some trials and record what the device said.
+
+        Returns:
+            Whether it did; False where it should stop, or the device is out of reach and the study goes by predictions.
+
+        Raises:
+            DeviceError: The device cannot be used, and the study is to pause then. Nothing recorded is lost.
+        """
+        from edgenext_search.models.measurable import export_for_measuring
+
+        if self._should_stop():
+            return False
+        device, keys = self._gauge.device, self._recipe.latency
+        settings = MeasureSettings(precision=keys.precision, seconds=keys.seconds)
+        deployment = self._recipe.load_deployment()
+        self._listener.note(f"Measuring {len(trials)} finalists on {device.name}")
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [Path(folder) / f"{trial.candidate.fingerprint}.onnx" for trial in trials]
+            reference = Path(folder) / "reference.onnx"
+            export_for_measuring(self._store.records()[0].candidate, deployment, reference)
+            for trial, path in zip(trials, paths, strict=True):
+                export_for_measuring(trial.candidate, deployment, path)
+            try:
+                measured = device.measure(paths, reference=reference, settings=settings, progress=self._progress)
+            except DeviceError as error:
+                if error.transient and keys.unreachable == "predict":
+                    self._listener.note(f"Note: {error} The finalists go by their predicted latencies.")
+                    return False
+                raise
+        cap = self._recipe.load_budget().latency
+        for trial, measurement in zip(trials, measured, strict=True):
+            self._store.add_latency(trial.candidate.fingerprint, measurement)
+            said = "" if cap is None else f": {measurement.verdict(cap)} at {cap / 1000:g} ms"
+            self._listener.note(
+                f"trial {trial.number}: {measurement.p50 / 1000:.2f} ms "
+                f"({measurement.low / 1000:.2f} to {measurement.high / 1000:.2f}){said}"
+            )
+        return True
+
+    def _progress(self, done: int, total: int) -> None:
+        if self._should_stop():
+            raise KeyboardInterrupt
+        self._listener.measured("Latency", done, total)
