@@ -101,10 +101,9 @@ def _too_few(audit: Mapping[str, Any], last: Mapping[str, Any]) -> str:
     if not few:
         return ""
     counts = listed([f"{series['n']} for {epochs_text(series['epochs'])}" for series in few])
-    return (
-        f" Too few of the sample were trained longer in the search to judge by that ({counts}; {LEAST} are needed); "
-        f"--n {2 * audit['asked']['n']} would have more."
-    )
+    more = f"; --n {2 * audit['asked']['n']} would have more" if audit["n"] >= audit["asked"]["n"] else ""
+    why = f"{counts}; {LEAST} are needed"
+    return f" Too few of the sample were trained longer in the search to judge by that ({why}){more}."
 
 
 def _answer(audit: Mapping[str, Any], last: Mapping[str, Any]) -> str:

@@ -68,6 +68,13 @@ def a_recipe(*, space: Any = None, rungs: Sequence[float] = (0.5, 1.0), **search
     )
 
 
+def with_data(recipe: StudyRecipe, folder: Path) -> StudyRecipe:
+    """The study on the images of a folder, at 32 px."""
+    data = recipe.data.model_copy(update={"source": str(folder)})
+    proxy = recipe.proxy.model_copy(update={"img_size": 32})
+    return recipe.model_copy(update={"data": data, "proxy": proxy})
+
+
 def score_of(job: TrainJob) -> float:
     """A score that hangs on candidate, seed and epoch alone; it grows from rung to rung."""
     text = f"{job.candidate.fingerprint}:{job.seed}:{job.until}"

@@ -16,7 +16,7 @@ from edgenext_search.search.session import Execution
 from edgenext_search.training.job import Failed, Trained
 from edgenext_search.training.numerics import Numerics
 
-from .builders import FakeExecutor, Killed, a_recipe, fails_for, score_of
+from .builders import FakeExecutor, Killed, a_recipe, fails_for, score_of, with_data
 
 AUDIT = Audit(epochs=16, n=6, seeds=2)
 
@@ -32,27 +32,6 @@ class Notes(Listener):
         self.started.append((what, len(jobs), since, until))
 
 
-@pytest.fixture
-def execution(cache_dir):
-    return Execution(device="cpu", parallel=1, cache_dir=cache_dir)
-
-
-@pytest.fixture
-def fake(monkeypatch):
-    class Holder:
-        current = FakeExecutor()
-
-    monkeypatch.setattr(module, "LocalExecutor", lambda *_, **__: Holder.current)
-    return Holder
-
-
-def a_small_recipe(class_folder, **search):
-    recipe = a_recipe(**search)
-    data = recipe.data.model_copy(update={"source": str(class_folder)})
-    proxy = recipe.proxy.model_copy(update={"img_size": 32})
-    return recipe.model_copy(update={"data": data, "proxy": proxy})
-
-
 @pytest.fixture(scope="module")
 def finished(class_folder, cache_dir, tmp_path_factory):
     """A finished run whose trainings were scripted, to be copied."""
@@ -61,7 +40,7 @@ def finished(class_folder, cache_dir, tmp_path_factory):
         patch.setattr(module, "LocalExecutor", lambda *_, **__: FakeExecutor())
         patch.setattr(module, "start_server", lambda: None)
         execution = Execution(device="cpu", parallel=1, cache_dir=cache_dir)
-        run_study(folder, a_small_recipe(class_folder), execution)
+        run_study(folder, with_data(a_recipe(), class_folder), execution)
     return folder
 
 
@@ -127,7 +106,7 @@ def test_second_seeds_of_a_smaller_sample_are_no_more_than_it_has(folder, execut
 def test_trials_that_are_added_leave_an_audit_as_it_is(folder, class_folder, execution, fake):
     first = audited(folder, execution, fake, executor=FakeExecutor())["audit"]
     fake.current = FakeExecutor()
-    grown = run_study(folder, a_small_recipe(class_folder, trials=16), execution)
+    grown = run_study(folder, with_data(a_recipe(trials=16), class_folder), execution)
     assert grown["trials"]["complete"] + grown["trials"]["pruned"] == 16
     assert grown["audit"] == first
     audited(folder, execution, fake)  # what is finished is drawn anew
@@ -138,7 +117,7 @@ def test_an_audit_goes_on_with_its_sample_after_trials_were_added(folder, class_
     with pytest.raises(Killed):
         audited(folder, execution, fake, executor=FakeExecutor(killed_at=4))
     fake.current = FakeExecutor()
-    assert run_study(folder, a_small_recipe(class_folder, trials=16), execution)["audit"]["open"] == 9
+    assert run_study(folder, with_data(a_recipe(trials=16), class_folder), execution)["audit"]["open"] == 9
     assert audited(folder, execution, fake)["audit"]["status"] == "complete"
     assert len(fake.current.given) == 9
 
@@ -229,7 +208,7 @@ def test_images_that_changed_since_the_run_are_refused(folder, execution, fake):
 
 def test_too_few_scored_candidates_are_refused(class_folder, execution, fake, tmp_path):
     folder = RunFolder(tmp_path / "small")
-    run_study(folder, a_small_recipe(class_folder, trials=3, cohort=3), execution)
+    run_study(folder, with_data(a_recipe(trials=3, cohort=3), class_folder), execution)
     with pytest.raises(UserError, match=r"has 3 scored candidates, and an audit needs at least 4.*resume"):
         audited(folder, execution, fake)
     assert fake.current.given == []
@@ -241,7 +220,7 @@ def test_an_interrupted_run_is_audited_and_goes_on_as_if_it_had_not_been(
     young = RunFolder(tmp_path / "young")
     fake.current = FakeExecutor(killed_at=10)
     with pytest.raises(Killed):
-        run_study(young, a_small_recipe(class_folder), execution)
+        run_study(young, with_data(a_recipe(), class_folder), execution)
     summary = audited(young, execution, fake, Audit(epochs=8, n=4, seeds=1))
     assert (summary["status"], summary["audit"]["n"]) == ("interrupted", 4)
     assert all(series["ceiling"] is None for series in summary["audit"]["series"])

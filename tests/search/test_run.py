@@ -15,11 +15,10 @@ from edgenext_search.search.folder import RunFolder
 from edgenext_search.search.listener import Listener
 from edgenext_search.search.numerics import Probed
 from edgenext_search.search.run import run_study
-from edgenext_search.search.session import Execution
 from edgenext_search.training.job import Failed
 from edgenext_search.training.numerics import Numerics
 
-from .builders import FakeExecutor, Killed, a_recipe, fails_for
+from .builders import FakeExecutor, Killed, a_recipe, fails_for, with_data
 
 
 @pytest.fixture
@@ -30,28 +29,6 @@ def folder(tmp_path):
 @pytest.fixture
 def recipe(class_folder):
     return with_data(a_recipe(), class_folder)
-
-
-def with_data(recipe, folder):
-    data = recipe.data.model_copy(update={"source": str(folder)})
-    proxy = recipe.proxy.model_copy(update={"img_size": 32})
-    return recipe.model_copy(update={"data": data, "proxy": proxy})
-
-
-@pytest.fixture
-def execution(cache_dir):
-    return Execution(device="cpu", parallel=1, cache_dir=cache_dir)
-
-
-@pytest.fixture
-def fake(monkeypatch):
-    """The executor of the runs of a test; replace its attribute ``current`` for another."""
-
-    class Holder:
-        current = FakeExecutor()
-
-    monkeypatch.setattr(module, "LocalExecutor", lambda *_, **__: Holder.current)
-    return Holder
 
 
 class Notes(Listener):
