@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 WIDE = 110  # columns that the whole table needs
-NOT_NARROW = (COLUMNS.index("Spearman"), COLUMNS.index("tau-b, size taken out"))
+NOT_NARROW = tuple(COLUMNS.index(name) for name in ("Spearman", "tau-b, size taken out", "Share of ceiling"))
 
 
 def print_audit(summary: Mapping[str, Any], console: Console) -> None:
