@@ -96,14 +96,19 @@ def compare(
     share = seconds / rounds
     # Rounds are not ended early: an end that depends on what was seen would make the interval too narrow.
     settings = MeasureSettings(seconds=share, warmup_seconds=min(0.2, share / 4), precision=1e-9)
-    logs, a_times, b_times, measurement = [], [], [], None
+    logs: list[float] = []
+    a_times: list[float] = []
+    b_times: list[float] = []
+    conditions: dict[str, Any] = {}
     for number in range(rounds):
-        first, second = (a, b) if number % 2 == 0 else (b, a)
-        (measurement,) = device.measure([first], reference=second, settings=settings)
-        sign, times = (1, (a_times, b_times)) if first == a else (-1, (b_times, a_times))
-        logs.append(sign * math.log(_ratio(measurement)))
-        times[0].append(measurement.p50)
-        times[1].append(measurement.reference_p50 or measurement.p50 / _ratio(measurement))
+        swapped = number % 2 == 1
+        (measurement,) = device.measure([b if swapped else a], reference=a if swapped else b, settings=settings)
+        ratio = _ratio(measurement)
+        logs.append(-math.log(ratio) if swapped else math.log(ratio))
+        times = (measurement.p50, measurement.reference_p50 or measurement.p50 / ratio)
+        for into, time in zip((a_times, b_times), reversed(times) if swapped else times, strict=True):
+            into.append(time)
+        conditions = measurement.conditions
         if progress:
             progress(number + 1, rounds)
     centre, half = statistics.fmean(logs), t975(rounds - 1) * statistics.stdev(logs) / math.sqrt(rounds)
@@ -114,7 +119,7 @@ def compare(
         rounds=rounds,
         a_p50=statistics.median(a_times),
         b_p50=statistics.median(b_times),
-        conditions={} if measurement is None else measurement.conditions,
+        conditions=conditions,
     )
 
 

@@ -28,7 +28,7 @@ from edgenext_search.validation import short
 
 SSH = "ssh"
 OPTIONS = ("config", "key", "python", *RUNTIME_OPTIONS)
-# A host key is checked as the user's configuration says; in batch mode an unknown one, which ssh asks about, is refused.
+# A host key is checked as the user's configuration says; an unknown one, which ssh would ask about, is refused.
 FIXED = {
     "BatchMode": "yes",
     "ConnectTimeout": "10",
