@@ -43,7 +43,7 @@ def export_for_measuring(candidate: Candidate, deployment: Deployment, path: Pat
     from edgenext_search.models.build import build
     from edgenext_search.models.fold import fold_batch_norms
 
-    with torch.random.fork_rng(devices=[]), torch.inference_mode():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         # Layer scales as they begin in training, 1e-6, would hide what goes wrong inside of a block.
         network = build(candidate, num_classes=deployment.num_classes, layer_scale_init=1.0).eval()
