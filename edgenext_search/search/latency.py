@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import random
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from edgenext_search.arch.budget import Budget
     from edgenext_search.arch.cost import Deployment
+    from edgenext_search.arch.projection import Projection
     from edgenext_search.latency.device import Device
     from edgenext_search.latency.predictor import Predictor
     from edgenext_search.search.folder import RunFolder
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
     from edgenext_search.search.store import StudyStore
 
 
+SAMPLED = 50  # networks whose blocks are looked for in the profile
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gauge:
     """A study's device, and the model that predicts latencies on it.
@@ -33,10 +39,12 @@ class Gauge:
     Attributes:
         device: Where finalists are measured.
         predictor: Predicts what it will say.
+        profile: The predictor's file.
     """
 
     device: Device
     predictor: Predictor
+    profile: Path
 
     def deployment(self, deployment: Deployment) -> Deployment:
         """The study's deployment, with the predicted latency among its costs."""
@@ -55,8 +63,25 @@ class Gauge:
             "cap": budget.latency,
             "aim": self.aim(budget).latency,
             "margin": self.predictor.margin,
-            "profile": {"conditions": self.predictor.conditions, "held_out": self.predictor.held_out},
+            "profile": {"conditions": self.predictor.conditions, "held_out": self.predictor.held_out.to_dict()},
         }
+
+    def note(self, projection: Projection) -> str | None:
+        """What is to be said of networks of the study that the profile does not cover; None where it covers them.
+
+        Raises:
+            UserError: It knows nothing like one of their blocks.
+        """
+        rng = random.Random(0)  # noqa: S311 - a sample, no secret
+        sample = [projection.candidate(projection.space.sample(rng)) for _ in range(SAMPLED)]
+        outside = [predicted for c in sample if (predicted := self.predictor.predict(c)).interpolated]
+        if not outside:
+            return None
+        share = round(100 * len(outside) / SAMPLED)
+        return (
+            f"Note: the latency of some {share} % of this study's networks is outside what the profile measured "
+            f"({outside[0].notes[0]}); the finalists are measured all the same."
+        )
 
 
 def open_gauge(
@@ -72,15 +97,16 @@ def open_gauge(
     cache, which is measured here where there is none.
 
     Raises:
-        UserError: The device cannot be used, or the profile is not of this device, space and deployment.
+        UserError: The device cannot be used, or the profile is not of this device and deployment.
     """
     if not recipe.needs_latency:
         return None
     from edgenext_search.latency.predictor import Predictor
 
     device = open_device(recipe.latency.device)
+    info = None
     try:
-        device.check()
+        info = device.check()
     except DeviceError as error:
         if not (error.transient and run.latency_profile.is_file() and recipe.latency.unreachable == "predict"):
             raise
@@ -91,25 +117,26 @@ def open_gauge(
         path = Path(recipe.latency.profile).expanduser()
     else:
         path = _cached_profile(device, recipe, listener, cache_dir or default_cache_dir())
-    predictor = Predictor.load(path)
-    predictor.require(device=device.name, deployment=recipe.load_deployment(), space=recipe.load_space())
-    return Gauge(device=device, predictor=predictor)
+    predictor = Predictor.load(path, deployment=recipe.load_deployment())
+    if info is not None:
+        predictor.check_device(info)
+    return Gauge(device=device, predictor=predictor, profile=path)
 
 
 def _cached_profile(device: Device, recipe: StudyRecipe, listener: Listener, cache_dir: Path) -> Path:
     """The profile of a device, a space and a deployment in the cache, measured if it is not there."""
-    from edgenext_search.latency.profile import profile
+    from edgenext_search.latency.profiling import measure_profile
 
     space, deployment = recipe.load_space(), recipe.load_deployment()
     key = hashlib.sha256(f"{device.name}\n{space.to_dict()}\n{deployment}".encode()).hexdigest()[:16]
     path = cache_dir / "latency" / f"{key}.json"
     if not path.is_file():
         listener.note(
-            f"Measuring the blocks of space {space.name} on {device.name}: some ten minutes, once for this device and "
-            f"deployment. An interruption loses nothing."
+            f"Profiling {device.name} for space {space.name} at {deployment}: some ten minutes, once. Interrupted, it "
+            "goes on where it was."
         )
         path.parent.mkdir(parents=True, exist_ok=True)
-        profile(device, space, deployment, path, progress=listener.measured)
+        measure_profile(device, space, deployment, path, listener=functools.partial(listener.measured, "Profile"))
     return path
 
 

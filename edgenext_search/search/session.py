@@ -121,7 +121,7 @@ def open_session(
     if not resumed:
         run.create(recipe, storage=execution.storage)
     if gauge is not None and not run.latency_profile.is_file():
-        gauge.predictor.save(run.latency_profile)
+        shutil.copyfile(gauge.profile, run.latency_profile)
     with (
         _removed_when_refused(run, new=not resumed) as begun,
         run.lock(),
@@ -131,6 +131,8 @@ def open_session(
         announce(store)
         if gauge is not None:
             store.set_fact("latency", gauge.facts(recipe.load_budget()))
+            if note := gauge.note(projection):
+                listener.note(note)
         start_server()  # it imports torch while images are prepared
 
         def on_image(done: int, total: int) -> None:
