@@ -107,6 +107,18 @@ def open_device(text: str) -> Device:
         from edgenext_search.latency.host import HostDevice
 
         return HostDevice.parse(text.strip())
+    if kind == "ssh":
+        from edgenext_search.latency.ssh import SshDevice
+
+        return SshDevice.parse(text.strip())
+    if kind == "cmd":
+        from edgenext_search.latency.command import CommandDevice
+
+        return CommandDevice.parse(text.strip())
+    if kind == "adb":
+        from edgenext_search.latency.adb import AdbDevice
+
+        return AdbDevice.parse(text.strip())
     raise UserError(f"There is no device {short(text)}: give {FORMS}.")
 
 

@@ -18,6 +18,7 @@ SENT = ("summary", "turns", "script")  # the modules that time models, in the or
 LOADING_SECONDS = 60.0  # at most for importing onnxruntime, and for starting each model
 SILENT_SECONDS = 120.0  # the script says every second or so that it is alive, but not while a model starts
 DEFAULT_PROVIDER = "CPUExecutionProvider"
+SLOWEST_BYTES_A_SECOND = 50_000
 REPLY_BYTES = 1_000_000
 REPLY_BYTES_A_MODEL = 20_000
 PACKAGE = "edgenext_search.latency"
@@ -109,9 +110,9 @@ def measure_job(
     return {"models": list(models), "reference": reference, **runtime.to_dict(), "settings": settings.to_dict()}
 
 
-def limits_for(models: int, settings: MeasureSettings) -> Limits:
-    """What a script that times so many models may take."""
-    seconds = LOADING_SECONDS + models * (settings.seconds * 1.5 + LOADING_SECONDS)
+def limits_for(models: int, settings: MeasureSettings, *, sent: int = 0) -> Limits:
+    """What a script that times so many models may take, after ``sent`` bytes were sent to it."""
+    seconds = LOADING_SECONDS + models * (settings.seconds * 1.5 + LOADING_SECONDS) + sent / SLOWEST_BYTES_A_SECOND
     return Limits(seconds=seconds, silence=SILENT_SECONDS, output=REPLY_BYTES + REPLY_BYTES_A_MODEL * models)
 
 

@@ -11,7 +11,6 @@ from typing import Any, Literal
 from edgenext_search.errors import UserError
 
 Verdict = Literal["pass", "fail", "undecided"]
-Comparison = Literal["faster", "slower", "no difference shown"]
 FEWEST_RUNS = 6  # of n runs the shortest and the longest have the median between them with 1 - 2^(1-n): 0.97
 
 
@@ -68,9 +67,8 @@ class Measurement:
         n: Runs that count.
         drift: How much longer the reference (without one: the model) took at the end than at the beginning, as a
             share; 0.1 says that the machine became 10 % slower meanwhile.
-        ratio: Median of the model's time over the reference's, taken in turns; None without a reference. So are
-            ``ratio_low`` and ``ratio_high``, its 95 % interval.
-        ratio_low: Lower end of the interval of the ratio.
+        ratio: Median of the model's time over the reference's, taken in turns; None without a reference.
+        ratio_low: Lower end of the 95 % interval of the ratio; None where there were too few turns to tell.
         ratio_high: Its upper end.
         reference_p50: Median of the reference's runs, in microseconds.
         conditions: What the device, its runtime and its state were: ``device``, ``threads``, ``runtime``,
@@ -109,11 +107,11 @@ class Measurement:
                 f"min <= low <= p50 <= high and p50 <= p90 must hold, but got min={self.min}, low={self.low}, "
                 f"p50={self.p50}, high={self.high}, p90={self.p90}"
             )
+        if (self.ratio_low is None) != (self.ratio_high is None):
+            raise ValueError(f"ratio_low and ratio_high go together, but got {self.ratio_low} and {self.ratio_high}")
         interval = (self.ratio_low, self.ratio, self.ratio_high)
-        if None in interval:
-            if any(value is not None for value in interval):
-                raise ValueError(f"ratio, ratio_low and ratio_high must be given together, but got {interval}")
-        elif not self.ratio_low <= self.ratio <= self.ratio_high:  # type: ignore[operator]
+        known = [value for value in interval if value is not None]
+        if known != sorted(known) or (self.ratio is None and known):
             raise ValueError(f"ratio_low <= ratio <= ratio_high must hold, but got {interval}")
 
     def verdict(self, cap_us: float, confidence: float = 0.95) -> Verdict:
@@ -130,14 +128,6 @@ class Measurement:
         if self.p50 + stretch * (self.high - self.p50) <= cap_us:
             return "pass"
         return "fail" if self.p50 - stretch * (self.p50 - self.low) > cap_us else "undecided"
-
-    def comparison(self) -> Comparison:
-        """Whether the model is faster than the reference, by the 95 % interval of the ratio."""
-        if self.ratio_low is None or self.ratio_high is None:
-            raise ValueError("without a reference there is nothing to compare with")
-        if self.ratio_high < 1:
-            return "faster"
-        return "slower" if self.ratio_low > 1 else "no difference shown"
 
     def to_dict(self) -> dict[str, Any]:
         """All values by name; :meth:`from_dict` reads them back."""

@@ -26,6 +26,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -190,14 +191,11 @@ def emit(event: str, **values: object) -> None:
     sys.stdout.flush()
 
 
-def do(job: dict[str, Any], folder: Path) -> None:
-    """Answer a job; files of it lie in ``folder``."""
-    facts = machine()
-    if job["provider"] not in facts["providers"]:
-        raise JobError("provider", "onnxruntime here has " + ", ".join(facts["providers"]))
-    emit("info", **facts)
-    if job.get("check"):
-        return
+def heartbeat() -> Callable[[], None]:
+    """Something to call often, which says now and then that this script is alive.
+
+    Where nobody listens any more, saying so fails, and the script ends.
+    """
     last = time.monotonic()
 
     def alive() -> None:
@@ -206,6 +204,17 @@ def do(job: dict[str, Any], folder: Path) -> None:
             last = time.monotonic()
             emit("alive")
 
+    return alive
+
+
+def do(job: dict[str, Any], folder: Path, alive: Callable[[], None]) -> None:
+    """Answer a job; files of it lie in ``folder``."""
+    facts = machine()
+    if job["provider"] not in facts["providers"]:
+        raise JobError("provider", "onnxruntime here has " + ", ".join(facts["providers"]))
+    emit("info", **facts)
+    if job.get("check"):
+        return
     reference = load(folder / job["reference"], job) if job["reference"] else None
     for index, name in enumerate(job["models"]):
         path = folder / name  # itself, where it is absolute
@@ -229,12 +238,13 @@ def main() -> int:
     for number in (getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)):
         signal.signal(number, lambda *_: sys.exit(1))  # as an exception, so that the folder below is removed
     folder = None
+    alive = heartbeat()
     try:
         job = json.loads(sys.stdin.buffer.readline())
         folder = Path(tempfile.mkdtemp(prefix="edgenext-search-"))  # its owner's alone
         for name, size in job.get("files", []):
-            receive(folder / Path(name).name, size)
-        do(job, folder)
+            receive(folder / Path(name).name, size, alive)
+        do(job, folder, alive)
         emit("done")
     except JobError as error:
         emit("error", kind=error.kind, message=str(error))
@@ -250,7 +260,7 @@ def main() -> int:
     return 0
 
 
-def receive(path: Path, size: int) -> None:
+def receive(path: Path, size: int, alive: Callable[[], None]) -> None:
     """Copy ``size`` bytes of standard input into a new file."""
     with path.open("wb") as file:
         while size:
@@ -259,3 +269,4 @@ def receive(path: Path, size: int) -> None:
                 raise JobError("job", "the connection ended in the middle of a file")
             file.write(chunk)
             size -= len(chunk)
+            alive()

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+FEWEST_PAIRS = 6  # of blocks, for an interval of their ratio: six have the median between them with 1 - 2^-5 = 0.97
 Z95 = 1.959963984540054  # quantile 0.975 of the normal distribution
 
 
@@ -37,11 +38,9 @@ def median_interval(blocks: Sequence[Sequence[float]]) -> tuple[float, float, fl
     Returns:
         Median, low, high.
     """
-    runs = [time for block in blocks for time in block]
     if len(blocks) < 8:
-        blocks = [runs[len(runs) * i // 16 : len(runs) * (i + 1) // 16] for i in range(16)]
-        blocks = [block for block in blocks if block]
-    ordered = sorted(runs)
+        blocks = cut(blocks, 16)
+    ordered = sorted(time for block in blocks for time in block)
     centre = quantile(ordered, 0.5)
     shares = [sum(0.5 if time == centre else float(time < centre) for time in block) / len(block) for block in blocks]
     count, n = len(shares), len(ordered)
@@ -49,7 +48,7 @@ def median_interval(blocks: Sequence[Sequence[float]]) -> tuple[float, float, fl
     variance = sum((share - mean) ** 2 for share in shares) / max(count - 1, 1)
     correlation_time = _correlation_time([share - mean for share in shares])
     error = math.sqrt(max(variance * correlation_time / count, 0.25 / n))
-    half = _t975(max(count / correlation_time - 1, 1.0)) * error
+    half = t975(max(count / correlation_time - 1, 1.0)) * error
     low = max(math.floor(n * (0.5 - half)), 0)
     high = min(math.ceil(n * (0.5 + half)), n) - 1
     return centre, ordered[min(low, n - 1)], ordered[max(high, 0)]
@@ -78,7 +77,7 @@ def _correlation_time(deviations: Sequence[float]) -> float:
     return min(max(2 * total - 1, 1.0), float(count))
 
 
-def _t975(freedom: float) -> float:
+def t975(freedom: float) -> float:
     """Quantile 0.975 of Student's t (Abramowitz and Stegun, 26.7.5)."""
     z = Z95
     return (
@@ -105,20 +104,35 @@ def summarise(blocks: Sequence[Sequence[float]], reference: Sequence[Sequence[fl
         "low": low,
         "high": high,
         "n": len(ordered),
-        "drift": _drift([median(block) for block in reference or blocks]),
+        "drift": _drift(reference or blocks),
         "ratio": None,
         "ratio_low": None,
         "ratio_high": None,
         "reference_p50": None,
     }
     if reference:
-        pairs = [[median(ours) / median(theirs)] for ours, theirs in zip(blocks, reference)]  # noqa: B905
-        numbers["ratio"], numbers["ratio_low"], numbers["ratio_high"] = median_interval(pairs)
+        ratios = pair_ratios(blocks, reference)
+        ratio, ratio_low, ratio_high = median_interval(ratios)
+        numbers["ratio"] = ratio
+        if len(ratios) >= FEWEST_PAIRS:
+            numbers.update(ratio_low=ratio_low, ratio_high=ratio_high)
         numbers["reference_p50"] = median([time for block in reference for time in block])
     return numbers
 
 
-def _drift(medians: Sequence[float]) -> float:
-    """How much longer the last third of the blocks took than the first, as a share."""
-    third = max(len(medians) // 3, 1)
-    return median(medians[-third:]) / median(medians[:third]) - 1
+def pair_ratios(blocks: Sequence[Sequence[float]], reference: Sequence[Sequence[float]]) -> list[list[float]]:
+    """The ratio of the medians of each two blocks that lie side by side, each as a block of its own."""
+    return [[median(ours) / median(theirs)] for ours, theirs in zip(blocks, reference)]  # noqa: B905 - as above
+
+
+def cut(blocks: Sequence[Sequence[float]], count: int) -> list[list[float]]:
+    """The same runs in the same order, in so many blocks of almost the same length, or in fewer."""
+    runs = [time for block in blocks for time in block]
+    parts = [runs[len(runs) * i // count : len(runs) * (i + 1) // count] for i in range(count)]
+    return [part for part in parts if part]
+
+
+def _drift(blocks: Sequence[Sequence[float]]) -> float:
+    """How much longer the last third of the runs took than the first, as a share."""
+    thirds = cut(blocks, 3)
+    return median(thirds[-1]) / median(thirds[0]) - 1

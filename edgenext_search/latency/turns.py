@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from edgenext_search.latency.summary import median, median_interval
+from edgenext_search.latency.summary import median_interval, pair_ratios
 
 BLOCK_SECONDS = 0.02  # of runs that count, in one block; short, so that drift within it is small
 MOST_RUNS_A_BLOCK = 100
@@ -83,9 +83,7 @@ def _block(run: Run, count: int, clock: Callable[[], float]) -> list[float]:
 
 
 def _precise(taken: Sequence[list[list[float]]], settings: dict[str, Any]) -> bool:
-    if settings["precise"] == "ratio" and len(taken) > 1:
-        blocks = [[median(ours) / median(theirs)] for ours, theirs in zip(*taken)]  # noqa: B905
-    else:
-        blocks = taken[0]
+    of_ratio = settings["precise"] == "ratio" and len(taken) > 1
+    blocks = pair_ratios(taken[0], taken[1]) if of_ratio else taken[0]
     centre, low, high = median_interval(blocks)
     return bool((high - low) / 2 <= settings["precision"] * centre)
