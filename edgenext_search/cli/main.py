@@ -14,6 +14,7 @@ from edgenext_search.cli.cost import cost_command
 from edgenext_search.cli.data import data_group
 from edgenext_search.cli.doctor import doctor_command
 from edgenext_search.cli.import_ import import_command
+from edgenext_search.cli.latency import latency_group
 from edgenext_search.cli.report import report_command
 from edgenext_search.cli.run import resume_command, run_command
 from edgenext_search.cli.space import space_group
@@ -81,6 +82,7 @@ for command in (
     cost_command,
     space_group,
     data_group,
+    latency_group,
     import_command,
     doctor_command,
 ):

@@ -91,8 +91,7 @@ def compare(
     """
     if rounds < 4 or rounds % 2:
         raise UserError(f"rounds must be an even number >= 4, but got {rounds}.")
-    if not FEWEST_SECONDS <= seconds <= 86_400:
-        raise UserError(f"A comparison takes from {FEWEST_SECONDS:.0f} to 86400 seconds, but got {seconds:g}.")
+    require_seconds(seconds)
     share = seconds / rounds
     # Rounds are not ended early: an end that depends on what was seen would make the interval too narrow.
     settings = MeasureSettings(seconds=share, warmup_seconds=min(0.2, share / 4), precision=1e-9)
@@ -121,6 +120,16 @@ def compare(
         b_p50=statistics.median(b_times),
         conditions=conditions,
     )
+
+
+def require_seconds(seconds: float) -> None:
+    """Refuse a time in which nothing can be compared, before any work.
+
+    Raises:
+        UserError: It is out of range.
+    """
+    if not FEWEST_SECONDS <= seconds <= 86_400:
+        raise UserError(f"A comparison takes from {FEWEST_SECONDS:.0f} to 86400 seconds, but got {seconds:g}.")
 
 
 def _ratio(measurement: Measurement) -> float:

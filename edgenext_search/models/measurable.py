@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgenext_search.arch.cost import IN_CHANNELS, Deployment
+from edgenext_search.errors import UserError
 from edgenext_search.models.export import ExportError
+from edgenext_search.models.find import find_candidate
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from edgenext_search.arch.candidate import Candidate
 
 OPSET = 17  # the first with LayerNormalization as one operator, which runtimes have fast kernels for
+ONNX_FILE = "model.onnx"
 TOLERANCE = 1e-4  # on logits, as a share of the largest
 
 
@@ -74,3 +76,29 @@ def export_for_measuring(candidate: Candidate, deployment: Deployment, path: Pat
             f"ONNX logits must equal torch's to {TOLERANCE} of the largest, but differ by {difference:.2g}."
         )
     return difference
+
+
+def find_measurable(what: str, deployment: Deployment | None, path: Path) -> Path:
+    """The ONNX file of what people name: an ONNX file, a model folder, a candidate's file, a published variant.
+
+    Args:
+        what: Its name or path.
+        deployment: Classes and image size of the network; None takes an ONNX file as it is, and 1000 classes and
+            256 px where one is written.
+        path: Where to write an ONNX file if there is none: of a candidate, and of a model folder without one or for a
+            deployment that was asked for.
+
+    Raises:
+        UserError: There is no such thing, or a deployment was given for an ONNX file, which has its own.
+    """
+    given = Path(what).expanduser()
+    if given.suffix == ".onnx":
+        if not given.is_file():
+            raise UserError(f"There is no model {what}; give the path of an ONNX file.")
+        if deployment is not None:
+            raise UserError(f"{what} has its own classes and image size; leave out --num-classes and --img-size.")
+        return given
+    if deployment is None and (given / ONNX_FILE).is_file():
+        return given / ONNX_FILE
+    export_for_measuring(find_candidate(what), deployment or Deployment(), path)
+    return path
