@@ -1,6 +1,6 @@
 """What a candidate costs when it ships: parameters, multiply-adds, activations and memory in closed form, no tensors.
 
-Each ``_*_counts`` function stands for one layer group of EdgeNeXt (arXiv 2206.10589, section 3; timm's
+Each ``*_counts`` function stands for one layer group of EdgeNeXt (arXiv 2206.10589, section 3; timm's
 ``timm.models.edgenext``) and returns its parameters, multiply-adds of one image and output elements.
 
 Multiply-adds follow the published convention: what fvcore counts on timm's graph, less the channel-first
@@ -139,33 +139,33 @@ def count(
     side = deployment.img_size // PATCH
     pixels = side * side
     width_in = widths[0]
-    params, madds, acts = _stem_counts(width_in, pixels, batch_norm)
+    params, madds, acts = stem_counts(width_in, pixels, batch_norm)
     alive = 0
     for stage, width in enumerate(widths):
         if stage:
             side //= 2
-            p, m, a = _downsample_counts(width_in, width, pixels, side * side, batch_norm)
+            p, m, a = downsample_counts(width_in, width, pixels, side * side, batch_norm)
             params, madds, acts = params + p, madds + m, acts + a
             pixels = side * side
         sdta = sdta_blocks[stage]
-        shared = _bottleneck_counts(width, expand_ratio, pixels, norm_madds)
+        shared = bottleneck_counts(width, expand_ratio, pixels, norm_madds)
         if conv_blocks := depths[stage] - sdta:
-            p, m, a = _depthwise_counts(width, kernel_sizes[stage], pixels, batch_norm)
+            p, m, a = depthwise_counts(width, kernel_sizes[stage], pixels, batch_norm)
             params += conv_blocks * (shared[0] + p)
             madds += conv_blocks * (shared[1] + m)
             acts += conv_blocks * (shared[2] + a)
         if sdta:
-            p, m, a = _attention_counts(width, sdta_splits[stage], heads[stage], pos_emb[stage], pixels, norm_madds)
+            p, m, a = attention_counts(width, sdta_splits[stage], heads[stage], pos_emb[stage], pixels, norm_madds)
             params += sdta * (shared[0] + p)
             madds += sdta * (shared[1] + m)
             acts += sdta * (shared[2] + a)
         alive = max(alive, block_peak(width, pixels, expand_ratio, heads[stage] if sdta else 0))
         width_in = width
-    p, m, a = _head_counts(width_in, deployment.num_classes, pixels, batch_norm)
+    p, m, a = head_counts(width_in, deployment.num_classes, pixels, batch_norm)
     return params + p, madds + m, acts + a, BYTES_PER_ELEMENT * alive
 
 
-def _stem_counts(width: int, pixels: int, batch_norm: bool) -> Counts:
+def stem_counts(width: int, pixels: int, batch_norm: bool) -> Counts:
     """A 4x4 convolution of stride 4, then a norm; the convolution has a bias unless the norm is a BatchNorm."""
     weights = PATCH * PATCH * IN_CHANNELS * width
     if batch_norm:
@@ -173,7 +173,7 @@ def _stem_counts(width: int, pixels: int, batch_norm: bool) -> Counts:
     return weights + width + 2 * width, weights * pixels, width * pixels
 
 
-def _downsample_counts(width_in: int, width: int, pixels_in: int, pixels: int, batch_norm: bool) -> Counts:
+def downsample_counts(width_in: int, width: int, pixels_in: int, pixels: int, batch_norm: bool) -> Counts:
     """A norm of the input, then a 2x2 convolution of stride 2; biased unless the norm is a BatchNorm."""
     weights = 4 * width_in * width
     if batch_norm:
@@ -182,7 +182,7 @@ def _downsample_counts(width_in: int, width: int, pixels_in: int, pixels: int, b
     return 2 * width_in + weights + width, weights * pixels, width * pixels
 
 
-def _bottleneck_counts(width: int, expand_ratio: int, pixels: int, norm_madds: int) -> Counts:
+def bottleneck_counts(width: int, expand_ratio: int, pixels: int, norm_madds: int) -> Counts:
     """Norm, linear layer to ``expand_ratio * width`` channels, activation, linear layer back, layer scale."""
     hidden = expand_ratio * width
     weights = 2 * width * hidden
@@ -190,13 +190,13 @@ def _bottleneck_counts(width: int, expand_ratio: int, pixels: int, norm_madds: i
     return params, (norm_madds * width + weights) * pixels, (hidden + width) * pixels
 
 
-def _depthwise_counts(width: int, kernel_size: int, pixels: int, batch_norm: bool) -> Counts:
+def depthwise_counts(width: int, kernel_size: int, pixels: int, batch_norm: bool) -> Counts:
     """What a convolutional block has before its bottleneck: a depthwise convolution, biased with LayerNorm."""
     weights = kernel_size * kernel_size * width
     return weights + (0 if batch_norm else width), weights * pixels, width * pixels
 
 
-def _attention_counts(width: int, splits: int, heads: int, pos_emb: bool, pixels: int, norm_madds: int) -> Counts:
+def attention_counts(width: int, splits: int, heads: int, pos_emb: bool, pixels: int, norm_madds: int) -> Counts:
     """What an SDTA block has before its bottleneck: split 3x3 depthwise convolutions and XCA.
 
     Cross-covariance attention (XCA): norm, linear layer to query, key and value, a temperature for each head, two
@@ -215,7 +215,7 @@ def _attention_counts(width: int, splits: int, heads: int, pos_emb: bool, pixels
     return params, madds, acts
 
 
-def _head_counts(width: int, num_classes: int, pixels: int, batch_norm: bool) -> Counts:
+def head_counts(width: int, num_classes: int, pixels: int, batch_norm: bool) -> Counts:
     """Global average pool, norm, linear classifier; a BatchNorm comes before the pool, on the whole feature map."""
     norm = BATCH_NORM_MADDS * width * pixels if batch_norm else LAYER_NORM_MADDS * width
     return 2 * width + (width + 1) * num_classes, norm + width * num_classes, num_classes

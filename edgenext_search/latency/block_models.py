@@ -1,0 +1,60 @@
+"""The blocks of one stage as a small ONNX model, to be timed where they are a large part of the time."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from edgenext_search.arch.candidate import STAGES
+from edgenext_search.arch.cost import IN_CHANNELS, PATCH, Deployment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edgenext_search.arch.candidate import Candidate
+
+
+def export_stage(candidate: Candidate, stage: int, deployment: Deployment, path: Path, *, seed: int = 0) -> None:
+    """Write one stage of a network with random weights as ONNX, exported as whole networks are.
+
+    A stage is cut where a network changes its resolution: runtimes fuse, reorder and lay out tensors across blocks, and
+    do so within a stage as they do in the network.
+
+    Args:
+        candidate: The network.
+        stage: The stage, from 1. The first has the stem and takes the image, the last has the head and gives logits.
+        deployment: Classes and image size of the network.
+        path: The file to write; input ``image`` float32 [1, channels, side, side], output ``features``.
+        seed: Of the weights, which do not change the time.
+    """
+    import torch
+    from torch import nn
+
+    from edgenext_search.models.build import build
+    from edgenext_search.models.fold import fold_batch_norms
+    from edgenext_search.models.measurable import OPSET
+
+    channels, side = IN_CHANNELS, deployment.img_size
+    if stage > 1:
+        channels, side = candidate.widths[stage - 2], side // PATCH >> (stage - 2)
+    with torch.random.fork_rng(devices=[]), torch.inference_mode():
+        torch.manual_seed(seed)
+        network = build(candidate, num_classes=deployment.num_classes).eval()
+        features = torch.randn(1, channels, side, side)
+    network = fold_batch_norms(network)
+    parts = [network.stages[stage - 1]]  # type: ignore[index]  # timm's modules are not typed
+    if stage == 1:
+        parts.insert(0, network.stem)
+    if stage == STAGES:
+        parts += [network.norm_pre, network.head]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # see export_for_measuring
+        torch.onnx.export(
+            nn.Sequential(*parts).eval(),  # type: ignore[arg-type]  # as above
+            (features,),
+            str(path),
+            input_names=["image"],
+            output_names=["features"],
+            opset_version=OPSET,
+            dynamo=False,
+        )

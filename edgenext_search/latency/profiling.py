@@ -1,0 +1,264 @@
+"""Measuring a device's profile: in order of a plan, each result kept at once, so that a killed run goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from edgenext_search import __version__
+from edgenext_search.arch.candidate import Candidate
+from edgenext_search.arch.cost import Deployment
+from edgenext_search.arch.published import published_variant
+from edgenext_search.arch.space import Space
+from edgenext_search.errors import UserError
+from edgenext_search.latency.device import Device, DeviceError, DeviceInfo
+from edgenext_search.latency.measurement import Measurement, MeasureSettings
+from edgenext_search.latency.plan import Target, make_plan
+from edgenext_search.latency.profile import FEWEST_NETWORKS, Measured, Profile, make_profile
+
+NETWORKS, STAGES = 160, 60
+MINUTES = 9.0  # leaves the last group, which may begin just before, its time
+GROUP = 6  # models that are measured in one process on the device; what a killed run loses at most
+PRECISION = 0.01
+SECONDS = 1.2  # at most for a model, where a run of the reference takes less than a fortieth of that
+RUNS = 40  # of model and reference together, that a slow device gets time for
+REFERENCE = {"ln_gelu": "edgenext_xx_small", "bn_hs": "edgenext_xx_small_bn_hs"}
+
+Listener = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileSettings:
+    """How much to measure.
+
+    Attributes:
+        networks: Whole networks.
+        stages: Single stages.
+        seed: What they are drawn from.
+        minutes: No further group of models begins after this time, once the fewest networks are measured.
+    """
+
+    networks: int = NETWORKS
+    stages: int = STAGES
+    seed: int = 0
+    minutes: float = MINUTES
+
+    def __post_init__(self) -> None:
+        if self.networks < FEWEST_NETWORKS:
+            raise UserError(f"networks must be >= {FEWEST_NETWORKS}, but got {self.networks}.")
+        if self.stages < 0:
+            raise UserError(f"stages must be >= 0, but got {self.stages}.")
+        if not self.minutes > 0:
+            raise UserError(f"minutes must be > 0, but got {self.minutes}.")
+
+
+DEFAULT_PROFILE = ProfileSettings()
+
+
+def measure_profile(
+    device: Device,
+    space: Space,
+    deployment: Deployment,
+    out: Path,
+    *,
+    settings: ProfileSettings = DEFAULT_PROFILE,
+    listener: Listener | None = None,
+) -> Profile:
+    """Measure a device and write its profile; a run that was killed goes on where it was.
+
+    Args:
+        device: Where the models run.
+        space: What the networks are drawn from.
+        deployment: Their classes and image size.
+        out: The profile's file. ``OUT.partial`` beside it keeps what is measured until the profile is complete.
+        settings: How much to measure.
+        listener: Called with the models done, and their number.
+
+    Raises:
+        UserError: ``out`` exists, or ``OUT.partial`` is of another device, space or deployment.
+        DeviceError: The device failed; what is measured is kept.
+    """
+    if out.exists():
+        raise UserError(f"{out} exists already; give another --out, or remove it to measure again.")
+    if not out.parent.is_dir():
+        raise UserError(f"There is no folder {out.parent} for the profile; create it first.")
+    info = device.check()
+    plan = make_plan(space, deployment, networks=settings.networks, stages=settings.stages, seed=settings.seed)
+    record = Record.open(out.with_name(f"{out.name}.partial"), _header(info, space, deployment, settings))
+    reference = published_variant(REFERENCE[str(space.norm_acts[0])]).candidate
+    work = _Work(device=device, plan=plan, deployment=deployment, record=record, settings=settings, listener=listener)
+    with tempfile.TemporaryDirectory(prefix="edgenext-search-") as folder:
+        try:
+            work.finish(reference, Path(folder))
+        except DeviceError as error:
+            kept = f" {len(record.measured)} of {len(plan)} models are measured; the same command goes on from there."
+            raise DeviceError(f"{error}{kept}", transient=error.transient) from error
+    profile = make_profile(
+        [record.measured[index] for index in sorted(record.measured)],
+        device=info,
+        conditions=_conditions(record, settings),
+        space=space.to_dict(),
+        deployment=deployment,
+        reference=reference,
+        seconds=record.seconds,
+    )
+    new = out.with_name(f"{out.name}.new")
+    new.write_text(json.dumps(profile.to_dict(), indent=1), encoding="utf-8")
+    new.replace(out)
+    record.path.unlink()
+    return profile
+
+
+class Record:
+    """What a profile has measured so far: a file with a header and a line for each group of models."""
+
+    def __init__(self, path: Path, lines: Sequence[dict[str, Any]]) -> None:
+        self.path = path
+        self.measured: dict[int, Measured] = {}
+        self.seconds = 0.0
+        self.loads: list[float] = []
+        for line in lines:
+            self._take(line)
+
+    @classmethod
+    def open(cls, path: Path, header: dict[str, Any]) -> Record:
+        """Begin a record, or go on with one that has the same header.
+
+        Raises:
+            UserError: The header is another, or the file cannot be read.
+        """
+        if not path.exists():
+            path.write_text(json.dumps(header) + "\n", encoding="utf-8")
+            return cls(path, [])
+        lines: list[dict[str, Any]] = []
+        whole = ""
+        for text in path.read_text(encoding="utf-8").splitlines(keepends=True):
+            try:
+                lines.append(json.loads(text))
+            except ValueError:
+                break  # cut short when the run was killed
+            whole += text
+        if not lines or lines[0] != header:
+            differs = [key for key in header if not lines or lines[0].get(key) != header[key]]
+            raise UserError(
+                f"{path} holds measurements of another profile ({', '.join(differs) or 'its header'} differs); give "
+                "the command that began it, another --out, or remove the file."
+            )
+        path.write_text(whole if whole.endswith("\n") else f"{whole}\n", encoding="utf-8")
+        return cls(path, lines[1:])
+
+    def add(self, line: dict[str, Any]) -> None:
+        """Keep a group: ``measured`` by index in the plan, ``seconds`` that it took, ``load``."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self._take(line)
+
+    def _take(self, line: dict[str, Any]) -> None:
+        self.seconds += line["seconds"]
+        if line["load"] is not None:
+            self.loads.append(line["load"])
+        self.measured |= {int(index): Measured.from_dict(entry) for index, entry in line["measured"].items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Work:
+    """Measuring what a record lacks."""
+
+    device: Device
+    plan: Sequence[Target]
+    deployment: Deployment
+    record: Record
+    settings: ProfileSettings
+    listener: Listener | None
+
+    def finish(self, reference: Candidate, folder: Path) -> None:
+        """Measure group by group, until the plan or the time is at its end."""
+        from edgenext_search.models.measurable import export_for_measuring
+
+        record = self.record
+        left = [index for index in range(len(self.plan)) if index not in record.measured]
+        if not left:
+            return
+        started, before = time.monotonic(), record.seconds
+        self._say(0)
+        beside = folder / "reference.onnx"
+        export_for_measuring(reference, self.deployment, beside)
+        (alone,) = self.device.measure([beside], settings=MeasureSettings(seconds=2.0))
+        how = MeasureSettings(
+            precision=PRECISION,
+            seconds=max(SECONDS, RUNS * alone.p50 / 1e6),
+            warmup_seconds=0.1,
+            min_runs=10,
+            precise="ratio",
+        )
+        while left and not (self._enough() and record.seconds > 60 * self.settings.minutes):
+            group, left = left[:GROUP], left[GROUP:]
+            measurements = self._group(group, beside, folder, how)
+            entries = zip(group, measurements, strict=True)
+            record.add(
+                {
+                    "measured": {index: Measured.of(self.plan[index], entry).to_dict() for index, entry in entries},
+                    "seconds": round(time.monotonic() - started + before - record.seconds, 2),
+                    "load": measurements[-1].conditions.get("load"),
+                }
+            )
+
+    def _group(self, group: Sequence[int], beside: Path, folder: Path, how: MeasureSettings) -> list[Measurement]:
+        paths = [folder / f"{index}.onnx" for index in group]
+        for index, path in zip(group, paths, strict=True):
+            _export(self.plan[index], self.deployment, path)
+        try:
+            return self.device.measure(paths, reference=beside, settings=how, progress=lambda done, _: self._say(done))
+        finally:
+            for path in paths:
+                path.unlink()
+
+    def _enough(self) -> bool:
+        return sum(entry.target.what == "network" for entry in self.record.measured.values()) >= FEWEST_NETWORKS
+
+    def _say(self, more: int) -> None:
+        if self.listener:
+            self.listener(len(self.record.measured) + more, len(self.plan))
+
+
+def _export(target: Target, deployment: Deployment, path: Path) -> None:
+    if target.what == "network":
+        from edgenext_search.models.measurable import export_for_measuring
+
+        export_for_measuring(target.candidate, deployment, path)
+    else:
+        from edgenext_search.latency.block_models import export_stage
+
+        export_stage(target.candidate, target.stage, deployment, path)
+
+
+def _header(info: DeviceInfo, space: Space, deployment: Deployment, settings: ProfileSettings) -> dict[str, Any]:
+    """What all measurements of one profile share, as JSON gives it back."""
+    header = {
+        "device": {name: getattr(info, name) for name in ("name", "runtime", "version", "machine", "threads")},
+        "space": space.to_dict(),
+        "deployment": {"num_classes": deployment.num_classes, "img_size": deployment.img_size},
+        "plan": {name: getattr(settings, name) for name in ("networks", "stages", "seed")},
+    }
+    return dict(json.loads(json.dumps(header)))
+
+
+def _conditions(record: Record, settings: ProfileSettings) -> dict[str, Any]:
+    loads = sorted(record.loads)
+    return {
+        "edgenext_search": __version__,
+        "date": date.today().isoformat(),
+        "networks": sum(entry.target.what == "network" for entry in record.measured.values()),
+        "stages": sum(entry.target.what == "stage" for entry in record.measured.values()),
+        "seed": settings.seed,
+        "load": {"median": loads[len(loads) // 2], "most": loads[-1]} if loads else None,
+    }
