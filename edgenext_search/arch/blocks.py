@@ -34,8 +34,7 @@ class Block:
     """One block of a network; fields that its kind does not have are 0 or False.
 
     Attributes:
-        kind: ``stem``, ``downsample`` (the layer between two stages), ``conv`` (a convolutional block), ``sdta`` or
-            ``head``.
+        kind: ``stem``, ``downsample`` (between two stages), ``conv`` (a convolutional block), ``sdta``, ``head``.
         stage: The stage that it belongs to, from 1; a downsampling layer begins its stage.
         side: Height and width of its input, in pixels.
         width_in: Channels of its input: 3 for the stem, ``width`` for blocks.

@@ -37,7 +37,7 @@ def export_stage(candidate: Candidate, stage: int, deployment: Deployment, path:
     channels, side = IN_CHANNELS, deployment.img_size
     if stage > 1:
         channels, side = candidate.widths[stage - 2], side // PATCH >> (stage - 2)
-    with torch.random.fork_rng(devices=[]), torch.inference_mode():
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = build(candidate, num_classes=deployment.num_classes).eval()
         features = torch.randn(1, channels, side, side)

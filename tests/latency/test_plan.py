@@ -1,0 +1,60 @@
+import pytest
+from latency_profiles import DEPLOYMENT
+from strategies import seeded
+
+from edgenext_search.arch.blocks import blocks_of
+from edgenext_search.arch.cost import Deployment, cost
+from edgenext_search.arch.space import Space
+from edgenext_search.latency.plan import LARGEST, SMALLEST, Target, draw_networks, make_plan
+
+
+@pytest.fixture(scope="module")
+def plan():
+    return make_plan(Space.load("edgenext"), DEPLOYMENT, networks=40, stages=16, seed=3)
+
+
+def test_a_plan_follows_from_its_seed(plan):
+    again = make_plan(Space.load("edgenext"), DEPLOYMENT, networks=40, stages=16, seed=3)
+    other = make_plan(Space.load("edgenext"), DEPLOYMENT, networks=40, stages=16, seed=4)
+    assert plan == again
+    assert plan != other
+
+
+def test_every_part_of_a_plan_has_networks_and_stages(plan):
+    assert [target.what for target in plan].count("network") == 40
+    for part in (plan[:14], plan[14:28], plan[28:42], plan[42:]):
+        assert {target.stage for target in part} == {0, 1, 2, 3, 4}
+
+
+def test_networks_spread_over_the_usual_sizes(plan):
+    sizes = [cost(target.candidate, DEPLOYMENT).params for target in plan if target.what == "network"]
+    assert 0.9 * SMALLEST < min(sizes) < 2 * SMALLEST
+    assert 0.5 * LARGEST < max(sizes) <= LARGEST
+
+
+def test_single_stages_have_the_blocks_of_that_stage_alone(plan):
+    for target in plan:
+        blocks = target.blocks(DEPLOYMENT)
+        if target.what == "stage":
+            assert {block.stage for block in blocks} == {target.stage}
+            assert ("stem" in {block.kind for block in blocks}) == (target.stage == 1)
+            assert ("head" in {block.kind for block in blocks}) == (target.stage == 4)
+        else:
+            assert blocks == blocks_of(target.candidate, DEPLOYMENT)
+        assert Target.from_dict(target.to_dict()) == target
+
+
+def test_stages_are_measured_beyond_the_widths_of_the_networks():
+    plan = make_plan(Space.load("edgenext"), DEPLOYMENT, networks=24, stages=200, seed=0)
+    for stage in range(1, 5):
+        networks = [target.candidate.widths[stage - 1] for target in plan if target.what == "network"]
+        alone = [target.candidate.widths[stage - 1] for target in plan if target.stage == stage]
+        assert max(networks) <= max(alone) <= 1.3 * max(networks)
+        assert min(alone) <= min(networks)
+
+
+def test_a_space_of_large_networks_alone_is_drawn_from_its_smallest_on():
+    values = Space.load("paper").to_dict() | {"width_multiple": 64}
+    space, deployment = Space.from_dict(values), Deployment()
+    drawn = list(draw_networks(space, deployment, 5, seeded(0)))
+    assert all(min(candidate.widths) >= 64 for candidate in drawn)

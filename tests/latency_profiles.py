@@ -1,0 +1,95 @@
+"""A made-up device whose times are known, and its profile."""
+
+import json
+import random
+from functools import cache
+
+from edgenext_search.arch.cost import Deployment
+from edgenext_search.arch.published import published_variant
+from edgenext_search.arch.space import Space
+from edgenext_search.latency.device import DeviceError, DeviceInfo
+from edgenext_search.latency.measurement import Measurement
+from edgenext_search.latency.plan import Target, make_plan
+from edgenext_search.latency.profile import Measured, make_profile
+
+INFO = DeviceInfo(name="host", runtime="onnxruntime", version="1.2.3", machine="made up", threads=1)
+DEPLOYMENT = Deployment()
+REFERENCE = published_variant("edgenext_xx_small").candidate
+NETWORKS, STAGES = 60, 24
+
+
+def true_microseconds(target, deployment=DEPLOYMENT):
+    """A time that is no sum of our terms: multiply-adds, activations, and memory that is read twice when wide."""
+    total = 100.0
+    for block, number in target.blocks(deployment).items():
+        params, madds, acts = block.counts
+        total += number * (20 + madds / 30_000 + acts / 2_000 + params / 5_000 * (2 if block.width > 200 else 1))
+    return total
+
+
+def measurement(target, noise=1.0, speed=1.0, deployment=DEPLOYMENT):
+    """What measuring a target beside the reference gives."""
+    reference = speed * true_microseconds(Target(what="network", candidate=REFERENCE), deployment)
+    time = speed * noise * true_microseconds(target, deployment)
+    ratio = time / reference
+    return Measurement(
+        p50=time,
+        p90=1.1 * time,
+        min=0.9 * time,
+        low=0.99 * time,
+        high=1.01 * time,
+        n=30,
+        ratio=ratio,
+        ratio_low=0.99 * ratio,
+        ratio_high=1.01 * ratio,
+        reference_p50=reference,
+        conditions={"load": 0.5},
+    )
+
+
+class MadeUpDevice:
+    """A device that reads what :func:`write_target` wrote, and fails when it is told to."""
+
+    name = "host"
+
+    def __init__(self, *, info=INFO, fail_at=None):
+        self.info = info
+        self.fail_at = fail_at
+        self.measured = 0
+
+    def check(self):
+        return self.info
+
+    def measure(self, models, *, reference=None, settings=None, progress=None):
+        found = []
+        for path in models:
+            if self.fail_at is not None and self.measured >= self.fail_at:
+                raise DeviceError("the board is gone.", transient=True)
+            self.measured += reference is not None
+            target = Target.from_dict(json.loads(path.read_text("utf-8")))
+            rng = random.Random(target.candidate.fingerprint)  # noqa: S311
+            found.append(measurement(target, noise=rng.uniform(0.99, 1.01), speed=rng.uniform(0.8, 1.5)))
+            if progress:
+                progress(len(found), len(models))
+        return found
+
+
+def write_target(target, deployment, path):
+    """In place of an export."""
+    path.write_text(json.dumps(target.to_dict()), "utf-8")
+
+
+@cache
+def made_profile(space="edgenext"):
+    """The profile of the made-up device."""
+    rng = random.Random(0)  # noqa: S311
+    plan = make_plan(Space.load(space), DEPLOYMENT, networks=NETWORKS, stages=STAGES, seed=0)
+    return make_profile(
+        [Measured.of(target, measurement(target, noise=rng.uniform(0.99, 1.01))) for target in plan],
+        device=INFO,
+        conditions={"networks": NETWORKS, "stages": STAGES, "load": None},
+        space=Space.load(space).to_dict(),
+        deployment=DEPLOYMENT,
+        reference=REFERENCE,
+        seconds=60.0,
+    )
