@@ -22,6 +22,7 @@ FORMAT = 1  # of the file; a change that older releases cannot read counts it up
 STAGE_WEIGHT = 0.1  # of a stage measured alone, relative to a network: it shows which block the time belongs to
 FEWEST_NETWORKS = 24  # of which a profile is made; fewer say too little of its errors
 
+_TIMES = ("ratio", "ratio_low", "ratio_high", "p50", "reference_p50")
 _OPTIONS = ("kernel_size", "sdta_splits", "heads", "pos_emb", "expand_ratio")
 
 
@@ -75,33 +76,46 @@ class Measured:
 
     Attributes:
         target: The model.
-        ratio: Its time over the reference's, taken in turns, and the 95 % interval.
-        p50: Median of its runs, in microseconds, at the speed that the device had then; so is ``reference_p50``.
+        ratio: Its time over the reference's, taken in turns.
+        ratio_low: Lower end of the 95 % interval of the ratio; None after too few turns, as is ``ratio_high``.
+        ratio_high: Its upper end.
+        p50: Median of its runs, in microseconds, at the speed that the device had then.
+        reference_p50: The same of the reference.
+        n: Runs.
     """
 
     target: Target
     ratio: float
-    ratio_low: float
-    ratio_high: float
+    ratio_low: float | None
+    ratio_high: float | None
     p50: float
     reference_p50: float
     n: int
 
     @classmethod
     def of(cls, target: Target, measurement: Measurement) -> Measured:
-        """What a profile keeps of a measurement that was made beside the reference."""
+        """What a profile keeps of a measurement that was made beside the reference.
+
+        Raises:
+            UserError: The device does not say how the model compares to the reference.
+        """
+        if measurement.ratio is None or measurement.reference_p50 is None:
+            raise UserError(
+                "A profile needs the ratio of each model to the reference, taken in turns, but the device gave none; "
+                "see docs/latency.md for what a program of yours has to print."
+            )
         return cls.from_dict({**target.to_dict(), **measurement.to_dict()})
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; :meth:`from_dict` reads them back."""
-        names = ("ratio", "ratio_low", "ratio_high", "p50", "reference_p50")
-        return {**self.target.to_dict(), **{name: float(f"{getattr(self, name):.6g}") for name in names}, "n": self.n}
+        values = {name: getattr(self, name) for name in _TIMES}
+        rounded = {name: None if value is None else float(f"{value:.6g}") for name, value in values.items()}
+        return {**self.target.to_dict(), **rounded, "n": self.n}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Measured:
         """Read what :meth:`to_dict` wrote."""
-        names = ("ratio", "ratio_low", "ratio_high", "p50", "reference_p50")
-        return cls(target=Target.from_dict(values), n=int(values["n"]), **{name: float(values[name]) for name in names})
+        return cls(target=Target.from_dict(values), n=int(values["n"]), **{name: values[name] for name in _TIMES})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
