@@ -42,7 +42,7 @@ class Record:
         if not path.exists():
             path.write_text(json.dumps(header) + "\n", encoding="utf-8")
             return cls(path, [])
-        lines: list[dict[str, Any]] = []
+        lines: list[Any] = []
         whole = ""
         for text in path.read_text(encoding="utf-8").splitlines(keepends=True):
             try:
@@ -50,8 +50,9 @@ class Record:
             except ValueError:
                 break  # cut short when the run was killed
             whole += text
-        if not lines or lines[0] != header:
-            differs = [key for key in header if not lines or lines[0].get(key) != header[key]]
+        begun = lines[0] if lines and isinstance(lines[0], dict) else {}
+        if begun != header:
+            differs = [key for key in header if begun.get(key) != header[key]]
             raise UserError(
                 f"{path} holds measurements of another profile ({', '.join(differs) or 'its header'} differs); give "
                 "the command that began it, another --out, or remove the file."
