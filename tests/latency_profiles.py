@@ -52,9 +52,12 @@ class MadeUpDevice:
 
     name = "host"
 
-    def __init__(self, *, info=INFO, fail_at=None):
+    def __init__(self, *, info=INFO, fail_at=None, busy_until=0, wild=0.0):
+        """``wild`` is the share by which times are off before the ``busy_until``-th measurement, at half the speed."""
         self.info = info
         self.fail_at = fail_at
+        self.busy_until = busy_until
+        self.wild = wild
         self.measured = 0
 
     def check(self):
@@ -68,7 +71,10 @@ class MadeUpDevice:
             self.measured += reference is not None
             target = Target.from_dict(json.loads(path.read_text("utf-8")))
             rng = random.Random(target.candidate.fingerprint)  # noqa: S311
-            found.append(measurement(target, noise=rng.uniform(0.99, 1.01), speed=rng.uniform(0.8, 1.5)))
+            noise, speed = rng.uniform(0.99, 1.01), rng.uniform(0.98, 1.06)
+            if self.measured <= self.busy_until:
+                noise, speed = noise * rng.choice([1 - self.wild, 1 + self.wild]), 2 * speed
+            found.append(measurement(target, noise=noise, speed=speed))
             if progress:
                 progress(len(found), len(models))
         return found

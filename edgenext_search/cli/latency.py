@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgenext_search.cli.latency_profile import predict_command, profile_command
 from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ device_option = click.option(
 @click.group("latency")
 def latency_group() -> None:
     """Measure, compare and predict time on a device."""
+
+
+latency_group.add_command(profile_command)
+latency_group.add_command(predict_command)
 
 
 @latency_group.command("measure")

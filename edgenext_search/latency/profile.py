@@ -21,7 +21,11 @@ from edgenext_search.latency.plan import Target
 FORMAT = 1  # of the file; a change that older releases cannot read counts it up
 STAGE_WEIGHT = 0.1  # of a stage measured alone, relative to a network: it shows which block the time belongs to
 FEWEST_NETWORKS = 24  # of which a profile is made; fewer say too little of its errors
+SLOWER = 0.1  # slow-down of the reference that halves the weight of what is measured beside it
+WIDE = 0.03  # half width of the ratio's interval that does so, as a share
+UNKNOWN = 0.1  # what counts for it where the interval is not known
 
+_TIMES = ("ratio", "ratio_low", "ratio_high", "p50", "reference_p50")
 _OPTIONS = ("kernel_size", "sdta_splits", "heads", "pos_emb", "expand_ratio")
 
 
@@ -75,33 +79,46 @@ class Measured:
 
     Attributes:
         target: The model.
-        ratio: Its time over the reference's, taken in turns, and the 95 % interval.
-        p50: Median of its runs, in microseconds, at the speed that the device had then; so is ``reference_p50``.
+        ratio: Its time over the reference's, taken in turns.
+        ratio_low: Lower end of the 95 % interval of the ratio; None after too few turns, as is ``ratio_high``.
+        ratio_high: Its upper end.
+        p50: Median of its runs, in microseconds, at the speed that the device had then.
+        reference_p50: The same of the reference.
+        n: Runs.
     """
 
     target: Target
     ratio: float
-    ratio_low: float
-    ratio_high: float
+    ratio_low: float | None
+    ratio_high: float | None
     p50: float
     reference_p50: float
     n: int
 
     @classmethod
     def of(cls, target: Target, measurement: Measurement) -> Measured:
-        """What a profile keeps of a measurement that was made beside the reference."""
+        """What a profile keeps of a measurement that was made beside the reference.
+
+        Raises:
+            UserError: The device does not say how the model compares to the reference.
+        """
+        if measurement.ratio is None or measurement.reference_p50 is None:
+            raise UserError(
+                "A profile needs the ratio of each model to the reference, taken in turns, but the device gave none; "
+                "see docs/latency.md for what a program of yours has to print."
+            )
         return cls.from_dict({**target.to_dict(), **measurement.to_dict()})
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values; :meth:`from_dict` reads them back."""
-        names = ("ratio", "ratio_low", "ratio_high", "p50", "reference_p50")
-        return {**self.target.to_dict(), **{name: float(f"{getattr(self, name):.6g}") for name in names}, "n": self.n}
+        values = {name: getattr(self, name) for name in _TIMES}
+        rounded = {name: None if value is None else float(f"{value:.6g}") for name, value in values.items()}
+        return {**self.target.to_dict(), **rounded, "n": self.n}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Measured:
         """Read what :meth:`to_dict` wrote."""
-        names = ("ratio", "ratio_low", "ratio_high", "p50", "reference_p50")
-        return cls(target=Target.from_dict(values), n=int(values["n"]), **{name: float(values[name]) for name in names})
+        return cls(target=Target.from_dict(values), n=int(values["n"]), **{name: values[name] for name in _TIMES})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,11 +131,11 @@ class Profile:
         space: The keys of the space.
         deployment: The deployment of all networks.
         reference: The network that ran in turns with every model.
-        reference_us: Its time in microseconds, to which all times refer: the median over the whole profile.
+        reference_us: Its time in microseconds, to which all times refer: see :func:`undisturbed_speed`.
         reference_range: Shortest and longest time of it that a measurement saw: how steady the device was.
         rates: Microseconds of one unit of each term of work, by stage; ``run`` of stage 0 is what every network has.
         covered: What was measured of each kind of block.
-        held_out: Errors for networks that the fit had not seen.
+        held_out: Errors for networks that the fit had not seen, those whose measurement was disturbed left out.
         seconds: How long measuring took.
         measured: All measured models.
     """
@@ -230,17 +247,19 @@ def make_profile(
         raise UserError(
             f"A profile needs at least {FEWEST_NETWORKS} measured networks, but has {len(networks)}; measure longer."
         )
+    reference_us = undisturbed_speed(measured)
     speeds = sorted(entry.reference_p50 for entry in measured)
-    reference_us = speeds[len(speeds) // 2]
     samples = [
         Sample(
             work=total_work(entry.target.blocks(deployment), run=entry.target.stage),
             microseconds=entry.ratio * reference_us,
-            weight=1.0 if entry.target.what == "network" else STAGE_WEIGHT,
+            weight=(1.0 if entry.target.what == "network" else STAGE_WEIGHT) / (1 + disturbance(entry, reference_us)),
         )
         for entry in measured
     ]
     checked = held_out(samples, networks)
+    calm = [index for index in checked if disturbance(measured[index], reference_us) <= 1]
+    judged = calm if len(calm) >= FEWEST_NETWORKS else list(checked)
     return Profile(
         device=device,
         conditions=dict(conditions),
@@ -251,10 +270,32 @@ def make_profile(
         reference_range=(speeds[0], speeds[-1]),
         rates=fit(samples),
         covered=tuple(_covered(block for entry in measured for block in entry.target.blocks(deployment))),
-        held_out=accuracy(list(checked.values()), [samples[index].microseconds for index in checked]),
+        held_out=accuracy([checked[index] for index in judged], [samples[index].microseconds for index in judged]),
         seconds=seconds,
         measured=tuple(measured),
     )
+
+
+def undisturbed_speed(measured: Sequence[Measured]) -> float:
+    """Microseconds of the reference while nothing else kept the device busy: the lower quartile of what was seen."""
+    return sorted(entry.reference_p50 for entry in measured)[len(measured) // 4]
+
+
+def disturbance(measured: Measured, speed: float) -> float:
+    """How little a measurement can be trusted: at 1 it counts half, above 1 it had better be repeated.
+
+    A device that is kept busy does not slow all of a network alike, so the ratio to the reference is not all that
+    matters, but also how slow the reference was.
+
+    Args:
+        measured: The measurement.
+        speed: See :func:`undisturbed_speed`.
+    """
+    slower = max(measured.reference_p50 / speed - 1, 0.0)
+    half = UNKNOWN
+    if measured.ratio_low is not None and measured.ratio_high is not None:
+        half = (measured.ratio_high - measured.ratio_low) / 2 / measured.ratio
+    return (slower / SLOWER) ** 2 + (half / WIDE) ** 2
 
 
 def _covered(blocks: Iterable[Block]) -> list[Covered]:

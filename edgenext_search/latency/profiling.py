@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from edgenext_search.latency.device import Device, DeviceError, DeviceInfo
 from edgenext_search.latency.measurement import Measurement, MeasureSettings
 from edgenext_search.latency.plan import Target, make_plan
 from edgenext_search.latency.profile import FEWEST_NETWORKS, Measured, Profile, make_profile
+from edgenext_search.latency.record import Record
 
 NETWORKS, STAGES = 160, 60
 MINUTES = 9.0  # leaves the last group, which may begin just before, its time
@@ -73,6 +73,8 @@ def measure_profile(
 ) -> Profile:
     """Measure a device and write its profile; a run that was killed goes on where it was.
 
+    What was measured while something else kept the device busy is measured again, as long as there is time.
+
     Args:
         device: Where the models run.
         space: What the networks are drawn from.
@@ -98,12 +100,13 @@ def measure_profile(
         try:
             work.finish(reference, Path(folder))
         except DeviceError as error:
-            kept = f" {len(record.measured)} of {len(plan)} models are measured; the same command goes on from there."
+            kept = f" {len(record.tries)} of {len(plan)} models are measured; the same command goes on from there."
             raise DeviceError(f"{error}{kept}", transient=error.transient) from error
+    measured = list(record.best().values())
     profile = make_profile(
-        [record.measured[index] for index in sorted(record.measured)],
+        measured,
         device=info,
-        conditions=_conditions(record, settings),
+        conditions=_conditions(measured, record, settings),
         space=space.to_dict(),
         deployment=deployment,
         reference=reference,
@@ -114,59 +117,6 @@ def measure_profile(
     new.replace(out)
     record.path.unlink()
     return profile
-
-
-class Record:
-    """What a profile has measured so far: a file with a header and a line for each group of models."""
-
-    def __init__(self, path: Path, lines: Sequence[dict[str, Any]]) -> None:
-        self.path = path
-        self.measured: dict[int, Measured] = {}
-        self.seconds = 0.0
-        self.loads: list[float] = []
-        for line in lines:
-            self._take(line)
-
-    @classmethod
-    def open(cls, path: Path, header: dict[str, Any]) -> Record:
-        """Begin a record, or go on with one that has the same header.
-
-        Raises:
-            UserError: The header is another, or the file cannot be read.
-        """
-        if not path.exists():
-            path.write_text(json.dumps(header) + "\n", encoding="utf-8")
-            return cls(path, [])
-        lines: list[dict[str, Any]] = []
-        whole = ""
-        for text in path.read_text(encoding="utf-8").splitlines(keepends=True):
-            try:
-                lines.append(json.loads(text))
-            except ValueError:
-                break  # cut short when the run was killed
-            whole += text
-        if not lines or lines[0] != header:
-            differs = [key for key in header if not lines or lines[0].get(key) != header[key]]
-            raise UserError(
-                f"{path} holds measurements of another profile ({', '.join(differs) or 'its header'} differs); give "
-                "the command that began it, another --out, or remove the file."
-            )
-        path.write_text(whole if whole.endswith("\n") else f"{whole}\n", encoding="utf-8")
-        return cls(path, lines[1:])
-
-    def add(self, line: dict[str, Any]) -> None:
-        """Keep a group: ``measured`` by index in the plan, ``seconds`` that it took, ``load``."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        self._take(line)
-
-    def _take(self, line: dict[str, Any]) -> None:
-        self.seconds += line["seconds"]
-        if line["load"] is not None:
-            self.loads.append(line["load"])
-        self.measured |= {int(index): Measured.from_dict(entry) for index, entry in line["measured"].items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,8 +135,7 @@ class _Work:
         from edgenext_search.models.measurable import export_for_measuring
 
         record = self.record
-        left = [index for index in range(len(self.plan)) if index not in record.measured]
-        if not left:
+        if not self._left():
             return
         started, before = time.monotonic(), record.seconds
         self._say(0)
@@ -200,17 +149,19 @@ class _Work:
             min_runs=10,
             precise="ratio",
         )
-        while left and not (self._enough() and record.seconds > 60 * self.settings.minutes):
-            group, left = left[:GROUP], left[GROUP:]
+        while (group := self._left()[:GROUP]) and not (self._enough() and record.seconds > 60 * self.settings.minutes):
             measurements = self._group(group, beside, folder, how)
             entries = zip(group, measurements, strict=True)
             record.add(
-                {
-                    "measured": {index: Measured.of(self.plan[index], entry).to_dict() for index, entry in entries},
-                    "seconds": round(time.monotonic() - started + before - record.seconds, 2),
-                    "load": measurements[-1].conditions.get("load"),
-                }
+                {index: Measured.of(self.plan[index], entry) for index, entry in entries},
+                seconds=time.monotonic() - started + before - record.seconds,
+                load=measurements[-1].conditions.get("load"),
             )
+
+    def _left(self) -> list[int]:
+        """What is not measured yet, and after that what was disturbed."""
+        left = [index for index in range(len(self.plan)) if index not in self.record.tries]
+        return left or self.record.disturbed()
 
     def _group(self, group: Sequence[int], beside: Path, folder: Path, how: MeasureSettings) -> list[Measurement]:
         paths = [folder / f"{index}.onnx" for index in group]
@@ -223,11 +174,12 @@ class _Work:
                 path.unlink()
 
     def _enough(self) -> bool:
-        return sum(entry.target.what == "network" for entry in self.record.measured.values()) >= FEWEST_NETWORKS
+        return sum(self.plan[index].what == "network" for index in self.record.tries) >= FEWEST_NETWORKS
 
     def _say(self, more: int) -> None:
         if self.listener:
-            self.listener(len(self.record.measured) + more, len(self.plan))
+            done = sum(map(len, self.record.tries.values()))
+            self.listener(done + more, done + len(self._left()))
 
 
 def _export(target: Target, deployment: Deployment, path: Path) -> None:
@@ -252,13 +204,14 @@ def _header(info: DeviceInfo, space: Space, deployment: Deployment, settings: Pr
     return dict(json.loads(json.dumps(header)))
 
 
-def _conditions(record: Record, settings: ProfileSettings) -> dict[str, Any]:
+def _conditions(measured: Sequence[Measured], record: Record, settings: ProfileSettings) -> dict[str, Any]:
     loads = sorted(record.loads)
     return {
         "edgenext_search": __version__,
         "date": date.today().isoformat(),
-        "networks": sum(entry.target.what == "network" for entry in record.measured.values()),
-        "stages": sum(entry.target.what == "stage" for entry in record.measured.values()),
+        "networks": sum(entry.target.what == "network" for entry in measured),
+        "stages": sum(entry.target.what == "stage" for entry in measured),
+        "measurements": sum(map(len, record.tries.values())),
         "seed": settings.seed,
         "load": {"median": loads[len(loads) // 2], "most": loads[-1]} if loads else None,
     }

@@ -61,6 +61,16 @@ def test_memory():
 
 
 @pytest.mark.slow
+def test_latency_predictor():
+    figures, conditions = last_line("latency_predictor.py")
+    assert (conditions["n"], conditions["passes"]) == (8, 2)
+    assert figures["spearman"] > 0.3  # few small networks on a shared machine: it works, no more
+    assert {f"{name}within_10" for name in ("", "single_", "madds_", "linear_", "noise_")} <= set(figures)
+    assert figures["margin"] >= 1
+    assert figures["profile_seconds"] > 0
+
+
+@pytest.mark.slow
 def test_search_efficiency(tmp_path):
     """On a table of made-up networks: the policies and figures are there, and noise does harm."""
     rng, table = random.Random(0), tmp_path / "table.csv"  # noqa: S311

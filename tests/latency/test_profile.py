@@ -1,4 +1,6 @@
 import json
+import random
+from dataclasses import replace
 
 import pytest
 from latency_profiles import DEPLOYMENT, INFO, NETWORKS, REFERENCE, STAGES, made_profile, measurement
@@ -6,7 +8,7 @@ from latency_profiles import DEPLOYMENT, INFO, NETWORKS, REFERENCE, STAGES, made
 from edgenext_search.arch.space import Space
 from edgenext_search.errors import UserError
 from edgenext_search.latency.plan import make_plan
-from edgenext_search.latency.profile import Measured, Profile, make_profile
+from edgenext_search.latency.profile import Measured, Profile, disturbance, make_profile
 
 
 @pytest.fixture
@@ -87,6 +89,40 @@ def test_a_damaged_file_is_refused(path, key):
     path.write_text(json.dumps(values), "utf-8")
     with pytest.raises(UserError, match="damaged"):
         Profile.load(path)
+
+
+def test_disturbed_measurements_count_little_and_do_not_judge():
+    rng = random.Random(0)  # noqa: S311
+    plan = make_plan(Space.load("edgenext"), DEPLOYMENT, networks=60, stages=24, seed=0)
+    spoilt = {index for index in range(len(plan)) if rng.random() < 0.3}
+    measured = [
+        Measured.of(target, measurement(target, noise=rng.choice([0.8, 1.25]), speed=1.6))
+        if index in spoilt
+        else Measured.of(target, measurement(target))
+        for index, target in enumerate(plan)
+    ]
+    found = make_profile(
+        measured,
+        device=INFO,
+        conditions={},
+        space={},
+        deployment=DEPLOYMENT,
+        reference=REFERENCE,
+        seconds=1.0,
+    )
+    assert found.held_out.n == sum(plan[i].what == "network" for i in range(len(plan)) if i not in spoilt)
+    assert found.held_out.mean_error < 2 * made_profile().held_out.mean_error
+    assert found.reference_us == pytest.approx(made_profile().reference_us, rel=0.02)
+
+
+@pytest.mark.parametrize(("slower", "half", "expected"), [(1.0, 0.0, 0), (1.1, 0.0, 1), (1.0, 0.03, 1), (1.1, 0.03, 2)])
+def test_what_disturbs(slower, half, expected):
+    target = made_profile().measured[0].target
+    entry = Measured(
+        target=target, ratio=2.0, ratio_low=2 - 2 * half, ratio_high=2 + 2 * half, p50=1.0, reference_p50=slower, n=9
+    )
+    assert disturbance(entry, 1.0) == pytest.approx(expected)
+    assert disturbance(replace(entry, ratio_low=None, ratio_high=None), 1.0) > 1
 
 
 def test_too_few_networks_make_no_profile():
