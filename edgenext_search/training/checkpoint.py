@@ -43,22 +43,21 @@ class Checkpoints:
     folder: Path
     keep: int = 3
 
-    def save(self, state: dict[str, Any], step: int) -> Path:
+    def save(self, state: dict[str, Any], step: int) -> None:
         """Write the state after a number of steps, then remove the oldest ones that are too many.
 
         Raises:
             OSError: It cannot be written, as where the disk is full; the former ones are left as they were.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"step-{step:09d}.pt"
-        write_checked(path, state)
+        write_checked(self._path(step), state)
         for old in self.newest_first()[self.keep :]:
             _digest_file(old).unlink(missing_ok=True)
             old.unlink(missing_ok=True)
-        return path
 
-    def save_best(self, path: Path) -> None:
-        """Keep a checkpoint as the best one."""
+    def save_best(self, step: int) -> None:
+        """Keep the checkpoint of a step as the best one."""
+        path = self._path(step)
         best = self.folder / BEST_FILE
         digest = _digest_file(path).read_text(encoding="ascii").replace(path.name, best.name)
         best.unlink(missing_ok=True)
@@ -69,6 +68,9 @@ class Checkpoints:
         except OSError:  # a file system without links
             shutil.copyfile(path, _part(best))
         _part(best).replace(best)
+
+    def _path(self, step: int) -> Path:
+        return self.folder / f"step-{step:09d}.pt"
 
     def newest_first(self) -> list[Path]:
         """All but the best one; leftovers of an interrupted write are none."""

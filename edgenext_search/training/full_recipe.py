@@ -12,13 +12,13 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from edgenext_search.arch.published import published_variants
+from edgenext_search.data.multi_scale import image_sizes
 from edgenext_search.training.numerics import Numerics
 from edgenext_search.training.schedule import Schedule, WarmupCosine, scaled_lr
 from edgenext_search.validation import Settings
 
 Auto = Literal["auto"]
 Rate = Annotated[float, Field(ge=0, lt=1)]
-SIZE_STEP = 32  # images are multiples of it: the stride of the last stage
 PUBLISHED_EPOCHS, PUBLISHED_WARMUP = 300, 20
 LONG = 20  # trainings of this many times what the average reaches back need no warm-up of the average
 
@@ -135,18 +135,13 @@ class FullRecipe(Settings):
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """The image sizes of training, ascending, in pixels.
-
-        Sizes are spread evenly and rounded to the nearest multiple of 32, up where that loses more than a tenth
-        (``make_divisible`` of the EdgeNeXt repository's sampler).
-        """
+        """The image sizes of training, ascending, in pixels."""
         if self.multi_scale is None:
             return (self.img_size,)
         low, high, number = (
             (self.img_size * 5 / 8, self.img_size * 5 / 4, 5) if self.multi_scale == "auto" else self.multi_scale
         )
-        spread = [low + (high - low) * index / max(number - 1, 1) for index in range(number)]
-        return tuple(sorted({_divisible(size) for size in spread}))
+        return image_sizes(round(low), round(high), n=number)
 
     @property
     def peak_lr(self) -> float:
@@ -178,8 +173,3 @@ def nearest_size(params: int) -> str:
     """The published LayerNorm variant whose number of parameters has the smallest ratio to ``params``."""
     variants = published_variants()
     return min(_BY_SIZE, key=lambda name: abs(math.log(variants[name].params / params)))
-
-
-def _divisible(size: float) -> int:
-    rounded = max(SIZE_STEP, int(size + SIZE_STEP / 2) // SIZE_STEP * SIZE_STEP)
-    return rounded + SIZE_STEP if rounded < 0.9 * size else rounded

@@ -100,7 +100,8 @@ class Trainer:
     """A network in training: its weights, their average, the optimizer, and the epoch and step that it has reached.
 
     ``losses`` has the mean training loss of each epoch, over all ranks; ``position`` counts the steps done in the
-    epoch under way; ``waited`` the seconds that steps waited for their images.
+    epoch under way, ``updates`` all steps; ``seen`` the images that it and the other ranks have trained on, ``waited``
+    the seconds that its steps waited for them.
 
     Args:
         model: The network.
@@ -129,7 +130,7 @@ class Trainer:
         self.seed = seed
         self.epoch = self.position = 0
         self.losses: list[float] = []
-        self.waited = 0.0
+        self.seen, self.waited = 0, 0.0
         self.device = device or torch.device("cpu")
         self.numerics = numerics or Numerics()
         self.ranks = ranks or Ranks()
@@ -145,7 +146,7 @@ class Trainer:
         self.optimizer = self._make_optimizer()
         self._loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
         self._objective = self.manner.objective or (lambda _images, logits, labels: self._loss(logits, labels))
-        self._updates = 0
+        self.updates = 0
         self._added = 0  # batches whose gradients wait for the optimizer
         self._summed = torch.zeros((), device=self.device)  # losses of the epoch under way
 
@@ -227,6 +228,7 @@ class Trainer:
                 images, labels = next(batches)
                 self.waited += time.perf_counter() - began
                 loss += self.step(images, labels, size)
+                self.seen += size
             self._summed += loss
             self.position += 1
             yield loss
@@ -269,8 +271,8 @@ class Trainer:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_grad)
         self._scaler.step(self.optimizer)
         self._scaler.update()
-        self._updates += 1
-        self.ema.update(self.model, step=self._updates)
+        self.updates += 1
+        self.ema.update(self.model, step=self.updates)
 
     def _autocast(self) -> contextlib.AbstractContextManager[object]:
         if self.numerics.precision == "fp32":
@@ -282,6 +284,10 @@ class Trainer:
         value = loss.item()
         if not math.isfinite(value):
             raise TrainingDivergedError(f"the loss is {value} in epoch {self.epoch + 1}; a lower lr may help")
+
+    def check(self) -> None:
+        """Raise :class:`TrainingDivergedError` where the epoch under way has had a loss that is no number."""
+        self._check(self._summed)
 
     @property
     def scored(self) -> nn.Module:
@@ -316,7 +322,7 @@ class Trainer:
         return {
             "epoch": self.epoch,
             "position": self.position,
-            "updates": self._updates,
+            "updates": self.updates,
             "losses": self.losses,
             "summed": self.ranks.gathered(self._summed) if self.position else [],
             "model": self.model.state_dict(),
@@ -327,7 +333,7 @@ class Trainer:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`state` gave, on any number of ranks."""
-        self.epoch, self._updates, self.losses = state["epoch"], state["updates"], list(state["losses"])
+        self.epoch, self.updates, self.losses = state["epoch"], state["updates"], list(state["losses"])
         self.position = state.get("position", 0)
         mine = state.get("summed", [])[self.ranks.rank :: self.ranks.world]  # one, with as many ranks as before
         self._summed = torch.tensor(sum(mine), dtype=torch.float32, device=self.device)
