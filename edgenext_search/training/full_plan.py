@@ -51,7 +51,7 @@ class Plan:
         return [
             f"Training {what} on {data.name}: {len(data.classes)} classes, {images}",
             f"  {recipe.epochs} epochs at {sizes} px, evaluated at {recipe.img_size} px; {batches}",
-            f"  learning rate {scaling}, after {warmup}; {', '.join(augmentation) or 'random crops'}; seed {recipe.seed}",
+            f"  learning rate {scaling}, after {warmup}; {', '.join(augmentation) or 'no more'}; seed {recipe.seed}",
         ]
 
 

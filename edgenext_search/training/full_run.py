@@ -206,8 +206,7 @@ class FullRun:
                 f"the loss is {trainer.losses[-1]} in epoch {trainer.epoch}; a lower lr may help"
             )
         speed, wait = clock.images_per_second, clock.input_wait
-        raw = trainer.evaluate(self._val, trainer.model)
-        averaged = trainer.evaluate(self._val, trainer.ema.module)
+        raw, averaged = trainer.evaluate_both(self._val)
         return {
             "epoch": trainer.epoch,
             "step": trainer.updates,

@@ -214,6 +214,7 @@ class _Relay:
 def _run_rank(job: FullJob, place: Rank, device: str, meeting: Path, messages: Connection) -> None:
     """Train as one of the processes of this host, and send the outcome."""
     threading.Thread(target=die_with_parent, daemon=True).start()
+    multiprocessing.set_start_method(None, force=True)  # or loaders' workers would be started as this process was
     import torch
 
     from edgenext_search.training.full import train_fully

@@ -14,23 +14,22 @@ import torch
 from timm.optim import create_optimizer_v2
 from timm.utils import ModelEmaV3
 from torch import nn
-from torch.nn import functional
 
 from edgenext_search.training.batch_norm import share_statistics
 from edgenext_search.training.groups import parameter_groups
 from edgenext_search.training.loader import epoch_seed
 from edgenext_search.training.numerics import Numerics
 from edgenext_search.training.ranks import Ranks
+from edgenext_search.training.scoring import Evaluation, score_networks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from edgenext_search.training.loader import Batch, Loader
     from edgenext_search.training.schedule import Schedule
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 CHECK_EVERY = 50  # steps; reading the loss makes a GPU wait
-BEST = 5  # classes that a top-5 hit is among
 StepHook = Callable[[int, int], None]  # steps done, steps to do
 Objective = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """The mean loss of images [b, 3, h, w] with logits float32 [b, classes] and targets as a loader gives them."""
@@ -55,21 +54,6 @@ class LoopRecipe(Protocol):
     def schedule(self, first: int, total: int) -> Schedule:
         """Learning rates of ``total`` steps, which begin with step ``first`` of the training."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
-    """How a network does on a set of labelled images.
-
-    Attributes:
-        top1: Share of the images whose class comes first, in [0, 1].
-        loss: Mean cross-entropy, without label smoothing, in nats.
-        top5: Share of the images whose class is among the first five, in [0, 1].
-    """
-
-    top1: float
-    loss: float
-    top5: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,23 +279,25 @@ class Trainer:
         averaged: nn.Module = self.ema.module
         return averaged if self.recipe.weights == "ema" else self.model
 
-    def evaluate(self, batches: Iterable[Batch], network: nn.Module | None = None) -> Evaluation:
-        """How :attr:`scored`, or another network, does on all ranks' batches together."""
-        network = (network or self.scored).eval()
-        right, among, loss, count = torch.zeros(4, dtype=torch.float64, device=self.device)
-        with torch.inference_mode(), self._autocast():
-            for images, labels in batches:
-                size = self.micro_batch or len(labels)
-                for start in range(0, len(labels), size):
-                    part = slice(start, start + size)
-                    logits = network(images[part].contiguous(memory_format=self._layout)).float()
-                    right += (logits.argmax(1) == labels[part]).sum()
-                    first = logits.topk(min(BEST, logits.shape[1])).indices
-                    among += (first == labels[part, None]).sum()
-                    loss += functional.cross_entropy(logits, labels[part], reduction="sum")
-                count += len(labels)
-        right, among, loss, count = self.ranks.total(torch.stack([right, among, loss, count])).tolist()
-        return Evaluation(top1=right / count, loss=loss / count, top5=among / count)
+    def evaluate(self, batches: Iterable[Batch]) -> Evaluation:
+        """How :attr:`scored` does on all ranks' batches together."""
+        return self._evaluations([self.scored], batches)[0]
+
+    def evaluate_both(self, batches: Iterable[Batch]) -> tuple[Evaluation, Evaluation]:
+        """How the weights of the last step and their average do on all ranks' batches together."""
+        raw, averaged = self._evaluations([self.model, self.ema.module], batches)
+        return raw, averaged
+
+    def _evaluations(self, networks: Sequence[nn.Module], batches: Iterable[Batch]) -> list[Evaluation]:
+        with self._autocast():
+            return score_networks(
+                networks,
+                batches,
+                device=self.device,
+                micro_batch=self.micro_batch,
+                layout=self._layout,
+                total=self.ranks.total,
+            )
 
     def state(self) -> dict[str, Any]:
         """All that :meth:`restore` needs to go on as if never interrupted.
