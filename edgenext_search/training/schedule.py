@@ -32,7 +32,7 @@ class WarmupCosine:
     def __call__(self, step: int) -> float:
         """Learning rate of a step, from 0 to ``total - 1``."""
         if step < self.warmup:
-            return self.lr * step / max(self.warmup - 1, 1)
+            return self.lr * (step / max(self.warmup - 1, 1))
         share = (step - self.warmup) / (self.total - self.warmup)
         return self.min_lr + 0.5 * (self.lr - self.min_lr) * (1 + math.cos(math.pi * share))
 
