@@ -18,6 +18,7 @@ from edgenext_search.cli.latency import latency_group
 from edgenext_search.cli.report import report_command
 from edgenext_search.cli.run import resume_command, run_command
 from edgenext_search.cli.space import space_group
+from edgenext_search.cli.train import train_command
 from edgenext_search.errors import StudyFailedError, UserError
 
 HELP = """Find the best EdgeNeXt for your budget.
@@ -77,6 +78,7 @@ def main(*, debug: bool) -> None:
 for command in (
     run_command,
     resume_command,
+    train_command,
     report_command,
     audit_command,
     cost_command,

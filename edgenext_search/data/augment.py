@@ -89,11 +89,17 @@ def augmented(
     return erase(batch, draws, augmentation.random_erasing) if augmentation.random_erasing else batch
 
 
-def normalize(images_uint8: torch.Tensor) -> torch.Tensor:
-    """Scale to [0, 1], subtract ImageNet's mean and divide by its standard deviation.
+def normalize(
+    images_uint8: torch.Tensor,
+    mean: tuple[float, float, float] = IMAGENET_MEAN,
+    std: tuple[float, float, float] = IMAGENET_STD,
+) -> torch.Tensor:
+    """Scale to [0, 1], subtract a mean and divide by a standard deviation.
 
     Args:
         images_uint8: uint8 [b, 3, H, W].
+        mean: Of R, G, B in [0, 1].
+        std: Of R, G, B in [0, 1].
 
     Returns:
         float32 [b, 3, H, W] on the same device.
@@ -101,9 +107,9 @@ def normalize(images_uint8: torch.Tensor) -> torch.Tensor:
     import torch
 
     device = images_uint8.device
-    mean = torch.tensor(IMAGENET_MEAN, device=device).mul_(255).view(1, 3, 1, 1)
-    scale = torch.tensor(IMAGENET_STD, device=device).mul_(255).reciprocal_().view(1, 3, 1, 1)
-    return images_uint8.float().sub_(mean).mul_(scale)
+    offset = torch.tensor(mean, device=device).mul_(255).view(1, 3, 1, 1)
+    scale = torch.tensor(std, device=device).mul_(255).reciprocal_().view(1, 3, 1, 1)
+    return images_uint8.float().sub_(offset).mul_(scale)
 
 
 def flip_crop(images: npt.NDArray[np.uint8], draws: Draws, size: int, *, flip: bool) -> npt.NDArray[np.uint8]:

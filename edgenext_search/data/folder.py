@@ -11,23 +11,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgenext_search.data.images import IMAGE_EXTENSIONS, UnreadableImageError, decode
+from edgenext_search.data.source import Part
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
     from PIL import Image
 
-_EXPECTED = "Expected train/<class>/<images>, one folder for each class, and optionally val/<class>/<images>."
+_EXPECTED = {
+    "train": "Expected train/<class>/<images>, one folder for each class, and optionally val/<class>/<images>.",
+    "val": "Expected val/<class>/<images>, one folder for each class of train/.",
+}
 
 
 class FolderSource:
-    """The images below `train/`; those of `val/` are never read here, only its class names are checked.
+    """The images below `train/`, or below `val/`.
 
-    Class names and files are in timm's order (natural: "2" before "10"), so that labels mean the same to timm's own
-    scripts. Files and folders whose names begin with a dot are left out.
+    Of `train/` those of `val/` are never read, only its class names are checked. Class names and files are in timm's
+    order (natural: "2" before "10"), so that labels mean the same to timm's own scripts. Files and folders whose names
+    begin with a dot are left out.
 
     Args:
-        root: The folder that holds `train/`.
+        root: The folder that holds `train/` and `val/`.
+        part: Which of the two.
 
     Raises:
         UserError: If the layout is not the expected one; the message says what was found.
@@ -35,28 +41,28 @@ class FolderSource:
 
     demonstration = False
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, part: Part = "train") -> None:
         self.root = root.resolve()
         self.name = f"folder {self.root.name}"
-        train = self.root / "train"
-        self.classes = _class_names(self.root, train)
-        files: list[str] = []
+        self._part = self.root / part
+        self.classes = _class_names(self.root, self._part)
+        files: list[bytes] = []
         labels: list[int] = []
         for label, class_name in enumerate(self.classes):
-            images = _images_below(train / class_name, class_name)
-            files += images
+            images = _images_below(self._part / class_name, class_name)
+            files += [os.fsencode(image) for image in images]
             labels += [label] * len(images)
-        _check_val(self.root / "val", self.classes)
-        self._train = train
-        self._files = files
+        if part == "train":
+            _check_val(self.root / "val", self.classes)
+        self._files = np.array(files)  # one block, which processes that are forked share; a list they would copy
         self.labels: npt.NDArray[np.int64] = np.array(labels, dtype=np.int64)
 
     def fingerprint(self) -> str:
-        """Digest of every image's path below `train/`, size and modification time."""
+        """Digest of every image's path below its part's folder, size and modification time."""
         digest = hashlib.sha256()
         for file in self._files:
-            stat = (self._train / file).stat()
-            digest.update(f"{file}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(errors="surrogateescape"))
+            stat = (self._part / os.fsdecode(file)).stat()
+            digest.update(file + f"\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
         return digest.hexdigest()[:16]
 
     def load(self, index: int, size: int | None = None) -> Image.Image:
@@ -65,7 +71,7 @@ class FolderSource:
         Raises:
             UnreadableImageError: If the file cannot be opened or decoded.
         """
-        path = self._train / self._files[index]
+        path = self._part / os.fsdecode(self._files[index])
         try:
             file = path.open("rb")
         except OSError as error:
@@ -74,19 +80,21 @@ class FolderSource:
             return decode(file, str(path), size)
 
 
-def _class_names(root: Path, train: Path) -> tuple[str, ...]:
-    if not train.is_dir():
-        raise UserError(f"{root} has no folder train/; {_found(root)}. {_EXPECTED}")
-    names = sorted((entry.name for entry in _visible(train) if entry.is_dir()), key=_natural_key)
+def _class_names(root: Path, folder: Path) -> tuple[str, ...]:
+    if not folder.is_dir():
+        raise UserError(f"{root} has no folder {folder.name}/; {_found(root)}. {_EXPECTED[folder.name]}")
+    names = sorted((entry.name for entry in _visible(folder) if entry.is_dir()), key=_natural_key)
     if not names:
-        raise UserError(f"{train} has no class folders; {_found(train)}. {_EXPECTED}")
+        raise UserError(f"{folder} has no class folders; {_found(folder)}. {_EXPECTED[folder.name]}")
     if len(names) < 2:
-        raise UserError(f"A classifier needs at least 2 classes, but {train} holds only {names[0]!r}. {_EXPECTED}")
+        raise UserError(
+            f"A classifier needs at least 2 classes, but {folder} holds only {names[0]!r}. {_EXPECTED[folder.name]}"
+        )
     return tuple(names)
 
 
 def _images_below(folder: Path, class_name: str) -> list[str]:
-    """Paths of a class's images, relative to `train/`, in natural order."""
+    """Paths of a class's images, relative to its part's folder, in natural order."""
     images: list[str] = []
     others = 0
     for where, subfolders, files in os.walk(folder, followlinks=True):

@@ -33,6 +33,9 @@ class Stream(IntEnum):
     COLOR = 3
     ERASING = 4
     MIXING = 5
+    ORDER = 6
+    SIZE = 7
+    TRANSFORM = 8
 
 
 class Draws:

@@ -26,11 +26,14 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from PIL import Image
 
+    from edgenext_search.data.source import Part
+
 _IMAGE_KEYS = ("jpg", "jpeg", "png", "webp")
 _EXPECTED = (
     "Expected in it the shards and timm's _info.json (whose splits.train lists them), or shards named in --data, such "
     "as wds/photos-train-{0000..0015}.tar; a sample is KEY.jpg (or .png, .webp) beside KEY.cls."
 )
+_SPLITS = {"train": ("train",), "val": ("validation", "val")}
 
 
 class _Place(NamedTuple):
@@ -43,12 +46,14 @@ class ShardSource:
     """Labelled images in tar shards.
 
     Which shards: the part of the name after `wds/` where it names tar files (`{0000..0015}` and `*` are expanded),
-    otherwise `splits.train` of `_info.json`. Labels: the sample's `.cls` file, or the field of its `.json` file that
-    the split's `alt_label` names; samples with a negative label are left out, as timm does.
+    otherwise `splits.train` of `_info.json`; of the validation part always its `splits.validation`. Labels: the
+    sample's `.cls` file, or the field of its `.json` file that the split's `alt_label` names; samples with a negative
+    label are left out, as timm does.
 
     Args:
         name: The dataset's name, with its prefix.
         data_dir: Folder of the shards.
+        part: Training or validation images.
 
     Raises:
         UserError: If the shards are missing, compressed, broken or hold no labelled images.
@@ -56,12 +61,12 @@ class ShardSource:
 
     demonstration = False
 
-    def __init__(self, name: str, data_dir: Path | None) -> None:
+    def __init__(self, name: str, data_dir: Path | None, part: Part = "train") -> None:
         if data_dir is None:
             raise UserError(f"{name} is read from local shards: say with --data-dir where. Nothing is downloaded.")
         self.name = name
         info = _read_info(data_dir)
-        self._shards, label_key = _find_shards(name.partition("/")[2], data_dir, info)
+        self._shards, label_key = _find_shards(name.partition("/")[2], data_dir, info, part)
         labels: list[int] = []
         self._places: list[_Place] = []
         for number, shard in enumerate(self._shards):
@@ -113,15 +118,21 @@ def _read_info(data_dir: Path) -> dict[str, Any]:
     return {}
 
 
-def _find_shards(pattern: str, data_dir: Path, info: dict[str, Any]) -> tuple[list[Path], str]:
+def _find_shards(pattern: str, data_dir: Path, info: dict[str, Any], part: Part) -> tuple[list[Path], str]:
     """The shards in order, and the JSON field that holds the label ("" for `.cls`)."""
     label_key = ""
-    if ".tar" in pattern:
+    if ".tar" in pattern and part == "train":
         names = [name for expanded in _expand(pattern) for name in _glob(data_dir, expanded)]
     else:
-        train = info.get("splits", {}).get("train", {})
-        names = list(train.get("filenames", ()))
-        label_key = train.get("alt_label", "") or ""
+        splits = info.get("splits", {})
+        split: dict[str, Any] = next((splits[key] for key in _SPLITS[part] if key in splits), {})
+        names = list(split.get("filenames", ()))
+        label_key = split.get("alt_label", "") or ""
+    if not names and part == "val":
+        raise UserError(
+            f"No validation shards of wds/{pattern} found in {data_dir}: they are those that splits.validation of "
+            "timm's _info.json lists. Add it there."
+        )
     if not names:
         raise UserError(f"No training shards of wds/{pattern} found in {data_dir}. {_EXPECTED}")
     shards = [data_dir / name for name in names]

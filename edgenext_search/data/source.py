@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from edgenext_search.errors import UserError
 
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
 
     from edgenext_search.data.images import UnreadableImageError
 
+Part: TypeAlias = Literal["train", "val"]
+"""Training images, or those of the validation set, which a search never looks at."""
+
 TIMM_SCHEMES = ("torch", "hfds", "tfds", "wds")
 """Prefixes of timm's dataset names that can be read without downloading anything."""
 
 
 class Source(Protocol):
-    """The training part of a labelled image set."""
+    """One part of a labelled image set."""
 
     @property
     def name(self) -> str:
@@ -69,13 +72,14 @@ class StreamedSource(Source, Protocol):
         ...
 
 
-def open_source(data: str | None, data_dir: Path | None = None) -> Source:
-    """Open a set of training images; nothing is downloaded.
+def open_source(data: str | None, data_dir: Path | None = None, *, part: Part = "train") -> Source:
+    """Open a set of images; nothing is downloaded.
 
     Args:
         data: None for the built-in set; a folder with `train/<class>/`; or the name of a dataset known to timm, such as
             `torch/fashion_mnist`. An existing folder wins over a dataset of the same name.
         data_dir: Where a named dataset lies.
+        part: Training images or those of the validation set; the built-in set has training images alone.
 
     Returns:
         The source, its structure checked. Images are decoded later.
@@ -91,17 +95,17 @@ def open_source(data: str | None, data_dir: Path | None = None) -> Source:
     if path.is_dir():
         from edgenext_search.data.folder import FolderSource
 
-        return FolderSource(path)
+        return FolderSource(path, part)
     scheme, separator, _ = data.partition("/")
     scheme = scheme.lower()
     if separator and scheme == "wds":
         from edgenext_search.data.shards import ShardSource
 
-        return ShardSource(data, data_dir)
+        return ShardSource(data, data_dir, part)
     if separator and scheme in TIMM_SCHEMES:
         from edgenext_search.data.timm_sets import open_timm
 
-        return open_timm(data, data_dir)
+        return open_timm(data, data_dir, part)
     found = "a file" if path.is_file() else "nothing"
     raise UserError(
         f"--data must be a folder that holds train/<class>/ or a dataset name that begins with one of "

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from edgenext_search.data.source import Source
+    from edgenext_search.data.source import Part, Source
 
     _Dataset: TypeAlias = Any  # a torchvision or timm dataset; neither library states one type for all
 
 _IDX = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte"
+_SPLITS: dict[Part, tuple[str, ...]] = {"train": ("train",), "val": ("validation", "val", "valid", "test")}
 _TORCH_LAYOUTS = {
     "cifar10": "cifar-10-batches-py/ with data_batch_1 ... data_batch_5, test_batch and batches.meta",
     "cifar100": "cifar-100-python/ with train, test and meta",
@@ -37,13 +38,14 @@ _TORCH_LAYOUTS = {
 }
 
 
-def open_timm(data: str, data_dir: Path | None) -> Source:
-    """Open the training split of a dataset by timm's name for it; `download` stays off.
+def open_timm(data: str, data_dir: Path | None, part: Part = "train") -> Source:
+    """Open a split of a dataset by timm's name for it; `download` stays off.
 
     Args:
         data: The name, with its prefix.
         data_dir: Its root: torchvision's `root`, Hugging Face's `cache_dir`, or TensorFlow's `data_dir`. Only
             `torch/` cannot do without.
+        part: The training split, or the validation split; that is the test split where there are but two.
 
     Returns:
         A source with random access, or for `tfds/` one that is read in order.
@@ -54,7 +56,7 @@ def open_timm(data: str, data_dir: Path | None) -> Source:
     prefix, _, rest = data.partition("/")
     prefix = prefix.lower()
     if prefix == "torch":
-        return _open_torch(data, rest.lower(), data_dir)
+        return _open_torch(data, rest.lower(), data_dir, part)
     library = {"hfds": "datasets", "tfds": "tensorflow_datasets"}[prefix]
     if importlib.util.find_spec(library) is None:
         raise UserError(
@@ -64,7 +66,7 @@ def open_timm(data: str, data_dir: Path | None) -> Source:
     where = f"in {data_dir}" if data_dir is not None else f"in the cache of {library} (no --data-dir was given)"
     try:
         with _offline():
-            dataset = _create(data, data_dir)
+            dataset = _create_split(data, data_dir, part)
     except Exception as error:  # two libraries, each with exceptions of its own for "not there"
         raise UserError(
             f"{data} cannot be opened {where}: {one_line(error)}. Prepare it there with {library} first, which "
@@ -78,14 +80,16 @@ class TorchSource:
 
     Args:
         name: timm's name for it.
-        dataset: The opened training split.
+        dataset: The opened split.
         data_dir: Its root, part of the identity.
+        part: Which split it is, part of the identity.
     """
 
     demonstration = False
 
-    def __init__(self, name: str, dataset: _Dataset, data_dir: Path) -> None:
+    def __init__(self, name: str, dataset: _Dataset, data_dir: Path, part: Part = "train") -> None:
         self.name = name
+        self._part = part
         self._dataset = dataset
         self._data_dir = data_dir
         if hasattr(dataset, "loader"):
@@ -96,7 +100,7 @@ class TorchSource:
 
     def fingerprint(self) -> str:
         """Digest of the labels, and of the pixels where torchvision holds them in memory, else of the folder's path."""
-        digest = hashlib.sha256(f"{self.name}\0{len(self.labels)}\0train\0".encode())
+        digest = hashlib.sha256(f"{self.name}\0{len(self.labels)}\0{self._part}\0".encode())
         digest.update(self.labels.tobytes())
         pixels = getattr(self._dataset, "data", None)
         if pixels is None:
@@ -225,7 +229,7 @@ class OrderedSource:
                 return
 
 
-def _open_torch(data: str, name: str, data_dir: Path | None) -> TorchSource:
+def _open_torch(data: str, name: str, data_dir: Path | None, part: Part) -> TorchSource:
     if name not in _TORCH_LAYOUTS:
         raise UserError(
             f"{data!r} is no torchvision dataset that timm knows; these are: "
@@ -242,19 +246,31 @@ def _open_torch(data: str, name: str, data_dir: Path | None) -> TorchSource:
             f"{data} needs a folder that holds {layout}, but there is no folder {data_dir}. Correct --data-dir."
         )
     try:
-        dataset = _create(data, data_dir)
+        dataset = _create(data, data_dir, _SPLITS[part][0])
     except (RuntimeError, OSError, ValueError, ImportError, EOFError, KeyError) as error:
         raise UserError(
             f"{data} cannot be opened in {data_dir}: {one_line(error)}. Expected there: {layout}. Put the files there "
             "or correct --data-dir; nothing is downloaded."
         ) from error
-    return TorchSource(data, dataset, data_dir)
+    return TorchSource(data, dataset, data_dir, part)
 
 
-def _create(data: str, data_dir: Path | None) -> _Dataset:
+def _create(data: str, data_dir: Path | None, split: str) -> _Dataset:
     from timm.data import create_dataset
 
-    return create_dataset(data, root=None if data_dir is None else str(data_dir), split="train", download=False)
+    return create_dataset(data, root=None if data_dir is None else str(data_dir), split=split, download=False)
+
+
+def _create_split(data: str, data_dir: Path | None, part: Part) -> _Dataset:
+    """The first of the splits that may be called so; if there is none, what was wrong with the first."""
+    first: Exception | None = None
+    for split in _SPLITS[part]:
+        try:
+            return _create(data, data_dir, split)
+        except Exception as error:  # each library has its own for a split that is not there
+            first = first or error
+    assert first is not None  # noqa: S101 - each part has a split
+    raise first
 
 
 @contextmanager

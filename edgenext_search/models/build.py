@@ -61,7 +61,12 @@ def candidate_of(args: Mapping[str, Any], *, architecture: str) -> Candidate:
 
 
 def build(
-    candidate: Candidate, *, num_classes: int, drop_path: float = 0.0, layer_scale_init: float = 1e-6
+    candidate: Candidate,
+    *,
+    num_classes: int,
+    drop_path: float = 0.0,
+    dropout: float = 0.0,
+    layer_scale_init: float = 1e-6,
 ) -> nn.Module:
     """The candidate as an untrained timm EdgeNeXt.
 
@@ -69,6 +74,7 @@ def build(
         candidate: The network.
         num_classes: Outputs of the classifier.
         drop_path: Largest stochastic-depth rate; it grows linearly from 0 over the blocks.
+        dropout: Dropout before the classifier.
         layer_scale_init: First value of every layer scale (1e-6 in the paper).
 
     Returns:
@@ -85,6 +91,7 @@ def build(
         pretrained=False,
         num_classes=num_classes,
         drop_path_rate=drop_path,
+        drop_rate=dropout,
         ls_init_value=layer_scale_init,
         **args,
     )

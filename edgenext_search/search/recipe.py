@@ -18,6 +18,7 @@ from edgenext_search.files import find_file, parse_yaml, read_yaml
 from edgenext_search.search.enqueue import find_enqueued
 from edgenext_search.search.merit import Reading
 from edgenext_search.search.objectives import check_objectives, check_tradeoff
+from edgenext_search.training.full_recipe import FullRecipe
 from edgenext_search.training.recipe import TrainRecipe
 from edgenext_search.validation import Settings
 
@@ -125,48 +126,6 @@ class SearchKeys(Settings):
         return value
 
 
-class FullTraining(Settings):
-    """The recipe of the winner's full training: the published ImageNet recipe of EdgeNeXt by default."""
-
-    epochs: Annotated[int, Field(ge=1)] = 300
-    """Passes over the training images."""
-    img_size: Annotated[int, Field(ge=32)] = 256
-    """Height and width of the images, in pixels."""
-    multi_scale: tuple[int, int, int] | None = None
-    """Smallest size, largest size and number of sizes of the multi-scale sampler; null for one size."""
-    batch_size: Annotated[int, Field(ge=1)] = 4096
-    """Images in one step of the optimizer, over all GPUs."""
-    lr: Annotated[float, Field(gt=0)] = 6e-3
-    """Peak learning rate of AdamW at this batch size."""
-    min_lr: Annotated[float, Field(ge=0)] = 1e-6
-    """Learning rate that the cosine schedule ends at."""
-    warmup_epochs: Annotated[int, Field(ge=0)] = 20
-    """Epochs in which the learning rate rises."""
-    weight_decay: Annotated[float, Field(ge=0)] = 0.05
-    """Weight decay of AdamW."""
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Share of the target that is spread over all classes."""
-    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.9995
-    """Decay a step of the averaged weights."""
-    drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Largest stochastic-depth rate; 0.1 for the published small and base."""
-    layer_scale_init: Annotated[float, Field(gt=0)] = 1e-6
-    """First value of the layer scales."""
-    color_jitter: Annotated[float, Field(ge=0)] = 0.4
-    """Strength of the colour jitter."""
-    auto_augment: str | None = None
-    """timm's augmentation policy; rand-m9-mstd0.5-inc1 for the published small and base."""
-    mixup: Annotated[float, Field(ge=0)] = 0.0
-    """Mixup alpha; on for the published base only."""
-    cutmix: Annotated[float, Field(ge=0)] = 0.0
-    """CutMix alpha; on for the published base only."""
-
-    @field_validator("multi_scale", mode="before")
-    @classmethod
-    def _as_tuple(cls, value: object) -> object:
-        return tuple(value) if isinstance(value, list) else value
-
-
 class StudyRecipe(Settings):
     """All that decides a study's candidates and scores: the same recipe and seed give the same ones."""
 
@@ -188,7 +147,7 @@ class StudyRecipe(Settings):
     """How every candidate is trained."""
     search: SearchKeys = SearchKeys()
     """How candidates are proposed and chosen."""
-    train: FullTraining = FullTraining()
+    train: FullRecipe = FullRecipe()
     """How the winner is trained in full."""
 
     @classmethod

@@ -12,7 +12,7 @@ from edgenext_search.data.mixing import mix
 from edgenext_search.data.randomness import Draws
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     import numpy.typing as npt
@@ -26,14 +26,18 @@ EVALUATION_BATCH = 256
 class Loader(Protocol):
     """What the loop trains on."""
 
-    batch_size: int
-    """Images in a batch over all processes."""
-    steps: int
-    """Batches in an epoch; the same on every process."""
+    def batches(self, epoch: int) -> int:
+        """Batches in an epoch; the same on every process."""
+        ...
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
-        """Normalised images float32 [b, 3, h, w] and their targets; the same for the same ``epoch``.
+    def batch_sizes(self, epoch: int) -> Sequence[int]:
+        """Images of each batch of an epoch, over all processes."""
+        ...
 
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """Normalised images float32 [b, 3, h, w] and their targets, from batch ``start`` of an epoch on.
+
+        They are the same for the same ``epoch``.
         Targets are labels int64 [b], or where images are mixed, shares of the classes float32 [b, classes].
         """
         ...
@@ -87,11 +91,19 @@ class MemoryLoader:
         if self._augmentation.mixes and num_classes is None:
             raise ValueError("mixed images have soft targets: num_classes must be given")
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
+    def batches(self, epoch: int) -> int:  # noqa: ARG002 - all epochs have as many
+        """See :class:`Loader`."""
+        return self.steps
+
+    def batch_sizes(self, epoch: int) -> Sequence[int]:
+        """See :class:`Loader`."""
+        return [self.batch_size] * self.batches(epoch)
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """See :class:`Loader`."""
         generator = torch.Generator().manual_seed(epoch_seed(self._seed, epoch))
         order = torch.randperm(len(self._labels), generator=generator).numpy()
-        for step in range(self.steps):
+        for step in range(start, self.steps):
             rows = order[step * self.batch_size : (step + 1) * self.batch_size]
             yield self._mixed(rows, epoch) if self._augmentation.mixes else self._plain(rows[self._slice], epoch)
 

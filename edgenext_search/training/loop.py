@@ -3,45 +3,77 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from timm.optim import create_optimizer_v2
-from timm.scheduler import CosineLRScheduler
 from timm.utils import ModelEmaV3
 from torch import nn
-from torch.nn import functional
 
 from edgenext_search.training.batch_norm import share_statistics
+from edgenext_search.training.groups import parameter_groups
 from edgenext_search.training.loader import epoch_seed
 from edgenext_search.training.numerics import Numerics
 from edgenext_search.training.ranks import Ranks
+from edgenext_search.training.scoring import Evaluation, score_networks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from edgenext_search.training.loader import Batch, Loader
-    from edgenext_search.training.recipe import TrainRecipe
+    from edgenext_search.training.schedule import Schedule
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 CHECK_EVERY = 50  # steps; reading the loss makes a GPU wait
 StepHook = Callable[[int, int], None]  # steps done, steps to do
+Objective = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+"""The mean loss of images [b, 3, h, w] with logits float32 [b, classes] and targets as a loader gives them."""
+
+
+class LoopRecipe(Protocol):
+    """What the loop asks of a recipe, the proxy's or that of full training."""
+
+    @property
+    def lr(self) -> float: ...  # noqa: D102 - the recipes describe their keys
+    @property
+    def weight_decay(self) -> float: ...  # noqa: D102
+    @property
+    def label_smoothing(self) -> float: ...  # noqa: D102
+    @property
+    def ema_decay(self) -> float: ...  # noqa: D102
+    @property
+    def clip_grad(self) -> float | None: ...  # noqa: D102
+    @property
+    def weights(self) -> str: ...  # noqa: D102
+
+    def schedule(self, first: int, total: int) -> Schedule:
+        """Learning rates of ``total`` steps, which begin with step ``first`` of the training."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluation:
-    """How a network does on a set of labelled images.
+class Manner:
+    """How full training goes about the steps that it shares with the proxy; the defaults are the proxy's.
 
     Attributes:
-        top1: Share of the images whose class comes first, in [0, 1].
-        loss: Mean cross-entropy, without label smoothing, in nats.
+        accumulate: Batches of the loader that make one step of the optimizer.
+        spare_temperatures: Whether the attention's temperatures have no weight decay, as norms have none.
+        warm_average: Whether the decay of the averaged weights rises from zero.
+        reseed_steps: Whether what is random in a step depends on its number, not on the steps before it in the epoch,
+            so that an epoch can be resumed in its middle.
+        objective: The loss; None for the cross-entropy with the recipe's label smoothing.
     """
 
-    top1: float
-    loss: float
+    accumulate: int = 1
+    spare_temperatures: bool = False
+    warm_average: bool = True
+    reseed_steps: bool = False
+    objective: Objective | None = None
 
 
 class TrainingDivergedError(RuntimeError):
@@ -49,9 +81,11 @@ class TrainingDivergedError(RuntimeError):
 
 
 class Trainer:
-    """A network in training: its weights, their average, the optimizer and the epoch that it has reached.
+    """A network in training: its weights, their average, the optimizer, and the epoch and step that it has reached.
 
-    ``losses`` has the mean training loss of each epoch, over all ranks.
+    ``losses`` has the mean training loss of each epoch, over all ranks; ``position`` counts the steps done in the
+    epoch under way, ``updates`` all steps; ``seen`` the images that it and the other ranks have trained on, ``waited``
+    the seconds that its steps waited for them.
 
     Args:
         model: The network.
@@ -61,39 +95,53 @@ class Trainer:
         numerics: Precision, memory layout and compilation.
         ranks: This process among those that share each batch.
         micro_batch: Most images that go through the network at once; None for all of this process's share.
+        manner: What full training does differently.
     """
 
     def __init__(
         self,
         model: nn.Module,
-        recipe: TrainRecipe,
+        recipe: LoopRecipe,
         *,
         seed: int,
         device: torch.device | None = None,
         numerics: Numerics | None = None,
         ranks: Ranks | None = None,
         micro_batch: int | None = None,
+        manner: Manner | None = None,
     ) -> None:
         self.recipe = recipe
         self.seed = seed
-        self.epoch = 0
+        self.epoch = self.position = 0
         self.losses: list[float] = []
+        self.seen, self.waited = 0, 0.0
         self.device = device or torch.device("cpu")
         self.numerics = numerics or Numerics()
         self.ranks = ranks or Ranks()
         self.micro_batch = micro_batch
+        self.manner = manner or Manner()
         self._layout = torch.channels_last if self.numerics.channels_last else torch.contiguous_format
         self.model = model.to(self.device, memory_format=self._layout)  # type: ignore[call-overload]
         if self.ranks.world > 1:
             share_statistics(self.model)
         self._network = torch.compile(self.model) if self.numerics.compile else self.model
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=self.numerics.precision == "fp16")
-        self.ema = ModelEmaV3(model, decay=recipe.ema_decay, use_warmup=True)
-        self.optimizer = create_optimizer_v2(
-            model, opt="adamw", lr=recipe.lr, weight_decay=recipe.weight_decay, fused=True
-        )
+        self.ema = ModelEmaV3(model, decay=recipe.ema_decay, use_warmup=self.manner.warm_average)
+        self.optimizer = self._make_optimizer()
         self._loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
-        self._updates = 0
+        self._objective = self.manner.objective or (lambda _images, logits, labels: self._loss(logits, labels))
+        self.updates = 0
+        self._added = 0  # batches whose gradients wait for the optimizer
+        self._summed = torch.zeros((), device=self.device)  # losses of the epoch under way
+
+    def _make_optimizer(self) -> torch.optim.Optimizer:
+        lr, decay = self.recipe.lr, self.recipe.weight_decay
+        if self.manner.spare_temperatures:
+            return torch.optim.AdamW(parameter_groups(self.model, decay), lr=lr, fused=True)
+        optimizer: torch.optim.Optimizer = create_optimizer_v2(
+            self.model, opt="adamw", lr=lr, weight_decay=decay, fused=True
+        )
+        return optimizer
 
     def fit(
         self,
@@ -103,50 +151,74 @@ class Trainer:
         on_step: StepHook | None = None,
         on_epoch: Callable[[int], None] | None = None,
     ) -> None:
-        """Train from the epoch reached through epoch ``until``, the learning rate rising, then falling to zero.
+        """Train from the step reached through epoch ``until``, the learning rate rising, then falling.
 
         Args:
             loader: The training batches.
             until: Number of epochs trained in total when this returns.
-            on_step: Called after each step with the steps done and to do in this call.
+            on_step: Called after each step with the steps done and to do in this call. What it raises ends the call,
+                and :meth:`state` then goes on after that step.
             on_epoch: Called after each epoch with the number of epochs trained in total.
 
         Raises:
             TrainingDivergedError: The loss is NaN or infinite.
         """
-        total = (until - self.epoch) * loader.steps
-        if total <= 0:
+        if self.epoch >= until:
             return
-        warmup = round(self.recipe.warmup_share * total)
-        schedule = CosineLRScheduler(
-            self.optimizer,
-            t_initial=total,
-            warmup_t=warmup,
-            warmup_lr_init=self.recipe.lr / (warmup + 1),
-            t_in_epochs=False,
-        )
+        accumulate = self.manner.accumulate
+        begins = [0, *itertools.accumulate(loader.batches(epoch) // accumulate for epoch in range(until))]
+        first = begins[self.epoch] + self.position
+        total = begins[until] - first
+        schedule = self.recipe.schedule(first, total)
         done = 0
         while self.epoch < until:
             self.model.train()
             # Stochastic depth draws from the global generator.
             torch.manual_seed(epoch_seed(self.seed, self.epoch) + self.ranks.rank)
-            summed = torch.zeros((), device=self.device)
-            for images, labels in loader.epoch(self.epoch):
-                schedule.step_update(done)
-                loss = self.step(images, labels, loader.batch_size)
-                summed += loss
+            for loss in self._steps(loader, begins[self.epoch], schedule):
                 done += 1
                 if done % CHECK_EVERY == 0 or done == total:
                     self._check(loss)
                 if on_step:
                     on_step(done, total)
-            self.epoch += 1
-            self.losses.append(self.ranks.total(summed).item() / loader.steps)
+            self.losses.append(self.ranks.total(self._summed).item() / self.position)
+            self._summed = torch.zeros((), device=self.device)
+            self.epoch, self.position = self.epoch + 1, 0
             if on_epoch:
                 on_epoch(self.epoch)
 
+    def _steps(self, loader: Loader, before: int, schedule: Schedule) -> Iterator[torch.Tensor]:
+        """What is left of the epoch under way, a step of the optimizer at a time.
+
+        Args:
+            loader: The training batches.
+            before: Steps of the epochs before.
+            schedule: Learning rates by the number of the step.
+
+        Yields:
+            This rank's share of the loss of each step.
+        """
+        accumulate, sizes = self.manner.accumulate, loader.batch_sizes(self.epoch)
+        batches = iter(loader.epoch(self.epoch, self.position * accumulate))
+        while self.position < len(sizes) // accumulate:
+            number = before + self.position
+            if self.manner.reseed_steps:
+                torch.manual_seed(epoch_seed(self.seed, number * self.ranks.world + self.ranks.rank))
+            for group in self.optimizer.param_groups:
+                group["lr"] = schedule(number)
+            loss = torch.zeros((), device=self.device)
+            for size in sizes[self.position * accumulate : (self.position + 1) * accumulate]:
+                began = time.perf_counter()
+                images, labels = next(batches)
+                self.waited += time.perf_counter() - began
+                loss += self.step(images, labels, size)
+                self.seen += size
+            self._summed += loss
+            self.position += 1
+            yield loss
+
     def step(self, images: torch.Tensor, labels: torch.Tensor, batch_size: int) -> torch.Tensor:
-        """One step of the optimizer.
+        """Take in a batch; every ``accumulate``-th call is a step of the optimizer.
 
         Args:
             images: This process's share of the batch, float32 [b, 3, h, w].
@@ -154,27 +226,37 @@ class Trainer:
             batch_size: Images of the whole batch, over all ranks.
 
         Returns:
-            This process's share of the loss.
+            This process's share of the loss, over ``accumulate``.
         """
-        self.optimizer.zero_grad(set_to_none=True)
+        if not self._added:
+            self.optimizer.zero_grad(set_to_none=True)
         total = torch.zeros((), device=self.device)
         size = self.micro_batch or len(labels)
+        weight = 1 / self.manner.accumulate
         for start in range(0, len(labels), size):
             part = slice(start, start + size)
             with self._autocast():
                 logits = self._network(images[part].contiguous(memory_format=self._layout))
-            loss = self._loss(logits.float(), labels[part]) * (len(labels[part]) / batch_size)
+            loss = self._objective(images[part], logits.float(), labels[part])
+            loss = loss * (len(labels[part]) / batch_size * weight)
             self._scaler.scale(loss).backward()
             total += loss.detach()
+        self._added += 1
+        if self._added == self.manner.accumulate:
+            self._added = 0
+            self._update()
+        return total
+
+    def _update(self) -> None:
+        """One step of the optimizer and of the average."""
         self.ranks.add_gradients(self.model.parameters())
         if self.recipe.clip_grad:
             self._scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_grad)
         self._scaler.step(self.optimizer)
         self._scaler.update()
-        self._updates += 1
-        self.ema.update(self.model, step=self._updates)
-        return total
+        self.updates += 1
+        self.ema.update(self.model, step=self.updates)
 
     def _autocast(self) -> contextlib.AbstractContextManager[object]:
         if self.numerics.precision == "fp32":
@@ -187,6 +269,10 @@ class Trainer:
         if not math.isfinite(value):
             raise TrainingDivergedError(f"the loss is {value} in epoch {self.epoch + 1}; a lower lr may help")
 
+    def check(self) -> None:
+        """Raise :class:`TrainingDivergedError` where the epoch under way has had a loss that is no number."""
+        self._check(self._summed)
+
     @property
     def scored(self) -> nn.Module:
         """The network that is scored: with averaged weights, or as the last step left it."""
@@ -194,27 +280,37 @@ class Trainer:
         return averaged if self.recipe.weights == "ema" else self.model
 
     def evaluate(self, batches: Iterable[Batch]) -> Evaluation:
-        """Top-1 and cross-entropy of :attr:`scored`, over all ranks."""
-        network = self.scored.eval()
-        right, loss, count = torch.zeros(3, dtype=torch.float64, device=self.device)
-        with torch.inference_mode(), self._autocast():
-            for images, labels in batches:
-                size = self.micro_batch or len(labels)
-                for start in range(0, len(labels), size):
-                    part = slice(start, start + size)
-                    logits = network(images[part].contiguous(memory_format=self._layout)).float()
-                    right += (logits.argmax(1) == labels[part]).sum()
-                    loss += functional.cross_entropy(logits, labels[part], reduction="sum")
-                count += len(labels)
-        right, loss, count = self.ranks.total(torch.stack([right, loss, count])).tolist()
-        return Evaluation(top1=right / count, loss=loss / count)
+        """How :attr:`scored` does on all ranks' batches together."""
+        return self._evaluations([self.scored], batches)[0]
+
+    def evaluate_both(self, batches: Iterable[Batch]) -> tuple[Evaluation, Evaluation]:
+        """How the weights of the last step and their average do on all ranks' batches together."""
+        raw, averaged = self._evaluations([self.model, self.ema.module], batches)
+        return raw, averaged
+
+    def _evaluations(self, networks: Sequence[nn.Module], batches: Iterable[Batch]) -> list[Evaluation]:
+        with self._autocast():
+            return score_networks(
+                networks,
+                batches,
+                device=self.device,
+                micro_batch=self.micro_batch,
+                layout=self._layout,
+                total=self.ranks.total,
+            )
 
     def state(self) -> dict[str, Any]:
-        """All that :meth:`restore` needs to go on as if never interrupted."""
+        """All that :meth:`restore` needs to go on as if never interrupted.
+
+        In the middle of an epoch all ranks have to call it together. What is random in a step is a function of seed,
+        epoch and step, so there is no generator to keep.
+        """
         return {
             "epoch": self.epoch,
-            "updates": self._updates,
+            "position": self.position,
+            "updates": self.updates,
             "losses": self.losses,
+            "summed": self.ranks.gathered(self._summed) if self.position else [],
             "model": self.model.state_dict(),
             "ema": self.ema.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -222,8 +318,11 @@ class Trainer:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take over what :meth:`state` gave."""
-        self.epoch, self._updates, self.losses = state["epoch"], state["updates"], list(state["losses"])
+        """Take over what :meth:`state` gave, on any number of ranks."""
+        self.epoch, self.updates, self.losses = state["epoch"], state["updates"], list(state["losses"])
+        self.position = state.get("position", 0)
+        mine = state.get("summed", [])[self.ranks.rank :: self.ranks.world]  # one, with as many ranks as before
+        self._summed = torch.tensor(sum(mine), dtype=torch.float32, device=self.device)
         self.model.load_state_dict(state["model"])
         self.ema.module.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])

@@ -7,15 +7,18 @@ import os
 import sys
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
 from torch import distributed
 
+from edgenext_search.errors import UserError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+T = TypeVar("T")
 PATIENCE = timedelta(minutes=10)  # for the slowest of the ranks; one that dies is noticed at once
 
 
@@ -26,10 +29,12 @@ class Ranks:
     Attributes:
         rank: Its number, from 0.
         world: How many there are.
+        words: Where they exchange what lies in the memory of the hosts; None for where they exchange tensors.
     """
 
     rank: int = 0
     world: int = 1
+    words: distributed.ProcessGroup | None = None
 
     def add_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
         """Give every rank the sum of all ranks' gradients, in one message.
@@ -51,6 +56,42 @@ class Ranks:
         if self.world > 1:
             distributed.all_reduce(values)
         return values
+
+    def any_of(self, *mine: bool) -> list[bool]:
+        """For each of some wishes whether any rank has it; devices go on working meanwhile."""
+        if self.world == 1:
+            return list(mine)
+        wishes = torch.tensor(mine, dtype=torch.uint8)
+        distributed.all_reduce(wishes, distributed.ReduceOp.MAX, group=self.words)
+        return [bool(wish) for wish in wishes]
+
+    def from_first(self, make: Callable[[], T]) -> T:
+        """What the first rank makes, on all ranks.
+
+        Raises:
+            UserError: It could not be made, on all ranks alike.
+        """
+        if self.world == 1:
+            return make()
+        made: list[tuple[T | None, str | None]] = [(None, None)]
+        if self.rank == 0:
+            try:
+                made = [(make(), None)]
+            except UserError as error:
+                made = [(None, str(error))]
+        distributed.broadcast_object_list(made, group=self.words)
+        value, refusal = made[0]
+        if refusal is not None:
+            raise UserError(refusal)
+        return cast("T", value)
+
+    def gathered(self, value: torch.Tensor) -> list[float]:
+        """All ranks' numbers, in their order."""
+        if self.world == 1:
+            return [value.item()]
+        values = [torch.empty_like(value) for _ in range(self.world)]
+        distributed.all_gather(values, value)
+        return [number.item() for number in values]
 
 
 def sum_over_ranks(values: torch.Tensor) -> torch.Tensor:
@@ -82,20 +123,35 @@ def joined(rank: int, world: int, meeting: Path | None, device: torch.device) ->
         meeting: A file that does not exist yet, the same for all ranks; None for one process alone.
         device: This process's device.
     """
+    if sys.platform == "linux" and world > 1:  # nothing listens beyond loopback
+        for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
+            os.environ.setdefault(name, "lo")
+    with met(rank, world, f"file://{meeting}", device) as ranks:
+        yield ranks
+
+
+@contextlib.contextmanager
+def met(rank: int, world: int, where: str, device: torch.device) -> Iterator[Ranks]:
+    """Meet the other ranks, on any hosts.
+
+    Args:
+        rank: Number of this process.
+        world: How many processes; one alone meets nobody.
+        where: URL of the meeting as torch takes it, such as ``env://``, which torchrun's processes use.
+        device: This process's device.
+    """
     if world == 1:
         yield Ranks()
         return
-    if sys.platform == "linux":  # nothing listens beyond loopback
-        for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
-            os.environ.setdefault(name, "lo")
     if device.type == "cuda":
         torch.cuda.set_device(device)
     distributed.init_process_group(
         "nccl" if device.type == "cuda" else "gloo",
-        init_method=f"file://{meeting}",
+        init_method=where,
         rank=rank,
         world_size=world,
         timeout=PATIENCE,
     )
-    yield Ranks(rank, world)
+    words = distributed.new_group(backend="gloo") if device.type == "cuda" else None
+    yield Ranks(rank, world, cast("distributed.ProcessGroup | None", words))
     distributed.destroy_process_group()

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from edgenext_search.data.augment import Augmentation
+from edgenext_search.training.schedule import Rise, Schedule
 from edgenext_search.validation import Settings
 
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -74,6 +75,10 @@ class TrainRecipe(Settings):
         if self.crop_scale is not None and self.crop_scale[0] > self.crop_scale[1]:
             raise ValueError(f"crop_scale must be the least area before the largest, but got {self.crop_scale}")
         return self
+
+    def schedule(self, first: int, total: int) -> Schedule:
+        """Learning rates of the ``total`` steps of a rung, which begins with step ``first`` of the training."""
+        return Rise(lr=self.lr, first=first, total=total, warmup=round(self.warmup_share * total))
 
     @property
     def augmentation(self) -> Augmentation:

@@ -14,11 +14,12 @@ from edgenext_search.data import open_prepared
 from edgenext_search.models.build import build
 from edgenext_search.training.job import Trained, TrainJob
 from edgenext_search.training.loader import MemoryLoader, evaluation_batches
-from edgenext_search.training.loop import Evaluation, Trainer
+from edgenext_search.training.loop import Trainer
 from edgenext_search.training.ranks import joined
 
 if TYPE_CHECKING:
     from edgenext_search.training.loop import StepHook
+    from edgenext_search.training.scoring import Evaluation
 
 
 def train_rung(

@@ -36,7 +36,7 @@ def run_worker(job: TrainJob, messages: Connection, rank: int = 0, meeting: Path
         meeting: File in which the processes of the job meet.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the coordinator decides
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    threading.Thread(target=die_with_parent, daemon=True).start()
     last = 0.0
 
     def on_step(done: int, total: int) -> None:
@@ -59,7 +59,7 @@ def run_worker(job: TrainJob, messages: Connection, rank: int = 0, meeting: Path
 def run_probe(request: ProbeRequest, messages: Connection) -> None:
     """Time numerics and send what was found, or a failure with its reason."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    threading.Thread(target=die_with_parent, daemon=True).start()
     try:
         from edgenext_search.training.probe import probe
 
@@ -75,7 +75,8 @@ def _failure(error: Exception) -> Failed:
     return Failed(reason=f"{type(error).__name__}: {text[:300]}")
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """End this process as soon as its parent is gone; runs in a thread of its own."""
     parent = parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])

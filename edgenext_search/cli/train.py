@@ -1,0 +1,171 @@
+"""``edgenext-search train``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgenext_search.cli.options import json_option, print_json
+from edgenext_search.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from edgenext_search.training.full_job import FullJob
+    from edgenext_search.training.launch import Rank
+
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
+AMP = {"bf16": "bf16", "fp16": "fp16", "off": "fp32"}
+MOST_WORKERS = 8  # that load images for one process
+
+
+@click.command("train")
+@click.argument("what", metavar="RUN|CANDIDATE|FOLDER|NAME")
+@click.option(
+    "--data", metavar="FOLDER|NAME", help="Folder with train/ and val/ class folders, or a dataset name of timm."
+)
+@click.option("--data-dir", type=click.Path(path_type=Path), metavar="FOLDER", help="Where a timm dataset lies.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the training; resumed if begun.")
+@click.option(
+    "--study", metavar="NAME|FILE", help="Whose train: section to take.  [default: the run's, or as published]"
+)
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any key: --set train.epochs=100.")
+@click.option(
+    "--batch-size", "each", type=click.IntRange(min=1), help="Images of a process at once.  [default: from the recipe]"
+)
+@click.option("--accumulate", type=click.IntRange(min=1), help="Such parts added up to a step of the optimizer.")
+@click.option("--amp", type=click.Choice([*AMP]), help="Precision.  [default: fp16 on GPUs, as published]")
+@click.option(
+    "--classes",
+    "classes_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Classes to train on, one a line.",
+)
+@click.option("--teacher", metavar="FOLDER|NAME", help="Model folder or model of timm to learn from too.")
+@click.option("--init", type=click.Path(path_type=Path), metavar="FOLDER|CHECKPOINT", help="Weights to begin with.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--processes", type=click.IntRange(min=1), help="Processes on this host.  [default: the visible GPUs]")
+@click.option("--workers", type=click.IntRange(min=0), help="Processes that load images, for each of them.")
+@click.option("--threads", type=click.IntRange(min=1), help="CPU threads of each process.")
+@click.option(
+    "--checkpoint-minutes",
+    "minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="Time between checkpoints, beside those after each epoch.",
+)
+@click.option("--keep", type=click.IntRange(min=1), default=3, show_default=True, help="Last checkpoints that stay.")
+@click.option("--wandb", is_flag=True, help="Metrics to Weights & Biases too.")
+@json_option
+def train_command(
+    *,
+    what: str,
+    data: str | None,
+    study: str | None,
+    settings: tuple[str, ...],
+    amp: str | None,
+    device: str,
+    processes: int | None,
+    as_json: bool,
+    **options: Any,  # noqa: ANN401 - FullJob's
+) -> None:
+    """Train a network in full, by the published ImageNet recipe unless told otherwise.
+
+    Trains the winner of a run, a candidate's file, a model folder's network or a published variant, from new weights
+    unless --init gives some. The same command goes on with a training that was interrupted.
+    """
+    from edgenext_search.training.launch import started_by_torchrun
+
+    place = started_by_torchrun()
+    speaks = place is None or place.rank == 0  # of torchrun's processes the first
+    try:
+        if options["workers"] is None:
+            options["workers"] = _workers(processes)
+        job = _job(what, data=data, study=study, settings=[*settings, *_precision(amp)], options=options)
+        summary = _train(job, device=device, processes=processes, place=place)
+    except UserError:
+        if speaks:
+            raise
+        sys.exit(EXIT_USER_ERROR)
+    if speaks:
+        _show(summary, as_json=as_json)
+
+
+def _job(
+    what: str, *, data: str | None, study: str | None, settings: Sequence[str], options: dict[str, Any]
+) -> FullJob:
+    from edgenext_search.search.full_training import find_subject
+    from edgenext_search.training.full_job import FullJob
+
+    subject = find_subject(what, data=data, data_dir=options.pop("data_dir"), study=study, settings=settings)
+    if subject.data is None:
+        raise UserError("Full training needs images; give --data, a folder with train/ and val/ or a dataset of timm.")
+    if (teacher := options.pop("teacher")) is not None and Path(teacher).expanduser().is_dir():
+        teacher = str(Path(teacher).expanduser().resolve())
+    if (init := options.pop("init")) is not None:
+        init = init.expanduser().resolve()
+    return FullJob(
+        candidate=subject.candidate,
+        name=subject.name,
+        recipe=subject.recipe,
+        data=subject.data,
+        data_dir=subject.data_dir,
+        teacher=teacher,
+        init=init,
+        **options,
+    )
+
+
+def _precision(amp: str | None) -> list[str]:
+    return [] if amp is None else [f"train.precision={AMP[amp]}"]
+
+
+def _train(job: FullJob, *, device: str, processes: int | None, place: Rank | None) -> Mapping[str, Any]:
+    from rich.console import Console
+
+    from edgenext_search.cli.train_progress import train_listener
+    from edgenext_search.training.full_run import TrainingInterruptedError
+    from edgenext_search.training.launch import launch, local_devices, train_as_rank
+
+    if place is not None and processes is not None:
+        raise UserError("torchrun says how many processes there are; leave --processes out.")
+    devices = local_devices(device, processes)
+    try:
+        with train_listener(Console(stderr=True)) as listener:
+            if place is not None:
+                return train_as_rank(job, place, devices[0].partition(":")[0], listener)
+            return launch(job, devices, listener)
+    except TrainingInterruptedError as error:
+        if place is None or place.rank == 0:
+            click.echo(str(error), err=True)
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def _show(summary: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(summary)
+        return
+    size, best = summary["deployment"]["img_size"], summary["best"]
+    which = "averaged weights" if summary["weights"] == "ema" else "last weights"
+    click.echo(f"{summary['name']}  {summary['fingerprint']}  {summary['params']:,} parameters")
+    click.echo(
+        f"  top-1 {summary['top1']:.2%}, top-5 {summary['top5']:.2%} on {summary['data']['val_images']:,} validation "
+        f"images of {summary['data']['name']} at {size}x{size} px, after {summary['epochs']} epochs, {which}, "
+        f"seed {summary['seed']}"
+    )
+    click.echo(f"  best of all epochs: {best['top1']:.2%} after epoch {best['epoch']}")
+    click.echo(f'  timm.create_model("local-dir:{summary["model_dir"]}", pretrained=True)')
+
+
+def _workers(processes: int | None) -> int:
+    """A share of this host's cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", processes or 1))
+    return min(MOST_WORKERS, max(1, cores // here))

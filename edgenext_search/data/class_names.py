@@ -1,0 +1,56 @@
+"""Lists of classes: read from a file, and compared in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from edgenext_search.errors import UserError
+from edgenext_search.models.checkpoint import read_class_names
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+SHOWN = 3  # names of a difference
+
+
+def read_classes(path: Path) -> tuple[str, ...]:
+    """Names of classes in the order of a network's outputs, one a line.
+
+    Raises:
+        UserError: The file cannot be read, a line is empty, a name stands twice, or there is one class alone.
+    """
+    names = read_class_names(path)
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise UserError(
+            f"{path} must name each class once, but {twice[0]!r} stands in it {names.count(twice[0])} times."
+        )
+    if len(names) < 2:
+        raise UserError(f"{path} must name at least 2 classes, but names only {names[0]!r}.")
+    return tuple(names)
+
+
+def difference(ours: Sequence[str], theirs: Sequence[str], our_name: str, their_name: str) -> str:
+    """How two lists of classes differ, their order aside; empty where they do not.
+
+    Args:
+        ours: The first list.
+        theirs: The second.
+        our_name: Whose list is the first, in the plural or not: it stands before "have".
+        their_name: Whose list is the second.
+
+    Returns:
+        A clause such as "the data lack 2 of the model's classes ('cat', 'dog')".
+    """
+    clauses = []
+    for name, names, other_name, other_names in (
+        (their_name, theirs, our_name, ours),
+        (our_name, ours, their_name, theirs),
+    ):
+        known = set(names)
+        if missing := [other for other in other_names if other not in known]:
+            listed = ", ".join(map(repr, missing[:SHOWN])) + (", ..." if len(missing) > SHOWN else "")
+            clauses.append(f"{name} lack {len(missing)} that {other_name} have ({listed})")
+    return ", and ".join(clauses)

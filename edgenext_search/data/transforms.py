@@ -1,0 +1,132 @@
+"""The transforms of full training and evaluation, which are timm's, and randomness that belongs to an image."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+
+from edgenext_search.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+    from PIL import Image
+
+Transform: TypeAlias = "Callable[[Image.Image], torch.Tensor]"
+Interpolation: TypeAlias = Literal["bicubic", "bilinear", "random"]
+
+_NUMBER = r"\d+(\.\d+)?"
+_POLICY = re.compile(rf"rand(-(m\d+|n\d+|p{_NUMBER}|mstd{_NUMBER}|mmax\d+|inc[01]|t[a-z0-9]+))*")
+
+
+def train_transform(
+    size: int,
+    *,
+    auto_augment: str | None,
+    color_jitter: float,
+    crop_scale: tuple[float, float],
+    flip: bool,
+    interpolation: Interpolation,
+) -> Transform:
+    """The transform of training: a resized crop, a flip, RandAugment or colour jitter.
+
+    Args:
+        size: Height and width of the result, in pixels.
+        auto_augment: timm's policy, such as "rand-m9-mstd0.5-inc1"; None for none. With one, timm jitters no colours
+            by `color_jitter`, since the policies change colours themselves.
+        color_jitter: Largest relative change of brightness, contrast and saturation; 0 for none.
+        crop_scale: Least and largest share of the image's area that is cropped.
+        flip: Whether half of the images are mirrored.
+        interpolation: How the crop is resized.
+
+    Returns:
+        A function of an RGB image to uint8 [3, size, size].
+
+    Raises:
+        UserError: timm does not know the policy.
+    """
+    from timm.data import create_transform
+
+    if auto_augment is not None:
+        _check_policy(auto_augment)
+    transform: Transform = create_transform(
+        size,
+        is_training=True,
+        use_prefetcher=True,  # leaves normalising to whoever has the batch
+        auto_augment=auto_augment,
+        color_jitter=color_jitter,
+        scale=crop_scale,
+        hflip=0.5 if flip else 0.0,
+        interpolation=interpolation,
+    )
+    return transform
+
+
+def eval_transform(size: int, *, crop_pct: float, interpolation: str, crop_mode: str) -> Transform:
+    """The transform of evaluation: the shorter side is resized to ``size / crop_pct``, the middle square cut out.
+
+    Args:
+        size: Height and width of the result, in pixels.
+        crop_pct: Share of the resized image's side that is kept.
+        interpolation: How the image is resized.
+        crop_mode: "center"; or "squash" and "border", by which timm keeps the whole image.
+
+    Returns:
+        A function of an RGB image to uint8 [3, size, size].
+    """
+    from timm.data import create_transform
+
+    transform: Transform = create_transform(
+        size, use_prefetcher=True, crop_pct=crop_pct, interpolation=interpolation, crop_mode=crop_mode
+    )
+    return transform
+
+
+def _check_policy(text: str) -> None:
+    """Refuse what timm would skip without a word, or fail on while images are loaded."""
+    from timm.data import auto_augment
+
+    if _POLICY.fullmatch(text) or text == "3a":
+        return
+    try:
+        if not text.startswith("rand"):
+            make: Any = (
+                auto_augment.augment_and_mix_transform
+                if text.startswith("augmix")
+                else auto_augment.auto_augment_transform
+            )
+            make(text, {"translate_const": 100, "translate_pct": 0.3, "img_mean": (124, 116, 104)})
+            return
+    except (AssertionError, ValueError, KeyError, IndexError, TypeError):
+        pass
+    raise UserError(
+        f"auto_augment must be one of timm's policies, such as rand-m9-mstd0.5-inc1, augmix-m5-w4-d2, original or 3a, "
+        f"but got {text!r}."
+    )
+
+
+@contextmanager
+def own_randomness() -> Iterator[Callable[[int, int, int], None]]:
+    """Let transforms draw from generators that are seeded for each image, and put the generators back at the end.
+
+    Yields:
+        A function that seeds Python's, numpy's and torch's generator, each with a number below 2**32.
+    """
+    import torch
+
+    def seed(for_python: int, for_numpy: int, for_torch: int) -> None:
+        random.seed(for_python)
+        np.random.seed(for_numpy)  # noqa: NPY002 - what timm draws from
+        torch.default_generator.manual_seed(for_torch)  # torch.manual_seed would reach for the GPU's as well
+
+    before = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    try:
+        yield seed
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])  # noqa: NPY002
+        torch.set_rng_state(before[2])
