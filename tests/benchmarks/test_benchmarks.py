@@ -107,3 +107,11 @@ def test_overhead():
     assert figures["share_at_100"] == pytest.approx(figures["ours_at_100"] / 30, rel=0.02)
     assert figures["optuna_at_100"] > 0
     assert 0 < figures["start_seconds"] < 30
+
+
+def test_scaling_law():
+    figures, conditions = last_line("scaling_law.py")
+    assert conditions["n"] == figures["n"] == 11
+    assert figures["median_abs_error"] <= 0.30
+    assert 0.85 <= figures["coverage_90"] <= 0.95
+    assert figures["median_abs_error"] < figures["power_law_median_abs_error"]
