@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgenext_search.report.terminal import speller
+from edgenext_search.report.wording import cap_text, count_text, size_text
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 WIDE = 120  # columns that the whole table of laws needs
+FAMILY_WIDE = 110  # columns that the whole table of a family needs
 _UNITS = {"gmacs": "GMACs", "params_m": "M params", "macts": "M acts"}
 
 
@@ -41,6 +43,51 @@ def print_fit(found: Mapping[str, Any], console: Console) -> None:
     )
     lines += [f"{row['family']} is left out: {row['reason']}." for row in found["skipped"]]
     print_lines(lines, console)
+
+
+def print_family(found: Mapping[str, Any], console: Console) -> None:
+    """Print a family and the published variants, by parameters.
+
+    Args:
+        found: What :func:`~edgenext_search.models.family.family_facts` returns.
+        console: Where to print.
+    """
+    rule = found["rule"]
+    wide = console.width >= FAMILY_WIDE
+    rows = []
+    for row in found["members"]:
+        named = (row["fingerprint"],) if wide else ()
+        cells = (cap_texts(row["budget"]), f"{100 * row['usage']:.1f} %", *named, *_costs(row), "")
+        rows.append((row["params"], cells))
+    for row in found["published"]:
+        cells = (size_text(row["name"]), "", *([""] if wide else []), *_costs(row), f"{row['imagenet_top1']:.2f}")
+        rows.append((row["params"], cells))
+    heads = ["size", "used", *(["candidate"] if wide else []), "params", "MAdds", "acts", "px", "widths", "depths"]
+    left = [place for place, head in enumerate(heads) if head in ("size", "candidate", "widths", "depths")]
+    ordered = [cells for _, cells in sorted(rows, key=lambda row: row[0])]
+    print_rows([*heads, "ImageNet" if wide else "top-1"], ordered, console, left=left)
+    shares = ", ".join(f"{name} {rule[name]:.2f}" for name in ("depth", "width", "size"))
+    lines = [
+        f"{len(found['members'])} sizes of {found['fingerprint']} by the rule {rule['name']} (shares: {shares}).",
+        f"Costs at {found['num_classes']} classes and the pixels of each row. Top-1 is the published one on ImageNet.",
+    ]
+    if saved := [row["path"] for row in found["members"] if row["path"]]:
+        lines.append(f"Saved: {', '.join(saved)}")
+    else:
+        lines.append("--out DIR saves the members as candidates.")
+    print_lines(lines, console)
+
+
+def cap_texts(budget: Mapping[str, Any]) -> str:
+    """A budget in a table's cell: ``1.3M``, or ``madds 0.3G``."""
+    names = ("" if name == "params" and len(budget) == 1 else f"{name} " for name in budget)
+    return ", ".join(name + cap_text(cap) for name, cap in zip(names, budget.values(), strict=True))
+
+
+def _costs(row: Mapping[str, Any]) -> tuple[str, ...]:
+    counts = (count_text(row[name]) for name in ("params", "madds", "acts"))
+    layout = ("-".join(map(str, row["candidate"][name])) for name in ("widths", "depths"))
+    return (*counts, str(row["img_size"]), *layout)
 
 
 def print_rows(

@@ -76,12 +76,12 @@ class Prior:
 
 # Learned by `benchmarks/scaling_law.py --learn` from the 69 families of benchmarks/prior_families.json.
 IMAGENET = Prior(
-    elasticity=-1.84, elasticity_level=1.18, elasticity_spread=0.37, floor=1.44, floor_level=-4.0, floor_spread=0.53,
+    elasticity=-1.84, elasticity_level=1.18, elasticity_spread=0.37, floor=1.44, floor_level=-4.00, floor_spread=0.53,
     coupling=-0.40, noise=-4.20, noise_spread=0.66, noise_power=2.58, shared=0.51, reach=3.74,
 )  # fmt: skip
 GENERAL = Prior(
-    elasticity=-1.28, elasticity_spread=0.54, floor=1.47, floor_spread=0.73, coupling=-0.29, noise=-4.12,
-    noise_spread=0.74, shared=0.44, reach=3.41,
+    elasticity=-1.24, elasticity_spread=0.55, floor=1.40, floor_spread=0.72, coupling=-0.29, noise=-4.06,
+    noise_spread=0.70, shared=0.43, reach=3.31,
 )  # fmt: skip
 PRIORS = {"imagenet": IMAGENET, "general": GENERAL}
 

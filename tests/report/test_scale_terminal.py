@@ -2,7 +2,11 @@ import io
 
 from rich.console import Console
 
-from edgenext_search.report.scale_terminal import print_fit, print_lines, print_rows
+from edgenext_search.arch.cost import Deployment
+from edgenext_search.arch.published import published_variant
+from edgenext_search.arch.scaling import RULES, parse_budgets, scale_family
+from edgenext_search.models.family import family_facts
+from edgenext_search.report.scale_terminal import cap_texts, print_family, print_fit, print_lines, print_rows
 from edgenext_search.search.families import Member, fit_families
 
 
@@ -32,3 +36,21 @@ def test_markup_in_names_is_shown_as_it_is():
     text = printed(lambda console: (print_rows(("a",), [("[red]x",)], console), print_lines(["[b]y"], console)))
     assert "[red]x" in text
     assert "[b]y" in text
+
+
+def test_a_family_beside_the_published_variants():
+    candidate = published_variant("edgenext_x_small").candidate
+    members = scale_family(candidate, parse_budgets("0.6M,1.3M"), RULES["width"], Deployment())
+    facts = family_facts(candidate, members, RULES["width"], Deployment())
+    wide = printed(lambda console: print_family(facts, console))
+    narrow = printed(lambda console: print_family(facts, console), width=80)
+    for text in (wide, narrow):
+        assert [line.split()[0] for line in text.splitlines()[2:8]] == ["600k", "1.3M", "XXS", "XS", "S", "B"]
+        assert "--out DIR" in text
+    assert members[0].candidate.fingerprint in wide
+    assert max(map(len, narrow.splitlines())) <= 80
+
+
+def test_budgets_in_cells():
+    assert cap_texts({"params": 1_300_000}) == "1.3M"
+    assert cap_texts({"params": 1_300_000, "madds": 3 * 10**8}) == "params 1.3M, madds 300M"
