@@ -17,6 +17,7 @@ from edgenext_search.cli.import_ import import_command
 from edgenext_search.cli.latency import latency_group
 from edgenext_search.cli.report import report_command
 from edgenext_search.cli.run import resume_command, run_command
+from edgenext_search.cli.scale import scale_group
 from edgenext_search.cli.space import space_group
 from edgenext_search.cli.train import train_command
 from edgenext_search.errors import StudyFailedError, UserError
@@ -83,6 +84,7 @@ for command in (
     audit_command,
     cost_command,
     space_group,
+    scale_group,
     data_group,
     latency_group,
     import_command,

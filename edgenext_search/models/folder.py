@@ -64,17 +64,29 @@ def save_model_folder(
             safe_serialization=True,
         )
         (new / WEIGHTS_FILE).chmod((new / CONFIG_FILE).stat().st_mode)  # safetensors lets its owner alone read it
-        facts = {
-            "fingerprint": candidate.fingerprint,
-            "candidate": candidate.to_dict(),
-            "deployment": {"num_classes": deployment.num_classes, "img_size": deployment.img_size},
-            **cost(candidate, deployment).to_dict(),
-            "weights": {"num_classes": len(class_names), "img_size": trained_size, **about},
-        }
-        (new / CANDIDATE_FILE).write_text(dump_yaml(facts), encoding="utf-8")
+        weights = {"num_classes": len(class_names), "img_size": trained_size, **about}
+        text = candidate_text(candidate, deployment, weights=weights)
+        (new / CANDIDATE_FILE).write_text(text, encoding="utf-8")
         if folder.exists():
             folder.rename(Path(name) / "replaced")
         new.rename(folder)
+
+
+def candidate_text(candidate: Candidate, deployment: Deployment, **more: object) -> str:
+    """What ``candidate.yaml`` holds: the candidate, its costs and more facts; :func:`read_candidate` reads it.
+
+    Args:
+        candidate: The network.
+        deployment: What its costs are counted for.
+        more: Further facts by name.
+    """
+    facts = {
+        "fingerprint": candidate.fingerprint,
+        "candidate": candidate.to_dict(),
+        "deployment": {"num_classes": deployment.num_classes, "img_size": deployment.img_size},
+        **cost(candidate, deployment).to_dict(),
+    }
+    return dump_yaml(facts | more)
 
 
 def load_model_folder(folder: Path) -> nn.Module:

@@ -101,7 +101,7 @@ def _too_few(audit: Mapping[str, Any], last: Mapping[str, Any]) -> str:
     if not few:
         return ""
     counts = listed([f"{series['n']} for {epochs_text(series['epochs'])}" for series in few])
-    more = f"; --n {2 * audit['asked']['n']} would have more" if audit["n"] >= audit["asked"]["n"] else ""
+    more = f"; --n {2 * audit['asked']['n']} would train more of those" if audit["n"] >= audit["asked"]["n"] else ""
     why = f"{counts}; {LEAST} are needed"
     return f" Too few of the sample were trained longer in the search to judge by that ({why}){more}."
 
@@ -120,8 +120,8 @@ def _rung(audit: Mapping[str, Any], series: Mapping[str, Any]) -> str:
     interval = "no interval" if low is None else f"95 % interval {low} % to {high} %"
     what = f"{reading_text(audit) or 'score'} after {epochs_text(series['epochs'])}"
     return (
-        f"Of {who}, picked at random, the {what} puts the one first that is "
-        f"better after {epochs_text(audit['fidelity']['epochs'])} in {share} % of cases ({interval}, "
+        f"Of {who}, picked at random, the one that the {what} prefers is also the better one "
+        f"after {epochs_text(audit['fidelity']['epochs'])} in {share} % of cases ({interval}, "
         f"n = {series['n']}; a coin has 50 %)."
     )
 
@@ -136,7 +136,10 @@ def _seeds(audit: Mapping[str, Any], last: Mapping[str, Any]) -> str:
         return "Too few candidates have all their reference trainings to say how far those agree."
     mine, _, _ = _percents(ceiling["score_pairs_right"])
     theirs, _, _ = _percents(ceiling["pairs_right"])
-    return f"Held against {_against(ceiling)}, it is right in {mine} %, and a second long training in {theirs} %."
+    return (
+        f"{_against(ceiling).capitalize()} agrees with a second long training in {theirs} % of pairs, and with the "
+        f"search's score in {mine} %; no score can be expected to do much better than a long training."
+    )
 
 
 def _ceiling(series: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -151,12 +154,20 @@ def _against(ceiling: Mapping[str, Any]) -> str:
 
 
 def _trust(summary: Mapping[str, Any], last: Mapping[str, Any]) -> str:
+    ceiling = _ceiling(last)
+    if not _beats_a_coin(last) and ceiling and (number_or_none(ceiling["pairs_right"]["low"]) or 0.0) <= COIN:
+        epochs, seeds = summary["audit"]["fidelity"]["epochs"], summary["audit"]["asked"]["seeds"]
+        return (
+            "Not even the long trainings are shown to agree better than a coin, so this audit cannot tell how well the "
+            f"search ranks: its reference is too short or too noisy. --reference-epochs {2 * epochs} or --seeds "
+            f"{2 * seeds} would tell more."
+        )
     if not _beats_a_coin(last):
         return (
             "That is not established to be better than a coin, so the search does not show that the winner is better "
-            "than others of the study."
+            "than others that it tried. How it compares with the baseline is another question, which fresh seeds "
+            "answer at the top of the report."
         )
-    ceiling = _ceiling(last)
     if ceiling is None or ceiling["tau_of_ceiling"] is None:
         text = "That is better than a coin: the winner is likely to be one of the better candidates."
     elif (ceiling["room"]["low"] or 0.0) > 0:
@@ -200,7 +211,9 @@ def _size(last: Mapping[str, Any]) -> str:
     name = max(shares, key=lambda name: shares[name])
     share = round(100 * shares[name])
     if shares[name] >= last["pairs_right"]["value"]:
-        return f"Counting {name} alone is right in {share} %: so far the trainings say no more than size does."
+        low = number_or_none((counted[name] or {}).get("low"))
+        unsure = " (not established to be better than a coin either)" if low is not None and low <= COIN else ""
+        return f"Counting {name} alone is right in {share} %{unsure}: so far the trainings say no more than size does."
     return f"Counting {name} alone is right in {share} %."
 
 

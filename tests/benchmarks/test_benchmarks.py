@@ -135,3 +135,12 @@ def test_frugality():
     assert conditions["rungs"] == [1, 2, 4, 8]
     assert 1 < figures["images_ratio"] <= 4
     assert 1 <= figures["optuna_images_ratio"] <= 4
+
+
+@pytest.mark.slow
+def test_scaling_law():
+    figures, conditions = last_line("scaling_law.py")
+    assert conditions["n"] == figures["n"] == 11
+    assert figures["median_abs_error"] <= 0.30
+    assert 0.85 <= figures["coverage_90"] <= 0.95
+    assert figures["median_abs_error"] < figures["power_law_median_abs_error"]

@@ -1,0 +1,134 @@
+"""``edgenext-search scale``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json
+from edgenext_search.errors import UserError
+
+if TYPE_CHECKING:
+    from edgenext_search.arch.candidate import Candidate
+    from edgenext_search.arch.cost import Deployment
+
+STUDY_FILE = "study.yaml"  # a folder that has it is a run
+
+
+@click.group("scale")
+def scale_group() -> None:
+    """What the next size gives: families of networks, and the law that their errors follow."""
+
+
+@scale_group.command("fit")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--by",
+    type=click.Choice(["gmacs", "params_m", "macts"]),
+    default="gmacs",
+    show_default=True,
+    help="The cost that sizes are measured by.",
+)
+@click.option(
+    "--prior",
+    "prior_name",
+    type=click.Choice(["imagenet", "general"]),
+    default="imagenet",
+    show_default=True,
+    help="What is known of families before: on ImageNet, or whatever the data.",
+)
+@json_option
+def fit_command(*, file: Path, by: Any, prior_name: str, as_json: bool) -> None:  # noqa: ANN401 - a choice
+    """Fit error = a * cost^-b + c to known families, and predict each one's largest member from the others.
+
+    FILE is JSON with families of networks, each with its size and top-1, as benchmarks/imagenet_families.json.
+    """
+    from edgenext_search.search.families import fit_families, read_families
+    from edgenext_search.search.scaling_law import PRIORS
+
+    found = {
+        "file": str(file),
+        "prior": prior_name,
+        **fit_families(read_families(file), by=by, prior=PRIORS[prior_name]),
+    }
+    if as_json:
+        print_json(found)
+        return
+    from rich.console import Console
+
+    from edgenext_search.report.scale_terminal import print_fit
+
+    print_fit(found, Console(file=sys.stdout))
+
+
+@scale_group.command("family")
+@click.argument("what", metavar="CANDIDATE|RUN")
+@click.option(
+    "--budgets", required=True, help="Of the members: 0.6M,1.3M,2.3M,5.6M, or madds=0.3G;madds=0.6G.", metavar="BUDGETS"
+)
+@click.option(
+    "--rule",
+    "rule_name",
+    type=click.Choice(["width", "compound", "w-dominant"]),
+    default="width",
+    show_default=True,
+    help="All widths alike; depth, width and image size as EfficientNet; or mostly width, as Fast and Accurate Model "
+    "Scaling.",
+)
+@click.option("--exponents", metavar="D:W:R", help="Shares of depth, width and image size instead of a rule's.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Where members are saved.")
+@deployment_options
+@json_option
+def family_command(
+    *,
+    what: str,
+    budgets: str,
+    rule_name: str,
+    exponents: str | None,
+    out: Path | None,
+    num_classes: int | None,
+    img_size: int | None,
+    as_json: bool,
+) -> None:
+    """A family of sizes from one network, each filling its budget, beside the published variants.
+
+    The network is a published variant (edgenext_xx_small), a YAML or JSON file with a candidate's fields, a model
+    folder, or the winner of a run's folder. Members that are saved are candidates for cost, --enqueue and others.
+    """
+    from edgenext_search.arch.scaling import RULES, ScalingRule, parse_budgets, scale_family
+    from edgenext_search.models.family import family_facts, save_family
+
+    wanted, rule = parse_budgets(budgets), ScalingRule.parse(exponents) if exponents else RULES[rule_name]
+    candidate, deployment = _start(what, num_classes=num_classes, img_size=img_size)
+    members = scale_family(candidate, wanted, rule, deployment)
+    places = [] if out is None else save_family(members, rule, out)
+    found = {"from": what, **family_facts(candidate, members, rule, deployment, places)}
+    if as_json:
+        print_json(found)
+        return
+    from rich.console import Console
+
+    from edgenext_search.report.scale_terminal import print_family
+
+    print_family(found, Console(file=sys.stdout))
+
+
+def _start(what: str, *, num_classes: int | None, img_size: int | None) -> tuple[Candidate, Deployment]:
+    """The network that a family begins with, and what it is deployed for: a run's unless said otherwise."""
+    from edgenext_search.arch.candidate import Candidate
+    from edgenext_search.arch.cost import Deployment
+    from edgenext_search.models.find import find_candidate
+
+    flags = drop_missing(num_classes=num_classes, img_size=img_size)
+    if not (Path(what).expanduser() / STUDY_FILE).is_file():
+        return find_candidate(what), Deployment(**flags)
+    from edgenext_search.search.folder import RunFolder
+
+    folder = RunFolder(Path(what).expanduser())
+    winner = folder.summary()["winner"]
+    if winner is None:
+        raise UserError(f"The run {what} has no winner yet; `edgenext-search resume {what}` goes on.")
+    return Candidate.from_dict(winner["candidate"]), Deployment(**folder.recipe().deployment.to_dict() | flags)

@@ -1,0 +1,117 @@
+"""Families and laws in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from edgenext_search.report.terminal import speller
+from edgenext_search.report.wording import cap_text, count_text, size_text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDE = 120  # columns that the whole table of laws needs
+FAMILY_WIDE = 110  # columns that the whole table of a family needs
+_UNITS = {"gmacs": "GMACs", "params_m": "M params", "macts": "M acts"}
+
+
+def print_fit(found: Mapping[str, Any], console: Console) -> None:
+    """Print what the law foretells of each family's largest member.
+
+    Args:
+        found: What :func:`~edgenext_search.search.families.fit_families` returns.
+        console: Where to print.
+    """
+    from edgenext_search.search.scaling_law import law_text
+
+    wide = console.width >= WIDE
+    rows = []
+    for name, row in found["families"].items():
+        interval = f"{row['low']:.2f} to {row['high']:.2f}{'' if row['covered'] else ' !'}"
+        cells = (f"{row['cost']:g}", f"{row['top1']:.2f}", f"{row['predicted']:.2f}", interval, f"{row['error']:+.2f}")
+        rows.append((name, row["model"], *cells, law_text(row["law"])) if wide else (name, *cells))
+    numbers = (_UNITS[found["by"]], "top-1", "predicted", "90 % interval", "error")
+    heads = ("family", "largest", *numbers, "law, error in %") if wide else ("family", *numbers)
+    print_rows(heads, rows, console, left=(0, 1, 7) if wide else (0,))
+    missed = " An interval marked ! misses." if any(not row["covered"] for row in found["families"].values()) else ""
+    error, families = found["median_abs_error"], found["n"]
+    lines = [f"Largest members, predicted from the smaller ones: median error {error:.2f} points, {families} families."]
+    lines.append(
+        f"90 % intervals cover {100 * found['coverage_90']:.0f} % of {found['left_out']} left-out members, each "
+        f"predicted from all smaller ones, and {100 * found['coverage_90_largest']:.0f} % of the largest.{missed}"
+    )
+    lines += [f"{row['family']} is left out: {row['reason']}." for row in found["skipped"]]
+    print_lines(lines, console)
+
+
+def print_family(found: Mapping[str, Any], console: Console) -> None:
+    """Print a family and the published variants, by parameters.
+
+    Args:
+        found: What :func:`~edgenext_search.models.family.family_facts` returns.
+        console: Where to print.
+    """
+    rule = found["rule"]
+    wide = console.width >= FAMILY_WIDE
+    rows = []
+    for row in found["members"]:
+        named = (row["fingerprint"],) if wide else ()
+        cells = (cap_texts(row["budget"]), f"{100 * row['usage']:.1f} %", *named, *_costs(row), "")
+        rows.append((row["params"], cells))
+    for row in found["published"]:
+        cells = (size_text(row["name"]), "", *([""] if wide else []), *_costs(row), f"{row['imagenet_top1']:.2f}")
+        rows.append((row["params"], cells))
+    heads = ["size", "used", *(["candidate"] if wide else []), "params", "MAdds", "acts", "px", "widths", "depths"]
+    left = [place for place, head in enumerate(heads) if head in ("size", "candidate", "widths", "depths")]
+    ordered = [cells for _, cells in sorted(rows, key=lambda row: row[0])]
+    print_rows([*heads, "ImageNet" if wide else "top-1"], ordered, console, left=left)
+    shares = ", ".join(f"{name} {rule[name]:.2f}" for name in ("depth", "width", "size"))
+    lines = [
+        f"{len(found['members'])} sizes of {found['fingerprint']} by the rule {rule['name']} (shares: {shares}).",
+        f"Costs at {found['num_classes']} classes and the pixels of each row. Top-1 is the published one on ImageNet.",
+    ]
+    if saved := [row["path"] for row in found["members"] if row["path"]]:
+        lines.append(f"Saved: {', '.join(saved)}")
+    else:
+        lines.append("--out DIR saves the members as candidates.")
+    print_lines(lines, console)
+
+
+def cap_texts(budget: Mapping[str, Any]) -> str:
+    """A budget in a table's cell: ``1.3M``, or ``madds 0.3G``."""
+    names = ("" if name == "params" and len(budget) == 1 else f"{name} " for name in budget)
+    return ", ".join(name + cap_text(cap) for name, cap in zip(names, budget.values(), strict=True))
+
+
+def _costs(row: Mapping[str, Any]) -> tuple[str, ...]:
+    counts = (count_text(row[name]) for name in ("params", "madds", "acts"))
+    layout = ("-".join(map(str, row["candidate"][name])) for name in ("widths", "depths"))
+    return (*counts, str(row["img_size"]), *layout)
+
+
+def print_rows(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], console: Console, *, left: Sequence[int] = (0,)
+) -> None:
+    """A table; columns are right-aligned but for ``left``, by place."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    say = speller(console)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False, header_style="bold")
+    for place, head in enumerate(heads):
+        table.add_column(say(head), justify="left" if place in left else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(say(cell)) for cell in row))
+    console.print(table, highlight=False)
+    console.print()
+
+
+def print_lines(lines: Sequence[str], console: Console) -> None:
+    """Sentences, one a line; the first stands out."""
+    from rich.text import Text
+
+    say = speller(console)
+    for index, line in enumerate(lines):
+        console.print(Text(say(line), style="" if index else "bold"), highlight=False)

@@ -1,0 +1,64 @@
+from pathlib import Path
+
+from edgenext_search.arch.published import published_variant
+from edgenext_search.search.folder import RunFolder
+from edgenext_search.search.recipe import StudyRecipe
+
+from .helpers import call, call_json, imported, refusal
+
+FACTS = Path(__file__).resolve().parents[2] / "benchmarks" / "imagenet_families.json"
+
+
+def test_fit_as_json_and_as_a_table():
+    found = call_json("scale", "fit", FACTS)
+    assert {"file", "prior", "by", "median_abs_error", "coverage_90", "families"} <= set(found)
+    assert found["prior"] == "imagenet"
+    text = call("scale", "fit", FACTS, "--prior", "general").stdout
+    assert "regnety_pycls" in text
+    assert "median error 0.3" in text
+
+
+def test_fit_refuses_what_is_no_file(tmp_path):
+    assert "cannot be read" in refusal("scale", "fit", tmp_path / "none.json")
+    (tmp_path / "x.json").write_text('{"families": {"f": {"members": [{"top1": 70}]}}}')
+    assert "has no gmacs" in refusal("scale", "fit", tmp_path / "x.json")
+
+
+def test_nothing_heavy_is_imported():
+    assert "torch" not in imported("scale", "fit", FACTS, "--json")
+    assert imported("scale", "--help") == []
+
+
+def test_a_family_of_a_published_variant(tmp_path):
+    arguments = ("scale", "family", "edgenext_x_small", "--budgets", "0.6M,1.3M", "--out", tmp_path / "family")
+    found = call_json(*arguments)
+    assert [row["budget"] for row in found["members"]] == [{"params": 600_000}, {"params": 1_300_000}]
+    again = call_json("cost", found["members"][0]["path"])
+    assert again["params"] == found["members"][0]["params"]
+    text = call(*arguments, "--exponents", "1:8:1").stdout
+    assert "custom" in text
+    assert "XXS" in text
+    assert "Saved" in text
+    assert "--out DIR" in call("scale", "family", found["members"][0]["path"], "--budgets", "2M").stdout
+
+
+def test_a_family_of_a_runs_winner(tmp_path):
+    run = tmp_path / "run"
+    recipe = StudyRecipe.load("demo", flags={"budget": "1.3M", "deployment.num_classes": 10})
+    RunFolder(run).create(recipe, storage=None)
+    assert "has no summary yet" in refusal("scale", "family", run, "--budgets", "2M")
+    RunFolder(run).write_summary({"winner": None})
+    assert "has no winner yet" in refusal("scale", "family", run, "--budgets", "2M")
+    winner = published_variant("edgenext_xx_small").candidate
+    RunFolder(run).write_summary({"winner": {"candidate": winner.to_dict()}})
+    found = call_json("scale", "family", run, "--budgets", "2M")
+    assert (found["num_classes"], found["img_size"]) == (10, 256)
+    assert found["fingerprint"] == winner.fingerprint
+    assert call_json("scale", "family", run, "--budgets", "2M", "--num-classes", "7")["num_classes"] == 7
+
+
+def test_what_no_family_can_be_made_of():
+    assert "neither a file" in refusal("scale", "family", "nothing", "--budgets", "1.3M")
+    assert "1.3X" in refusal("scale", "family", "edgenext_small", "--budgets", "1.3X")
+    assert "--exponents" in refusal("scale", "family", "edgenext_small", "--budgets", "1M", "--exponents", "1:2")
+    assert imported("scale", "family", "edgenext_small", "--budgets", "3M", "--json") == []
