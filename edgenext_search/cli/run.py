@@ -128,6 +128,7 @@ def _run(folder: RunFolder, recipe: StudyRecipe, execution: Execution, *, as_jso
     from rich.console import Console
 
     from edgenext_search.cli.progress import progress_listener
+    from edgenext_search.latency.device import DeviceError
     from edgenext_search.search.run import run_study
 
     console = Console(stderr=True)
@@ -137,6 +138,11 @@ def _run(folder: RunFolder, recipe: StudyRecipe, execution: Execution, *, as_jso
     except KeyboardInterrupt:
         click.echo(f"Stopped. What was finished is kept: `edgenext-search resume {folder.path}` goes on.", err=True)
         raise
+    except DeviceError as error:
+        if not folder.exists():
+            raise
+        kept = f"What was finished is kept: `edgenext-search resume {folder.path}` goes on."
+        raise DeviceError(f"{error} {kept}", transient=error.transient) from error
     write_reports(folder, summary, folder.open_store(recipe, execution.storage).records())
     show_summary(summary, as_json=as_json)
     if summary["status"] == "interrupted":
