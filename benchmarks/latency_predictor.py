@@ -42,7 +42,7 @@ PER_PROCESS = 5
 TRIES = 2  # of one model in one pass
 QUICK = {"num_classes": 10, "img_size": 64}
 SETTINGS = MeasureSettings(precision=0.01, seconds=1.5, warmup_seconds=0.1, min_runs=10, precise="ratio")
-QUICK_SETTINGS = replace(SETTINGS, precision=0.03, seconds=0.5)
+QUICK_SETTINGS = replace(SETTINGS, precision=0.03, seconds=0.4)
 
 
 def main() -> None:
@@ -55,7 +55,7 @@ def main() -> None:
     arguments.add_argument("--profile", type=Path, help="where to keep the profile, or one that is there")
     arguments.add_argument("--record", type=Path, help="keeps each measurement, so that a stopped run goes on")
     options = arguments.parse_args()
-    n = 8 if options.quick else options.n
+    n = 6 if options.quick else options.n
     passes = 2 if options.quick else options.passes
     deployment = Deployment(**(QUICK if options.quick else {}))
     device, space = open_device(options.device), Space.load(options.space)
@@ -94,7 +94,7 @@ def main() -> None:
 def _profile(device: Device, space: Space, deployment: Deployment, path: Path, *, quick: bool) -> Profile:
     if path.exists():
         return Profile.load(path)
-    settings = ProfileSettings(networks=24, stages=8, minutes=0.4) if quick else ProfileSettings()
+    settings = ProfileSettings(networks=24, stages=4, minutes=0.1, seconds=0.3) if quick else ProfileSettings()
 
     def said(done: int, total: int) -> None:
         if done % 20 == 0:
