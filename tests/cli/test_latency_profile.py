@@ -122,9 +122,7 @@ def test_a_profile_of_this_host(tmp_path):
     """All for real, on small images: measured, held out, and plausible."""
     out = tmp_path / "host.json"
     small = ("--img-size", 64, "--num-classes", 10, "--networks", 24, "--stages", 4, "--seconds", 0.4)
-    found = call_json(
-        "latency", "profile", "--device", "host", "--out", out, *size, "--networks", 24, "--stages", 4, "--seconds", 0.4
-    )
+    found = call_json("latency", "profile", "--device", "host", "--out", out, *small)
     assert found["deployment"] == {"num_classes": 10, "img_size": 64}
     assert found["held_out"]["spearman"] > 0.5
     predicted = call_json("latency", "predict", "edgenext_small", "--profile", out, "--device", "host")
