@@ -7,11 +7,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from statistics import NormalDist
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from edgenext_search.errors import UserError
 from edgenext_search.validation import short
 
+Precise = Literal["median", "ratio"]
 Verdict = Literal["pass", "fail", "undecided"]
 _LATENCY = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)\s*(us|µs|ms|s)", re.ASCII | re.IGNORECASE)
 _UNITS = {"us": 1.0, "µs": 1.0, "ms": 1e3, "s": 1e6}
@@ -38,7 +39,7 @@ class MeasureSettings:
     seconds: float = 10.0
     warmup_seconds: float = 0.3
     min_runs: int = 20
-    precise: Literal["median", "ratio"] = "median"
+    precise: Precise = "median"
 
     def __post_init__(self) -> None:
         if not 0 < self.precision < 1:
@@ -49,6 +50,8 @@ class MeasureSettings:
             raise UserError(f"warmup_seconds must lie in [0, seconds = {self.seconds}], but got {self.warmup_seconds}.")
         if self.min_runs < 1:
             raise UserError(f"min_runs must be >= 1, but got {self.min_runs}.")
+        if self.precise not in get_args(Precise):
+            raise UserError(f"precise must be median or ratio, but got {self.precise!r}.")
 
     def to_dict(self) -> dict[str, Any]:
         """All settings by name."""
@@ -98,7 +101,8 @@ class Measurement:
     def __post_init__(self) -> None:
         for name in ("p50", "p90", "min", "low", "high", "ratio", "ratio_low", "ratio_high", "reference_p50"):
             value = getattr(self, name)
-            if value is not None and not (_is_number(value) and value > 0):
+            may_lack = name.startswith(("ratio", "reference"))
+            if not (may_lack and value is None) and not (_is_number(value) and value > 0):
                 raise ValueError(f"{name} must be a positive number, but got {value!r}")
         if not isinstance(self.n, int) or isinstance(self.n, bool) or self.n < 1:
             raise ValueError(f"n must be a whole number >= 1, but got {self.n!r}")
@@ -106,6 +110,9 @@ class Measurement:
             raise ValueError(f"drift must be a number, but got {self.drift!r}")
         if not isinstance(self.conditions, dict):
             raise ValueError(f"conditions must be a mapping, but got {self.conditions!r}")  # noqa: TRY004 - one family
+        self._require_order()
+
+    def _require_order(self) -> None:
         if not self.min <= self.low <= self.p50 <= self.high or self.p50 > self.p90:
             raise ValueError(
                 f"min <= low <= p50 <= high and p50 <= p90 must hold, but got min={self.min}, low={self.low}, "

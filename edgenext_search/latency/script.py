@@ -34,6 +34,7 @@ from edgenext_search.latency.summary import summarise
 from edgenext_search.latency.turns import Run, time_in_turns
 
 ALIVE_SECONDS = 1.0
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # what says that nothing more can be written
 
 
 class JobError(Exception):
@@ -139,6 +140,7 @@ def machine() -> dict[str, Any]:
         import onnxruntime as ort
     except ImportError as error:
         raise JobError("runtime", str(error)) from error
+    ort.disable_telemetry_events()
     return {
         "runtime": "onnxruntime",
         "version": ort.__version__,
@@ -241,7 +243,7 @@ def main() -> int:
     alive = heartbeat()
     try:
         job = json.loads(sys.stdin.buffer.readline())
-        folder = Path(tempfile.mkdtemp(prefix="edgenext-search-"))  # its owner's alone
+        folder = private_folder()
         for name, size in job.get("files", []):
             receive(folder / Path(name).name, size, alive)
         do(job, folder, alive)
@@ -252,12 +254,22 @@ def main() -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody listens any more
         return 1
     except OSError as error:
-        kind = "disk" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS) else "job"
+        kind = "disk" if error.errno in FULL else "job"
         emit("error", kind=kind, message=str(error))
     finally:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
     return 0
+
+
+def private_folder() -> Path:
+    """A new temporary folder, its owner's alone; from now on it holds all temporary files, those of libraries too."""
+    try:
+        folder = tempfile.mkdtemp(prefix="edgenext-search-")
+    except OSError as error:  # also where no temporary folder can be written
+        raise JobError("disk", str(error)) from error
+    os.environ["TMPDIR"] = folder
+    return Path(folder)
 
 
 def receive(path: Path, size: int, alive: Callable[[], None]) -> None:

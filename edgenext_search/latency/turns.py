@@ -15,7 +15,7 @@ from edgenext_search.latency.summary import median_interval, pair_ratios
 
 BLOCK_SECONDS = 0.02  # of runs that count, in one block; short, so that drift within it is small
 MOST_RUNS_A_BLOCK = 100
-FEWEST_BLOCKS = 10  # before precision may end a measurement
+FEWEST_BLOCKS = 20  # before precision may end a measurement: half a second or more
 CHECK_GROWTH = 1.2  # precision is judged when there are so many times more blocks: few looks, little optional stopping
 
 Run = Callable[[], object]

@@ -52,6 +52,18 @@ def test_costs():
 
 
 @pytest.mark.slow
+def test_latency_protocol():
+    figures, conditions = last_line("latency_protocol.py")
+    assert (conditions["n"], conditions["processes"]) == (2, 2)
+    for load in ("quiet", "busy", "both"):
+        assert figures[f"{load}_p50_varies"] >= 0
+        assert figures[f"{load}_ratio_varies"] >= 0
+    assert figures["comparisons"] == 1
+    assert figures["difference_shown"] > 0
+    assert figures["export_seconds"] < figures["newer_export_seconds"]
+
+
+@pytest.mark.slow
 def test_memory():
     figures, conditions = last_line("memory.py")
     assert conditions["n"] == 3
