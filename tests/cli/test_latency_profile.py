@@ -55,6 +55,26 @@ def test_a_profile_in_words(tmp_path, device):
     assert "24 of 24 models measured" in done.stderr
 
 
+def test_a_bar_in_a_terminal(tmp_path, device, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    done = call("latency", "profile", "--device", "host", "--out", tmp_path / "x.json", "--networks", 24, "--stages", 0)
+    assert done.exit_code == 0
+    assert "Measuring" in done.stderr
+    assert "models measured" not in done.stderr
+
+
+def test_stopping_says_that_the_same_command_goes_on(tmp_path, device, monkeypatch):
+    out = tmp_path / "x.json"
+
+    def stop(models, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(device, "measure", stop)
+    done = call("latency", "profile", "--device", "host", "--out", out, "--networks", 24, "--stages", 0)
+    assert done.exit_code == 130
+    assert "Stopped. What was measured is kept: the same command goes on." in done.stderr
+
+
 def test_a_prediction_in_words(board):
     done = call("latency", "predict", "edgenext_xx_small", "--profile", board)
     assert done.exit_code == 0
