@@ -31,7 +31,7 @@ from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.projection import Projection
 from edgenext_search.arch.published import published_variant
 from edgenext_search.arch.space import Space
-from edgenext_search.latency.compare import Comparison, compare
+from edgenext_search.latency.compare import ROUNDS, Comparison, compare
 from edgenext_search.latency.device import open_device
 from edgenext_search.latency.measurement import Measurement, MeasureSettings
 from edgenext_search.models.build import build
@@ -77,7 +77,15 @@ def main() -> None:
             with _load(busy=load == "busy"):
                 measured[load].append(device.measure(models, reference=reference, settings=settings))
         figures = _variations(measured)
-        figures |= _comparisons(folder, published, reference, deployment, count=comparisons, seconds=comparing)
+        figures |= _comparisons(
+            folder,
+            published,
+            reference,
+            deployment,
+            count=comparisons,
+            rounds=4 if quick else ROUNDS,
+            seconds=comparing,
+        )
     figures["export_seconds"] = significant(median(exported))
     where = conditions(
         "onnxruntime",
@@ -108,13 +116,20 @@ def _variations(measured: dict[str, list[list[Measurement]]]) -> dict[str, objec
 
 
 def _comparisons(
-    folder: Path, published: Candidate, reference: Path, deployment: Deployment, *, count: int, seconds: float
+    folder: Path,
+    published: Candidate,
+    reference: Path,
+    deployment: Deployment,
+    *,
+    count: int,
+    rounds: int,
+    seconds: float,
 ) -> dict[str, object]:
     """What ``compare`` finds between copies, between networks that differ by a block, and between two exporters."""
     device = open_device("host")
     copy, shorter, shipped = (folder / f"{name}.onnx" for name in ("copy", "shorter", "shipped"))
     shutil.copyfile(reference, copy)
-    alike = [compare(device, reference, copy, seconds=seconds) for _ in range(count)]
+    alike = [compare(device, reference, copy, rounds=rounds, seconds=seconds) for _ in range(count)]
     export_for_measuring(_shorter(published), deployment, shorter)
     start = time.perf_counter()
     with warnings.catch_warnings():
@@ -126,8 +141,8 @@ def _comparisons(
         "comparisons": count,
         "false_differences": sum(one.finding != "no difference shown" for one in alike),
         "difference_shown": significant(median([math.sqrt(one.high / one.low) - 1 for one in alike])),
-        "one_block_less": _words(compare(device, shorter, reference, seconds=seconds)),
-        "newer_exporter": _words(compare(device, shipped, reference, seconds=seconds)),
+        "one_block_less": _words(compare(device, shorter, reference, rounds=rounds, seconds=seconds)),
+        "newer_exporter": _words(compare(device, shipped, reference, rounds=rounds, seconds=seconds)),
     }
 
 

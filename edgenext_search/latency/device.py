@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import parse_qsl, quote, urlencode
@@ -27,6 +28,10 @@ class DeviceError(UserError):
     def __init__(self, message: str, *, transient: bool) -> None:
         super().__init__(message)
         self.transient = transient
+
+    def __reduce__(self) -> tuple[Callable[[str], DeviceError], tuple[str]]:
+        """Its way from process to process."""
+        return partial(DeviceError, transient=self.transient), (str(self),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +86,7 @@ class Device(Protocol):
             reference: An ONNX file that runs in turns with each model, so that a drift of the machine shows and
                 cancels in the ratio.
             settings: How long and how exactly.
-            progress: Called with the models done and their number, from 0 on.
+            progress: Called after each model with those done and their number.
 
         Returns:
             A measurement of each model, in order.

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from edgenext_search.latency.summary import summarise
-from edgenext_search.latency.turns import Run, time_in_turns
+from edgenext_search.latency.turns import time_in_turns
 
 ALIVE_SECONDS = 1.0
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # what says that nothing more can be written
@@ -48,7 +48,7 @@ class JobError(Exception):
 # ---- ONNX Runtime
 
 
-def load(path: Path, job: dict[str, Any]) -> Run:
+def load(path: Path, job: dict[str, Any]) -> Callable[[], object]:
     """A model as a function that runs it once on the same input, its input and output bound beforehand."""
     import numpy as np
     import onnxruntime as ort

@@ -18,12 +18,10 @@ MOST_RUNS_A_BLOCK = 100
 FEWEST_BLOCKS = 20  # before precision may end a measurement: half a second or more
 CHECK_GROWTH = 1.2  # precision is judged when there are so many times more blocks: few looks, little optional stopping
 
-Run = Callable[[], object]
-
 
 def time_in_turns(
-    run: Run,
-    run_reference: Run | None,
+    run: Callable[[], object],
+    run_reference: Callable[[], object] | None,
     settings: dict[str, Any],
     *,
     clock: Callable[[], float] = time.perf_counter,
@@ -59,7 +57,7 @@ def time_in_turns(
             return taken[0], taken[1] if len(runs) > 1 else []
 
 
-def _warm_up(run: Run, seconds: float, clock: Callable[[], float]) -> int:
+def _warm_up(run: Callable[[], object], seconds: float, clock: Callable[[], float]) -> int:
     """Run for a while, twice at least; returns how many runs make a block."""
     begin = last = clock()
     shortest = math.inf
@@ -71,7 +69,7 @@ def _warm_up(run: Run, seconds: float, clock: Callable[[], float]) -> int:
     return max(1, min(MOST_RUNS_A_BLOCK, round(BLOCK_SECONDS / max(shortest, 1e-9))))
 
 
-def _block(run: Run, count: int, clock: Callable[[], float]) -> list[float]:
+def _block(run: Callable[[], object], count: int, clock: Callable[[], float]) -> list[float]:
     for _ in range(1 + count // 10):
         run()
     times = [0.0] * count
