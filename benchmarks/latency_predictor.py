@@ -7,7 +7,8 @@ compared with their predictions. What was measured while the machine was busy is
 Baselines, on the same measured networks that the profile is fitted to: least squares of relative errors on
 multiply-adds (``madds_*``), and on multiply-adds, activations and parameters (``linear_*``), each with a constant.
 ``noise_*`` is the noise floor: one pass of measurements taken for the prediction of another. ``single_*`` compares the
-predictions with one pass instead of the median of all.
+predictions with one pass instead of the median of all, ``at_speed_*`` predicts each measurement at the speed that the
+reference showed beside it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.space import Space
 from edgenext_search.latency.accuracy import accuracy
 from edgenext_search.latency.device import Device, open_device
+from edgenext_search.latency.fit import Fit, total_work
 from edgenext_search.latency.measurement import MeasureSettings
 from edgenext_search.latency.plan import Target, draw_networks
 from edgenext_search.latency.predictor import Predictor
@@ -37,10 +39,10 @@ from edgenext_search.latency.profiling import ProfileSettings, measure_profile
 from edgenext_search.models.measurable import export_for_measuring
 
 PER_PROCESS = 5
-TRIES = 4  # of one model in one pass
+TRIES = 2  # of one model in one pass
 QUICK = {"num_classes": 10, "img_size": 64}
 SETTINGS = MeasureSettings(precision=0.01, seconds=1.5, warmup_seconds=0.1, min_runs=10, precise="ratio")
-QUICK_SETTINGS = replace(SETTINGS, precision=0.03, seconds=0.5)
+QUICK_SETTINGS = replace(SETTINGS, precision=0.03, seconds=0.4)
 
 
 def main() -> None:
@@ -53,7 +55,7 @@ def main() -> None:
     arguments.add_argument("--profile", type=Path, help="where to keep the profile, or one that is there")
     arguments.add_argument("--record", type=Path, help="keeps each measurement, so that a stopped run goes on")
     options = arguments.parse_args()
-    n = 8 if options.quick else options.n
+    n = 6 if options.quick else options.n
     passes = 2 if options.quick else options.passes
     deployment = Deployment(**(QUICK if options.quick else {}))
     device, space = open_device(options.device), Space.load(options.space)
@@ -66,7 +68,7 @@ def main() -> None:
         record = options.record or folder / "record.jsonl"
         settings = QUICK_SETTINGS if options.quick else SETTINGS
         measured = _measure(device, drawn, profile, passes=passes, record=record, folder=folder, settings=settings)
-    figures = _figures(profile, drawn, [[entry.ratio * profile.reference_us for entry in row] for row in measured])
+    figures = _figures(profile, drawn, measured)
     beside = [entry.reference_p50 for row in measured for entry in row]
     emit(
         "latency_predictor",
@@ -92,7 +94,7 @@ def main() -> None:
 def _profile(device: Device, space: Space, deployment: Deployment, path: Path, *, quick: bool) -> Profile:
     if path.exists():
         return Profile.load(path)
-    settings = ProfileSettings(networks=24, stages=8, minutes=0.4) if quick else ProfileSettings()
+    settings = ProfileSettings(networks=24, stages=4, minutes=0.1, seconds=0.3) if quick else ProfileSettings()
 
     def said(done: int, total: int) -> None:
         if done % 20 == 0:
@@ -148,8 +150,9 @@ def _disturbed(tries: Sequence[Measured], profile: Profile) -> bool:
     return len(tries) < TRIES and all(_disturbance(entry, profile) > 1 for entry in tries)
 
 
-def _figures(profile: Profile, drawn: Sequence[Candidate], passes: Sequence[Sequence[float]]) -> dict[str, Any]:
+def _figures(profile: Profile, drawn: Sequence[Candidate], entries: Sequence[Sequence[Measured]]) -> dict[str, Any]:
     predictor = Predictor(profile)
+    passes = [[entry.ratio * profile.reference_us for entry in row] for row in entries]
     predictions = [predictor.predict(candidate) for candidate in drawn]
     predicted = [prediction.value for prediction in predictions]
     measured = [statistics.median(times) for times in zip(*passes, strict=True)]
@@ -160,6 +163,7 @@ def _figures(profile: Profile, drawn: Sequence[Candidate], passes: Sequence[Sequ
         "madds_": (_linear(profile, drawn, ("madds",)), measured),
         "linear_": (_linear(profile, drawn, ("madds", "acts", "params")), measured),
         "noise_": (list(passes[0]), list(passes[1])),
+        "at_speed_": _at_speed(profile, entries),
     }
     figures: dict[str, Any] = {}
     for name, (ours, theirs) in rows.items():
@@ -178,6 +182,20 @@ def _figures(profile: Profile, drawn: Sequence[Candidate], passes: Sequence[Sequ
         "profile_seconds": profile.seconds,
         "microseconds_a_prediction": significant(_seconds_each(predictor, drawn) * 1e6, 3),
     }
+
+
+def _at_speed(profile: Profile, entries: Sequence[Sequence[Measured]]) -> tuple[list[float], list[float]]:
+    """Predictions, and what was measured less what the device's speed beside each measurement had done to it."""
+    fitted = Fit(rates=profile.rates, busy=profile.busy)
+    predicted, measured = [], []
+    for row in zip(*entries, strict=True):
+        work = total_work(row[0].target.blocks(profile.deployment))
+        quiet = fitted.microseconds(work)
+        slowed = [fitted.microseconds(work, busy=max(1 - profile.reference_us / own.reference_p50, 0)) for own in row]
+        predicted.append(quiet)
+        ratios = [own.ratio * profile.reference_us / there for own, there in zip(row, slowed, strict=True)]
+        measured.append(quiet * statistics.median(ratios))
+    return predicted, measured
 
 
 def _linear(profile: Profile, drawn: Sequence[Candidate], names: Sequence[str]) -> list[float]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--minutes", type=float, help="Begin nothing new after this time, once 24 networks are measured.  [default: 9]"
 )
+@click.option("--seconds", type=float, help="Longest time for one model.  [default: 1.2]")
 @click.option("--seed", type=int, help="What the networks are drawn from.  [default: 0]")
 @json_option
 def profile_command(

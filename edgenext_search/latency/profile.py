@@ -21,9 +21,9 @@ from edgenext_search.latency.plan import Target
 FORMAT = 1  # of the file; a change that older releases cannot read counts it up
 STAGE_WEIGHT = 0.1  # of a stage measured alone, relative to a network: it shows which block the time belongs to
 FEWEST_NETWORKS = 24  # of which a profile is made; fewer say too little of its errors
-SLOWER = 0.1  # slow-down of the reference that halves the weight of what is measured beside it
-WIDE = 0.03  # half width of the ratio's interval that does so, as a share
-UNKNOWN = 0.1  # what counts for it where the interval is not known
+SLOWER = 0.1  # slow-down of the reference beside which a measurement had better be repeated
+WIDE = 0.03  # half width of the ratio's interval, as a share, with which it had
+VAGUE = 0.1  # half width that halves a measurement's weight; it stands for intervals that are not known
 
 _TIMES = ("ratio", "ratio_low", "ratio_high", "p50", "reference_p50")
 _OPTIONS = ("kernel_size", "sdta_splits", "heads", "pos_emb", "expand_ratio")
@@ -134,8 +134,9 @@ class Profile:
         reference_us: Its time in microseconds, to which all times refer: see :func:`undisturbed_speed`.
         reference_range: Shortest and longest time of it that a measurement saw: how steady the device was.
         rates: Microseconds of one unit of each term of work, by stage; ``run`` of stage 0 is what every network has.
+        busy: See :class:`~edgenext_search.latency.fit.Fit`; what a busy device does to the rates.
         covered: What was measured of each kind of block.
-        held_out: Errors for networks that the fit had not seen, those whose measurement was disturbed left out.
+        held_out: Errors for networks that the fit had not seen, each at the speed that the device had then.
         seconds: How long measuring took.
         measured: All measured models.
     """
@@ -148,6 +149,7 @@ class Profile:
     reference_us: float
     reference_range: tuple[float, float]
     rates: Rates
+    busy: Rates
     covered: tuple[Covered, ...]
     held_out: Accuracy
     seconds: float
@@ -169,7 +171,8 @@ class Profile:
                 "range": list(self.reference_range),
             },
             "covered": [covered.to_dict() for covered in self.covered],
-            "rates": {name: {str(stage): rate for stage, rate in own.items()} for name, own in self.rates.items()},
+            "rates": _plain(self.rates),
+            "busy": _plain(self.busy),
             "space": self.space,
             "measured": [measured.to_dict() for measured in self.measured],
         }
@@ -197,10 +200,8 @@ class Profile:
                 reference=Candidate.from_dict(reference["candidate"]),
                 reference_us=float(reference["microseconds"]),
                 reference_range=(float(low), float(high)),
-                rates={
-                    str(name): {int(stage): float(rate) for stage, rate in own.items()}
-                    for name, own in values["rates"].items()
-                },
+                rates=_rates(values["rates"]),
+                busy=_rates(values["busy"]),
                 covered=tuple(Covered.from_dict(covered) for covered in values["covered"]),
                 held_out=Accuracy.from_dict(values["held_out"]),
                 seconds=float(values["seconds"]),
@@ -227,6 +228,14 @@ class Profile:
         return cls.from_dict(values, where=str(path))
 
 
+def _plain(rates: Rates) -> dict[str, dict[str, float]]:
+    return {name: {str(stage): rate for stage, rate in own.items()} for name, own in rates.items()}
+
+
+def _rates(values: Mapping[str, Any]) -> Rates:
+    return {str(name): {int(stage): float(rate) for stage, rate in own.items()} for name, own in values.items()}
+
+
 def make_profile(
     measured: Sequence[Measured],
     *,
@@ -249,17 +258,9 @@ def make_profile(
         )
     reference_us = undisturbed_speed(measured)
     speeds = sorted(entry.reference_p50 for entry in measured)
-    samples = [
-        Sample(
-            work=total_work(entry.target.blocks(deployment), run=entry.target.stage),
-            microseconds=entry.ratio * reference_us,
-            weight=(1.0 if entry.target.what == "network" else STAGE_WEIGHT) / (1 + disturbance(entry, reference_us)),
-        )
-        for entry in measured
-    ]
+    samples = [_sample(entry, reference_us, deployment) for entry in measured]
     checked = held_out(samples, networks)
-    calm = [index for index in checked if disturbance(measured[index], reference_us) <= 1]
-    judged = calm if len(calm) >= FEWEST_NETWORKS else list(checked)
+    found = fit(samples)
     return Profile(
         device=device,
         conditions=dict(conditions),
@@ -268,9 +269,10 @@ def make_profile(
         reference=reference,
         reference_us=reference_us,
         reference_range=(speeds[0], speeds[-1]),
-        rates=fit(samples),
+        rates=found.rates,
+        busy=found.busy,
         covered=tuple(_covered(block for entry in measured for block in entry.target.blocks(deployment))),
-        held_out=accuracy([checked[index] for index in judged], [samples[index].microseconds for index in judged]),
+        held_out=accuracy(list(checked.values()), [samples[index].microseconds for index in checked]),
         seconds=seconds,
         measured=tuple(measured),
     )
@@ -282,7 +284,7 @@ def undisturbed_speed(measured: Sequence[Measured]) -> float:
 
 
 def disturbance(measured: Measured, speed: float) -> float:
-    """How little a measurement can be trusted: at 1 it counts half, above 1 it had better be repeated.
+    """How little a measurement can be trusted; above 1 it had better be repeated.
 
     A device that is kept busy does not slow all of a network alike, so the ratio to the reference is not all that
     matters, but also how slow the reference was.
@@ -292,10 +294,23 @@ def disturbance(measured: Measured, speed: float) -> float:
         speed: See :func:`undisturbed_speed`.
     """
     slower = max(measured.reference_p50 / speed - 1, 0.0)
-    half = UNKNOWN
-    if measured.ratio_low is not None and measured.ratio_high is not None:
-        half = (measured.ratio_high - measured.ratio_low) / 2 / measured.ratio
-    return (slower / SLOWER) ** 2 + (half / WIDE) ** 2
+    return (slower / SLOWER) ** 2 + (_half_width(measured) / WIDE) ** 2
+
+
+def _half_width(measured: Measured) -> float:
+    """Of the ratio's 95 % interval, as a share of the ratio."""
+    if measured.ratio_low is None or measured.ratio_high is None:
+        return VAGUE
+    return (measured.ratio_high - measured.ratio_low) / 2 / measured.ratio
+
+
+def _sample(entry: Measured, reference_us: float, deployment: Deployment) -> Sample:
+    return Sample(
+        work=total_work(entry.target.blocks(deployment), run=entry.target.stage),
+        microseconds=entry.ratio * reference_us,
+        busy=max(1 - reference_us / entry.reference_p50, 0.0),
+        weight=(1.0 if entry.target.what == "network" else STAGE_WEIGHT) / (1 + (_half_width(entry) / VAGUE) ** 2),
+    )
 
 
 def _covered(blocks: Iterable[Block]) -> list[Covered]:

@@ -27,7 +27,8 @@ NETWORKS, STAGES = 160, 60
 MINUTES = 9.0  # leaves the last group, which may begin just before, its time
 GROUP = 6  # models that are measured in one process on the device; what a killed run loses at most
 PRECISION = 0.01
-SECONDS = 1.2  # at most for a model, where a run of the reference takes less than a fortieth of that
+SECONDS = 1.2  # at most for a model
+SHORTEST = 0.2  # of what may be set: the warm-up, and some turns
 RUNS = 40  # of model and reference together, that a slow device gets time for
 REFERENCE = {"ln_gelu": "edgenext_xx_small", "bn_hs": "edgenext_xx_small_bn_hs"}
 
@@ -43,12 +44,14 @@ class ProfileSettings:
         stages: Single stages.
         seed: What they are drawn from.
         minutes: No further group of models begins after this time, once the fewest networks are measured.
+        seconds: The longest time for one model, longer only where a run of the reference takes more than a fortieth.
     """
 
     networks: int = NETWORKS
     stages: int = STAGES
     seed: int = 0
     minutes: float = MINUTES
+    seconds: float = SECONDS
 
     def __post_init__(self) -> None:
         if self.networks < FEWEST_NETWORKS:
@@ -57,6 +60,8 @@ class ProfileSettings:
             raise UserError(f"stages must be >= 0, but got {self.stages}.")
         if not self.minutes > 0:
             raise UserError(f"minutes must be > 0, but got {self.minutes}.")
+        if not self.seconds >= SHORTEST:
+            raise UserError(f"seconds must be >= {SHORTEST}, but got {self.seconds}.")
 
 
 DEFAULT_PROFILE = ProfileSettings()
@@ -144,7 +149,7 @@ class _Work:
         (alone,) = self.device.measure([beside], settings=MeasureSettings(seconds=2.0))
         how = MeasureSettings(
             precision=PRECISION,
-            seconds=max(SECONDS, RUNS * alone.p50 / 1e6),
+            seconds=max(self.settings.seconds, RUNS * alone.p50 / 1e6),
             warmup_seconds=0.1,
             min_runs=10,
             precise="ratio",

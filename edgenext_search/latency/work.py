@@ -14,6 +14,7 @@ from edgenext_search.arch.blocks import Block
 from edgenext_search.arch.cost import PATCH
 
 LANES = 16  # kernels work on groups of channels as wide as a vector: 4, 8 or, with AVX-512, 16 floats
+TILE = 64  # output channels that kernels of matrix products compute at once: some vectors side by side
 
 Work = dict[str, float]
 
@@ -53,27 +54,26 @@ def depthwise(kernel_size: int) -> str:
     return f"depthwise{kernel_size}"
 
 
-def padded(channels: int) -> int:
-    """Channels as kernels see them that work on :data:`LANES` at once."""
-    return -(-channels // LANES) * LANES
+def padded(channels: int, group: int = LANES) -> int:
+    """Channels as kernels see them that work on a whole group at once."""
+    return -(-channels // group) * group
 
 
-def _bottleneck(
-    block: Block,
-    elements: str,
-    *,
-    more_elements: int = 0,
-    more_dense: int = 0,
-    more_padded: int = 0,
-    more_weights: int = 0,
-) -> dict[str, float]:
-    """Norm, two linear layers and the activation between them, layer scale, residual; and what comes before them."""
+def _bottleneck(block: Block, elements: str, *, more_elements: int = 0) -> dict[str, float]:
+    """Norm, linear layers with the activation between them, layer scale, residual; and what comes before them.
+
+    The linear layers are those of the inverted bottleneck, and in an SDTA block the two of the attention.
+    """
     pixels, width, hidden = block.side**2, block.width, block.width * block.expand_ratio
+    layers = [(width, hidden), (hidden, width)]
+    if block.kind == "sdta":
+        layers += [(width, 3 * width), (width, width)]
     return {
         f"activation_{block.norm_act}": hidden * pixels,
-        "dense": 2 * width * hidden * pixels + more_dense,
-        "dense_padded": (width * padded(hidden) + hidden * padded(width)) * pixels + more_padded,
-        "weights": 2 * width * hidden + more_weights,
+        "dense": sum(inputs * outputs for inputs, outputs in layers) * pixels,
+        "dense_lanes": sum(inputs * padded(outputs) for inputs, outputs in layers) * pixels,
+        "dense_tiles": sum(inputs * padded(outputs, TILE) for inputs, outputs in layers) * pixels,
+        "weights": sum(inputs * outputs for inputs, outputs in layers),
         "pixels": pixels,
         elements: width * pixels + more_elements,
     }
@@ -85,13 +85,7 @@ def _sdta(block: Block, elements: str) -> dict[str, float]:
     square, convolutions = width * width, block.sdta_splits - 1
     group = -(-width // block.sdta_splits)
     work = {
-        **_bottleneck(
-            block,
-            elements,
-            more_dense=4 * square * pixels,
-            more_padded=4 * width * padded(width) * pixels,
-            more_weights=4 * square,
-        ),
+        **_bottleneck(block, elements),
         "sdta_blocks": 1,
         "sdta_elements": width * pixels,
         "splits": convolutions,

@@ -55,6 +55,26 @@ def test_a_profile_in_words(tmp_path, device):
     assert "24 of 24 models measured" in done.stderr
 
 
+def test_a_bar_in_a_terminal(tmp_path, device, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    done = call("latency", "profile", "--device", "host", "--out", tmp_path / "x.json", "--networks", 24, "--stages", 0)
+    assert done.exit_code == 0
+    assert "Measuring" in done.stderr
+    assert "models measured" not in done.stderr
+
+
+def test_stopping_says_that_the_same_command_goes_on(tmp_path, device, monkeypatch):
+    out = tmp_path / "x.json"
+
+    def stop(models, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(device, "measure", stop)
+    done = call("latency", "profile", "--device", "host", "--out", out, "--networks", 24, "--stages", 0)
+    assert done.exit_code == 130
+    assert "Stopped. What was measured is kept: the same command goes on." in done.stderr
+
+
 def test_a_prediction_in_words(board):
     done = call("latency", "predict", "edgenext_xx_small", "--profile", board)
     assert done.exit_code == 0
@@ -121,8 +141,8 @@ def test_predicting_imports_nothing_heavy(board):
 def test_a_profile_of_this_host(tmp_path):
     """All for real, on small images: measured, held out, and plausible."""
     out = tmp_path / "host.json"
-    size = ("--img-size", 64, "--num-classes", 10)
-    found = call_json("latency", "profile", "--device", "host", "--out", out, *size, "--networks", 24, "--stages", 4)
+    small = ("--img-size", 64, "--num-classes", 10, "--networks", 24, "--stages", 4, "--seconds", 0.4)
+    found = call_json("latency", "profile", "--device", "host", "--out", out, *small)
     assert found["deployment"] == {"num_classes": 10, "img_size": 64}
     assert found["held_out"]["spearman"] > 0.5
     predicted = call_json("latency", "predict", "edgenext_small", "--profile", out, "--device", "host")

@@ -1,11 +1,14 @@
 import pytest
-from latency_profiles import DEPLOYMENT
+from latency_profiles import DEPLOYMENT, INFO, REFERENCE, measurement, true_microseconds
 from strategies import seeded
 
 from edgenext_search.arch.blocks import blocks_of
+from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.space import Space
 from edgenext_search.latency.plan import LARGEST, SMALLEST, Target, draw_networks, make_plan
+from edgenext_search.latency.predictor import Predictor
+from edgenext_search.latency.profile import Measured, make_profile
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +54,27 @@ def test_stages_are_measured_beyond_the_widths_of_the_networks():
         alone = [target.candidate.widths[stage - 1] for target in plan if target.stage == stage]
         assert max(networks) <= max(alone) <= 1.3 * max(networks)
         assert min(alone) <= min(networks)
+
+
+def test_a_space_with_both_kinds_of_norm_is_profiled_for_both():
+    values = Space.load("edgenext").to_dict() | {"norm_act": ["ln_gelu", "bn_hs"]}
+    space = Space.from_dict(values)
+    plan = make_plan(space, DEPLOYMENT, networks=60, stages=24, seed=0)
+    profile = make_profile(
+        [Measured.of(target, measurement(target)) for target in plan],
+        device=INFO,
+        conditions={},
+        space=space.to_dict(),
+        deployment=DEPLOYMENT,
+        reference=REFERENCE,
+        seconds=1.0,
+    )
+    assert {covered.norm_act for covered in profile.covered} == {"ln_gelu", "bn_hs"}
+    predictor = Predictor(profile)
+    for norm_act in ("ln_gelu", "bn_hs"):
+        candidate = Candidate.from_dict(REFERENCE.to_dict() | {"norm_act": norm_act})
+        truth = true_microseconds(Target(what="network", candidate=candidate))
+        assert predictor.predict(candidate).value == pytest.approx(truth, rel=0.15)
 
 
 def test_a_space_of_large_networks_alone_is_drawn_from_its_smallest_on():

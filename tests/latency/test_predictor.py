@@ -1,5 +1,8 @@
+import json
+import re
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -165,3 +168,14 @@ def test_a_device_that_has_changed_is_refused(predictor, field, value):
     predictor.check_device(INFO)
     with pytest.raises(UserError, match=f"with {field} .* but the device has {field} {value}: profile it again"):
         predictor.check_device(replace(INFO, **{field: value}))
+
+
+def test_the_example_of_the_guide_runs(tmp_path, monkeypatch, capsys):
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "latency-predictor.md").read_text("utf-8")
+    (example,) = re.findall(r"^```python\n(.*?)^```", guide, re.DOTALL | re.MULTILINE)
+    (tmp_path / "host.json").write_text(json.dumps(made_profile().to_dict()), "utf-8")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(example, "a guide", "exec"), {})  # noqa: S102 - our own guide
+    value, low, high, interpolated = capsys.readouterr().out.split()
+    assert float(low) < float(value) < float(high)
+    assert interpolated == "False"

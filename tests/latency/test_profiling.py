@@ -158,7 +158,12 @@ def test_time_that_is_up_ends_a_profile_with_what_it_has(tmp_path):
 
 @pytest.mark.parametrize(
     ("values", "message"),
-    [({"networks": 23}, "networks must be >= 24"), ({"stages": -1}, "stages"), ({"minutes": 0}, "minutes must be > 0")],
+    [
+        ({"networks": 23}, "networks must be >= 24"),
+        ({"stages": -1}, "stages"),
+        ({"minutes": 0}, "minutes must be > 0"),
+        ({"seconds": 0.1}, "seconds must be >= 0.2"),
+    ],
 )
 def test_settings_that_cannot_be(values, message):
     with pytest.raises(UserError, match=message):
