@@ -154,12 +154,16 @@ def parse_latency(text: str, *, name: str = "latency") -> int:
     """Microseconds of a time as people type it: ``15ms``, ``900 us``, ``0.2s``. What is left of one is cut off.
 
     Raises:
-        UserError: It is no time, or has no unit.
+        UserError: It is no time, has no unit, or is not above 0.
     """
     match = _NUMBER.fullmatch(text.strip())
-    if match is None or match["unit"].lower() not in TIME_UNITS:
-        raise UserError(f"A latency is a number with us, ms or s behind it, such as 15ms, but got {name}={text!r}.")
-    return int(Decimal(match["digits"].replace("_", "")) * TIME_UNITS[match["unit"].lower()])
+    unit = TIME_UNITS.get(match["unit"].lower(), 0) if match else 0
+    value = int(Decimal(match["digits"].replace("_", "")) * unit) if match else 0
+    if value < 1:
+        raise UserError(
+            f"A latency is a number above 0 with us, ms or s behind it, such as 15ms, but got {name}={text!r}."
+        )
+    return value
 
 
 _READ: Mapping[str, Callable[..., int]] = {

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from statistics import NormalDist
 from typing import Any, Literal, get_args
 
 from edgenext_search.errors import UserError
-from edgenext_search.validation import short
 
 Precise = Literal["median", "ratio"]
 Verdict = Literal["pass", "fail", "undecided"]
-_LATENCY = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)\s*(us|µs|ms|s)", re.ASCII | re.IGNORECASE)
-_UNITS = {"us": 1.0, "µs": 1.0, "ms": 1e3, "s": 1e6}
 FEWEST_RUNS = 6  # of n runs the shortest and the longest have the median between them with 1 - 2^(1-n): 0.97
 
 
@@ -156,19 +152,6 @@ class Measurement:
         if missing:
             raise ValueError(f"{', '.join(sorted(missing))} must be given")
         return cls(**{name: value for name, value in values.items() if name in names})
-
-
-def parse_latency(text: str) -> float:
-    """Microseconds of a text such as ``12ms``, ``900us`` or ``1.5s``.
-
-    Raises:
-        UserError: It has no unit, or is not above 0.
-    """
-    found = _LATENCY.fullmatch(text.strip())
-    value = float(found[1]) * _UNITS[found[2].lower()] if found else 0.0
-    if not 0 < value < math.inf:
-        raise UserError(f"A latency is a number above 0 with a unit, such as 12ms or 900us, but got {short(text)}.")
-    return value
 
 
 def _is_number(value: object) -> bool:

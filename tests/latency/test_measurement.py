@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgenext_search.errors import UserError
-from edgenext_search.latency.measurement import Measurement, MeasureSettings, parse_latency
+from edgenext_search.latency.measurement import Measurement, MeasureSettings
 
 GOOD = {"p50": 10.0, "p90": 12.0, "min": 9.0, "low": 9.5, "high": 10.5, "n": 100}
 
@@ -100,17 +100,3 @@ def test_a_value_that_is_missing():
 def test_settings_that_cannot_be(values, message):
     with pytest.raises(UserError, match=message):
         MeasureSettings(**values)
-
-
-@pytest.mark.parametrize(
-    ("text", "microseconds"),
-    [("12ms", 12_000), ("900us", 900), ("900µs", 900), ("1.5s", 1.5e6), (" 12 ms ", 12_000), (".5MS", 500)],
-)
-def test_latencies(text, microseconds):
-    assert parse_latency(text) == pytest.approx(microseconds)
-
-
-@pytest.mark.parametrize("text", ["", "12", "ms", "0ms", "-1ms", "1e3ms", "12 minutes", "nanms", "9" * 400 + "s"])
-def test_what_is_no_latency(text):
-    with pytest.raises(UserError, match="with a unit, such as 12ms or 900us, but got"):
-        parse_latency(text)
