@@ -40,14 +40,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         data = args.data or write_images(Path(folder), steps * args.batch_size)
         loops, waited = make_loops(args, data, steps)
-        seconds = in_turns(loops, epochs)
+        seconds, cpu_seconds = in_turns(loops, epochs)
     ratios = [bare / ours for bare, ours in zip(seconds["bare"], seconds["ours"], strict=True)]
+    cpu_ratios = [bare / ours for bare, ours in zip(cpu_seconds["bare"], cpu_seconds["ours"], strict=True)]
     ours = median(seconds["ours"])
     spread = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
     figures = {
         "relative_speed": significant(median(ratios)),
         "relative_speed_low": significant(spread[0]),
         "relative_speed_high": significant(spread[2]),
+        "relative_cpu": significant(median(cpu_ratios)),
         "steps_per_second": significant(steps / ours),
         "images_per_second": significant(steps * args.batch_size / ours),
         "bare_steps_per_second": significant(steps / median(seconds["bare"])),
@@ -167,17 +169,24 @@ def make_loops(
     return {"bare": bare, "ours": ours}, lambda: trainer.waited
 
 
-def in_turns(loops: dict[str, Callable[[], None]], epochs: int) -> dict[str, list[float]]:
-    """Seconds of each epoch of each loop; the first turn starts workers and warms caches, and does not count."""
+def in_turns(
+    loops: dict[str, Callable[[], None]], epochs: int
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Seconds of each epoch of each loop, and seconds of the processor that this process took.
+
+    The first turn starts workers and warms caches, and does not count.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in loops}
+    cpu_seconds: dict[str, list[float]] = {name: [] for name in loops}
     for turn in range(epochs + 1):
         order = list(loops.items())
         for name, loop in order if turn % 2 else reversed(order):
-            start = time.perf_counter()
+            start, cpu_start = time.perf_counter(), time.process_time()
             loop()
             if turn:
                 seconds[name].append(time.perf_counter() - start)
-    return seconds
+                cpu_seconds[name].append(time.process_time() - cpu_start)
+    return seconds, cpu_seconds
 
 
 if __name__ == "__main__":

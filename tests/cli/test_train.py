@@ -2,6 +2,7 @@ import json
 import math
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -169,6 +170,37 @@ def test_other_settings_do_not_go_on_with_a_training(candidate, images, tmp_path
 
 def test_help_is_light():
     assert imported("train", "--help") == []
+
+
+def test_a_study_whose_finalists_could_not_be_trained_is_refused_before_the_search(tmp_path):
+    out = tmp_path / "run"
+    message = refusal("run", "--budget", "1.3M", "--train-top", 1, "--out", out)
+    assert "--train-top needs images of your own with a validation set" in message
+    root = write_images(tmp_path / "images")
+    shutil.rmtree(root / "val")
+    study = ("run", "--budget", "1.3M", "--data", root, "--train-top", 1, "--out", out, "--set", "train.batch_size=8")
+    assert "val" in refusal(*study)
+    assert not out.exists()
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_to_full_training(tmp_path, no_export):
+    root, out = write_images(tmp_path / "images", train=30), tmp_path / "run"
+    keys = ["search.cohort=2", "search.finalists=1", "search.rescore_seeds=1", "search.rematch_seeds=0"]
+    keys += ["proxy.img_size=32", "proxy.epochs=1", "proxy.rungs=[1.0]", "proxy.batch_size=16", "train.batch_size=16"]
+    keys += [f"train.{key}" for key in RECIPE]
+    options = [part for key in keys for part in ("--set", key)]
+    run = ("run", "--study", "demo", "--data", root, "--budget", "60k", "--num-classes", 3, "--img-size", 32)
+    more = ("--trials", 2, "--device", "cpu", "--cache-dir", tmp_path / "cache", "--out", out, *options)
+    summary = call_json(*run, *more, "--train-top", 1)
+    (trained,) = summary["trained"]
+    assert trained["fingerprint"] == summary["finalists"][0]["fingerprint"]
+    assert trained["out"] == str(out / "trained" / trained["fingerprint"])
+    assert (out / "trained" / trained["fingerprint"] / "model" / "model.safetensors").is_file()
+    again = call_json("report", out)
+    assert again["trained"] == summary["trained"]
+    named = call_json("train", out, "--out", tmp_path / "other", "--workers", 0, "--set", "train.epochs=1")
+    assert named["fingerprint"] == summary["winner"]["fingerprint"]
 
 
 @pytest.mark.slow
