@@ -9,7 +9,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # as a run has it; small work is 
 import numpy as np
 import pytest
 import strategies  # noqa: F401 - registers the profile that hypothesis runs with
-from PIL import Image
+from PIL import Image, ImageColor
 
 PER_CLASS = 40
 
@@ -35,6 +35,23 @@ def class_folder(tmp_path_factory):
             Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"{number}.jpg")
         (root / "val" / kind).mkdir(parents=True)
         (root / "val" / kind / "unreadable.jpg").write_bytes(b"nobody may open this")
+    return root
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory):
+    """A folder with train/ and val/: six classes of 9 and 5 JPEGs, 40 to 70 px, each class of a colour of its own."""
+    root = tmp_path_factory.mktemp("images") / "photos"
+    rng = np.random.default_rng(1)
+    for kind in ("black", "blue", "green", "red", "white", "yellow"):
+        for part, n in (("train", 9), ("val", 5)):
+            folder = root / part / kind
+            folder.mkdir(parents=True)
+            for number in range(n):
+                height, width = rng.integers(40, 71, 2)
+                colour = ImageColor.getrgb(kind)
+                pixels = np.array(colour) * 0.6 + 50 + rng.normal(0, 40, (height, width, 3))
+                Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"{number}.jpg")
     return root
 
 

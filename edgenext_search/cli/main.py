@@ -13,6 +13,8 @@ from edgenext_search.cli.audit import audit_command
 from edgenext_search.cli.cost import cost_command
 from edgenext_search.cli.data import data_group
 from edgenext_search.cli.doctor import doctor_command
+from edgenext_search.cli.evaluate import evaluate_command
+from edgenext_search.cli.export import export_command
 from edgenext_search.cli.import_ import import_command
 from edgenext_search.cli.latency import latency_group
 from edgenext_search.cli.report import report_command
@@ -80,6 +82,8 @@ for command in (
     run_command,
     resume_command,
     train_command,
+    evaluate_command,
+    export_command,
     report_command,
     audit_command,
     cost_command,

@@ -242,13 +242,21 @@ class ValLoader:
         Raises:
             UserError: More than 0.1 % of the images cannot be decoded.
         """
+        for loaded in self._loaded():
+            pixels = loaded.pixels.to(self._device, non_blocking=True)
+            yield normalize(pixels, self._mean, self._std), loaded.labels.to(self._device, non_blocking=True)
+
+    def pixels(self) -> Iterator[torch.Tensor]:
+        """The images as they are before they are normalised: uint8 [b, 3, img_size, img_size], on the CPU."""
+        return (loaded.pixels for loaded in self._loaded())
+
+    def _loaded(self) -> Iterator[Loaded]:
         parts = (self._rows[first : first + self._batch_size] for first in range(0, len(self._rows), self._batch_size))
         requests = (Request(0, self._img_size, rows) for rows in parts)
         # Processes of its own each time: between evaluations they would take memory from the training's.
         for loaded in Workers(self._loading, workers=self._workers, device=self._device).load(requests):
             self._unreadable.add(loaded.unreadable)
-            pixels = loaded.pixels.to(self._device, non_blocking=True)
-            yield normalize(pixels, self._mean, self._std), loaded.labels.to(self._device, non_blocking=True)
+            yield loaded
 
 
 def _cpu() -> torch.device:

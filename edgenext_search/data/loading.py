@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import signal
 import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
@@ -161,6 +162,7 @@ class Workers:
         self._requests.now = requests
         batches = iter(self._loader)
         if self._loader.num_workers:
+            _dismiss_at_exit()
             _at_work.add(batches)
         return cast("Iterator[Loaded]", batches)
 
@@ -209,9 +211,16 @@ def _as_it_is(loaded: Loaded) -> Loaded:
 _at_work: weakref.WeakSet[Any] = weakref.WeakSet()  # iterators of DataLoaders whose processes may live
 
 
-@atexit.register
+@functools.cache
+def _dismiss_at_exit() -> None:
+    """End what is at work when the interpreter ends, before multiprocessing, registered earlier, waits for it.
+
+    It would send a SIGTERM, which workers leave to their parent, and wait for ever.
+    """
+    atexit.register(_dismiss)
+
+
 def _dismiss() -> None:
-    """End what is at work when the interpreter ends: multiprocessing would wait for processes that ignore SIGTERM."""
     for batches in list(_at_work):
         batches._shutdown_workers()  # what it does when it is collected, but in time
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 CANDIDATE_FILE = "candidate.yaml"
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
+RAW_WEIGHTS_FILE = "raw.safetensors"  # of the last step, where WEIGHTS_FILE holds their average
 
 
 def save_model_folder(
@@ -104,6 +105,19 @@ def load_model_folder(folder: Path) -> nn.Module:
             raise UserError(f"{folder} is not a model folder: it has no {name}.")
     model: nn.Module = timm.create_model(f"local-dir:{folder}", pretrained=True)
     return model.eval()
+
+
+def class_names(folder: Path) -> tuple[str, ...] | None:
+    """Names of a model folder's outputs, without importing torch; None where its ``config.json`` has none.
+
+    Raises:
+        UserError: The folder does not hold a model folder.
+    """
+    path = folder / CONFIG_FILE
+    if not path.is_file():
+        raise UserError(f"{folder} is not a model folder: it has no {CONFIG_FILE}.")
+    names = read_yaml(path).get("label_names")  # JSON is YAML too
+    return tuple(map(str, names)) if isinstance(names, list) and names else None
 
 
 def read_candidate(path: Path) -> Candidate:

@@ -72,6 +72,11 @@ class RunFolder:
         return self.path / "latency.json"
 
     @property
+    def trained(self) -> Path:
+        """Full trainings of finalists, by fingerprint."""
+        return self.path / "trained"
+
+    @property
     def scratch(self) -> Path:
         """States of trainings under way, and the weights of finalists."""
         return self.path / "scratch"

@@ -156,3 +156,12 @@ def test_scaling_law():
     assert figures["median_abs_error"] <= 0.30
     assert 0.85 <= figures["coverage_90"] <= 0.95
     assert figures["median_abs_error"] < figures["power_law_median_abs_error"]
+
+
+@pytest.mark.slow
+def test_train_loop():
+    figures, conditions = last_line("train_loop.py", "--steps", "2", "--img-size", "32", "--batch-size", "4")
+    assert (conditions["n"], conditions["steps"], conditions["workers"]) == (3, 2, 1)
+    assert 0.2 < figures["relative_speed"] < 5  # of tiny epochs; full ones are to be compared
+    assert figures["relative_speed_low"] <= figures["relative_speed"] <= figures["relative_speed_high"]
+    assert 0 <= figures["input_wait"] < 1

@@ -12,7 +12,20 @@ from edgenext_search.errors import StudyFailedError, UserError
 
 from .helpers import ROOT, call, imported
 
-COMMANDS = ["audit", "cost", "data", "doctor", "import", "latency", "report", "resume", "run", "space"]
+COMMANDS = [
+    "audit",
+    "cost",
+    "data",
+    "doctor",
+    "import",
+    "latency",
+    "report",
+    "resume",
+    "run",
+    "scale",
+    "space",
+    "train",
+]
 
 
 def test_help_lists_every_command():

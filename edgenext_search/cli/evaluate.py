@@ -1,0 +1,85 @@
+"""``edgenext-search evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgenext_search.cli.options import json_option, print_json
+
+if TYPE_CHECKING:
+    from edgenext_search.training.evaluate import FolderEvaluation, Weights
+
+
+@click.command("evaluate")
+@click.argument("folder", type=click.Path(path_type=Path), metavar="FOLDER")
+@click.option("--data", required=True, metavar="FOLDER|NAME", help="Folder with val/, or a dataset name of timm.")
+@click.option("--data-dir", type=click.Path(path_type=Path), metavar="FOLDER", help="Where a timm dataset lies.")
+@click.option(
+    "--classes",
+    "classes_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The data's class of each output, one a line.  [default: matched by name]",
+)
+@click.option("--weights", type=click.Choice(["ema", "raw"]), help="Which weights, where the folder has both.")
+@click.option("--img-size", type=int, help="Size of the images, in pixels.  [default: the size trained on]")
+@click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True, help="Images at once.")
+@click.option("--workers", type=click.IntRange(min=0), help="Processes that load images.  [default: the CPU cores]")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@json_option
+def evaluate_command(
+    *,
+    folder: Path,
+    data: str,
+    data_dir: Path | None,
+    classes_file: Path | None,
+    weights: Weights | None,
+    img_size: int | None,
+    batch_size: int,
+    workers: int | None,
+    device: str,
+    as_json: bool,
+) -> None:
+    """Top-1, top-5 and loss of a model folder on the validation images.
+
+    The training images are never used. Images are prepared as the folder's config.json says, so that a plain evaluation
+    with timm comes to the same.
+    """
+    import torch
+
+    from edgenext_search.search.conditions import cpu_cores, versions
+    from edgenext_search.training.evaluate import evaluate_folder
+    from edgenext_search.training.launch import local_devices
+
+    where = torch.device(local_devices(device, 1)[0])
+    found = evaluate_folder(
+        folder,
+        data,
+        data_dir=data_dir,
+        classes_file=classes_file,
+        weights=weights,
+        img_size=img_size,
+        batch_size=batch_size,
+        workers=min(cpu_cores(), 16) if workers is None else workers,
+        device=where,
+    )
+    if as_json:
+        print_json({"folder": str(folder), **found.to_dict(), "versions": versions()})
+        return
+    _show(folder, found)
+
+
+def _show(folder: Path, found: FolderEvaluation) -> None:
+    weights = {"ema": ", averaged weights", "raw": ", weights of the last step"}.get(found.weights or "", "")
+    click.echo(f"{folder}  {found.fingerprint}{weights}")
+    click.echo(f"  on {found.n:,} validation images of {found.data}, {found.classes} classes, {found.img_size} px")
+    click.echo(f"  top-1    {found.top1:8.2%}")
+    if found.top5 is not None:
+        click.echo(f"  top-5    {found.top5:8.2%}")
+    click.echo(f"  loss     {found.loss:8.4f}")
+    click.echo(f"  {found.images_per_second:,.0f} images/s on {found.device}, loading included")
+    if found.unreadable:
+        click.echo(f"  {found.unreadable} image(s) could not be read and are left out.")

@@ -1,0 +1,75 @@
+"""``edgenext-search export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from edgenext_search.cli.options import json_option, print_json
+from edgenext_search.models.export import LEAST_OPSET
+
+if TYPE_CHECKING:
+    from edgenext_search.training.evaluate import Weights
+
+
+@click.command("export")
+@click.argument("folder", type=click.Path(path_type=Path), metavar="FOLDER")
+@click.option("--img-size", type=int, help="Size of the input, in pixels.  [default: the size trained on]")
+@click.option("--uint8", is_flag=True, help="Take 8-bit pixels [1, height, width, 3] and normalise them inside.")
+@click.option("--data", metavar="FOLDER|NAME", help="Compare on its validation images.  [default: a random image]")
+@click.option("--data-dir", type=click.Path(path_type=Path), metavar="FOLDER", help="Where a timm dataset lies.")
+@click.option(
+    "--images", type=click.IntRange(min=1), default=256, show_default=True, help="How many images to compare on."
+)
+@click.option("--weights", type=click.Choice(["ema", "raw"]), help="Which weights, where the folder has both.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE", help="[default: model.onnx or model-uint8.onnx in FOLDER]"
+)
+@click.option("--opset", type=click.IntRange(min=LEAST_OPSET), help="Version of ONNX's operators.")
+@json_option
+def export_command(
+    *,
+    folder: Path,
+    img_size: int | None,
+    uint8: bool,
+    data: str | None,
+    data_dir: Path | None,
+    images: int,
+    weights: Weights | None,
+    out: Path | None,
+    opset: int | None,
+    as_json: bool,
+) -> None:
+    """Write a model folder's network as ONNX, checked against the network."""
+    from edgenext_search.training.export import export_folder
+
+    facts = export_folder(
+        folder,
+        out=out,
+        img_size=img_size,
+        uint8=uint8,
+        opset=opset,
+        weights=weights,
+        data=data,
+        data_dir=data_dir,
+        images=images,
+    )
+    if as_json:
+        print_json(facts)
+        return
+    image, before, parity = facts["input"], facts["preprocessing"], facts["parity"]
+    click.echo(f"{facts['onnx']}  {facts['fingerprint']}, {facts['bytes'] / 1e6:.1f} MB, opset {facts['opset']}")
+    click.echo(f"  input {image['name']}: {image['type']} {image['shape']}, R, G, B")
+    click.echo(
+        f"  images: shorter side to {before['resize']} px ({before['interpolation']}), the middle {before['crop']} px"
+        + ("; normalised inside" if uint8 else f"; mean {before['mean']}, std {before['std']} of values 0..1")
+    )
+    if parity is None:
+        click.echo(f"  logits equal torch's to {facts['random_image_difference']:.1g} on a random image")
+    else:
+        click.echo(
+            f"  on {parity['images']} images of {parity['data']}: same class for {parity['top1_agreement']:.1%}, "
+            f"logits equal torch's to {parity['largest_difference']:.1g}"
+        )
