@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgenext_search.report import style
 from edgenext_search.report.scale_words import COST_NAMES, cap_texts
+from edgenext_search.report.wording import count_text
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -64,7 +65,13 @@ def law_figure(summary: Mapping[str, Any], law: Mapping[str, Any]) -> go.Figure:
     ):
         figure.add_trace(_expected(law[key], label, x, colour))
     style.lay_out(figure, f"Error against {COST_NAMES[name]}", "Error on held-out training images, %")
-    figure.update_xaxes(title_text=f"{COST_NAMES[name].capitalize()}, M", type="log")
+    ticks = [*(point["cost"] for point in points), law["next"]["cost"]]
+    figure.update_xaxes(
+        title_text=COST_NAMES[name].capitalize(),
+        type="log",
+        tickvals=[cost / _MILLION for cost in ticks],
+        ticktext=[count_text(cost) for cost in ticks],
+    )
     return figure
 
 

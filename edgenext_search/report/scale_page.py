@@ -26,7 +26,7 @@ from edgenext_search.report.scale_words import (
 from edgenext_search.report.sections import notices, plot, scroller, section
 from edgenext_search.report.wording import duration_text, listed
 
-_LEFT = ("budget", "best shape", "cost C", "space", "shape", "candidate", "widths", "depths", "sizes")
+_LEFT = ("budget", "best shape", "C", "space", "shape", "candidate", "widths", "depths", "sizes")
 
 
 def write_scale_report(summary: Mapping[str, Any], path: Path) -> None:

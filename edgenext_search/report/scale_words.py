@@ -7,15 +7,17 @@ from typing import Any
 
 from edgenext_search.report.wording import (
     NONE,
-    budget_text,
     cap_text,
     count_text,
+    epochs_text,
     listed,
     number_or_none,
     percent,
     size_text,
 )
 
+Table = tuple[Sequence[str], Sequence[Sequence[str]]]
+SHORT = {"params": "params", "madds": "MAdds", "acts": "acts"}
 COST_NAMES = {"params": "parameters", "madds": "multiply-adds", "acts": "activations"}
 FEW = 8  # candidates below which orders and tests say little
 
@@ -111,72 +113,55 @@ def scaling_conditions(summary: Mapping[str, Any]) -> str:
     images = fidelity["train_images"]
     return (
         f"Top-1 on {_number(fidelity['val_images'])} held-out training images of {data.get('name', NONE)}, "
-        f"{fidelity['epochs']} epochs at {fidelity['img_size']} px on {_number(images)} images, "
+        f"{epochs_text(fidelity['epochs'])} at {fidelity['img_size']} px on {_number(images)} images, "
         f"{seeds} seed{'' if seeds == 1 else 's'}, {where}. Costs at {deployment['num_classes']} classes, "
         f"{deployment['img_size']} px. Intervals of laws are 90 %, others 95 %."
     )
 
 
-def size_rows(summary: Mapping[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def size_rows(summary: Mapping[str, Any]) -> Table:
     """Heads and rows of the table of sizes."""
-    heads: tuple[str, ...] = (
-        "budget",
-        "shapes",
-        "mean error, %",
-        "between shapes",
-        "best shape",
-        "its error, %",
-        "seeds agree",
-    )
-    rows: list[tuple[str, ...]] = []
+    heads = ("budget", "shapes", "error, %", "spread", "best shape", "its error, %", "seeds agree")
+    rows = []
     for row, seeds in zip(summary["sizes"], summary["ranks"]["seeds"] or [None] * len(summary["sizes"]), strict=True):
         best = row["best"]
-        origin = (
-            NONE if best is None else str(best["shape"]) if best["origin"] == "sampler" else size_text(best["origin"])
-        )
-        rows.append(
-            (
-                budget_text(row["budget"]), str(row["n"]), _error(row),
-                NONE if row["std"] is None else f"± {100 * row['std']:.1f}", origin,
-                NONE if best is None else percent(1 - best["mean"]), range_text(seeds),
-            )
-        )  # fmt: skip
+        shape = NONE if best is None else str(best["shape"])
+        if best is not None and best["origin"] != "sampler":
+            shape += f" ({size_text(best['origin'])})"
+        spread = NONE if row["std"] is None else f"± {100 * row['std']:.1f}"
+        its = NONE if best is None else percent(1 - best["mean"])
+        rows.append((cap_texts(row["budget"]), str(row["n"]), _error(row), spread, shape, its, range_text(seeds)))
     return heads, rows
 
 
-def law_rows(summary: Mapping[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def law_rows(summary: Mapping[str, Any]) -> Table:
     """Heads and rows of the table of laws."""
-    heads: tuple[str, ...] = (
-        "cost C",
-        "b",
-        "c, %",
-        "largest from the others, %",
-        "it has, %",
-        "next C",
-        "next error, %",
-    )
-    rows: list[tuple[str, ...]] = [
-        (
-            COST_NAMES[law["cost"]], range_text(law["law"]["b"]), range_text(law["law"]["c"], 1),
-            range_text(law["largest"], 1, "predicted") + ("" if law["largest"]["covered"] else " !"),
-            f"{law['largest']['actual']:.1f}", count_text(law["next"]["cost"]), range_text(law["next"], 1, "predicted"),
-        )
-        for law in summary["laws"]
-    ]  # fmt: skip
+    heads = ("C", "b", "c, %", "largest: expected", "is", "next C", "expected, %")
+    rows = []
+    for law in summary["laws"]:
+        largest, after = law["largest"], law["next"]
+        of_law = (range_text(law["law"]["b"]), range_text(law["law"]["c"], 1))
+        expected = range_text(largest, 1, "predicted") + ("" if largest["covered"] else " !")
+        of_next = (count_text(after["cost"]), range_text(after, 1, "predicted"))
+        rows.append((SHORT[law["cost"]], *of_law, expected, f"{largest['actual']:.1f}", *of_next))
     return heads, rows
 
 
-def space_rows(summary: Mapping[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def space_rows(summary: Mapping[str, Any]) -> Table:
     """Heads and rows of the table of two spaces."""
     heads = ("space", "candidates", "mean error, %", "median, %", "best, %")
     rows = [
-        (space["name"], str(space["n"]), *(NONE if space[key] is None else f"{space[key]:.1f}" for key in _KEYS))
+        (
+            space["name"],
+            str(space["n"]),
+            *(NONE if space[key] is None else f"{space[key]:.1f}" for key in ("mean", "median", "best")),
+        )
         for space in summary["comparison"]["spaces"]
     ]
     return heads, rows
 
 
-def candidate_rows(summary: Mapping[str, Any]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+def candidate_rows(summary: Mapping[str, Any]) -> Table:
     """Heads and rows of the table of all candidates."""
     heads = (
         "space", "shape", "budget", "candidate", "params", "MAdds", "acts", "error, %", "seeds", "widths", "depths"
@@ -191,9 +176,6 @@ def candidate_rows(summary: Mapping[str, Any]) -> tuple[tuple[str, ...], list[tu
         for row in summary["candidates"]
     ]  # fmt: skip
     return heads, rows
-
-
-_KEYS: Sequence[str] = ("mean", "median", "best")
 
 
 def _error(row: Mapping[str, Any]) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["study", "compare"]
 LEAST_SHAPES = 4  # whose order says something
-ATTEMPTS = 300  # random shapes for each that is wanted
+ATTEMPTS = 300  # random shapes in a row without a new one that fits
 SAMPLED = "sampler"  # origin of a random shape
 
 
@@ -127,12 +127,13 @@ def _of_one_space(plan: Plan, deployment: Deployment, seed: int) -> list[Entry]:
     own = Shape.of(baseline.candidate, width_multiple=space.file.width_multiple)
     if (sizes := _sizes(own, plan, deployment)) is not None:
         found[sizes] = baseline.name
-    for _ in range(ATTEMPTS * plan.shapes):
-        if len(found) >= plan.shapes:
-            break
-        if (sizes := _sizes(space.shape(space.sample(rng)), plan, deployment)) is not None:
+    in_vain = 0
+    while len(found) < plan.shapes and in_vain < ATTEMPTS:
+        sizes = _sizes(space.shape(space.sample(rng)), plan, deployment)
+        in_vain = in_vain + 1 if sizes is None or sizes in found else 0
+        if sizes is not None:
             found.setdefault(sizes, SAMPLED)
-    else:
+    if len(found) < plan.shapes:
         raise UserError(
             f"Space {space.name!r} has {len(found)} shapes that fit all of the budgets, but --shapes is {plan.shapes}: "
             f"most are too deep for {smallest.budget}. Raise the smallest budget, or take fewer shapes."
@@ -157,11 +158,12 @@ def _of_two_spaces(plan: Plan, deployment: Deployment, seed: int) -> list[Entry]
     for place, space in enumerate(plan.load_spaces()):
         projection, rng = Projection(space, budget, deployment), random.Random(seed)  # noqa: S311
         found: dict[Candidate, None] = {}
-        for _ in range(ATTEMPTS * plan.shapes):
-            if len(found) >= plan.shapes:
-                break
-            found.setdefault(projection.candidate(space.sample(rng)))
-        else:
+        in_vain = 0
+        while len(found) < plan.shapes and in_vain < ATTEMPTS:
+            candidate = projection.candidate(space.sample(rng))
+            in_vain = in_vain + 1 if candidate in found else 0
+            found.setdefault(candidate)
+        if len(found) < plan.shapes:
             raise UserError(
                 f"Space {space.name!r} has {len(found)} candidates in the budget {budget}, but --n is {plan.shapes}; "
                 "take fewer, or a wider space."

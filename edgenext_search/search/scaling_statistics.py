@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-RESAMPLES = 200  # of shapes and seeds, for each law
-DRAWS = 20  # from the predictive distribution of each resample
+RESAMPLES = 100  # of shapes and seeds, for each law
+DRAWS = 40  # from the predictive distribution of each resample
 BANDS = 2000  # resamples of candidates, for error distributions
 BAND_CONFIDENCE = 0.95
 SIGNIFICANT = 0.05
+Z = 1.959964  # of 95 %
 LEAST = 4  # candidates of a space that a test is made with
+_BISECTIONS = 50
 _SMALLEST = 1e-3  # percent of error: a perfect score is not known to be better
 
 
@@ -146,12 +148,10 @@ def compare(names: Sequence[str], sides: Sequence[Sequence[float]], *, seed: int
 
     test = mannwhitneyu(first, second, alternative="two-sided")
     wins = _beats(first, second)
-    left, right = (_drawn_again(side, rng) for side in (first, second))
-    again = np.array([_beats(a, b) for a, b in zip(left, right, strict=True)])
-    differences = left.mean(axis=1) - right.mean(axis=1)
+    differences = _drawn_again(first, rng).mean(axis=1) - _drawn_again(second, rng).mean(axis=1)
     ks = ks_2samp(first, second)
     p = float(test.pvalue)
-    found["superiority"] = {"value": wins, **_ends(again, BAND_CONFIDENCE), "p": p}
+    found["superiority"] = {"value": wins, **_superiority(wins, len(first), len(second)), "p": p}
     found["difference"] = {"value": float(first.mean() - second.mean()), **_ends(differences, BAND_CONFIDENCE)}
     found["ks"] = {"statistic": float(ks.statistic), "p": float(ks.pvalue)}
     if p < SIGNIFICANT and wins != 0.5:
@@ -215,3 +215,30 @@ def _beats(first: Floats, second: Floats) -> float:
     """How often an error of the first is the smaller one; ties count half."""
     signs = np.sign(second[None, :] - first[:, None])
     return float((signs.mean() + 1) / 2)
+
+
+def _superiority(value: float, first: int, second: int) -> dict[str, float]:
+    """The 95 % score interval of a share of pairs (Newcombe, Statistics in Medicine 25, 2006, method 5).
+
+    Unlike a bootstrap it has a width where all pairs are ordered alike.
+
+    Args:
+        value: The share.
+        first: Candidates on one side of a pair.
+        second: Candidates on the other.
+    """
+    extra = (first + second) / 2 - 1
+
+    def outside(share: float) -> bool:
+        odds = (1 - share) / (2 - share) + share / (1 + share)
+        variance = share * (1 - share) * (1 + extra * odds) / (first * second)
+        return (value - share) ** 2 > Z**2 * variance
+
+    ends = []
+    for end in (0.0, 1.0):
+        inner, outer = value, end
+        for _ in range(_BISECTIONS):
+            middle = (inner + outer) / 2
+            inner, outer = (inner, middle) if outside(middle) else (middle, outer)
+        ends.append(inner)
+    return {"low": ends[0], "high": ends[1]}
