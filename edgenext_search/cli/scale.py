@@ -129,9 +129,11 @@ def _start(what: str, *, num_classes: int | None, img_size: int | None) -> tuple
     from edgenext_search.search.folder import RunFolder
 
     folder = RunFolder(Path(what).expanduser())
-    winner = folder.summary()["winner"]
+    winner = folder.summary().get("winner")
     if winner is None:
-        raise UserError(f"The run {what} has no winner yet; `edgenext-search resume {what}` goes on.")
+        raise UserError(
+            f"The run {what} has no winner; where it was interrupted, `edgenext-search resume {what}` goes on."
+        )
     return Candidate.from_dict(winner["candidate"]), Deployment(**folder.recipe().deployment.to_dict() | flags)
 
 

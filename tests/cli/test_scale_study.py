@@ -40,7 +40,9 @@ def test_a_study_prints_one_object_and_writes_its_page(small, executor, tmp_path
     again = call_json(*study(*small), "--out", out)
     assert len(executor.jobs) == 8
     assert again["laws"] == printed["laws"]
-    assert "is a scaling study" in refusal("resume", out)
+    assert "scale resume" in refusal("resume", out)
+    assert "scale report" in refusal("report", out)
+    assert "no finalist" in refusal("run", "--budget", "60k", *small[:-4], "--enqueue", out, "--out", tmp_path / "new")
 
 
 def test_an_interrupted_study_goes_on(small, executor, tmp_path):
