@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgenext_search.cli.options import json_option, print_json
+from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,12 +25,15 @@ if TYPE_CHECKING:
 def report_command(*, run: Path, storage: str | None, as_json: bool) -> None:
     """Write the report of a run afresh, and print its summary; works while the run goes on."""
     from edgenext_search.search.folder import RunFolder
+    from edgenext_search.search.scaling_study import SCALING
     from edgenext_search.search.summary import summarize
 
     folder = RunFolder(run)
     recipe = folder.recipe()
     folder.check_writable()
     store = folder.open_store(recipe, storage, must_exist=True)
+    if store.fact(SCALING) is not None:
+        raise UserError(f"{run} is a scaling study; `edgenext-search scale report {run}` writes its report.")
     summary = summarize(folder, recipe, store, running=folder.is_running())
     write_reports(folder, summary, store.records())
     show_summary(summary, as_json=as_json)

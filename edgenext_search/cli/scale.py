@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json
+from edgenext_search.cli.scale_study import compare_command, report_command, resume_command, study_command
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
@@ -128,7 +129,13 @@ def _start(what: str, *, num_classes: int | None, img_size: int | None) -> tuple
     from edgenext_search.search.folder import RunFolder
 
     folder = RunFolder(Path(what).expanduser())
-    winner = folder.summary()["winner"]
+    winner = folder.summary().get("winner")
     if winner is None:
-        raise UserError(f"The run {what} has no winner yet; `edgenext-search resume {what}` goes on.")
+        raise UserError(
+            f"The run {what} has no winner; where it was interrupted, `edgenext-search resume {what}` goes on."
+        )
     return Candidate.from_dict(winner["candidate"]), Deployment(**folder.recipe().deployment.to_dict() | flags)
+
+
+for command in (study_command, compare_command, resume_command, report_command):
+    scale_group.add_command(command)

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from edgenext_search.report.scale_words import (
+    cap_texts,
+    law_rows,
+    scaling_conditions,
+    scaling_sentences,
+    size_rows,
+    space_rows,
+)
 from edgenext_search.report.terminal import speller
-from edgenext_search.report.wording import cap_text, count_text, size_text
+from edgenext_search.report.wording import count_text, size_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -78,16 +86,31 @@ def print_family(found: Mapping[str, Any], console: Console) -> None:
     print_lines(lines, console)
 
 
-def cap_texts(budget: Mapping[str, Any]) -> str:
-    """A budget in a table's cell: ``1.3M``, or ``madds 0.3G``."""
-    names = ("" if name == "params" and len(budget) == 1 else f"{name} " for name in budget)
-    return ", ".join(name + cap_text(cap) for name, cap in zip(names, budget.values(), strict=True))
-
-
 def _costs(row: Mapping[str, Any]) -> tuple[str, ...]:
     counts = (count_text(row[name]) for name in ("params", "madds", "acts"))
     layout = ("-".join(map(str, row["candidate"][name])) for name in ("widths", "depths"))
     return (*counts, str(row["img_size"]), *layout)
+
+
+def print_scaling(summary: Mapping[str, Any], console: Console) -> None:
+    """Print what a scaling study found.
+
+    Args:
+        summary: What :func:`~edgenext_search.search.scaling_results.scaling_summary` returns.
+        console: Where to print.
+    """
+    from rich.text import Text
+
+    say = speller(console)
+    tables = [size_rows(summary), law_rows(summary)] if summary["kind"] == "study" else [space_rows(summary)]
+    for heads, rows in tables:
+        if rows:
+            print_rows(heads, rows, console)
+    console.print(Text(say(scaling_conditions(summary)), style="dim"), highlight=False)
+    console.print()
+    print_lines(scaling_sentences(summary), console)
+    console.print()
+    console.print(Text.assemble(("report   ", "dim"), say(str(summary["report"]))), highlight=False, soft_wrap=True)
 
 
 def print_rows(

@@ -48,7 +48,7 @@ def _named(text: str) -> list[Candidate]:
     folder = RunFolder(Path(text).expanduser())
     if not folder.exists():
         return [find_candidate(text)]
-    finalists = [row for row in folder.summary()["finalists"] if row["trial"] != BASELINE]
+    finalists = [row for row in folder.summary().get("finalists", []) if row["trial"] != BASELINE]
     if not finalists:
         raise UserError(f"The run {text} has no finalist but its baseline, a published shape; leave it out.")
     return [Candidate.from_dict(row["candidate"]) for row in finalists]

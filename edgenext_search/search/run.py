@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from edgenext_search.arch.cost import cost
 from edgenext_search.arch.projection import BAND
+from edgenext_search.errors import UserError
 from edgenext_search.search.conditions import conditions
 from edgenext_search.search.coordinator import Coordinator
 from edgenext_search.search.enqueue import enqueue_notes
 from edgenext_search.search.finalists import finalists_of, front_of
 from edgenext_search.search.latency import FinalistGauge
 from edgenext_search.search.listener import Listener
+from edgenext_search.search.scaling_study import SCALING
 from edgenext_search.search.session import Execution, Session, open_session
 from edgenext_search.search.summary import summarize
 from edgenext_search.search.winner import clean_scratch, weights_of, write_winner
@@ -20,6 +22,7 @@ from edgenext_search.search.winner import clean_scratch, weights_of, write_winne
 if TYPE_CHECKING:
     from edgenext_search.search.folder import RunFolder
     from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.store import StudyStore
 
 FEW_IMAGES = 200  # held-out images below which a score moves by half a point with a single one
 
@@ -48,9 +51,15 @@ def run_study(
     listener = listener or Listener()
     started = time.monotonic()
     resumed = run.exists()
-    with open_session(
-        run, recipe, execution, listener, announce=lambda _: listener.study_started(resumed=resumed)
-    ) as session:
+
+    def announce(store: StudyStore) -> None:
+        if store.fact(SCALING) is not None:
+            raise UserError(
+                f"{run.path} is a scaling study; `edgenext-search scale resume {run.path}` goes on with it."
+            )
+        listener.study_started(resumed=resumed)
+
+    with open_session(run, recipe, execution, listener, announce=announce) as session:
         store, data, should_stop = session.store, session.data, session.should_stop
         for warning in _warnings(recipe, session):
             listener.note(warning)

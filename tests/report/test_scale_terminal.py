@@ -6,7 +6,7 @@ from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.published import published_variant
 from edgenext_search.arch.scaling import RULES, parse_budgets, scale_family
 from edgenext_search.models.family import family_facts
-from edgenext_search.report.scale_terminal import cap_texts, print_family, print_fit, print_lines, print_rows
+from edgenext_search.report.scale_terminal import print_family, print_fit, print_lines, print_rows
 from edgenext_search.search.families import Member, fit_families
 
 
@@ -49,8 +49,3 @@ def test_a_family_beside_the_published_variants():
         assert "--out DIR" in text
     assert members[0].candidate.fingerprint in wide
     assert max(map(len, narrow.splitlines())) <= 80
-
-
-def test_budgets_in_cells():
-    assert cap_texts({"params": 1_300_000}) == "1.3M"
-    assert cap_texts({"params": 1_300_000, "madds": 3 * 10**8}) == "params 1.3M, madds 300M"

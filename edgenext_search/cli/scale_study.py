@@ -1,0 +1,239 @@
+"""``edgenext-search scale study``, ``compare``, ``resume`` and ``report``."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from edgenext_search.cli.options import (
+    deployment_options,
+    execution_from,
+    execution_options,
+    json_option,
+    print_json,
+)
+from edgenext_search.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from edgenext_search.search.folder import RunFolder
+    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.scaling_plan import Plan
+    from edgenext_search.search.session import Execution
+
+EXIT_INTERRUPTED = 130
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _study_options(function: F) -> F:
+    """The terms of the trainings, as ``run`` has them."""
+    for option in (
+        click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/scale-STUDY-DATE]"),
+        click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any study key."),
+        click.option("--seed", type=int, help="Seed of shapes and trainings.  [default: the study's]"),
+        click.option("--seeds", type=int, default=1, show_default=True, help="Trainings of each candidate."),
+        click.option("--data-dir", metavar="FOLDER", help="Where a timm dataset lies."),
+        click.option("--data", metavar="FOLDER|NAME", help="Folder with train/ class folders, or a dataset of timm."),
+        click.option("--study", default="scaling", show_default=True, metavar="NAME|FILE", help="Study recipe."),
+    ):
+        function = option(function)
+    return function
+
+
+@click.command("study")
+@click.option("--budgets", required=True, metavar="BUDGETS", help="0.3M,0.6M,1.3M, or madds=20M;madds=40M.")
+@click.option("--shapes", type=int, default=12, show_default=True, help="Shapes, each trained in every budget.")
+@click.option("--space", metavar="NAME|FILE", help="Search space.  [default: the study's]")
+@_study_options
+@deployment_options
+@execution_options
+@json_option
+def study_command(
+    *,
+    budgets: str,
+    shapes: int,
+    space: str | None,
+    seeds: int,
+    as_json: bool,
+    **options: Any,  # noqa: ANN401
+) -> None:
+    """Train the same shapes at several sizes, and fit the law of their errors.
+
+    Says what the next size would give, and whether shapes rank alike at all sizes. Called again with the same --out,
+    it goes on where it was.
+    """
+    from edgenext_search.arch.scaling import parse_budgets
+    from edgenext_search.search.scaling_plan import Plan
+
+    wanted = _ascending(parse_budgets(budgets))
+    recipe, folder, execution = _terms(budget=wanted[-1].to_dict(), space=space, **options)
+    keys = recipe.load_space().to_dict()
+    plan = Plan(kind="study", budgets=tuple(wanted), shapes=shapes, seeds=seeds, spaces=(keys,))
+    _run(folder, recipe, plan, execution, as_json=as_json)
+
+
+@click.command("compare")
+@click.argument("space_a")
+@click.argument("space_b")
+@click.option("--budget", required=True, help="Hard caps, such as 1.3M.")
+@click.option("--n", type=int, default=24, show_default=True, help="Random candidates of each space.")
+@_study_options
+@deployment_options
+@execution_options
+@json_option
+def compare_command(
+    *,
+    space_a: str,
+    space_b: str,
+    budget: str,
+    n: int,
+    seeds: int,
+    as_json: bool,
+    **options: Any,  # noqa: ANN401
+) -> None:
+    """Which of two spaces has the better candidates in a budget, by the errors of random ones.
+
+    SPACE_A and SPACE_B are names or files. Called again with the same --out, it goes on where it was.
+    """
+    from edgenext_search.arch.budget import Budget
+    from edgenext_search.arch.space import Space
+    from edgenext_search.search.scaling_plan import Plan
+
+    caps, spaces = Budget.parse(budget), [Space.load(name) for name in (space_a, space_b)]
+    keys = [space.to_dict() for space in spaces]
+    if spaces[0].name == spaces[1].name:
+        keys = [{**space, "name": f"{space['name']}-{end}"} for space, end in zip(keys, "AB", strict=True)]
+    if spaces[0].to_dict() == spaces[1].to_dict():
+        keys[1] = keys[0]
+    recipe, folder, execution = _terms(budget=caps.to_dict(), space=keys[0], **options)
+    plan = Plan(kind="compare", budgets=(caps,), shapes=n, seeds=seeds, spaces=(keys[0], keys[1]))
+    _run(folder, recipe, plan, execution, as_json=as_json)
+
+
+@click.command("resume")
+@click.argument("run", type=click.Path(path_type=Path))
+@execution_options
+@json_option
+def resume_command(*, run: Path, as_json: bool, **execution: Any) -> None:  # noqa: ANN401
+    """Go on with a scaling study that was interrupted."""
+    from edgenext_search.search.folder import RunFolder
+
+    folder = RunFolder(run)
+    _run(folder, folder.recipe(), None, execution_from(**execution), as_json=as_json)
+
+
+@click.command("report")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--storage", metavar="URL", help="The run's Optuna storage, if it has a password.")
+@json_option
+def report_command(*, run: Path, storage: str | None, as_json: bool) -> None:
+    """Write the report of a scaling study afresh, and print it; works while the study goes on."""
+    from edgenext_search.search.folder import RunFolder
+    from edgenext_search.search.scaling_results import scaling_summary
+
+    folder = RunFolder(run)
+    recipe = folder.recipe()
+    folder.check_writable()
+    store = folder.open_store(recipe, storage, must_exist=True)
+    _show(folder, scaling_summary(folder, recipe, store, running=folder.is_running()), as_json=as_json)
+
+
+def _ascending(budgets: Sequence[Any]) -> list[Any]:
+    """Budgets, smallest first; of several caps each has to grow.
+
+    Raises:
+        UserError: They cap different costs, or one is smaller in one cost and larger in another.
+    """
+    names = tuple(budgets[0].to_dict())
+    for budget in budgets:
+        if tuple(budget.to_dict()) != names:
+            raise UserError(f"The budgets of a study must cap the same costs, but got {budgets[0]} and {budget}.")
+    ordered = sorted(budgets, key=lambda budget: list(budget.to_dict().values()))
+    for small, large in itertools.pairwise(ordered):
+        if any(a > b for a, b in zip(small.to_dict().values(), large.to_dict().values(), strict=True)):
+            raise UserError(f"The budgets of a study must grow in every cap, but got {small} and {large}.")
+    return ordered
+
+
+def _terms(
+    *,
+    budget: Mapping[str, int],
+    space: str | dict[str, Any] | None,
+    study: str,
+    data: str | None,
+    data_dir: str | None,
+    num_classes: int | None,
+    img_size: int | None,
+    seed: int | None,
+    settings: tuple[str, ...],
+    out: Path | None,
+    **execution: Any,  # noqa: ANN401
+) -> tuple[StudyRecipe, RunFolder, Execution]:
+    """The study that the trainings are done by, where, and how fast.
+
+    Raises:
+        UserError: Something of it cannot be used, or the folder holds a run of another recipe.
+    """
+    import time
+
+    from edgenext_search.search.folder import RunFolder
+    from edgenext_search.search.recipe import StudyRecipe
+
+    flags = {
+        "budget": dict(budget),
+        "data.source": data,
+        "data.dir": data_dir,
+        "space": space,
+        "deployment.num_classes": num_classes,
+        "deployment.img_size": img_size,
+        "search.seed": seed,
+    }
+    recipe = StudyRecipe.load(study, flags=flags, settings=settings)
+    folder = RunFolder(out or Path("runs") / f"scale-{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}")
+    if folder.exists() and (differing := folder.recipe().differences(recipe)):
+        raise UserError(
+            f"{folder.path} holds a run of another recipe (there / here): {'; '.join(differing)}. "
+            f"Go on with it by `edgenext-search scale resume {folder.path}`, or give another --out."
+        )
+    return recipe, folder, execution_from(**execution)
+
+
+def _run(folder: RunFolder, recipe: StudyRecipe, plan: Plan | None, execution: Execution, *, as_json: bool) -> None:
+    from rich.console import Console
+
+    from edgenext_search.cli.progress import progress_listener
+    from edgenext_search.search.scaling_study import run_scaling
+
+    try:
+        with progress_listener(Console(stderr=True), folder, recipe) as listener:
+            summary = run_scaling(folder, recipe, plan, execution, listener)
+    except KeyboardInterrupt:
+        click.echo(
+            f"Stopped. What was finished is kept: `edgenext-search scale resume {folder.path}` goes on.", err=True
+        )
+        raise
+    _show(folder, summary, as_json=as_json)
+    if summary["status"] == "interrupted":
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def _show(folder: RunFolder, summary: Mapping[str, Any], *, as_json: bool) -> None:
+    """Write the page, and print the summary."""
+    from edgenext_search.report.scale_page import write_scale_report
+
+    folder.write_summary(summary)
+    write_scale_report(summary, folder.report_file)
+    if as_json:
+        print_json(summary)
+        return
+    from rich.console import Console
+
+    from edgenext_search.report.scale_terminal import print_scaling
+
+    print_scaling(summary, Console(file=sys.stdout))

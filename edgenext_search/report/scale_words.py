@@ -1,0 +1,186 @@
+"""What a scaling study found, in sentences and rows; terminal and page share them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from edgenext_search.report.wording import (
+    NONE,
+    cap_text,
+    count_text,
+    epochs_text,
+    listed,
+    number_or_none,
+    percent,
+    size_text,
+)
+
+Table = tuple[Sequence[str], Sequence[Sequence[str]]]
+SHORT = {"params": "params", "madds": "MAdds", "acts": "acts"}
+COST_NAMES = {"params": "parameters", "madds": "multiply-adds", "acts": "activations"}
+FEW = 8  # candidates below which orders and tests say little
+
+
+def cap_texts(budget: Mapping[str, Any]) -> str:
+    """A budget in a table's cell: ``1.3M``, or ``madds 0.3G``."""
+    names = ("" if name == "params" and len(budget) == 1 else f"{name} " for name in budget)
+    return ", ".join(name + cap_text(cap) for name, cap in zip(names, budget.values(), strict=True))
+
+
+def range_text(values: Mapping[str, Any] | None, decimals: int = 2, key: str = "value") -> str:
+    """A value with its interval: ``0.71 (0.52 to 0.84)``."""
+    if values is None or number_or_none(values.get(key)) is None:
+        return NONE
+    low, high = number_or_none(values.get("low")), number_or_none(values.get("high"))
+    interval = "" if low is None or high is None else f" ({low:.{decimals}f} to {high:.{decimals}f})"
+    return f"{values[key]:.{decimals}f}{interval}"
+
+
+def scaling_sentences(summary: Mapping[str, Any]) -> list[str]:
+    """What was found, the answer first."""
+    found = _of_study(summary) if summary["kind"] == "study" else _of_comparison(summary)
+    if summary["open"]:
+        count = summary["open"]
+        found.append(f"{count} training{' is' if count == 1 else 's are'} still to do.")
+    if summary["failed"]:
+        count = len(summary["failed"])
+        found.append(f"{count} training{'' if count == 1 else 's'} failed, and what they were part of is left out.")
+    return found
+
+
+def _of_study(summary: Mapping[str, Any]) -> list[str]:
+    if not summary["laws"]:
+        return ["No shape has been trained at every size yet."]
+    law = summary["laws"][0]
+    after, largest = law["next"], law["largest"]
+    sizes = listed([cap_texts(row["budget"]) for row in summary["sizes"]])
+    means = listed([_error(row) for row in summary["sizes"]])
+    found = [
+        (
+            f"The next size, {count_text(after['cost'])} {COST_NAMES[law['cost']]}, is expected to err "
+            f"{range_text(after, 1, 'predicted')} %, the mean of {summary['n']} shapes."
+        ),
+        (
+            f"At {sizes} the mean error is {means} %. From the smaller sizes alone, that of the largest was expected "
+            f"at {range_text(largest, 1, 'predicted')} %: the 90 % interval "
+            f"{'holds' if largest['covered'] else 'misses'} it."
+        ),
+    ]
+    return [*found, *_ranks(summary)]
+
+
+def _ranks(summary: Mapping[str, Any]) -> list[str]:
+    pairs = [pair for pair in summary["ranks"]["pairs"] if pair["tau"]]
+    if not pairs:
+        return [f"The order of {summary['n']} shapes says too little to be compared between sizes."]
+    texts = [
+        f"{cap_texts(summary['budgets'][small])} and {cap_texts(summary['budgets'][large])} {range_text(pair['tau'])}"
+        for pair in pairs
+        for small, large in [pair["sizes"]]
+    ]
+    low = min(pair["tau"]["low"] if pair["tau"]["low"] is not None else -1.0 for pair in pairs)
+    held = "shapes rank alike at all sizes" if low > 0 else "that shapes rank alike at all sizes is not established"
+    return [f"Kendall's tau between sizes: {listed(texts)}; {held}."]
+
+
+def _of_comparison(summary: Mapping[str, Any]) -> list[str]:
+    found = summary["comparison"]
+    first, second = found["spaces"]
+    if found["superiority"] is None:
+        return [f"{first['name']} has {first['n']} scored candidates and {second['name']} {second['n']}: too few."]
+    wins, gap = found["superiority"], found["difference"]
+    share = {key: 100 * wins[key] for key in ("value", "low", "high")}
+    text = (
+        f"A random candidate of {first['name']} beats one of {second['name']} in {range_text(share, 0)} % of pairs "
+        f"(Mann-Whitney p = {wins['p']:.2g})."
+    )
+    better = found["better"]
+    answer = f"{better} is the better space here." if better else "Which space is better is not established."
+    rest = (
+        f"Mean errors are {first['mean']:.1f} % and {second['mean']:.1f} %, a difference of {range_text(gap, 1)} "
+        f"points; the best of {first['n']} and {second['n']} have {first['best']:.1f} % and {second['best']:.1f} %."
+    )
+    few = [f"Of {min(first['n'], second['n'])} candidates a test finds large differences alone."]
+    return [answer, text, rest, *(few if min(first["n"], second["n"]) < FEW else [])]
+
+
+def scaling_conditions(summary: Mapping[str, Any]) -> str:
+    """What the numbers hold for, in one line."""
+    fidelity, data, seeds = summary["fidelity"], summary["data"], summary["asked"]["seeds"]
+    deployment = summary["deployment"]
+    where = summary["conditions"].get("device", NONE)
+    images = fidelity["train_images"]
+    return (
+        f"Top-1 on {_number(fidelity['val_images'])} held-out training images of {data.get('name', NONE)}, "
+        f"{epochs_text(fidelity['epochs'])} at {fidelity['img_size']} px on {_number(images)} images, "
+        f"{seeds} seed{'' if seeds == 1 else 's'}, {where}. Costs at {deployment['num_classes']} classes, "
+        f"{deployment['img_size']} px. Intervals of laws are 90 %, others 95 %."
+    )
+
+
+def size_rows(summary: Mapping[str, Any]) -> Table:
+    """Heads and rows of the table of sizes."""
+    heads = ("budget", "shapes", "error, %", "spread", "best shape", "its error, %", "seeds agree")
+    rows = []
+    for row, seeds in zip(summary["sizes"], summary["ranks"]["seeds"] or [None] * len(summary["sizes"]), strict=True):
+        best = row["best"]
+        shape = NONE if best is None else str(best["shape"])
+        if best is not None and best["origin"] != "sampler":
+            shape += f" ({size_text(best['origin'])})"
+        spread = NONE if row["std"] is None else f"± {100 * row['std']:.1f}"
+        its = NONE if best is None else percent(1 - best["mean"])
+        rows.append((cap_texts(row["budget"]), str(row["n"]), _error(row), spread, shape, its, range_text(seeds)))
+    return heads, rows
+
+
+def law_rows(summary: Mapping[str, Any]) -> Table:
+    """Heads and rows of the table of laws."""
+    heads = ("C", "b", "c, %", "largest: expected", "is", "next C", "expected, %")
+    rows = []
+    for law in summary["laws"]:
+        largest, after = law["largest"], law["next"]
+        of_law = (range_text(law["law"]["b"]), range_text(law["law"]["c"], 1))
+        expected = range_text(largest, 1, "predicted") + ("" if largest["covered"] else " !")
+        of_next = (count_text(after["cost"]), range_text(after, 1, "predicted"))
+        rows.append((SHORT[law["cost"]], *of_law, expected, f"{largest['actual']:.1f}", *of_next))
+    return heads, rows
+
+
+def space_rows(summary: Mapping[str, Any]) -> Table:
+    """Heads and rows of the table of two spaces."""
+    heads = ("space", "candidates", "mean error, %", "median, %", "best, %")
+    rows = [
+        (
+            space["name"],
+            str(space["n"]),
+            *(NONE if space[key] is None else f"{space[key]:.1f}" for key in ("mean", "median", "best")),
+        )
+        for space in summary["comparison"]["spaces"]
+    ]
+    return heads, rows
+
+
+def candidate_rows(summary: Mapping[str, Any]) -> Table:
+    """Heads and rows of the table of all candidates."""
+    heads = (
+        "space", "shape", "budget", "candidate", "params", "MAdds", "acts", "error, %", "seeds", "widths", "depths"
+    )  # fmt: skip
+    rows = [
+        (
+            row["space"], str(row["shape"]) + ("" if row["origin"] == "sampler" else f" ({size_text(row['origin'])})"),
+            cap_texts(row["budget"]), row["fingerprint"], *(count_text(row[name]) for name in COST_NAMES),
+            NONE if row["mean"] is None else percent(1 - row["mean"]), str(len(row["scores"])),
+            *("-".join(map(str, row["candidate"][name])) for name in ("widths", "depths")),
+        )
+        for row in summary["candidates"]
+    ]  # fmt: skip
+    return heads, rows
+
+
+def _error(row: Mapping[str, Any]) -> str:
+    return NONE if row["mean"] is None else percent(1 - row["mean"])
+
+
+def _number(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else NONE

@@ -1,0 +1,96 @@
+import json
+
+import pytest
+
+from edgenext_search.search import session as session_module
+
+from .helpers import call, call_json, imported, refusal
+from .test_run import Scripted
+
+
+@pytest.fixture
+def executor(monkeypatch):
+    scripted = Scripted()
+    monkeypatch.setattr(session_module, "LocalExecutor", lambda *_, **__: scripted)
+    return scripted
+
+
+@pytest.fixture
+def small(class_folder, cache_dir):
+    return [
+        "--data", class_folder, "--num-classes", "10", "--img-size", "64", "--set", "proxy.epochs=2",
+        "--device", "cpu", "--cache-dir", cache_dir,
+    ]  # fmt: skip
+
+
+def study(*more):
+    return ("scale", "study", "--budgets", "60k,40k", "--shapes", "4", "--seeds", "1", *more)
+
+
+def test_a_study_prints_one_object_and_writes_its_page(small, executor, tmp_path):
+    out = tmp_path / "out"
+    printed = call_json(*study(*small), "--out", out)
+    assert printed == json.loads((out / "summary.json").read_text())
+    assert printed["budgets"] == [{"params": 40_000}, {"params": 60_000}]
+    assert (printed["study"], printed["status"]) == ("scaling", "complete")
+    assert len(executor.jobs) == 8
+    page = (out / "report" / "index.html").read_text()
+    assert "What the next size gives" in page
+    assert call_json("scale", "report", out)["laws"] == printed["laws"]
+    again = call_json(*study(*small), "--out", out)
+    assert len(executor.jobs) == 8
+    assert again["laws"] == printed["laws"]
+    assert "scale resume" in refusal("resume", out)
+    assert "scale report" in refusal("report", out)
+    assert "no finalist" in refusal("run", "--budget", "60k", *small[:-4], "--enqueue", out, "--out", tmp_path / "new")
+
+
+def test_an_interrupted_study_goes_on(small, executor, tmp_path):
+    out = tmp_path / "out"
+    executor.ctrl_c_after = 3
+    result = call(*study(*small), "--out", out)
+    assert result.exit_code == 130
+    assert "trainings are still to do" in " ".join(result.stdout.split())
+    assert "edgenext-search scale resume" in (out / "report" / "index.html").read_text()
+    result = call("scale", "resume", out, *small[-4:])
+    assert result.exit_code == 0, result.output
+    assert "Kendall's tau between sizes" in " ".join(result.stdout.split())
+    assert len({(job.candidate, job.seed) for job in executor.jobs}) == len(executor.jobs) == 8
+
+
+def test_a_comparison_for_people(small, executor, tmp_path):
+    out = tmp_path / "out"
+    result = call("scale", "compare", "edgenext", "paper", "--budget", "60k", "--n", "4", *small, "--out", out)
+    assert result.exit_code == 0, result.output
+    text = " ".join(result.stdout.split())
+    assert "A random candidate of edgenext beats one of paper in" in text
+    assert "Two spaces in one budget" in (out / "report" / "index.html").read_text()
+    assert len(executor.jobs) == 8
+
+
+def test_what_is_refused_before_any_work(small, executor, tmp_path):
+    out = ("--out", tmp_path / "out")
+    assert "at least 2 --budgets" in refusal("scale", "study", "--budgets", "60k", *small, *out)
+    message = refusal("scale", "study", "--budgets", "params=60k;madds=4M", *small, *out)
+    assert "must cap the same costs" in message
+    message = refusal("scale", "study", "--budgets", "params=40k,madds=8M;params=60k,madds=4M", *small, *out)
+    assert "must grow in every cap" in message
+    assert "cannot be reached" in refusal("scale", "study", "--budgets", "1k,60k", *small, *out)
+    assert "are the same" in refusal("scale", "compare", "paper", "paper", "--budget", "60k", *small, *out)
+    assert "no such key" in refusal(*study(*small, "--set", "proxy.epoch=2"), *out)
+    assert not (tmp_path / "out").exists()
+    assert executor.jobs == []
+    assert "is not a run" in refusal("scale", "resume", tmp_path)
+    assert "is not a run" in refusal("scale", "report", tmp_path)
+
+
+def test_other_terms_in_a_folder_that_exists(small, executor, tmp_path):
+    out = tmp_path / "out"
+    call_json(*study(*small), "--out", out)
+    assert "proxy.epochs: 2 / 3" in refusal(*study(*small, "--set", "proxy.epochs=3"), "--out", out)
+    assert "another plan" in refusal(*study(*small), "--shapes", "5", "--out", out)
+
+
+def test_help_imports_nothing_heavy():
+    assert imported("scale", "study", "--help") == []
+    assert imported("scale", "compare", "--help") == []

@@ -1,0 +1,133 @@
+import copy
+import re
+
+import pytest
+
+from edgenext_search.arch.cost import Deployment
+from edgenext_search.arch.scaling import parse_budgets
+from edgenext_search.arch.space import Space
+from edgenext_search.report.scale_figures import distribution_figure, law_figure
+from edgenext_search.report.scale_page import write_scale_report
+from edgenext_search.report.scale_words import cap_texts, law_rows, range_text, scaling_sentences, size_rows
+from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.search.scaling_plan import Plan, entries
+from edgenext_search.search.scaling_results import _comparison, _study
+
+SPACE = Space.load("edgenext").to_dict()
+PAPER = Space.load("paper").to_dict()
+RECIPE = StudyRecipe.load("scaling", flags={"budget": "120k"})
+COMMON = {
+    "run": "runs/x", "report": "runs/x/report/index.html", "status": "complete", "study": "scaling", "seed": 0,
+    "asked": {"shapes": 5, "seeds": 2}, "open": 0, "failed": [],
+    "deployment": {"num_classes": 10, "img_size": 64}, "data": {"name": "fashion", "demonstration": False},
+    "fidelity": {"img_size": 32, "epochs": 4, "train_images": 4000, "val_images": 2000},
+    "seconds": 61.0, "conditions": {"device": "cpu", "versions": {"torch": "2"}},
+}  # fmt: skip
+
+
+def summary_of(plan, function, missing=()):
+    wanted = entries(plan, Deployment(num_classes=10, img_size=64), seed=0)
+    scores = [
+        [float("nan")] * 2 if n in missing else [0.7 + 0.05 * e.budget + 0.01 * e.shape + 0.001 * s for s in range(2)]
+        for n, e in enumerate(wanted)
+    ]
+    return {
+        **COMMON,
+        "kind": plan.kind,
+        "spaces": [space["name"] for space in plan.spaces],
+        "budgets": [budget.to_dict() for budget in plan.budgets],
+        **function(plan, wanted, scores, RECIPE),
+    }
+
+
+@pytest.fixture(scope="module")
+def study():
+    plan = Plan(kind="study", budgets=tuple(parse_budgets("40k,60k,120k")), shapes=5, seeds=2, spaces=(SPACE,))
+    return summary_of(plan, _study)
+
+
+@pytest.fixture(scope="module")
+def comparison():
+    plan = Plan(kind="compare", budgets=tuple(parse_budgets("60k")), shapes=5, seeds=2, spaces=(SPACE, PAPER))
+    return summary_of(plan, _comparison)
+
+
+def page_of(summary, tmp_path):
+    write_scale_report(summary, tmp_path / "index.html")
+    return (tmp_path / "index.html").read_text()
+
+
+def test_the_page_of_a_study_needs_nothing_beside_itself(study, tmp_path):
+    page = page_of(study, tmp_path)
+    assert not re.search(r"""(?:src|href)=["']https?:""", page.split("<script>")[0])
+    assert re.search(r"<h1>The next size, [\d.]+k parameters, is expected to err [\d.]+ \(", page)
+    for heading in ("The same shapes at each size", "What the next size gives", "Do shapes rank alike?", "Conditions"):
+        assert heading in page
+    assert page.count('class="plot"') == 3
+    assert "shapes rank alike at all sizes" in page
+
+
+def test_the_page_of_a_comparison(comparison, tmp_path):
+    page = page_of(comparison, tmp_path)
+    assert "Which space is better is not established." in page
+    assert page.count('class="plot"') == 1
+    assert "edgenext" in page
+    assert "paper" in page
+
+
+def test_names_are_escaped(comparison, study, tmp_path):
+    odd = copy.deepcopy(comparison)
+    odd["study"] = "<script>alert(1)</script>"
+    for space in odd["comparison"]["spaces"]:
+        space["name"] = "<img src=x>"
+    odd["failed"] = [{"space": "<b>", "shape": 1, "budget": {"params": 1}, "seed": 2, "reason": "<i>why"}]
+    page = page_of(odd, tmp_path)
+    assert "<img src=x>" not in page
+    assert "<script>alert" not in page
+    assert "<i>why" not in page
+    assert "&lt;i&gt;why" in page
+
+
+def test_a_study_with_nothing_to_say(tmp_path):
+    plan = Plan(kind="study", budgets=tuple(parse_budgets("40k,60k")), shapes=5, seeds=2, spaces=(SPACE,))
+    empty = {**summary_of(plan, _study, missing=range(10)), "open": 20, "status": "interrupted"}
+    page = page_of(empty, tmp_path)
+    assert "No shape has been trained at every size yet." in page
+    assert "edgenext-search scale resume" in page
+    assert 'class="plot"' not in page
+    few = summary_of(plan, _study, missing=(0, 2, 4))
+    assert "too little" in scaling_sentences(few)[2]
+    page_of(few, tmp_path)
+    spaces = Plan(kind="compare", budgets=tuple(parse_budgets("60k")), shapes=5, seeds=2, spaces=(SPACE, PAPER))
+    none = summary_of(spaces, _comparison, missing=range(0, 10, 2))
+    assert "edgenext has 0 scored candidates and paper 5: too few" in scaling_sentences(none)[0]
+    assert 'class="plot"' not in page_of(none, tmp_path)
+
+
+def test_figures_have_the_points(study, comparison):
+    figure = law_figure(study, study["laws"][0])
+    names = [trace.name for trace in figure.data]
+    assert names.count("one shape") == 5
+    means = next(trace for trace in figure.data if trace.name == "mean of the shapes")
+    assert list(means.y) == [point["error"] for point in study["laws"][0]["points"]]
+    assert list(figure.layout.xaxis.ticktext)[-1].endswith("k")
+    edf = distribution_figure(comparison)
+    assert [trace.name for trace in edf.data if trace.name and "candidates" in trace.name] == [
+        "edgenext, 5 candidates",
+        "paper, 5 candidates",
+    ]
+
+
+def test_rows_and_numbers(study):
+    heads, rows = size_rows(study)
+    assert len(heads) == len(rows[0])
+    assert [row[0] for row in rows] == ["40k", "60k", "120k"]
+    assert rows[0][2] == "28.0"
+    assert rows[0][4] == "4"
+    heads, rows = law_rows(study)
+    assert [row[0] for row in rows] == ["params", "MAdds", "acts"]
+    assert range_text({"value": 0.5, "low": 0.25, "high": 0.75}) == "0.50 (0.25 to 0.75)"
+    assert range_text({"value": 0.5, "low": None, "high": None}) == "0.50"
+    assert range_text(None) == "–"  # noqa: RUF001
+    assert cap_texts({"params": 1_300_000}) == "1.3M"
+    assert cap_texts({"params": 1_300_000, "madds": 3 * 10**8}) == "params 1.3M, madds 300M"
