@@ -70,8 +70,8 @@ def history_section(figures: Mapping[str, Plot], summary: Mapping[str, Any]) -> 
             ways.append((way, element("div", *(figure(name, figures[name]) for name in names), class_="pair")))
     against = listed(["top-1", *(COST_LABELS[name] for name in hypervolume_costs(summary))])
     explained = (
-        f"Hypervolume: what the front of {against} dominates, as a share of the box from the best of every objective to "
-        "a tenth of the range beyond the worst; costs count by their logarithm. "
+        f"Hypervolume: what the front of {against} dominates, as a share of the box from the best of every "
+        "objective to a tenth of the range beyond the worst; costs count by their logarithm. "
         if ways
         else ""
     )
