@@ -57,8 +57,9 @@ def choice_figures(trials: Sequence[TrialRecord], summary: Mapping[str, Any]) ->
     known = [(trial.candidate, scores[trial.number]) for trial in trials if trial.number in scores]
     found: dict[str, list[tuple[str, list[_Group]]]] = {}
     for field, label in FIELDS.items():
+        values = _values([candidate for candidate, _ in known], field)
         for stage in range(1 if field == "expand_ratio" else STAGES):
-            groups = _groups(known, field, stage)
+            groups = _groups(known, [its[stage] for its in values], field, stage)
             if len(groups) > 1:
                 where = "" if field == "expand_ratio" else f", stage {stage + 1}"
                 found.setdefault(label, []).append((f"{label}{where}", groups))
@@ -115,15 +116,23 @@ def _figure(title: str, groups: Sequence[_Group], span: tuple[float, float] | No
     )
 
 
-def _groups(known: Sequence[tuple[Candidate, float]], field: str, stage: int) -> list[_Group]:
+def _values(candidates: Sequence[Candidate], field: str) -> list[list[str]]:
+    """A field's values in words, for each candidate one a stage; empty where no block uses it."""
+    if field == "width_ratio":
+        return [[""] * STAGES for _ in candidates]
+    if field == "expand_ratio":
+        return [[str(candidate.expand_ratio)] for candidate in candidates]
+    return [stage_values(candidate, field, "") for candidate in candidates]
+
+
+def _groups(known: Sequence[tuple[Candidate, float]], values: Sequence[str], field: str, stage: int) -> list[_Group]:
     if field == "width_ratio":
         return _binned([(_ratio(candidate, stage), score) for candidate, score in known]) if stage else []
-    values: dict[str, list[float]] = {}
-    for candidate, score in known:
-        value = str(candidate.expand_ratio) if field == "expand_ratio" else stage_values(candidate, field, "")[stage]
-        if value:  # else no block of the stage uses it
-            values.setdefault(value, []).append(score)
-    return [_Group(value, values[value]) for value in sorted(values, key=int)]
+    groups: dict[str, list[float]] = {}
+    for value, (_, score) in zip(values, known, strict=True):
+        if value:
+            groups.setdefault(value, []).append(score)
+    return [_Group(value, groups[value]) for value in sorted(groups, key=int)]
 
 
 def _ratio(candidate: Candidate, stage: int) -> float:

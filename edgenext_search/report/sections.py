@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -49,6 +49,11 @@ def header(summary: Mapping[str, Any]) -> Markup:
     """The answer, with the question above it in small print."""
     answer, *rest = verdict_sentences(summary)
     question = [str(summary.get("study", "study")), budget_text(summary.get("budget") or {})]
+    return headline(question, answer, [*rest, *front_sentences(summary)])
+
+
+def headline(question: Sequence[str], answer: str, rest: Sequence[str]) -> Markup:
+    """An answer as the page's title, what was asked above it, what qualifies it beneath."""
     buttons = [
         element("button", text, type="button", id=name) for name, text in (("theme", "Theme"), ("print", "Print"))
     ]
@@ -58,12 +63,12 @@ def header(summary: Mapping[str, Any]) -> Markup:
         element("div", eyebrow, element("span", *buttons, class_="tools"), class_="top"),
         element("h1", answer.replace("n = ", "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")),
         *(element("p", text, class_="lead") for text in rest),
-        *(element("p", text, class_="lead") for text in front_sentences(summary)),
     )
 
 
 CONTENTS = "<!-- contents -->"
 _LINKS = {
+    "winners": "Winners",
     "architecture": "Architecture",
     "model": "Use it",
     "pareto": "Fronts",
