@@ -24,7 +24,7 @@ HEAVY = [
     "timm",
     "optuna",
     "pandas",
-    "plotly",
+    "matplotlib",
     "onnx",
     "onnxruntime",
     "numpy",

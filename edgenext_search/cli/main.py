@@ -11,6 +11,7 @@ import click
 from edgenext_search import __version__
 from edgenext_search.cli.audit import audit_command
 from edgenext_search.cli.cost import cost_command
+from edgenext_search.cli.dashboard import dashboard_command
 from edgenext_search.cli.data import data_group
 from edgenext_search.cli.doctor import doctor_command
 from edgenext_search.cli.evaluate import evaluate_command
@@ -85,6 +86,7 @@ for command in (
     evaluate_command,
     export_command,
     report_command,
+    dashboard_command,
     audit_command,
     cost_command,
     space_group,

@@ -14,16 +14,72 @@ from edgenext_search.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from edgenext_search.report.several import RunReport
     from edgenext_search.search.folder import RunFolder
     from edgenext_search.search.records import TrialRecord
 
+SEVERAL = Path("comparison") / "index.html"
+
 
 @click.command("report")
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option("--storage", metavar="URL", help="The run's Optuna storage, if it has a password.")
+@click.argument("runs", nargs=-1, required=True, metavar="RUN [RUN ...]", type=click.Path(path_type=Path))
+@click.option("--open", "opened", is_flag=True, help="Open the page in a browser.")
+@click.option("--figures", metavar="FORMATS", help="Write the figures as files too: pdf,png,svg.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "md"]),
+    default="text",
+    show_default=True,
+    help="What is printed: md for pull requests.",
+)
+@click.option("--out", type=click.Path(path_type=Path), help=f"Page of several runs.  [default: {SEVERAL.as_posix()}]")
+@click.option("--storage", metavar="URL", help="The runs' Optuna storage, if it has a password.")
 @json_option
-def report_command(*, run: Path, storage: str | None, as_json: bool) -> None:
-    """Write the report of a run afresh, and print its summary; works while the run goes on."""
+def report_command(
+    *,
+    runs: tuple[Path, ...],
+    opened: bool,
+    figures: str | None,
+    form: str,
+    out: Path | None,
+    storage: str | None,
+    as_json: bool,
+) -> None:
+    """Write the report of a run afresh, and print its summary; works while the run goes on.
+
+    Of several runs, compare the winners, and lay the fronts over each other in a page of their own.
+    """
+    formats = _formats(figures)
+    if out is not None and len(runs) == 1:
+        raise UserError("--out is the page of several runs; the report of one lies in its folder.")
+    if len(runs) == 1:
+        page, summary, text = _one(runs[0], storage, formats)
+        if form == "text" or as_json:
+            show_summary(summary, as_json=as_json)
+        else:
+            click.echo(text, nl=False)
+    else:
+        page, found, text = _several(runs, storage, formats, out or SEVERAL)
+        if as_json:
+            print_json(found)
+        else:
+            click.echo(text, nl=False)
+            click.echo(f"report   {page}", err=form == "md")
+    if opened:
+        click.launch(page.resolve().as_uri())
+
+
+def _formats(figures: str | None) -> list[str]:
+    if figures is None:
+        return []
+    from edgenext_search.report.static import check_formats
+
+    return check_formats(figures)
+
+
+def _one(run: Path, storage: str | None, formats: Sequence[str]) -> tuple[Path, dict[str, Any], str]:
+    from edgenext_search.report.markdown import markdown
     from edgenext_search.search.folder import RunFolder
     from edgenext_search.search.scaling_study import SCALING
     from edgenext_search.search.summary import summarize
@@ -35,8 +91,56 @@ def report_command(*, run: Path, storage: str | None, as_json: bool) -> None:
     if store.fact(SCALING) is not None:
         raise UserError(f"{run} is a scaling study; `edgenext-search scale report {run}` writes its report.")
     summary = summarize(folder, recipe, store, running=folder.is_running())
-    write_reports(folder, summary, store.records())
-    show_summary(summary, as_json=as_json)
+    trials = store.records()
+    write_reports(folder, summary, trials)
+    if formats:
+        from edgenext_search.report.all_figures import all_figures
+        from edgenext_search.report.static import write_figures
+
+        write_figures(all_figures(trials, summary), folder.report_file.parent / "figures", formats)
+    return folder.report_file, summary, markdown(summary)
+
+
+def _several(
+    runs: Sequence[Path], storage: str | None, formats: Sequence[str], page: Path
+) -> tuple[Path, dict[str, Any], str]:
+    from edgenext_search.report.several import comparison, several_figures
+    from edgenext_search.report.several_page import comparison_markdown, write_comparison
+
+    known = _read(runs, storage)
+    found = comparison(known)
+    write_comparison(known, found, page)
+    if formats:
+        from edgenext_search.report.static import write_figures
+
+        write_figures(several_figures(known), page.parent / "figures", formats)
+    return page, {**found, "report": str(page)}, comparison_markdown(known, found)
+
+
+def _read(runs: Sequence[Path], storage: str | None) -> list[RunReport]:
+    from edgenext_search.report.several import RunReport
+    from edgenext_search.search.comparability import conditions_of
+    from edgenext_search.search.folder import RunFolder
+    from edgenext_search.search.summary import summarize
+
+    resolved = [run.resolve() for run in runs]
+    if len(set(resolved)) < len(resolved):
+        raise UserError(f"Each run must be given once, but got {', '.join(map(str, runs))}.")
+    short = [run.name for run in resolved]
+    found = []
+    for run, name in zip(runs, short, strict=True):
+        folder = RunFolder(run)
+        recipe = folder.recipe()
+        store = folder.open_store(recipe, storage, must_exist=True)
+        found.append(
+            RunReport(
+                name=name if short.count(name) == 1 else str(run),
+                summary=summarize(folder, recipe, store, running=folder.is_running()),
+                trials=store.records(),
+                conditions=conditions_of(recipe, store),
+            )
+        )
+    return found
 
 
 def write_reports(folder: RunFolder, summary: Mapping[str, Any], trials: Sequence[TrialRecord]) -> None:

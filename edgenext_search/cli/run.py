@@ -138,9 +138,11 @@ def resume_command(
 def _run(folder: RunFolder, recipe: StudyRecipe, execution: Execution, *, train_top: int | None, as_json: bool) -> None:
     from rich.console import Console
 
+    from edgenext_search.cli.live import ReportRefresher
     from edgenext_search.cli.progress import progress_listener
     from edgenext_search.latency.device import DeviceError
     from edgenext_search.search.full_training import check_full_training
+    from edgenext_search.search.listener import Listeners
     from edgenext_search.search.run import run_study
 
     if train_top is not None:
@@ -148,7 +150,8 @@ def _run(folder: RunFolder, recipe: StudyRecipe, execution: Execution, *, train_
     console = Console(stderr=True)
     try:
         with progress_listener(console, folder, recipe) as listener:
-            summary = run_study(folder, recipe, execution, listener)
+            refresher = ReportRefresher(folder, recipe, execution.storage, listener.note)
+            summary = run_study(folder, recipe, execution, Listeners(listener, refresher))
     except KeyboardInterrupt:
         click.echo(f"Stopped. What was finished is kept: `edgenext-search resume {folder.path}` goes on.", err=True)
         raise

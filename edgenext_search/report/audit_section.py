@@ -5,29 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from edgenext_search.report.audit_words import COLUMNS, audit_conditions, audit_rows, audit_sentences, reading_text
+from edgenext_search.report.audit_words import COLUMNS, audit_conditions, audit_rows, audit_sentences
 from edgenext_search.report.markup import Markup, element, join
-from edgenext_search.report.sections import plot, scroller, section
+from edgenext_search.report.parts import figure as figure_of
+from edgenext_search.report.parts import scroller, section
+from edgenext_search.report.plot import Plot
 
 
-def audit_section(summary: Mapping[str, Any], figure: str) -> Markup | None:
+def audit_section(summary: Mapping[str, Any], identifier: str, figure: Plot | None) -> Markup | None:
     """What the audit found: in words beside the figure, and as a table; None without an audit.
 
     Args:
         summary: The run's summary.
-        figure: Identifier of the figure; it is drawn where a candidate has a reference.
+        identifier: Of the figure on the page.
+        figure: Of :func:`~edgenext_search.report.audit_figure.audit_figure`.
     """
     audit = summary.get("audit")
     if not audit:
         return None
     words = element("div", *(element("p", text) for text in audit_sentences(summary)), class_="prose")
-    if not audit["candidates"]:
+    if figure is None:
         return section("audit", "Can the scores be trusted?", words)
-    label = f"Scatter plot of top-1 after a long training against {reading_text(audit) or 'top-1'} in the search"
     return section(
         "audit",
         "Can the scores be trusted?",
-        element("div", plot(figure, label, "summary.json"), words, class_="pair"),
+        element("div", figure_of(identifier, figure, "summary.json"), words, class_="pair"),
         scroller(_table(audit), "Agreement of scores and references"),
         element("p", audit_conditions(summary), class_="caption"),
         _failures(audit),

@@ -7,7 +7,7 @@ from typing import Any
 
 from edgenext_search.arch.candidate import STAGES, Candidate
 from edgenext_search.report.markup import Markup, element, join
-from edgenext_search.report.sections import section
+from edgenext_search.report.parts import section
 from edgenext_search.report.wording import NONE, is_same, origin_text, stage_values
 
 _ROWS = {
@@ -50,10 +50,15 @@ def _drawing(role: str, finalist: Mapping[str, Any], candidate: Candidate, wides
     for stage in range(STAGES):
         width, depth, sdta = candidate.widths[stage], candidate.depths[stage], candidate.sdta_blocks[stage]
         kernel = stage_values(candidate, "kernel_sizes", NONE)[stage]
+        splits = stage_values(candidate, "sdta_splits", NONE)[stage]
         height = f"height:{max(100 * width / widest, 4):.1f}%"
         blocks = [element("i", style=height) for _ in range(depth - sdta)]
         blocks += [element("i", class_="sdta", style=height) for _ in range(sdta)]
-        label = join(element("b", str(width)), element("span", f"k {kernel}") if sdta < depth else None)
+        label = join(
+            element("b", str(width)),
+            element("span", f"k {kernel}") if sdta < depth else None,
+            element("span", f"s {splits}") if sdta else None,
+        )
         stages.append(
             element(
                 "div",
@@ -83,6 +88,7 @@ def _key() -> Markup:
         element("span", element("i", class_="sdta"), "SDTA block"),
         element("span", "height and number: channels"),
         element("span", "k: kernel size"),
+        element("span", "s: SDTA splits"),
         class_="key",
     )
 

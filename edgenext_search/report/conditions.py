@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgenext_search.report.markup import Markup, element, join
-from edgenext_search.report.sections import section
+from edgenext_search.report.parts import section
 from edgenext_search.report.wording import (
     COST_LABELS,
     NONE,

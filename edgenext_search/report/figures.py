@@ -1,189 +1,195 @@
-"""The report's figures, as plotly figures: accuracy against a cost, and the study's history.
+"""Accuracy against a cost, and the study's history.
 
 Scores of different fidelities never share a mark: trials that ran to the end are solid points, trials that were
-stopped early are hollow, faded and named by the epochs behind their score. Colours are middle tones, legible on
-light and on dark ground; the figures have no ground of their own.
+stopped early are hollow, faint, named by the epochs behind their score, and in a panel of their own.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from edgenext_search.report import style
+from edgenext_search.report import plot
 from edgenext_search.report.pareto import CostName, cost_of, front_trials, full_fidelity, has_score
+from edgenext_search.report.plot import Plot, Series
 from edgenext_search.report.wording import (
     cap_text,
     epochs_text,
     fidelity_text,
     is_published,
-    is_same,
     number_or_none,
+    origin_text,
+    percent,
+    score_text,
     size_text,
 )
 from edgenext_search.search.records import TrialRecord
 
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
-_TITLES: dict[CostName, str] = {
+TITLES: dict[CostName, str] = {
     "params": "Accuracy against parameters",
     "madds": "Accuracy against multiply-adds",
     "acts": "Accuracy against activations",
+    "memory": "Accuracy against peak memory",
+    "footprint": "Accuracy against weights and peak memory",
+    "latency": "Accuracy against predicted latency",
 }
-_MILLION = 1e6
+_NAMES: dict[CostName, tuple[str, str]] = {
+    "params": ("Parameters", "M"),
+    "madds": ("Multiply-adds", "M"),
+    "acts": ("Activations", "M"),
+    "memory": ("Peak memory of the activations", "MB"),
+    "footprint": ("Weights and peak memory", "MB"),
+    "latency": ("Predicted latency", "ms"),
+}
 _XOf = Callable[[TrialRecord], float]
-_LABELLED_COHORTS = 12  # more bands than this carry a label on every second, third ... one
 
 
-def pareto_figure(
-    trials: Sequence[TrialRecord], summary: Mapping[str, Any], cost_name: CostName = "params"
-) -> go.Figure:
+def scaled(cost_name: CostName, value: float) -> float:
+    """A cost in the unit of its axis: millions, megabytes or milliseconds."""
+    return value / (1e3 if cost_name == "latency" else 1e6)
+
+
+def score_label(summary: Mapping[str, Any]) -> str:
+    """What is up where scores are."""
+    return f"Top-1 on held-out training images, % ({fidelity_text(summary)})"
+
+
+def cost_label(cost_name: CostName, summary: Mapping[str, Any]) -> str:
+    """What is across, with the deployment that the cost depends on."""
+    deployment = summary.get("deployment") or {}
+    classes, size = deployment.get("num_classes", "?"), deployment.get("img_size", "?")
+    where = f"at {classes} classes" if cost_name == "params" else f"at {classes} classes, {size} px"
+    name, unit = _NAMES[cost_name]
+    return f"{name} {where}, {unit}"
+
+
+def pareto_figure(trials: Sequence[TrialRecord], summary: Mapping[str, Any], cost_name: CostName = "params") -> Plot:
     """Accuracy against one cost, with the Pareto front of the fully trained candidates.
 
     Args:
-        trials: All trials of the study; those without a score are left out.
+        trials: All trials of the study, which have that cost; those without a score are left out.
         summary: The run's summary: budget, deployment, fidelity, finalists and winner.
-        cost_name: The cost on the horizontal axis.
-
-    Returns:
-        A figure with named traces; its title says fidelity, its axis the deployment.
+        cost_name: The cost across.
     """
 
     def x_of(trial: TrialRecord) -> float:
-        return cost_of(trial, cost_name) / _MILLION
+        return scaled(cost_name, cost_of(trial, cost_name))
 
-    figure, complete = _scatter(trials, summary, x_of)
+    shown = _scatter(trials, summary, x_of)
     if front := front_trials(trials, cost_name):
-        figure.add_trace(_front(front, complete, x_of))
-    figure.add_traces(_fresh_seeds(summary, cost_name))
-    if cost_name in (summary.get("budget") or {}):
-        _draw_cap(figure, summary["budget"][cost_name])
-    style.lay_out(figure, _TITLES[cost_name], style.score_label(fidelity_text(summary)))
-    figure.update_xaxes(title_text=style.cost_label(cost_name, summary))
-    return figure
+        shown.insert(0, _front(front, full_fidelity(trials), x_of))
+    shown += _fresh_seeds(trials, summary, cost_name)
+    cap = (summary.get("budget") or {}).get(cost_name)
+    return Plot(
+        title=TITLES[cost_name],
+        x_label=cost_label(cost_name, summary),
+        y_label=score_label(summary),
+        series=shown,
+        marks=() if cap is None else ((scaled(cost_name, cap), f"budget {_cap(cost_name, cap)}"),),
+    )
 
 
-def history_figure(trials: Sequence[TrialRecord], summary: Mapping[str, Any]) -> go.Figure:
+def history_figure(trials: Sequence[TrialRecord], summary: Mapping[str, Any]) -> Plot:
     """Score by number of trial, the best fully trained score so far, and bands for the cohorts.
 
     Args:
         trials: All trials of the study; failed ones are marked at the foot of the figure.
         summary: The run's summary: fidelity and winner.
-
-    Returns:
-        A figure with named traces.
     """
 
     def x_of(trial: TrialRecord) -> float:
-        return float(trial.number)
+        return trial.number
 
-    figure, complete = _scatter(trials, summary, x_of)
-    if complete:
-        figure.add_trace(_best_so_far(complete, trials))
+    shown = _scatter(trials, summary, x_of)
+    if full_fidelity(trials):
+        shown.insert(0, _best_so_far(trials))
     if failed := [trial for trial in trials if trial.state == "failed"]:
-        panel = "y2" if any(trace.yaxis == "y2" for trace in figure.data) else "y"
-        drawn = [y for trace in figure.data if (trace.yaxis or "y") == panel for y in trace.y]
-        trace = _points(failed, x_of, "failed", style.cross(), 7)
-        figure.add_trace(trace.update(y=[min(drawn, default=0.0)] * len(failed), yaxis=panel))
-    # The published shapes come first, side by side: their labels take turns above and below.
-    figure.update_traces(textposition=["bottom center", "top center"] * len(trials), selector={"mode": "markers+text"})
-    _draw_cohorts(figure, trials)
-    style.lay_out(figure, "The course of the study", style.score_label(fidelity_text(summary)))
-    figure.update_xaxes(title_text="Trial, in the order asked; bands are cohorts", tickformat="d")
-    if trials:
-        last = max(trial.number for trial in trials)
-        figure.update_xaxes(range=[-max(1.0, 0.015 * last), last + max(1.0, 0.015 * last)])
-    if not any(has_score(trial) for trial in trials):
-        figure.update_yaxes(visible=False)
-    return figure
+        panel = max((series.panel for series in shown), default=0)
+        drawn = [y for series in shown if series.panel == panel for y in series.y if y is not None]
+        foot = min(drawn, default=0.0)
+        shown.append(_points(trials, failed, x_of, "failed", plot.CROSS, panel=panel, y=[foot] * len(failed)))
+    last = max((trial.number for trial in trials), default=0)
+    return Plot(
+        title="The course of the study",
+        x_label="Trial, in the order asked; bands are cohorts",
+        y_label=score_label(summary),
+        series=shown,
+        bands=_cohorts(trials),
+        x_range=(-max(1.0, 0.015 * last), last + max(1.0, 0.015 * last)),
+        whole=True,
+    )
 
 
-def _scatter(
-    trials: Sequence[TrialRecord], summary: Mapping[str, Any], x_of: _XOf
-) -> tuple[go.Figure, list[TrialRecord]]:
-    """What both figures show: trials, published shapes and the winner; with it the fully trained trials.
+def rows_of(trials: Sequence[TrialRecord], some: Sequence[TrialRecord]) -> list[int]:
+    """The rows of some trials in the table of all."""
+    places = {trial.number: row for row, trial in enumerate(trials)}
+    return [places[trial.number] for trial in some]
 
-    Trials that were stopped early have a panel with a scale of its own (``y2``) beneath the fully trained ones,
-    where there are both.
+
+def _scatter(trials: Sequence[TrialRecord], summary: Mapping[str, Any], x_of: _XOf) -> list[Series]:
+    """What both figures show: trials, published shapes and the winner.
+
+    Trials that were stopped early have a panel with a scale of its own beneath the fully trained ones, where there are
+    both.
     """
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
+    found: list[Series] = []
     complete = full_fidelity(trials)
-    shown = {trial.number for trial in complete}
-    stopped = [trial for trial in trials if trial.number not in shown and has_score(trial) and trial.state != "failed"]
-    panel = "y2" if complete and stopped else "y"
+    known = {trial.number for trial in complete}
+    stopped = [trial for trial in trials if trial.number not in known and has_score(trial) and trial.state != "failed"]
+    panel = 1 if complete and stopped else 0
     for rung, epochs in enumerate(sorted({trial.epochs for trial in stopped})):
         here = [trial for trial in stopped if trial.epochs == epochs and not is_published(trial.origin)]
         if here:
-            trace = _points(here, x_of, f"stopped at {epochs_text(epochs)}", style.hollow(rung, len(here)), 6)
-            figure.add_trace(trace.update(yaxis=panel))
+            name = f"stopped at {epochs_text(epochs)}"
+            found.append(_points(trials, here, x_of, name, plot.early(rung), panel=panel))
     if plain := [trial for trial in complete if not is_published(trial.origin)]:
-        figure.add_trace(_points(plain, x_of, f"trained {epochs_text(plain[0].epochs)}", style.solid(len(plain)), 1))
-    stars = [trial for trial in stopped if is_published(trial.origin)]
-    if stars:
-        figure.add_trace(_stars(stars, x_of, full=False).update(yaxis=panel))
-    if stars := [trial for trial in complete if is_published(trial.origin)]:
-        figure.add_trace(_stars(stars, x_of, full=True))
+        found.append(_points(trials, plain, x_of, f"trained {epochs_text(plain[0].epochs)}", plot.FULL))
+    for stars, suffix, style, at in (
+        ([t for t in stopped if is_published(t.origin)], ", stopped early", plot.STAR_EARLY, panel),
+        ([t for t in complete if is_published(t.origin)], "", plot.STAR, 0),
+    ):
+        if stars:
+            labels = [size_text(trial.origin) for trial in stars]
+            found.append(
+                _points(trials, stars, x_of, f"published shape, scaled{suffix}", style, panel=at, labels=labels)
+            )
     winner = summary.get("winner")
     if winner and (ringed := [trial for trial in complete if trial.number == winner["trial"]]):
-        figure.add_trace(_points(ringed, x_of, "winner", style.ring(), 3))
-    return figure, complete
+        found.append(_points(trials, ringed, x_of, "winner", plot.RING))
+    return found
 
 
-def _points(trials: Sequence[TrialRecord], x_of: _XOf, name: str, marker: dict[str, Any], rank: int) -> go.Scatter:
-    import plotly.graph_objects as go
-
-    return go.Scatter(
-        x=[x_of(trial) for trial in trials],
-        y=[None if trial.score is None else 100 * trial.score for trial in trials],
-        mode="markers",
+def _points(
+    trials: Sequence[TrialRecord],
+    some: Sequence[TrialRecord],
+    x_of: _XOf,
+    name: str,
+    style: plot.Style,
+    *,
+    panel: int = 0,
+    labels: Sequence[str] | None = None,
+    y: Sequence[float] | None = None,
+) -> Series:
+    return Series(
         name=name,
-        marker=marker,
-        hovertext=[style.hover(trial) for trial in trials],
-        hoverinfo="text",
-        legendrank=rank,
+        style=style,
+        x=[x_of(trial) for trial in some],
+        y=y or [None if trial.score is None else 100 * trial.score for trial in some],
+        rows=rows_of(trials, some),
+        labels=labels,
+        panel=panel,
     )
 
 
-def _front(front: Sequence[TrialRecord], complete: Sequence[TrialRecord], x_of: _XOf) -> go.Scatter:
+def _front(front: Sequence[TrialRecord], complete: Sequence[TrialRecord], x_of: _XOf) -> Series:
     """At each cost the best score for at most that cost, drawn on to the most expensive candidate."""
-    import plotly.graph_objects as go
-
     x = [x_of(trial) for trial in front] + [max(x_of(trial) for trial in complete)]
     y = [100 * (trial.score or 0.0) for trial in front]
-    return go.Scatter(
-        x=x,
-        y=[*y, y[-1]],
-        mode="lines",
-        name="Pareto front",
-        line={"shape": "hv", "color": style.SEARCH, "width": 1.6},
-        hoverinfo="skip",
-        legendrank=2,
-        zorder=-1,
-    )
+    return Series(name="Pareto front", style=plot.FRONT, x=x, y=[*y, y[-1]])
 
 
-def _stars(trials: Sequence[TrialRecord], x_of: _XOf, *, full: bool) -> go.Scatter:
-    name = "published shape, scaled" + ("" if full else ", stopped early")
-    edge = "bottom" if full else "top"
-    sides = itertools.cycle((f"{edge} right", f"{edge} left"))  # so that the labels of two near points both show
-    trace = _points(trials, x_of, name, style.star(full=full), 4 if full else 6)
-    return trace.update(
-        mode="markers+text",
-        text=[style.plain(size_text(trial.origin)) for trial in trials],
-        textposition=[side for _, side in zip(trials, sides, strict=False)],
-        cliponaxis=False,
-        textfont={"color": style.PUBLISHED, "size": 12},
-    )
-
-
-def _fresh_seeds(summary: Mapping[str, Any], cost_name: CostName) -> list[Any]:
+def _fresh_seeds(trials: Sequence[TrialRecord], summary: Mapping[str, Any], cost_name: CostName) -> list[Series]:
     """The finalists' means over fresh seeds; none where a finalist has the search's own score alone."""
-    import plotly.graph_objects as go
-
     rows = [
         row
         for row in summary.get("finalists") or []
@@ -192,82 +198,46 @@ def _fresh_seeds(summary: Mapping[str, Any], cost_name: CostName) -> list[Any]:
     ]
     if not rows:
         return []
-    winner = summary.get("winner")
+    places = {trial.number: place for place, trial in enumerate(trials)}
+    means = [100 * row["score"]["mean"] for row in rows]
+    spreads = [100 * (number_or_none(row["score"]["std"]) or 0.0) for row in rows]
     return [
-        go.Scatter(
-            x=[row[cost_name] / _MILLION for row in rows],
-            y=[100 * row["score"]["mean"] for row in rows],
-            error_y={
-                "type": "data",
-                "array": [100 * (number_or_none(row["score"]["std"]) or 0.0) for row in rows],
-                "thickness": 1.3,
-                "width": 4,
-                "color": style.FRESH,
-            },
-            mode="markers",
+        Series(
             name="finalist, fresh seeds: mean ± std",
-            marker={"symbol": "diamond", "size": 8, "color": style.FRESH},
-            hovertext=[style.finalist_hover(row, is_same(row, winner)) for row in rows],
-            hoverinfo="text",
-            legendrank=5,
+            style=plot.FRESH,
+            x=[scaled(cost_name, row[cost_name]) for row in rows],
+            y=means,
+            low=[mean - spread for mean, spread in zip(means, spreads, strict=True)],
+            high=[mean + spread for mean, spread in zip(means, spreads, strict=True)],
+            rows=[places.get(row["trial"], -1) for row in rows],
+            notes=[
+                f"{row['fingerprint']}, {origin_text(row['origin'])}\nfresh seeds: top-1 {score_text(row['score'])} %\n"
+                f"in the search: {percent(row['search_score'])} %"
+                for row in rows
+            ],
         )
     ]
 
 
-def _best_so_far(complete: Sequence[TrialRecord], trials: Sequence[TrialRecord]) -> go.Scatter:
-    import plotly.graph_objects as go
-
-    x, y, best = [], [], -1.0
-    for trial in sorted(complete, key=lambda trial: trial.number):
-        if (trial.score or 0.0) > best:
-            best = trial.score or 0.0
+def _best_so_far(trials: Sequence[TrialRecord]) -> Series:
+    x: list[float] = []
+    y: list[float] = []
+    for trial in sorted(full_fidelity(trials), key=lambda trial: trial.number):
+        if not y or 100 * (trial.score or 0.0) > y[-1]:
             x.append(trial.number)
-            y.append(100 * best)
-    return go.Scatter(
-        x=[*x, max(trial.number for trial in trials)],
-        y=[*y, y[-1]],
-        mode="lines",
-        name="best so far",
-        line={"shape": "hv", "color": style.SEARCH, "width": 1.6},
-        hoverinfo="skip",
-        legendrank=2,
-        zorder=-1,
-    )
+            y.append(100 * (trial.score or 0.0))
+    return Series(name="best so far", style=plot.FRONT, x=[*x, max(trial.number for trial in trials)], y=[*y, y[-1]])
 
 
-def _draw_cap(figure: go.Figure, cap: float) -> None:
-    x = cap / _MILLION
-    line = {"dash": "dash", "width": 1.2, "color": style.QUIET}
-    figure.add_shape(type="line", x0=x, x1=x, y0=0, y1=1, yref="paper", line=line)
-    figure.add_annotation(
-        text=f"budget {cap_text(cap)}",
-        x=x,
-        y=1.0,
-        yref="paper",
-        xanchor="right",
-        yanchor="bottom",
-        showarrow=False,
-        font={"size": 12, "color": style.QUIET},
-    )
+def _cohorts(trials: Sequence[TrialRecord]) -> list[tuple[float, float, str]]:
+    ends: dict[int, tuple[int, int]] = {}
+    for trial in trials:
+        low, high = ends.get(trial.cohort, (trial.number, trial.number))
+        ends[trial.cohort] = min(low, trial.number), max(high, trial.number)
+    if len(ends) < 2:
+        return []
+    return [(low - 0.5, high + 0.5, str(cohort)) for cohort, (low, high) in sorted(ends.items())]
 
 
-def _draw_cohorts(figure: go.Figure, trials: Sequence[TrialRecord]) -> None:
-    cohorts = sorted({trial.cohort for trial in trials})
-    step = -(-len(cohorts) // _LABELLED_COHORTS)
-    for index, cohort in enumerate(cohorts):
-        numbers = [trial.number for trial in trials if trial.cohort == cohort]
-        left, right = min(numbers) - 0.5, max(numbers) + 0.5
-        if index % 2:
-            band = {"fillcolor": style.QUIET, "opacity": 0.11, "line_width": 0, "layer": "below"}
-            figure.add_shape(type="rect", x0=left, x1=right, y0=0, y1=1, yref="paper", **band)
-        if index % step == 0 and len(cohorts) > 1:
-            figure.add_annotation(
-                text=str(cohort) if index else f"cohort {cohort}",
-                x=left,
-                y=1.0,
-                yref="paper",
-                xanchor="left",
-                yanchor="bottom",
-                showarrow=False,
-                font={"size": 11, "color": style.QUIET},
-            )
+def _cap(cost_name: CostName, cap: float) -> str:
+    return f"{cap / 1000:g} ms" if cost_name == "latency" else cap_text(cap)

@@ -1,8 +1,7 @@
-"""The report as one HTML page that needs nothing beside itself: figures, tables and code are inside."""
+"""The report as one HTML page that needs nothing beside itself, nor any network: data, style and script are inside."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -10,19 +9,26 @@ from string import Template
 from typing import Any
 
 from edgenext_search.report import sections
-from edgenext_search.report.audit_figure import audit_figure
+from edgenext_search.report.all_figures import AUDIT, all_figures
 from edgenext_search.report.audit_section import audit_section
 from edgenext_search.report.comparison import architecture_section
 from edgenext_search.report.conditions import conditions_section
-from edgenext_search.report.figures import history_figure, pareto_figure
+from edgenext_search.report.figure_sections import (
+    choices_section,
+    history_section,
+    pareto_section,
+    spread_section,
+)
 from edgenext_search.report.files import write_atomically
-from edgenext_search.report.markup import Markup, element, join, json_script
-from edgenext_search.report.pareto import front_trials, full_fidelity, has_score
-from edgenext_search.report.trials_table import trials_section
+from edgenext_search.report.latency_section import latency_section
+from edgenext_search.report.markup import Markup, join, json_script
+from edgenext_search.report.page_data import trials_data
+from edgenext_search.report.plot import Plot
+from edgenext_search.report.trials_section import trials_section
 from edgenext_search.report.wording import budget_text
 from edgenext_search.search.records import TrialRecord
 
-AUDIT_FIGURE = "fig-audit"
+_SCRIPTS = ("dom.js", "chart.js", "candidate.js", "table.js", "page.js")
 
 
 def write_report(summary: Mapping[str, Any], trials: Sequence[TrialRecord], path: Path) -> None:
@@ -33,70 +39,54 @@ def write_report(summary: Mapping[str, Any], trials: Sequence[TrialRecord], path
         trials: All trials of the study.
         path: The HTML file to write or replace.
     """
-    from plotly.offline import get_plotlyjs
-
-    figures: dict[str, Any] = {}
-    if any(has_score(trial) for trial in trials):
-        figures["fig-params"] = pareto_figure(trials, summary, "params")
-        figures["fig-madds"] = pareto_figure(trials, summary, "madds")
-        figures["fig-history"] = history_figure(trials, summary)
-    if (audited := audit_figure(summary)) is not None:
-        figures[AUDIT_FIGURE] = audited
+    figures = all_figures(trials, summary)
+    measured = {name: plot for name, plot in figures.items() if name.startswith("fig-latency-")}
     body = join(
         sections.header(summary),
         sections.notices(summary),
+        sections.contents(),
         sections.cards(summary),
         architecture_section(summary),
-        _pareto_section(trials) if "fig-params" in figures else None,
-        _history_section() if "fig-history" in figures else None,
-        sections.finalists_section(summary),
-        audit_section(summary, AUDIT_FIGURE),
         sections.model_section(summary),
+        pareto_section(trials, figures),
+        history_section(figures, summary),
+        sections.finalists_section(summary),
+        latency_section(summary, measured),
+        choices_section(figures, summary),
+        spread_section(figures),
+        audit_section(summary, AUDIT, figures.get(AUDIT)),
         trials_section(trials),
         conditions_section(summary),
     )
-    page = resources.files("edgenext_search.report").joinpath("page.html").read_text(encoding="utf-8")
-    text = Template(page).substitute(
-        title=join(f"{summary.get('study', 'study')}: {budget_text(summary.get('budget') or {})}"),
-        body=body,
-        figures=json_script("figures", {name: json.loads(figure.to_json()) for name, figure in figures.items()}),
-        plotly=Markup(f"<script>{get_plotlyjs()}</script>") if figures else "",
+    title = join(f"{summary.get('study', 'study')}: {budget_text(summary.get('budget') or {})}")
+    data = trials_data(trials, summary)
+    write_page(path, title=title, body=body, figures=figures, trials=data, live=summary.get("status") == "running")
+
+
+def write_page(
+    path: Path, *, title: Markup, body: Markup, figures: Mapping[str, Plot], trials: Mapping[str, Any], live: bool
+) -> None:
+    """Write a page of the report's look, atomically.
+
+    Args:
+        path: The HTML file to write or replace.
+        title: Of the window.
+        body: What the page says; each figure has its place there, see :func:`~edgenext_search.report.parts.figure`.
+        figures: By identifier.
+        trials: Of :func:`~edgenext_search.report.page_data.trials_data`.
+        live: Whether the page loads itself again each minute, because the run goes on.
+    """
+    text = Template(_resource("page.html")).substitute(
+        title=title,
+        body=Markup(body.replace(sections.CONTENTS, sections.links(body))),
+        attributes=Markup(' data-live="yes"' if live else ""),
+        style=Markup(_resource("style.css").rstrip()),
+        figures=json_script("data-figures", {name: plot.to_dict() for name, plot in figures.items()}),
+        trials=json_script("data-trials", trials),
+        script=Markup("\n".join(_resource(name).rstrip() for name in _SCRIPTS)),
     )
     write_atomically(path, text)
 
 
-def _pareto_section(trials: Sequence[TrialRecord]) -> Markup:
-    complete = full_fidelity(trials)
-    fronts = [len({trial.candidate for trial in front_trials(trials, name)}) for name in ("params", "madds")]
-    networks = len({trial.candidate for trial in complete})
-    caption = (
-        f"Fully trained networks: {networks}, of which {fronts[0]} are on the front for parameters and {fronts[1]} on "
-        "that for multiply-adds: no other is as good for as little. Hollow marks were stopped early, so their "
-        "scores rank only among marks of the same number of epochs."
-        if complete
-        else "No candidate was trained through the last rung, so there is no front."
-    )
-    return sections.section(
-        "pareto",
-        "Accuracy for the cost",
-        element("div", _figure("fig-params", "params"), _figure("fig-madds", "multiply-adds"), class_="pair"),
-        element("p", caption, class_="caption"),
-    )
-
-
-def _history_section() -> Markup:
-    return sections.section(
-        "history",
-        "How the study went",
-        _figure("fig-history", "number of trial"),
-        element(
-            "p",
-            "The line counts fully trained candidates alone. The search's scores choose the finalists; they are "
-            "not what decides between them.",
-            class_="caption",
-        ),
-    )
-
-
-def _figure(identifier: str, against: str) -> Markup:
-    return sections.plot(identifier, f"Scatter plot of top-1 against {against}", "the table of trials")
+def _resource(name: str) -> str:
+    return resources.files("edgenext_search.report").joinpath("page", name).read_text(encoding="utf-8")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 from edgenext_search.search.records import TrialRecord
 
-CostName = Literal["params", "madds", "acts"]
+CostName = Literal["params", "madds", "acts", "memory", "footprint", "latency"]
+COST_NAMES: tuple[CostName, ...] = get_args(CostName)
 
 
 def non_dominated(points: Sequence[Sequence[float]], maximize: Sequence[bool] = (False, True)) -> list[int]:
@@ -72,12 +73,12 @@ def front_trials(trials: Sequence[TrialRecord], cost_name: CostName) -> list[Tri
     Returns:
         The trials on the front, duplicates of one network included, in ascending order of cost.
     """
-    comparable = full_fidelity(trials)
+    comparable = [trial for trial in full_fidelity(trials) if cost_name in trial.cost.to_dict()]
     points = [(cost_of(trial, cost_name), trial.score or 0.0) for trial in comparable]
     front = [comparable[index] for index in non_dominated(points)]
     return sorted(front, key=lambda trial: (cost_of(trial, cost_name), trial.number))
 
 
 def cost_of(trial: TrialRecord, cost_name: CostName) -> int:
-    """One of a trial's three costs by name."""
+    """One of a trial's costs by name; latency is there only where the study asked for it."""
     return trial.cost.to_dict()[cost_name]

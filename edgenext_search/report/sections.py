@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from edgenext_search.arch.budget import SIZES
+from edgenext_search.arch.budget import SIZES, TIMES
 from edgenext_search.arch.candidate import Candidate
+from edgenext_search.report.latency_words import short_latency
 from edgenext_search.report.markup import Markup, element, join
+from edgenext_search.report.parts import command, scroller, section
 from edgenext_search.report.verdict import front_sentences, gain_of, interval_text, is_established, verdict_sentences
 from edgenext_search.report.wording import (
     budget_text,
-    cap_text,
+    cap_of,
     costs_of_front,
     count_text,
     deployment_text,
     fidelity_text,
     is_same,
+    latency_text,
     number_or_none,
     origin_text,
     percent,
@@ -38,32 +41,57 @@ _CARDS = {
     "acts": "Activations",
     "memory": "Peak memory",
     "footprint": "Weights and peak memory",
+    "latency": "Latency",
 }
-
-
-def section(identifier: str, title: str, *content: str | None) -> Markup:
-    """A section of the page under its heading."""
-    return element("section", element("h2", title), *content, id=identifier)
-
-
-def plot(identifier: str, label: str, source: str) -> Markup:
-    """Where a figure is drawn; ``source`` names the table that has the same numbers."""
-    without_script = element("noscript", f"This figure needs JavaScript; {source} has its numbers.")
-    label = f"{label}; {source} below has the same numbers."
-    return element("figure", element("div", without_script, id=identifier, class_="plot", role="img", aria_label=label))
 
 
 def header(summary: Mapping[str, Any]) -> Markup:
     """The answer, with the question above it in small print."""
     answer, *rest = verdict_sentences(summary)
     question = [str(summary.get("study", "study")), budget_text(summary.get("budget") or {})]
+    return headline(question, answer, [*rest, *front_sentences(summary)])
+
+
+def headline(question: Sequence[str], answer: str, rest: Sequence[str]) -> Markup:
+    """An answer as the page's title, what was asked above it, what qualifies it beneath."""
+    buttons = [
+        element("button", text, type="button", id=name) for name, text in (("theme", "Theme"), ("print", "Print"))
+    ]
+    eyebrow = element("p", "EdgeNeXt search", *(element("span", text) for text in question if text), class_="eyebrow")
     return element(
         "header",
-        element("p", "EdgeNeXt search", *(join(element("span", text)) for text in question if text), class_="eyebrow"),
+        element("div", eyebrow, element("span", *buttons, class_="tools"), class_="top"),
         element("h1", answer.replace("n = ", "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")),
         *(element("p", text, class_="lead") for text in rest),
-        *(element("p", text, class_="lead") for text in front_sentences(summary)),
     )
+
+
+CONTENTS = "<!-- contents -->"
+_LINKS = {
+    "winners": "Winners",
+    "architecture": "Architecture",
+    "model": "Use it",
+    "pareto": "Fronts",
+    "history": "Course",
+    "finalists": "Finalists",
+    "latency": "Latency",
+    "choices": "Choices",
+    "errors": "Errors",
+    "audit": "Audit",
+    "trials": "Trials",
+    "conditions": "Conditions",
+}
+
+
+def contents() -> Markup:
+    """Where :func:`links` go, once it is known which sections there are."""
+    return Markup(CONTENTS)
+
+
+def links(body: str) -> Markup:
+    """Links to the sections that a page has."""
+    there = [name for name in _LINKS if f'<section id="{name}"' in body]
+    return element("nav", *(element("a", _LINKS[name], href=f"#{name}") for name in there), class_="contents")
 
 
 def notices(summary: Mapping[str, Any]) -> Markup:
@@ -114,7 +142,7 @@ def cards(summary: Mapping[str, Any]) -> Markup | None:
     items += [
         _cost_card(label, name, winner, other, budget.get(name))
         for name, label in _CARDS.items()
-        if name not in SIZES or name in budget
+        if name in winner and (name not in SIZES or name in budget)
     ]
     who = "Winner and baseline" if other else "The winner" if baseline is None else "The winner, which is the baseline"
     names = element("p", f"Costs at {deployment_text(summary)}. Top-1 at {fidelity_text(summary)}.", class_="caption")
@@ -142,21 +170,39 @@ def _score_card(summary: Mapping[str, Any], winner: Mapping[str, Any], other: Ma
 def _cost_card(
     label: str, name: str, winner: Mapping[str, Any], other: Mapping[str, Any] | None, cap: float | None
 ) -> Markup:
-    byte = "B" if name in SIZES else ""
-    value = count_text(winner[name])
-    number, unit = (value[:-1], value[-1] + byte) if value[-1].isalpha() else (value, byte)
-    lines = [element("dd", number, element("small", unit), class_="value", title=f"{winner[name]:,}")]
-    if cap:
-        share = winner[name] / cap
+    mine, theirs = _known_cost(name, winner), _known_cost(name, other)
+    number, unit = _number_and_unit(name, mine or 0.0)
+    lines = [element("dd", number, element("small", unit), class_="value", title=f"{mine:,}")]
+    if cap and mine is not None:
+        share = mine / cap
         meter = element("span", element("i", style=f"width:{100 * min(share, 1):.1f}%"), class_="meter")
-        lines.append(element("dd", meter, f"{100 * share:.1f}% of {cap_text(cap)}{byte}"))
-    if other:
-        change = 100 * (winner[name] / other[name] - 1)
+        lines.append(element("dd", meter, f"{100 * share:.1f}% of {cap_of(name, cap)}"))
+    if mine is not None and theirs is not None:
+        change = 100 * (mine / theirs - 1)
         equal = abs(change) < 0.05
         text = "as much" if equal else f"{'+' if change > 0 else '−'}{abs(change):.1f}%"  # noqa: RUF001
-        rest = f" {'as' if equal else 'on'} the baseline’s {count_text(other[name])}{byte}"  # noqa: RUF001
+        rest = f" {'as' if equal else 'on'} the baseline’s {''.join(_number_and_unit(name, theirs))}"  # noqa: RUF001
         lines.append(element("dd", element("b", text, class_="delta"), rest))
-    return element("div", element("dt", label), *lines, class_="card")
+    how = f"{label}, {'measured' if winner.get('measured') else 'predicted'}" if name in TIMES else label
+    return element("div", element("dt", how), *lines, class_="card")
+
+
+def _known_cost(name: str, finalist: Mapping[str, Any] | None) -> float | None:
+    """A finalist's cost; of its latency what was measured, where it was."""
+    if finalist is None:
+        return None
+    if name in TIMES and finalist.get("measured"):
+        return float(finalist["measured"]["p50"])
+    return finalist.get(name)
+
+
+def _number_and_unit(name: str, value: float) -> tuple[str, str]:
+    if name in TIMES:
+        number, _, unit = latency_text(value).partition(" ")
+        return number, f" {unit}"
+    byte = "B" if name in SIZES else ""
+    text = count_text(value)
+    return (text[:-1], text[-1] + byte) if text[-1].isalpha() else (text, byte)
 
 
 def finalists_section(summary: Mapping[str, Any]) -> Markup | None:
@@ -172,6 +218,7 @@ def finalists_section(summary: Mapping[str, Any]) -> Markup | None:
         ("In the search, %", True),
         ("Params", True),
         ("MAdds", True),
+        *([("Latency", True)] if summary.get("latency") else []),
         ("Origin", False),
         ("Widths", False),
         ("Depths", False),
@@ -203,7 +250,14 @@ def _finalist_row(summary: Mapping[str, Any], rank: str, row: Mapping[str, Any],
         badge = element("span", "baseline", class_="badge")
     if costs_of_front(summary) and any(is_same(row, member) for member in summary.get("front") or []):
         badge = join(badge, element("span", "front", class_="badge"))
-    numbers = (difference, percent(row["search_score"]), count_text(row["params"]), count_text(row["madds"]))
+    numbers: tuple[str, ...] = (
+        difference,
+        percent(row["search_score"]),
+        count_text(row["params"]),
+        count_text(row["madds"]),
+    )
+    if summary.get("latency"):
+        numbers = (*numbers, short_latency(row))
     shape = (stages_text(candidate, name) for name in ("widths", "depths", "kernel_sizes", "sdta_blocks"))
     return element(
         "tr",
@@ -217,13 +271,8 @@ def _finalist_row(summary: Mapping[str, Any], rank: str, row: Mapping[str, Any],
     )
 
 
-def scroller(table: Markup, label: str, class_: str = "scroll") -> Markup:
-    """A wide table that scrolls by itself, with the keyboard too."""
-    return element("div", table, class_=class_, tabindex=0, role="region", aria_label=label)
-
-
 def model_section(summary: Mapping[str, Any]) -> Markup | None:
-    """How to load the winner."""
+    """How to train and load the winner."""
     if not summary.get("model_dir") or not summary.get("winner"):
         return None
     run, folder = PurePath(str(summary.get("run", ""))), PurePath(str(summary["model_dir"]))
@@ -231,17 +280,23 @@ def model_section(summary: Mapping[str, Any]) -> Markup | None:
     path = json.dumps(f"local-dir:{(folder.relative_to(run) if inside else folder).as_posix()}", ensure_ascii=False)
     code = f"import timm\nmodel = timm.create_model({path}, pretrained=True).eval()"
     where = join(" Run it in the run folder, ", element("code", run.as_posix()), ".") if inside else None
-    classes = (summary.get("data") or {}).get("classes")
+    data = summary.get("data") or {}
     weights = (
-        f"Its weights are those of the proxy training ({fidelity_text(summary)}, {classes} classes), not of a full "
-        f"training. The costs above are those of the deployment, {deployment_text(summary)}; model.onnx takes one "
-        "image of that size."
+        f"Its weights are those of the proxy training ({fidelity_text(summary)}, {data.get('classes')} classes), not "
+        f"of a full training. The costs above are those of the deployment, {deployment_text(summary)}; model.onnx "
+        "takes one image of that size."
     )
+    train = f"edgenext-search train {shlex.quote(str(run))} --data FOLDER"
+    loaded = element("p", "Load it: the model folder is in timm’s own format, and timm alone reads it.", where)  # noqa: RUF001
     return section(
         "model",
         "Use the winner",
-        element("p", "The model folder is in timm’s own format: timm alone loads it.", where),  # noqa: RUF001
-        element("pre", element("code", code), tabindex=0),
+        element(
+            "div",
+            element("div", element("p", "Train it in full, on all your images:"), command(train)),
+            element("div", loaded, command(code)),
+            class_="split",
+        ),
         _rest_of_front(summary, run),
         element("p", weights, class_="caption"),
     )

@@ -44,6 +44,7 @@ COLUMNS: dict[str, str] = {
     "on_madds_front": "bool",
     "loss": "float64",
     "train_loss": "float64",
+    "latency": "Int64",
 }
 """The columns in order, with their dtypes. They are stable: a release may add columns at the end.
 
@@ -52,7 +53,8 @@ rung: compare scores only where ``epochs`` are equal. Costs are those of the stu
 candidate with one item a stage are joined as in ``24-48-88-168`` (``pos_emb`` as 0 and 1). ``reason`` and
 ``duplicate_of`` are missing where they do not apply. ``on_params_front`` and ``on_madds_front`` tell the Pareto
 fronts among the complete trials at the highest fidelity. ``loss`` (held-out cross-entropy, in nats) and ``train_loss``
-(mean of all training steps) are of the same rung as ``score``, NaN where they were not recorded.
+(mean of all training steps) are of the same rung as ``score``, NaN where they were not recorded. ``latency`` is
+predicted, in microseconds, missing where the study did not ask for it.
 """
 
 
@@ -64,10 +66,18 @@ def trials_frame(trials: Sequence[TrialRecord]) -> pd.DataFrame:
     """
     import pandas as pd
 
+    rows = trial_rows(trials)
+    series = {name: pd.Series([row[name] for row in rows], dtype=dtype) for name, dtype in COLUMNS.items()}
+    return pd.DataFrame(series)
+
+
+def trial_rows(trials: Sequence[TrialRecord]) -> list[dict[str, Any]]:
+    """One row a trial with the values of :data:`COLUMNS`, None where there is none; a NaN score stays NaN."""
     on_params = {trial.number for trial in front_trials(trials, "params")}
     on_madds = {trial.number for trial in front_trials(trials, "madds")}
-    rows = [
+    return [
         {
+            "latency": None,
             **_row(trial),
             "on_params_front": trial.number in on_params,
             "on_madds_front": trial.number in on_madds,
@@ -75,8 +85,6 @@ def trials_frame(trials: Sequence[TrialRecord]) -> pd.DataFrame:
         }
         for trial in trials
     ]
-    series = {name: pd.Series([row[name] for row in rows], dtype=dtype) for name, dtype in COLUMNS.items()}
-    return pd.DataFrame(series)
 
 
 def write_csv(trials: Sequence[TrialRecord], path: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from edgenext_search.arch.candidate import Candidate
+from edgenext_search.report.latency_words import latency_conditions, short_latency
 from edgenext_search.report.verdict import front_sentences, verdict
 from edgenext_search.report.wording import (
     UNUSED,
@@ -80,22 +81,25 @@ def _table(summary: Mapping[str, Any], say: Callable[[str], str], *, wide: bool)
             table.add_column(name, no_wrap=True)
         table.add_column("Params", justify="right", no_wrap=True)
         table.add_column("MAdds", justify="right", no_wrap=True)
+        if summary.get("latency"):
+            table.add_column("Latency", justify="right", no_wrap=True)
     else:
         table.add_column("Candidate\norigin", overflow="fold")
         table.add_column("Widths\ndepths, kernels, SDTA", overflow="fold")
-        table.add_column("Params\nMAdds", justify="right", no_wrap=True)
+        costs = "Params\nMAdds\nlatency" if summary.get("latency") else "Params\nMAdds"
+        table.add_column(costs, justify="right", no_wrap=True)
     table.add_column("Top-1, %\n± std (n)" if not wide else "Top-1, % ± std (n)", justify="right", no_wrap=True)
     table.add_column("vs\nbase" if not wide else "vs base", justify="right", no_wrap=True)
     for column in table.columns:
         column.header = say(str(column.header))
     for rank, row, difference in ranked(summary):
-        texts = [rank, *_cells(row, wide=wide), difference]
+        texts = [rank, *_cells(row, wide=wide, timed=bool(summary.get("latency"))), difference]
         style = "bold green" if is_same(row, summary.get("winner")) else ""
         table.add_row(*(Text(say(text), style=style) for text in texts))
     return table
 
 
-def _cells(row: Mapping[str, Any], *, wide: bool) -> list[str]:
+def _cells(row: Mapping[str, Any], *, wide: bool, timed: bool) -> list[str]:
     candidate = Candidate.from_dict(row["candidate"])
     names = ("widths", "depths", "kernel_sizes", "sdta_blocks")
     widths, depths, kernels, sdta = (stages_text(candidate, name) for name in names)
@@ -104,10 +108,16 @@ def _cells(row: Mapping[str, Any], *, wide: bool) -> list[str]:
     mean, seeds = percent(row["score"]["mean"]), f"({row['score']['n']})"
     if wide:
         spread = "" if std is None else f" ± {100 * std:.1f}"
-        return [row["fingerprint"], origin, widths, depths, kernels, sdta, params, madds, f"{mean}{spread} {seeds}"]
+        costs = [params, madds, *([short_latency(row)] if timed else [])]
+        return [row["fingerprint"], origin, widths, depths, kernels, sdta, *costs, f"{mean}{spread} {seeds}"]
     spread = "" if std is None else f"± {100 * std:.1f} "
     architecture = f"{widths}\n{depths}  {kernels}  {sdta}"
-    return [f"{row['fingerprint']}\n{origin}", architecture, f"{params}\n{madds}", f"{mean}\n{spread}{seeds}"]
+    return [
+        f"{row['fingerprint']}\n{origin}",
+        architecture,
+        "\n".join([params, madds, *([short_latency(row)] if timed else [])]),
+        f"{mean}\n{spread}{seeds}",
+    ]
 
 
 def _conditions(summary: Mapping[str, Any]) -> str:
@@ -118,8 +128,14 @@ def _conditions(summary: Mapping[str, Any]) -> str:
     return (
         f"Top-1 on {fidelity.get('val_images', '?')} held-out training images of {name} "
         f"({data.get('classes', '?')} classes), {fidelity_text(summary)}, {seeds_text(summary)}. "
-        f"{f'{again} ' if (again := rematch_text(summary)) else ''}Costs at {deployment_text(summary)}.{unused}"
+        f"{f'{again} ' if (again := rematch_text(summary)) else ''}Costs at {deployment_text(summary)}.{unused}{_latency(summary)}"
     )
+
+
+def _latency(summary: Mapping[str, Any]) -> str:
+    if not summary.get("latency"):
+        return ""
+    return f" Latency on {summary['latency']['device']}, ~ where predicted. {latency_conditions(summary)}"
 
 
 def _paths(summary: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from edgenext_search.report.latency_words import latency_sentences, refusal
 from edgenext_search.report.wording import (
     COST_LABELS,
     cost_text,
@@ -33,7 +34,19 @@ def verdict(summary: Mapping[str, Any]) -> str:
 
 
 def verdict_sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
-    """:func:`verdict`, the answer first and what qualifies it after."""
+    """:func:`verdict`, the answer first and what qualifies it after.
+
+    Where latency is capped and no measured candidate holds the cap, that is the answer.
+    """
+    answer = _scores(summary)
+    if (refused := refusal(summary)) is None:
+        return (*answer, *latency_sentences(summary))
+    first, *rest = answer
+    first = first if first.startswith("EdgeNeXt") else f"{first[0].lower()}{first[1:]}"
+    return refused, f"By accuracy alone, {first}", *rest, *latency_sentences(summary)
+
+
+def _scores(summary: Mapping[str, Any]) -> tuple[str, ...]:
     winner, baseline = summary.get("winner"), summary.get("baseline")
     if winner is None:
         return _no_winner(summary)

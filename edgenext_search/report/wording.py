@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edgenext_search.arch.budget import SIZES
+from edgenext_search.arch.budget import SIZES, TIMES
 from edgenext_search.arch.candidate import Candidate
 
 NONE = "–"  # noqa: RUF001 - a dash stands where there is no value
@@ -17,6 +17,7 @@ COST_LABELS = {
     "acts": "activations",
     "memory": "peak activation memory",
     "footprint": "weights and peak activations",
+    "latency": "latency",
 }
 _SIZES = {"xx_small": "XXS", "x_small": "XS", "small": "S", "base": "B"}
 _SIZES |= {f"{name}_bn_hs": f"{size}-BN" for name, size in _SIZES.items()}
@@ -49,9 +50,20 @@ def cap_text(cap: float) -> str:
 
 def budget_text(budget: Mapping[str, Any]) -> str:
     """All caps of a budget: ``≤ 1.3M parameters, ≤ 260M MAdds``."""
-    return ", ".join(
-        f"≤ {cap_text(cap)}{'B' if name in SIZES else ''} {COST_LABELS.get(name, name)}" for name, cap in budget.items()
-    )
+    return ", ".join(f"≤ {cap_of(name, cap)} {COST_LABELS.get(name, name)}" for name, cap in budget.items())
+
+
+def cap_of(name: str, cap: float) -> str:
+    """A cap with its unit: ``1.3M``, ``2MB``, ``10 ms``."""
+    if name in TIMES:
+        return f"{cap / 1000:g} ms"
+    return f"{cap_text(cap)}{'B' if name in SIZES else ''}"
+
+
+def latency_text(microseconds: float) -> str:
+    """A time in milliseconds, in three significant digits or whole: ``8.91 ms``, ``0.52 ms``, ``1234 ms``."""
+    value = microseconds / 1000
+    return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f} ms"
 
 
 def percent(score: float | None) -> str:
@@ -83,6 +95,8 @@ def costs_of_front(summary: Mapping[str, Any]) -> list[str]:
 
 def cost_text(name: str, value: float) -> str:
     """A cost with its name: ``260.6M MAdds``, ``2.097MB peak activation memory``."""
+    if name in TIMES:
+        return f"{latency_text(value)} {COST_LABELS[name]}"
     return f"{count_text(value)}{'B' if name in SIZES else ''} {COST_LABELS.get(name, name)}"
 
 

@@ -39,3 +39,54 @@ class Listener:
 
     def note(self, text: str) -> None:
         """Something worth a line of its own."""
+
+
+class Listeners(Listener):
+    """Passes on what it hears to several others, in order.
+
+    Args:
+        others: Who hears it.
+    """
+
+    def __init__(self, *others: Listener) -> None:
+        self._others = others
+
+    def study_started(self, *, resumed: bool) -> None:
+        """Pass it on."""
+        for other in self._others:
+            other.study_started(resumed=resumed)
+
+    def data_progress(self, done: int, total: int) -> None:
+        """Pass it on."""
+        for other in self._others:
+            other.data_progress(done, total)
+
+    def measured(self, what: str, done: int, total: int) -> None:
+        """Pass it on."""
+        for other in self._others:
+            other.measured(what, done, total)
+
+    def cohort_started(self, trials: Sequence[TrialRecord], total_trials: int) -> None:
+        """Pass it on."""
+        for other in self._others:
+            other.cohort_started(trials, total_trials)
+
+    def jobs_started(self, what: str, jobs: Sequence[str], *, since: int, until: int) -> None:
+        """Pass it on."""
+        for other in self._others:
+            other.jobs_started(what, jobs, since=since, until=until)
+
+    def job_progress(self, job: str, share: float) -> None:
+        """Pass it on."""
+        for other in self._others:
+            other.job_progress(job, share)
+
+    def job_finished(self, job: str, score: float | None, reason: str | None) -> None:
+        """Pass it on."""
+        for other in self._others:
+            other.job_finished(job, score, reason)
+
+    def note(self, text: str) -> None:
+        """Pass it on."""
+        for other in self._others:
+            other.note(text)

@@ -88,6 +88,11 @@ class StudyStore:
                 f"The storage {hide_password(url)} cannot be opened: {reason}; check its URL, server and driver."
             ) from error
 
+    @property
+    def study(self) -> optuna.Study:
+        """The study itself, for what only reads."""
+        return self._study
+
     def add(
         self,
         *,

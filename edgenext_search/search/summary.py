@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from edgenext_search.search.finalists import BASELINE, finalists_of, front_of, measured_of
 from edgenext_search.search.full_training import trained_in
+from edgenext_search.search.importance import importance
 from edgenext_search.search.references import audit_summary
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def summarize(run: RunFolder, recipe: StudyRecipe, store: StudyStore, *, running
         "front": [finalist.to_dict() | {"model_dir": _model_dir(run, finalist)} for finalist in front],
         "gain": gain(winner, baseline) if winner and baseline else None,
         "latency": _latency(store, recipe),
+        "importance": importance(store, recipe),
         "audit": audit_summary(store, recipe, running=running),
         "report": str(run.report_file),
         "model_dir": _model_dir(run, winner) if winner else None,

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from edgenext_search.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
-HEAVY = ("torch", "timm", "optuna", "pandas", "plotly", "onnxruntime", "torchvision", "fvcore", "onnx", "scipy")
+HEAVY = ("torch", "timm", "optuna", "pandas", "matplotlib", "onnxruntime", "torchvision", "fvcore", "onnx", "scipy")
 
 
 def call(*arguments: object) -> Result:

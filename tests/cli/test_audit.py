@@ -106,4 +106,4 @@ def test_what_is_no_run_or_is_at_work_is_refused(run, executor, where, tmp_path)
 
 
 def test_help_stays_light():
-    assert imported("audit", "--help", blocked=("torch", "timm", "optuna", "numpy", "plotly")) == []
+    assert imported("audit", "--help", blocked=("torch", "timm", "optuna", "numpy", "matplotlib")) == []

@@ -112,3 +112,55 @@ def test_a_damaged_run_is_said_so(run, tmp_path):
     assert "cannot be opened" in refusal("report", tmp_path / "copy")
     (tmp_path / "copy" / "study.yaml").write_text(json.dumps({"study": 3}))
     assert "study.yaml" in refusal("report", tmp_path / "copy")
+
+
+def test_a_report_for_a_pull_request(run):
+    text = call("report", run.path, "--format", "md").stdout
+    assert text.startswith("### EdgeNeXt search: demo")
+    assert f"`{run.summary()['winner']['fingerprint']}`" in text
+
+
+def test_figures_as_files(run):
+    pytest.importorskip("matplotlib")
+    assert call("report", run.path, "--figures", "png").exit_code == 0
+    assert (run.report_file.parent / "figures" / "params.png").read_bytes().startswith(b"\x89PNG")
+    assert "pdf, png, svg" in refusal("report", run.path, "--figures", "jpg")
+
+
+def test_several_runs_are_compared(run, tmp_path):
+    import shutil
+
+    shutil.copytree(run.path, tmp_path / "again")
+    page = tmp_path / "both" / "index.html"
+    found = call_json("report", run.path, tmp_path / "again", "--out", page)
+    assert found["comparable"]
+    assert found["ranking"] == ["run", "again"]
+    assert found["report"] == str(page)
+    assert page.is_file()
+    text = call("report", run.path, tmp_path / "again", "--out", page, "--format", "md").stdout
+    assert text.startswith("### EdgeNeXt search: 2 runs")
+
+
+def test_runs_that_cannot_be_compared_are_refused_a_ranking(run, tmp_path):
+    import shutil
+
+    shutil.copytree(run.path, tmp_path / "other")
+    study = tmp_path / "other" / "study.yaml"
+    study.write_text(study.read_text().replace("img_size: 32", "img_size: 64"))
+    found = call_json("report", run.path, tmp_path / "other", "--out", tmp_path / "page.html")
+    assert found["ranking"] is None
+    assert [(one["key"], one["values"]) for one in found["differences"]] == [("img_size", [32, 64])]
+
+
+def test_a_run_is_not_compared_with_itself(run, tmp_path):
+    assert "given once" in refusal("report", run.path, run.path)
+    assert "--out" in refusal("report", run.path, "--out", tmp_path / "page.html")
+
+
+def test_the_page_is_opened_when_asked(run, monkeypatch):
+    import click
+
+    opened = []
+    monkeypatch.setattr(click, "launch", opened.append)
+    call("report", run.path, "--open")
+    assert opened == [run.report_file.resolve().as_uri()]

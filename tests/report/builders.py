@@ -191,3 +191,49 @@ def an_audit(
         "seconds": 812.5,
         "conditions": {"device": "cpu"},
     }
+
+
+def a_measurement(p50: float, *, verdict: str | None = "pass", ratio: float | None = 0.9) -> dict[str, Any]:
+    """What a device said of a finalist, in microseconds."""
+    return {
+        "p50": p50,
+        "p90": 1.1 * p50,
+        "min": 0.95 * p50,
+        "low": 0.99 * p50,
+        "high": 1.01 * p50,
+        "n": 312,
+        "drift": 0.0,
+        "ratio": ratio,
+        "ratio_low": None if ratio is None else ratio - 0.02,
+        "ratio_high": None if ratio is None else ratio + 0.02,
+        "reference_p50": None if ratio is None else p50 / ratio,
+        "conditions": {"device": "board", "threads": 1, "runtime": "onnxruntime", "version": "1.20"},
+        "verdict": verdict,
+    }
+
+
+def a_latency(
+    trials: Sequence[TrialRecord], *, cap: int | None = 10_000, passed: int | None = None
+) -> tuple[dict[str, Any], list[TrialRecord]]:
+    """A finished study that asked for latency: its summary, and its trials with predictions. By default all pass."""
+    known = [replace(trial, cost=replace(trial.cost, latency=8_000 + 37 * trial.number)) for trial in trials]
+    summary = a_summary(known)
+    rows = summary["finalists"]
+    for place, row in enumerate(rows):
+        holds = passed is None or place < passed
+        verdict = None if cap is None else "pass" if holds else "fail"
+        row["measured"] = a_measurement(row["latency"] * (1.04 if holds else 1.4), verdict=verdict)
+    for side in ("winner", "baseline"):
+        summary[side] = next(row for row in rows if row["trial"] == summary[side]["trial"])
+    summary["latency"] = {
+        "device": "board",
+        "cap": cap,
+        "aim": None if cap is None else int(cap / 1.05),
+        "margin": 1.05,
+        "profile": {"conditions": {}, "held_out": {"median_error": 0.02}},
+        "measured": len(rows),
+        "passed": None if cap is None else len(rows) if passed is None else passed,
+    }
+    if cap is not None:
+        summary["budget"] = {**summary["budget"], "latency": cap}
+    return summary, known

@@ -10,7 +10,7 @@ def test_heavy_libraries_wait():
     code = (
         "import sys, pkgutil, importlib, edgenext_search.report as room\n"
         "[importlib.import_module(f'{room.__name__}.{m.name}') for m in pkgutil.iter_modules(room.__path__)]\n"
-        "heavy = {'torch', 'timm', 'optuna', 'pandas', 'numpy', 'plotly', 'rich'}\n"
+        "heavy = {'torch', 'timm', 'optuna', 'pandas', 'numpy', 'scipy', 'matplotlib', 'rich'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -46,8 +46,8 @@ def test_caps_are_exact(cap, text):
 
 
 def test_budget():
-    text = wording.budget_text({"params": 1_300_000, "madds": 260_000_000, "latency": 10})
-    assert text == "≤ 1.3M parameters, ≤ 260M MAdds, ≤ 10 latency"
+    text = wording.budget_text({"params": 1_300_000, "madds": 260_000_000, "latency": 10_000})
+    assert text == "≤ 1.3M parameters, ≤ 260M MAdds, ≤ 10 ms latency"
 
 
 def test_lists_and_costs():

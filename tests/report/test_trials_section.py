@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
-from edgenext_search.report.trials_table import trials_section
+from edgenext_search.report.trials_section import trials_section
 
 from .builders import a_trial, some_trials
-
-
-def test_cells_sort_by_value():
-    text = trials_section([a_trial(0, scores=(0.4, 0.7)), a_trial(1, scores=(0.4, math.nan)), a_trial(2, scores=())])
-    assert '<td data-v="0.7" class="n">70.0</td>' in text
-    assert text.count('data-v="-1"') == 2
-    assert text.count('aria-sort="ascending"') == 1
-    assert "nan" not in text
 
 
 def test_failures_are_grouped_by_reason():
@@ -31,13 +22,6 @@ def test_many_reasons_are_cut():
     text = trials_section(trials)
     assert text.count("<li>") == 6
     assert "The table has the other reasons" in text
-
-
-def test_duplicates_and_fronts_are_noted():
-    one = a_trial(0)
-    text = trials_section([one, replace(one, number=1, duplicate_of=0)])
-    assert "same network as trial 0" in text
-    assert text.count("params, MAdds") == 2
 
 
 def test_no_trials():

@@ -1,0 +1,60 @@
+"""Whether the scores of several runs may be held against each other."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from edgenext_search.search.finalists import choosing_seeds, rematch_seeds
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.store import StudyStore
+
+_SPEED = ("precision", "channels_last", "compile")  # change scores by rounding alone
+
+
+def conditions_of(recipe: StudyRecipe, store: StudyStore) -> dict[str, dict[str, Any]]:
+    """What has to be alike for the winners of runs to be ranked, by topic.
+
+    Returns:
+        ``data``: which images, and how they were split; ``fidelity``: all keys of the proxy training, but for those
+        that change speed; ``seeds``: those that score finalists; ``deployment``: what costs are counted for.
+    """
+    data = store.fact("data") or {}
+    keys = recipe.to_dict()
+    return {
+        "data": {
+            "images": data.get("fingerprint"),
+            "train_images": data.get("train_images"),
+            "val_images": data.get("val_images"),
+            "seed": keys["data"].get("seed"),
+        },
+        "fidelity": {name: value for name, value in keys["proxy"].items() if name not in _SPEED},
+        "seeds": {
+            "finalists": choosing_seeds(recipe.search),
+            "re-match": rematch_seeds(recipe.search),
+        },
+        "deployment": recipe.deployment.to_dict(),
+    }
+
+
+def differences(conditions: Sequence[Mapping[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """Where the conditions of runs differ.
+
+    Args:
+        conditions: Of each run, see :func:`conditions_of`.
+
+    Returns:
+        ``topic``, ``key`` and ``values``, one for each run; none where the runs may be ranked.
+    """
+    found = []
+    for topic in conditions[0] if conditions else ():
+        keys = dict.fromkeys(key for run in conditions for key in run[topic])
+        for key in keys:
+            values = [run[topic].get(key) for run in conditions]
+            if len({json.dumps(value, sort_keys=True) for value in values}) > 1:
+                found.append({"topic": topic, "key": key, "values": values})
+    return found

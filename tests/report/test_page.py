@@ -1,0 +1,324 @@
+"""The page in a real browser: hovering, pinning, sorting, filtering, saving, in every state that a run can be in."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from edgenext_search.report.html import write_report
+from edgenext_search.report.table import read_csv, trials_frame
+
+from .browser import Page, start_browser
+from .builders import HOSTILE, a_latency, a_summary, a_trial, an_audit, some_trials
+
+TRIALS = some_trials(120, failed=3)
+KEYS = {"enter": "\ue007", "escape": "\ue00c", "right": "\ue014", "end": "\ue010"}
+
+
+@pytest.fixture(scope="module")
+def downloads(tmp_path_factory):
+    return tmp_path_factory.mktemp("downloads")
+
+
+@pytest.fixture(scope="module")
+def driver(downloads):
+    driver = start_browser(downloads)
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "index.html"
+    write_report(a_summary(TRIALS, audit=an_audit(TRIALS)), TRIALS, path)
+    return path
+
+
+@pytest.fixture
+def page(driver, report):
+    opened = Page(driver, report)
+    yield opened
+    assert opened.complaints() == []
+    assert opened.requests_that_leave() == []
+
+
+def rows(page):
+    return [
+        int(row)
+        for row in page.run("return [...document.querySelectorAll('#trials tbody tr')].map((row) => row.dataset.row)")
+    ]
+
+
+def search(page, text):
+    box = page.find("#filter")
+    box.clear()
+    box.send_keys(text)
+
+
+def saved(page, downloads, name, button):
+    for old in downloads.iterdir():
+        old.unlink()
+    page.run("arguments[0].scrollIntoView({block: 'center'}); arguments[0].click()", button)
+    return page.wait(lambda: next(iter(downloads.glob(name)), None))
+
+
+def test_hovering_shows_the_candidate(page):
+    x, y, row = page.point("fig-params", "trained")
+    page.mouse("fig-params", x, y).perform()
+    tip = page.find("#fig-params .tip")
+    assert tip.is_displayed()
+    assert TRIALS[row].candidate.fingerprint in tip.text
+    assert f"{100 * TRIALS[row].score:.1f} % after 6 epochs" in tip.text
+    page.mouse("fig-params", x, -60).perform()
+    assert not tip.is_displayed()
+
+
+def test_a_click_pins_the_candidate_everywhere(page):
+    x, y, row = page.point("fig-params", "trained")
+    page.mouse("fig-params", x, y).click().perform()
+    card, candidate = page.find("#card"), TRIALS[row].candidate
+    assert card.is_displayed()
+    assert candidate.fingerprint in card.text
+    assert len(page.all("#card .blocks i")) == sum(candidate.depths)
+    assert len(page.all("#card .blocks i.sdta")) == sum(candidate.sdta_blocks)
+    curve = page.run("return document.getElementById('fig-curve').chart.plot.series.at(-1)")
+    assert curve["y"] == pytest.approx([100 * score for _, score in TRIALS[row].curve])
+    for figure in ("fig-params", "fig-madds", "fig-history"):
+        assert page.all(f"#{figure} .pinned")
+    page.find("#card .close").click()
+    assert not card.is_displayed()
+    assert not page.all(".pinned")
+
+
+def test_keys_go_from_mark_to_mark(page):
+    plot = page.find("#fig-madds .plot")
+    page.run("arguments[0].focus()", plot)
+    plot.send_keys(KEYS["right"], KEYS["right"], KEYS["end"])
+    assert page.find("#fig-madds .tip").is_displayed()
+    plot.send_keys(KEYS["enter"])
+    card = page.find("#card")
+    assert card.is_displayed()
+    page.run("arguments[0].focus()", card)
+    card.send_keys(KEYS["escape"])
+    assert not card.is_displayed()
+    assert page.run("return document.activeElement === arguments[0]", plot)
+
+
+def test_dragging_zooms_and_a_button_shows_all_again(page):
+    before = page.run("return document.getElementById('fig-params').chart.scale.xRange")
+    page.mouse("fig-params", 200, 60).click_and_hold().move_by_offset(150, 120).release().perform()
+    low, high = page.run("return document.getElementById('fig-params').chart.scale.xRange")
+    assert before[0] < low < high < before[1]
+    assert not page.find("#card").is_displayed()
+    page.find("#fig-params .tools button").click()
+    assert page.run("return document.getElementById('fig-params').chart.scale.xRange") == before
+
+
+def test_the_legend_hides_a_series(page):
+    (button,) = [one for one in page.all("#fig-params .legend button") if one.text.startswith("stopped")]
+    assert page.all("#fig-params [data-series^='stopped']")
+    page.run("arguments[0].click()", button)
+    assert not page.all("#fig-params [data-series^='stopped']")
+    assert button.get_attribute("aria-pressed") == "false"
+
+
+def test_tabs_change_with_clicks_and_keys(page):
+    images = page.find("#course-tab-1")
+    page.run("arguments[0].click()", images)
+    assert page.find("#fig-best-images").is_displayed()
+    assert not page.find("#fig-best").is_displayed()
+    images.send_keys(KEYS["right"])
+    assert page.find("#fig-best").is_displayed()
+
+
+def test_the_table_sorts_by_a_click(page):
+    (head,) = [one for one in page.all("#trials th button") if one.text.startswith("Params")]
+    page.run("arguments[0].click()", head)
+    order = sorted(range(len(TRIALS)), key=lambda row: (TRIALS[row].cost.params, row))
+    assert rows(page) == order[:100]
+    page.run("arguments[0].click()", head)
+    assert [TRIALS[row].cost.params for row in rows(page)] == sorted((t.cost.params for t in TRIALS), reverse=True)[
+        :100
+    ]
+    assert head.find_element("xpath", "..").get_attribute("aria-sort") == "descending"
+
+
+def test_scores_that_are_none_sort_last(page):
+    (head,) = [one for one in page.all("#trials th button") if one.text.startswith("Top-1")]
+    for _ in range(2):
+        page.run("arguments[0].click()", head)
+        assert TRIALS[rows(page)[0]].score is not None
+    page.run("document.querySelectorAll('.pager button')[1].click()")
+    assert [TRIALS[row].state for row in rows(page)[-3:]] == ["failed"] * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("params<1.26M", lambda t: t.cost.params < 1_260_000),
+        ("top1>=68 trial<100", lambda t: t.score is not None and 100 * t.score >= 68 and t.number < 100),
+        ("state=failed", lambda t: t.state == "failed"),
+        ("exit code", lambda t: t.state == "failed"),
+        ("origin=edgenext-xxs", lambda t: t.origin == "edgenext_xx_small"),
+        ("no-such-word", lambda _: False),
+    ],
+)
+def test_the_table_filters(page, text, holds):
+    search(page, text)
+    wanted = [row for row, trial in enumerate(TRIALS) if holds(trial)]
+    assert rows(page) == wanted[:100]
+    assert page.find(".count").text == f"{len(wanted)} of {len(TRIALS)} trials"
+
+
+def test_state_and_front_filter_too(page):
+    page.run(
+        "const box = document.getElementById('state'); box.value = 'pruned'; box.dispatchEvent(new Event('change'))"
+    )
+    assert {TRIALS[row].state for row in rows(page)} == {"pruned"}
+    page.run("const box = document.getElementById('state'); box.value = ''; box.dispatchEvent(new Event('change'))")
+    page.run("document.getElementById('front').click()")
+    frame = trials_frame(TRIALS)
+    assert set(rows(page)) == set(frame.index[frame.on_params_front | frame.on_madds_front])
+
+
+def test_a_row_pins_its_candidate(page):
+    search(page, "state=failed")
+    line = page.find("#trials tbody tr")
+    page.run("arguments[0].focus()", line)
+    line.send_keys(KEYS["enter"])
+    assert "out of memory" in page.find("#card").text
+    assert "no learning curve" in page.find("#card").text
+
+
+def test_the_theme_is_switched_and_remembered(page, driver):
+    def ground():
+        return page.run("return getComputedStyle(document.body).backgroundColor")
+
+    button, seen = page.find("#theme"), []
+    for theme in ("light", "dark"):
+        button.click()
+        assert button.text == f"Theme: {theme}"
+        seen.append(ground())
+    assert seen == ["rgb(251, 250, 248)", "rgb(20, 24, 28)"]
+    driver.refresh()
+    assert ground() == seen[1]
+    page.find("#theme").click()
+    assert page.find("#theme").text == "Theme: auto"
+
+
+def test_the_csv_is_that_of_the_run(page, downloads):
+    buttons = {one.text: one for one in page.all(".filters .tools button")}
+    frame = read_csv(saved(page, downloads, "trials.csv", buttons["CSV"]))
+    assert frame.equals(trials_frame(TRIALS))
+
+
+def test_json_and_markdown_have_what_the_filter_leaves(page, downloads):
+    buttons = {one.text: one for one in page.all(".filters .tools button")}
+    search(page, "trial<5")
+    found = json.loads(saved(page, downloads, "trials.json", buttons["JSON"]).read_text())
+    assert [row["fingerprint"] for row in found] == [trial.candidate.fingerprint for trial in TRIALS[:5]]
+    assert found[0]["curve"] == [list(point) for point in TRIALS[0].curve]
+    lines = saved(page, downloads, "trials.md", buttons["Markdown"]).read_text().splitlines()
+    assert len(lines) == 7
+    assert lines[2].count("|") == lines[0].count("|")
+
+
+def test_figures_are_saved_as_they_look(page, downloads):
+    buttons = {one.text: one for one in page.all("#fig-params .tools button")}
+    root = ET.parse(saved(page, downloads, "fig-params.svg", buttons["SVG"])).getroot()  # noqa: S314 - our own
+    text = "".join(root.itertext())
+    assert "Accuracy against parameters" in text
+    assert "Pareto front" in text
+    assert "var(" not in ET.tostring(root, encoding="unicode")
+    image = saved(page, downloads, "fig-params.png", buttons["PNG"]).read_bytes()
+    assert image.startswith(b"\x89PNG")
+    assert len(image) > 10_000
+
+
+def test_commands_are_copied(page):
+    button = page.find("pre.copy button")
+    page.run("arguments[0].click()", button)
+    page.wait(lambda: button.text == "Copied")
+
+
+@pytest.mark.parametrize("width", [390, 800])
+def test_a_narrow_page_does_not_scroll_sideways(page, driver, width):
+    size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        page.wait(lambda: page.run("return innerWidth") == width)
+        assert page.run("return document.documentElement.scrollWidth") == width
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_print_shows_all_tabs_on_white_ground(page, driver):
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        assert page.find("#fig-best-images").is_displayed()
+        assert not page.find("#theme").is_displayed()
+        assert page.run("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    finally:
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def nothing(trials=(), **changes):
+    gone = {"winner": None, "baseline": None, "finalists": [], "front": [], "gain": None, "model_dir": None}
+    return a_summary(trials, **{"status": "interrupted", **gone, **changes}), list(trials)
+
+
+def three_objectives():
+    trials = some_trials(30)
+    summary = a_summary(trials, objectives=["accuracy", "params", "madds"])
+    summary["front"] = [{**row, "model_dir": None} for row in summary["finalists"][:2]]
+    return summary, trials
+
+
+def not_numbers():
+    trials = some_trials(20)
+    trials[3:8] = [replace(trial, curve=((2, 0.4), (6, float("nan")))) for trial in trials[3:8]]
+    summary = a_summary(trials)
+    summary["baseline"]["score"]["mean"] = float("nan")
+    return {**summary, "gain": None}, trials
+
+
+def hostile():
+    trials = [replace(a_trial(0), origin=f"edgenext_{HOSTILE}"), replace(a_trial(1), state="failed", reason=HOSTILE)]
+    summary = a_summary(trials, study=HOSTILE, run=f"runs/{HOSTILE}", model_dir=f"runs/{HOSTILE}/winners/a")
+    return summary, trials
+
+
+STATES = {
+    "empty": nothing,
+    "all failed": lambda: nothing(some_trials(5, failed=5)),
+    "one trial": lambda: (a_summary(some_trials(1)), some_trials(1)),
+    "one stopped trial": lambda: nothing([a_trial(0, scores=(0.4,))]),
+    "one objective": lambda: (a_summary(some_trials(30)), some_trials(30)),
+    "three objectives": three_objectives,
+    "scores that are no numbers": not_numbers,
+    "names with HTML": hostile,
+    "interrupted": lambda: (a_summary(some_trials(9), status="interrupted"), some_trials(9)),
+    "running": lambda: (a_summary(some_trials(9), status="running"), some_trials(9)),
+    "latency": lambda: a_latency(some_trials(30)),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_every_state_of_a_run_is_shown(driver, tmp_path, state):
+    summary, trials = STATES[state]()
+    path = tmp_path / "index.html"
+    write_report(summary, trials, path)
+    page = Page(driver, path)
+    assert page.find("h1").text
+    assert len(page.all(".plot > svg")) == len(page.all(".plot"))
+    assert rows(page) == list(range(len(trials)))[:100]
+    if trials:
+        page.run("document.querySelector('#trials tbody tr').click()")
+        assert trials[0].candidate.fingerprint in page.find("#card").text
+    assert page.run("return document.querySelectorAll('img, script[src]').length") == 0
+    assert "NaN" not in page.run("return document.querySelector('main').innerHTML")
+    assert page.complaints() == []
+    assert page.requests_that_leave() == []
