@@ -66,22 +66,28 @@ class Gauge:
             "profile": {"conditions": self.predictor.conditions, "held_out": self.predictor.held_out.to_dict()},
         }
 
-    def note(self, projection: Projection) -> str | None:
-        """What is to be said of networks of the study that the profile does not cover; None where it covers them.
+    def notes(self, budget: Budget, projection: Projection) -> list[str]:
+        """What candidates are scaled to, and whether the profile covers them.
 
         Raises:
             UserError: It knows nothing like one of their blocks.
         """
+        found = []
+        if budget.latency is not None and (aim := self.aim(budget).latency) is not None:
+            found.append(
+                f"Candidates are scaled to a predicted {aim / 1000:.4g} ms on {self.device.name}, the cap less the "
+                "margin of the profile's errors; the finalists are measured."
+            )
         rng = random.Random(0)  # noqa: S311 - a sample, no secret
         sample = [projection.candidate(projection.space.sample(rng)) for _ in range(SAMPLED)]
         outside = [predicted for c in sample if (predicted := self.predictor.predict(c)).interpolated]
-        if not outside:
-            return None
-        share = round(100 * len(outside) / SAMPLED)
-        return (
-            f"Note: the latency of some {share} % of this study's networks is outside what the profile measured "
-            f"({outside[0].notes[0]}); the finalists are measured all the same."
-        )
+        if outside:
+            share = round(100 * len(outside) / SAMPLED)
+            found.append(
+                f"Note: the latency of some {share} % of this study's networks is outside what the profile measured "
+                f"({outside[0].notes[0]}); the finalists are measured all the same."
+            )
+        return found
 
 
 def open_gauge(

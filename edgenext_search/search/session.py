@@ -131,7 +131,7 @@ def open_session(
         announce(store)
         if gauge is not None:
             store.set_fact("latency", gauge.facts(recipe.load_budget()))
-            if note := gauge.note(projection):
+            for note in gauge.notes(recipe.load_budget(), projection):
                 listener.note(note)
         start_server()  # it imports torch while images are prepared
 
