@@ -39,7 +39,7 @@ def candidate(tmp_path_factory):
 
 @pytest.fixture
 def no_export(monkeypatch):
-    monkeypatch.setattr(deliver, "export_onnx", lambda *_args, **_keys: 0.0)
+    monkeypatch.setattr(deliver, "export_folder", lambda *_args, **_keys: {})
 
 
 def settings(*more):
