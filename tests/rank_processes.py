@@ -1,6 +1,7 @@
 """Processes that train together, for tests of what they exchange."""
 
 import multiprocessing
+import pickle
 
 import worker_stubs
 
@@ -17,7 +18,7 @@ def on_ranks(world, function, *arguments, folder):
         processes[-1].start()
         sender.close()
         pipes.append(receiver)
-    results = [pipe.recv() for pipe in pipes]
+    results = [pickle.loads(pipe.recv_bytes()) for pipe in pipes]  # noqa: S301 - our own processes
     for process in processes:
         process.join()
     return results

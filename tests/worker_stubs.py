@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pickle
 import signal
 import time
 
@@ -12,6 +13,7 @@ from torch import nn
 
 from edgenext_search.data.full import open_full_data
 from edgenext_search.data.full_loader import TrainLoader
+from edgenext_search.errors import UserError
 from edgenext_search.models.build import build
 from edgenext_search.training.batch_norm import share_statistics
 from edgenext_search.training.full_recipe import FullRecipe
@@ -41,7 +43,8 @@ def only_job_1_has_memory(job, messages, rank, meeting):
 def on_rank(rank, world, meeting, sender, function, *arguments):
     torch.set_num_threads(1)
     with joined(rank, world, meeting, torch.device("cpu")) as ranks:
-        sender.send(globals()[function](ranks, *arguments))
+        result = globals()[function](ranks, *arguments)
+        sender.send_bytes(pickle.dumps(result))  # whole: torch's own way of sending tensors needs this process to stay
 
 
 def gradients(ranks):
@@ -51,6 +54,19 @@ def gradients(ranks):
     ranks.add_gradients(parameters)
     found = [parameter.grad for parameter in parameters if parameter.grad is not None]
     return found, ranks.total(torch.tensor([1, 4])).tolist()
+
+
+def words(ranks):
+    def refuse():
+        raise UserError(f"rank {ranks.rank} refuses")
+
+    refusal = None
+    try:
+        ranks.from_first(refuse)
+    except UserError as error:
+        refusal = str(error)
+    made = ranks.from_first(lambda: f"made by {ranks.rank}")
+    return ranks.any_of(False, ranks.rank == 2), made, refusal, ranks.gathered(torch.tensor(ranks.rank + 0.5))
 
 
 def batch_norm(ranks, images):

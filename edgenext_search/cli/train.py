@@ -156,9 +156,10 @@ def show_training(summary: Mapping[str, Any], *, as_json: bool) -> None:
         return
     size, best = summary["deployment"]["img_size"], summary["best"]
     which = "averaged weights" if summary["weights"] == "ema" else "last weights"
+    top5 = "" if summary["top5"] is None else f", top-5 {summary['top5']:.2%}"
     click.echo(f"{summary['name']}  {summary['fingerprint']}  {summary['params']:,} parameters")
     click.echo(
-        f"  top-1 {summary['top1']:.2%}, top-5 {summary['top5']:.2%} on {summary['data']['val_images']:,} validation "
+        f"  top-1 {summary['top1']:.2%}{top5} on {summary['data']['val_images']:,} validation "
         f"images of {summary['data']['name']} at {size}x{size} px, after {summary['epochs']} epochs, {which}, "
         f"seed {summary['seed']}"
     )

@@ -245,12 +245,12 @@ class FullRun:
         """Deliver what was trained, from the first rank."""
         if self.ranks.rank:
             return {}
-        self.listener.note("Writing the model folder and model.onnx")
+        self.listener.note("Writing the model folder, evaluating and exporting it")
         summary = deliver(
             self.job,
             self.plan,
             self.folder,
-            weights=self.trainer.scored.state_dict(),
+            trainer=self.trainer,
             rows=self.rows,
             best=max(range(len(self.rows)), key=lambda index: self._scores()[index]),
             where={

@@ -39,7 +39,7 @@ def candidate(tmp_path_factory):
 
 @pytest.fixture
 def no_export(monkeypatch):
-    monkeypatch.setattr(deliver, "export_onnx", lambda *_args, **_keys: 0.0)
+    monkeypatch.setattr(deliver, "export_folder", lambda *_args, **_keys: {})
 
 
 def settings(*more):
@@ -77,6 +77,9 @@ def test_plain_timm_has_the_same_top1(candidate, images, tmp_path, no_export):
             right += int((model(batch).argmax(1) == labels).sum())
             count += len(labels)
     assert right / count == summary["top1"]
+    evaluation = call_json("evaluate", out / "model", "--data", images, "--workers", 0)
+    assert evaluation["top1"] == summary["top1"]
+    assert evaluation["loss"] == pytest.approx(summary["loss"], rel=1e-5)
     assert count == summary["data"]["val_images"] == 15
 
 

@@ -12,6 +12,18 @@ def test_one_process_meets_nobody():
         assert ranks == Ranks()
         assert ranks.total(torch.tensor([3, 4])).tolist() == [3, 4]
         ranks.add_gradients([])
+        assert ranks.any_of(True, False) == [True, False]
+        assert ranks.from_first(lambda: 7) == 7
+        assert ranks.gathered(torch.tensor(2.5)) == [2.5]
+
+
+def test_words_are_exchanged(tmp_path):
+    """Of three ranks the last has a wish, and the first makes and refuses."""
+    for wishes, made, refusal, numbers in on_ranks(3, "words", folder=tmp_path):
+        assert wishes == [False, True]
+        assert made == "made by 0"
+        assert refusal == "rank 0 refuses"
+        assert numbers == [0.5, 1.5, 2.5]
 
 
 def test_gradients_and_counts_are_added_up(tmp_path):
