@@ -1,14 +1,23 @@
 """What trial processes run in tests instead of a training; a module of its own, so that they can import it."""
 
+import contextlib
 import os
 import signal
 import time
 
 import torch
+from full_builders import QUICK
+from strategies import tiny
 from torch import nn
 
+from edgenext_search.data.full import open_full_data
+from edgenext_search.data.full_loader import TrainLoader
+from edgenext_search.models.build import build
 from edgenext_search.training.batch_norm import share_statistics
+from edgenext_search.training.full_recipe import FullRecipe
 from edgenext_search.training.job import Failed, OutOfMemory, Trained
+from edgenext_search.training.loader import FullLoader
+from edgenext_search.training.loop import Manner, Trainer
 from edgenext_search.training.numerics import Numerics, ProbeResult, Timing
 from edgenext_search.training.ranks import joined
 
@@ -70,3 +79,37 @@ def probe_dies(_request, _messages):
 
 def probe_hangs(_request, _messages):
     time.sleep(600)
+
+
+class Enough(Exception):  # noqa: N818 - no error
+    """So many steps were done as were wanted."""
+
+
+def losses(ranks, data, each, accumulate, steps):
+    """The loss of each step, over all ranks, of full training on a folder of images."""
+    recipe = FullRecipe(**QUICK | {"drop_path": 0.0, "epochs": 100}).for_size(10**6)
+    torch.manual_seed(0)
+    network = build(tiny(), num_classes=3, layer_scale_init=0.1)
+    manner = Manner(accumulate=accumulate, spare_temperatures=True, reseed_steps=True)
+    trainer = Trainer(network, recipe, seed=0, ranks=ranks, manner=manner)
+    loader = TrainLoader(
+        open_full_data(str(data)).train,
+        batch_size=each * ranks.world,
+        img_size=32,
+        seed=0,
+        rank=ranks.rank,
+        world=ranks.world,
+    )
+    found = []
+    step = trainer.step
+
+    def recording(*batch):
+        found.append(ranks.total(step(*batch)).item())
+        if len(found) == steps * accumulate:
+            raise Enough
+        return torch.zeros(())
+
+    trainer.step = recording
+    with contextlib.suppress(Enough):
+        trainer.fit(FullLoader(loader), until=100)
+    return [sum(found[first : first + accumulate]) for first in range(0, len(found), accumulate)]

@@ -10,6 +10,7 @@ import click
 
 from edgenext_search.cli.options import deployment_options, execution_from, execution_options, json_option
 from edgenext_search.cli.report import show_summary, write_reports
+from edgenext_search.cli.train import show_training
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from edgenext_search.search.session import Execution
 
 EXIT_INTERRUPTED = 130
+train_top_option = click.option(
+    "--train-top",
+    type=click.IntRange(min=1),
+    metavar="K",
+    help="Go on to full training of the K best finalists, by the study's train: section.",
+)
 
 
 @click.command("run")
@@ -47,6 +54,7 @@ EXIT_INTERRUPTED = 130
 @click.option("--seed", type=int, help="Seed of proposals and trainings.  [default: the study's]")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any study key: --set proxy.epochs=3.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/STUDY-BUDGET-DATE]")
+@train_top_option
 @execution_options
 @json_option
 def run_command(
@@ -65,6 +73,7 @@ def run_command(
     seed: int | None,
     settings: tuple[str, ...],
     out: Path | None,
+    train_top: int | None,
     as_json: bool,
     **execution: Any,  # noqa: ANN401 - execution_options
 ) -> None:
@@ -98,13 +107,14 @@ def run_command(
                 f"{folder.path} holds a run of another recipe (there / here): {'; '.join(differing)}. "
                 f"Go on with it by `edgenext-search resume {folder.path}`, or give another --out."
             )
-    _run(folder, recipe, execution_from(**execution), as_json=as_json)
+    _run(folder, recipe, execution_from(**execution), train_top=train_top, as_json=as_json)
 
 
 @click.command("resume")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--trials", type=int, help="Candidates to score, more than before.")
 @click.option("--time", metavar="TIME", help="Propose no more after this long in all, such as 30m or 8h.")
+@train_top_option
 @execution_options
 @json_option
 def resume_command(
@@ -112,6 +122,7 @@ def resume_command(
     run: Path,
     trials: int | None,
     time: str | None,
+    train_top: int | None,
     as_json: bool,
     **execution: Any,  # noqa: ANN401
 ) -> None:
@@ -120,15 +131,18 @@ def resume_command(
 
     folder = RunFolder(run)
     recipe = folder.extend(trials=trials, time=time)
-    _run(folder, recipe, execution_from(**execution), as_json=as_json)
+    _run(folder, recipe, execution_from(**execution), train_top=train_top, as_json=as_json)
 
 
-def _run(folder: RunFolder, recipe: StudyRecipe, execution: Execution, *, as_json: bool) -> None:
+def _run(folder: RunFolder, recipe: StudyRecipe, execution: Execution, *, train_top: int | None, as_json: bool) -> None:
     from rich.console import Console
 
     from edgenext_search.cli.progress import progress_listener
+    from edgenext_search.search.full_training import check_full_training
     from edgenext_search.search.run import run_study
 
+    if train_top is not None:
+        check_full_training(recipe, device=execution.device)
     console = Console(stderr=True)
     try:
         with progress_listener(console, folder, recipe) as listener:
@@ -136,7 +150,37 @@ def _run(folder: RunFolder, recipe: StudyRecipe, execution: Execution, *, as_jso
     except KeyboardInterrupt:
         click.echo(f"Stopped. What was finished is kept: `edgenext-search resume {folder.path}` goes on.", err=True)
         raise
+    if train_top is not None and summary["status"] == "complete":
+        summary = _train_finalists(folder, recipe, summary, train_top, execution.device)
     write_reports(folder, summary, folder.open_store(recipe, execution.storage).records())
     show_summary(summary, as_json=as_json)
+    if not as_json:
+        for trained in summary["trained"]:
+            show_training(trained, as_json=False)
     if summary["status"] == "interrupted":
         sys.exit(EXIT_INTERRUPTED)
+
+
+def _train_finalists(
+    folder: RunFolder, recipe: StudyRecipe, summary: dict[str, Any], count: int, device: str
+) -> dict[str, Any]:
+    """Train the best finalists in full; gives the summary with what they came to."""
+    from rich.console import Console
+
+    from edgenext_search.cli.train_progress import train_listener
+    from edgenext_search.search.full_training import train_finalists, trained_in
+    from edgenext_search.training.full_run import TrainingInterruptedError
+
+    try:
+        with train_listener(Console(stderr=True)) as listener:
+            train_finalists(folder, recipe, count, device=device, listener=listener)
+    except TrainingInterruptedError:
+        click.echo(
+            f"Stopped in full training, which is saved: `edgenext-search resume {folder.path} --train-top {count}` "
+            "goes on.",
+            err=True,
+        )
+        sys.exit(EXIT_INTERRUPTED)
+    summary = {**summary, "trained": trained_in(folder)}
+    folder.write_summary(summary)
+    return summary

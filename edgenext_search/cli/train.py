@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
 AMP = {"bf16": "bf16", "fp16": "fp16", "off": "fp32"}
-MOST_WORKERS = 8  # that load images for one process
 
 
 @click.command("train")
@@ -81,21 +80,26 @@ def train_command(
     Trains the winner of a run, a candidate's file, a model folder's network or a published variant, from new weights
     unless --init gives some. The same command goes on with a training that was interrupted.
     """
-    from edgenext_search.training.launch import started_by_torchrun
+    from edgenext_search.training.full_job import shared_out
+    from edgenext_search.training.launch import local_devices, started_by_torchrun
 
     place = started_by_torchrun()
     speaks = place is None or place.rank == 0  # of torchrun's processes the first
     try:
-        if options["workers"] is None:
-            options["workers"] = _workers(processes)
+        if place is not None and processes is not None:
+            raise UserError("torchrun says how many processes there are; leave --processes out.")  # noqa: TRY301
+        devices = local_devices(device, processes)
+        here = len(devices) if place is None else int(os.environ.get("LOCAL_WORLD_SIZE", place.world))
+        shares = shared_out(here, devices[0], workers=options["workers"], threads=options["threads"])
+        options["workers"], options["threads"] = shares
         job = _job(what, data=data, study=study, settings=[*settings, *_precision(amp)], options=options)
-        summary = _train(job, device=device, processes=processes, place=place)
+        summary = _train(job, devices, place)
     except UserError:
         if speaks:
             raise
         sys.exit(EXIT_USER_ERROR)
     if speaks:
-        _show(summary, as_json=as_json)
+        show_training(summary, as_json=as_json)
 
 
 def _job(
@@ -127,16 +131,13 @@ def _precision(amp: str | None) -> list[str]:
     return [] if amp is None else [f"train.precision={AMP[amp]}"]
 
 
-def _train(job: FullJob, *, device: str, processes: int | None, place: Rank | None) -> Mapping[str, Any]:
+def _train(job: FullJob, devices: Sequence[str], place: Rank | None) -> Mapping[str, Any]:
     from rich.console import Console
 
     from edgenext_search.cli.train_progress import train_listener
     from edgenext_search.training.full_run import TrainingInterruptedError
-    from edgenext_search.training.launch import launch, local_devices, train_as_rank
+    from edgenext_search.training.launch import launch, train_as_rank
 
-    if place is not None and processes is not None:
-        raise UserError("torchrun says how many processes there are; leave --processes out.")
-    devices = local_devices(device, processes)
     try:
         with train_listener(Console(stderr=True)) as listener:
             if place is not None:
@@ -148,24 +149,19 @@ def _train(job: FullJob, *, device: str, processes: int | None, place: Rank | No
         sys.exit(EXIT_INTERRUPTED)
 
 
-def _show(summary: Mapping[str, Any], *, as_json: bool) -> None:
+def show_training(summary: Mapping[str, Any], *, as_json: bool) -> None:
+    """What a full training came to."""
     if as_json:
         print_json(summary)
         return
     size, best = summary["deployment"]["img_size"], summary["best"]
     which = "averaged weights" if summary["weights"] == "ema" else "last weights"
+    top5 = "" if summary["top5"] is None else f", top-5 {summary['top5']:.2%}"
     click.echo(f"{summary['name']}  {summary['fingerprint']}  {summary['params']:,} parameters")
     click.echo(
-        f"  top-1 {summary['top1']:.2%}, top-5 {summary['top5']:.2%} on {summary['data']['val_images']:,} validation "
+        f"  top-1 {summary['top1']:.2%}{top5} on {summary['data']['val_images']:,} validation "
         f"images of {summary['data']['name']} at {size}x{size} px, after {summary['epochs']} epochs, {which}, "
         f"seed {summary['seed']}"
     )
     click.echo(f"  best of all epochs: {best['top1']:.2%} after epoch {best['epoch']}")
     click.echo(f'  timm.create_model("local-dir:{summary["model_dir"]}", pretrained=True)')
-
-
-def _workers(processes: int | None) -> int:
-    """A share of this host's cores."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", processes or 1))
-    return min(MOST_WORKERS, max(1, cores // here))

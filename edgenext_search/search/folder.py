@@ -66,6 +66,11 @@ class RunFolder:
         return self.path / "winners"
 
     @property
+    def trained(self) -> Path:
+        """Full trainings of finalists, by fingerprint."""
+        return self.path / "trained"
+
+    @property
     def scratch(self) -> Path:
         """States of trainings under way, and the weights of finalists."""
         return self.path / "scratch"

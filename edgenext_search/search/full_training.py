@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgenext_search.errors import UserError
 from edgenext_search.search.recipe import StudyRecipe, parse_setting
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from edgenext_search.arch.candidate import Candidate
     from edgenext_search.search.folder import RunFolder
+    from edgenext_search.training.full_job import FullJob, TrainListener
 
 SECTION = "train"
 
@@ -91,6 +92,82 @@ def with_settings(recipe: FullRecipe, settings: Sequence[str]) -> FullRecipe:
             )
         values[name] = value
     return _Section.read({SECTION: values}, where="--set" if settings else "the study").train
+
+
+def check_full_training(recipe: StudyRecipe, *, device: str) -> None:
+    """Refuse a study whose finalists could not be trained in full, before anything is searched.
+
+    Raises:
+        UserError: It has no images of its own, none to evaluate on, or too few for the recipe's batch.
+    """
+    from edgenext_search.arch.published import published_variants
+    from edgenext_search.training.full_plan import plan_training
+    from edgenext_search.training.launch import local_devices
+
+    devices = local_devices(device, None)
+    stand_in = next(iter(published_variants().values())).candidate  # the checks hang on the data alone
+    job = _job(recipe, stand_in, "a finalist", Path("runs"), devices)
+    plan_training(job, world=len(devices), device=devices[0].partition(":")[0])
+
+
+def train_finalists(
+    run: RunFolder, recipe: StudyRecipe, count: int, *, device: str, listener: TrainListener
+) -> list[dict[str, Any]]:
+    """Train the best finalists of a run in full, each in a folder of its own; what is begun is gone on with.
+
+    Args:
+        run: A complete run.
+        recipe: Its study.
+        count: How many of the finalists, best first.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        listener: Whoever watches.
+
+    Returns:
+        The summary of each training.
+
+    Raises:
+        UserError: Something of the trainings cannot be used.
+        TrainingInterruptedError: A signal came.
+    """
+    from edgenext_search.arch.candidate import Candidate
+    from edgenext_search.training.launch import launch, local_devices
+
+    devices = local_devices(device, None)
+    found = []
+    for finalist in run.summary()["finalists"][:count]:
+        out = run.trained / finalist["fingerprint"]
+        job = _job(recipe, Candidate.from_dict(finalist["candidate"]), f"trial {finalist['trial']}", out, devices)
+        found.append(launch(job, devices, listener))
+    return found
+
+
+def trained_in(run: RunFolder) -> list[dict[str, Any]]:
+    """The summaries of the full trainings in a run's folder that are complete, best top-1 first."""
+    from edgenext_search.training.full_folder import TrainingFolder
+
+    found = [TrainingFolder(path).summary() for path in sorted(run.trained.glob("*"))]
+    return sorted((summary for summary in found if summary), key=lambda summary: -summary["top1"])
+
+
+def _job(recipe: StudyRecipe, candidate: Candidate, name: str, out: Path, devices: Sequence[str]) -> FullJob:
+    from edgenext_search.training.full_job import FullJob, shared_out
+
+    if recipe.data.source is None:
+        raise UserError(
+            "--train-top needs images of your own with a validation set; give --data, a folder with train/ and val/ "
+            "or a dataset of timm."
+        )
+    workers, threads = shared_out(len(devices), devices[0])
+    return FullJob(
+        candidate=candidate,
+        name=name,
+        recipe=recipe.train,
+        data=recipe.data.source,
+        data_dir=None if recipe.data.dir is None else Path(recipe.data.dir),
+        out=out,
+        workers=workers,
+        threads=threads,
+    )
 
 
 def _winner(run: RunFolder) -> Candidate:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgenext_search.search.finalists import BASELINE, finalists_of, front_of
+from edgenext_search.search.full_training import trained_in
 from edgenext_search.search.references import audit_summary
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def summarize(run: RunFolder, recipe: StudyRecipe, store: StudyStore, *, running
         "audit": audit_summary(store, recipe, running=running),
         "report": str(run.report_file),
         "model_dir": _model_dir(run, winner) if winner else None,
+        "trained": trained_in(run),
         "seconds": round(store.fact("seconds") or 0.0, 1),
         "conditions": store.fact("conditions") or {},
     }

@@ -52,16 +52,16 @@ class Checkpoints:
         self.folder.mkdir(parents=True, exist_ok=True)
         write_checked(self._path(step), state)
         for old in self.newest_first()[self.keep :]:
-            _digest_file(old).unlink(missing_ok=True)
+            digest_file(old).unlink(missing_ok=True)
             old.unlink(missing_ok=True)
 
     def save_best(self, step: int) -> None:
         """Keep the checkpoint of a step as the best one."""
         path = self._path(step)
         best = self.folder / BEST_FILE
-        digest = _digest_file(path).read_text(encoding="ascii").replace(path.name, best.name)
+        digest = digest_file(path).read_text(encoding="ascii").replace(path.name, best.name)
         best.unlink(missing_ok=True)
-        _write_synced(_digest_file(best), digest.encode())
+        _write_synced(digest_file(best), digest.encode())
         _part(best).unlink(missing_ok=True)
         try:
             os.link(path, _part(best))  # no second copy; checkpoints are never written into
@@ -119,7 +119,7 @@ def write_checked(path: Path, state: dict[str, Any]) -> None:
     torch.save(state, buffer)  # in memory first: torch's own writer hides that a disk is full
     content = buffer.getvalue()
     digest = f"{hashlib.sha256(content).hexdigest()}  {path.name}\n"
-    parts = [(_part(path), path, content), (_part(_digest_file(path)), _digest_file(path), digest.encode())]
+    parts = [(_part(path), path, content), (_part(digest_file(path)), digest_file(path), digest.encode())]
     try:
         for part, _, data in parts:
             _write_synced(part, data)
@@ -139,18 +139,19 @@ def read_checked(path: Path, device: torch.device) -> dict[str, Any]:
         CheckpointError: It is not what was written.
     """
     try:
-        wanted = _digest_file(path).read_text(encoding="ascii").partition(" ")[0]
+        wanted = digest_file(path).read_text(encoding="ascii").partition(" ")[0]
         content = path.read_bytes()
         sound = hashlib.sha256(content).hexdigest() == wanted
         state: dict[str, Any] = torch.load(io.BytesIO(content), map_location=device, weights_only=True) if sound else {}
     except Exception as error:  # a damaged file can break the reader anywhere
         raise CheckpointError(f"{path} cannot be read ({' '.join(str(error).split())[:200]})") from error
     if not sound:
-        raise CheckpointError(f"{path} is damaged: its digest is not the one in {_digest_file(path).name}")
+        raise CheckpointError(f"{path} is damaged: its digest is not the one in {digest_file(path).name}")
     return state
 
 
-def _digest_file(path: Path) -> Path:
+def digest_file(path: Path) -> Path:
+    """Where the digest of a checkpoint stands."""
     return path.with_name(f"{path.name}.sha256")
 
 

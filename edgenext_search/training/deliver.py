@@ -1,22 +1,26 @@
-"""What a full training ends with: a model folder that plain timm loads, ``model.onnx`` and a summary."""
+"""What a full training ends with: a model folder that plain timm loads, evaluated and exported, and a summary."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from safetensors.torch import save_file
+
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.models.build import build
-from edgenext_search.models.export import export_onnx
-from edgenext_search.models.folder import save_model_folder
+from edgenext_search.models.folder import RAW_WEIGHTS_FILE, save_model_folder
+from edgenext_search.training.evaluate import evaluate_folder
+from edgenext_search.training.export import export_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from edgenext_search.training.full_folder import TrainingFolder
     from edgenext_search.training.full_job import FullJob
     from edgenext_search.training.full_plan import Plan
+    from edgenext_search.training.loop import Trainer
     from edgenext_search.training.metrics import Row
 
 EMA = "ema_"
@@ -27,18 +31,18 @@ def deliver(
     plan: Plan,
     folder: TrainingFolder,
     *,
-    weights: Mapping[str, Tensor],
+    trainer: Trainer,
     rows: Sequence[Row],
     best: int,
     where: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Write the model folder.
+    """Write the model folder, evaluate it and export it.
 
     Args:
         job: What was trained.
         plan: How.
         folder: The training's folder.
-        weights: State of the network that is delivered.
+        trainer: The networks.
         rows: What was measured after each epoch.
         best: Which of them scored best.
         where: What it was trained with, for the summary.
@@ -48,10 +52,8 @@ def deliver(
     """
     recipe, classes = plan.recipe, plan.data.classes
     model = build(job.candidate, num_classes=len(classes))
-    model.load_state_dict({name: tensor.cpu() for name, tensor in weights.items()})
-    model.eval()
+    model.load_state_dict(_on_cpu(trainer.scored))
     deployment = Deployment(num_classes=len(classes), img_size=recipe.img_size)
-    score = _scores(rows[-1], recipe.weights)
     save_model_folder(
         model,
         job.candidate,
@@ -65,11 +67,22 @@ def deliver(
             "epochs": recipe.epochs,
             "seed": recipe.seed,
             "which": recipe.weights,
-            "top1": score["top1"],
+            "top1": _scores(rows[-1], recipe.weights)["top1"],
             "teacher": job.teacher,
         },
     )
-    difference = export_onnx(model, folder.model / "model.onnx", img_size=recipe.img_size)
+    if recipe.weights == "ema":
+        save_file(_on_cpu(trainer.model), folder.model / RAW_WEIGHTS_FILE)
+    evaluation = evaluate_folder(
+        folder.model,
+        job.data,
+        data_dir=job.data_dir,
+        classes_file=job.classes_file,
+        batch_size=plan.shares.each,
+        workers=job.workers,
+        device=trainer.device,
+    )
+    onnx = export_folder(folder.model, data=job.data, data_dir=job.data_dir)
     return {
         "out": str(folder.path),
         "model_dir": str(folder.model),
@@ -82,14 +95,20 @@ def deliver(
         "epochs": recipe.epochs,
         "seed": recipe.seed,
         "weights": recipe.weights,
-        **score,
+        "top1": evaluation.top1,
+        "top5": evaluation.top5,
+        "loss": evaluation.loss,
         "raw": _scores(rows[-1], "last"),
         "ema": _scores(rows[-1], "ema"),
         "best": {"epoch": int(rows[best]["epoch"]), **_scores(rows[best], recipe.weights)},
-        "onnx_difference": difference,
+        "onnx": onnx,
         "seconds": rows[-1]["seconds"],
         "conditions": {"batch": str(plan.shares), "lr": recipe.peak_lr, **where},
     }
+
+
+def _on_cpu(network: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.contiguous().cpu() for name, tensor in network.state_dict().items()}
 
 
 def _scores(row: Row, weights: str) -> dict[str, float]:

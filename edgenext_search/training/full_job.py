@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -10,6 +11,7 @@ from edgenext_search.arch.candidate import Candidate
 from edgenext_search.errors import UserError
 from edgenext_search.training.full_recipe import FullRecipe
 
+MOST_WORKERS = 8
 MOST_AT_ONCE = {"cuda": 256, "cpu": 64}
 """Images that a process takes through the network at once unless told otherwise; 256 is the published recipe's."""
 
@@ -68,6 +70,27 @@ def share_batch(batch_size: int, *, world: int, each: int | None, accumulate: in
             "process at once, instead: the learning rate is scaled along."
         )
     return BatchShares(each=batch_size // (world * parts), world=world, accumulate=parts)
+
+
+def shared_out(
+    processes: int, device: str, *, workers: int | None = None, threads: int | None = None
+) -> tuple[int, int | None]:
+    """This host's cores shared out among the processes that train on it.
+
+    Args:
+        processes: How many there are.
+        device: What they train on: ``cpu``, ``cuda:0`` and the like.
+        workers: Processes that load images, for each of them; None for its cores, at most :data:`MOST_WORKERS`.
+        threads: CPU threads of each; None for its cores on the CPU, and torch's own number beside a GPU.
+
+    Returns:
+        Both numbers as a :class:`FullJob` takes them.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    share = max(1, cores // processes)
+    if threads is None and device == "cpu":
+        threads = share
+    return min(MOST_WORKERS, share) if workers is None else workers, threads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,18 +14,18 @@ from edgenext_search.data.full_loader import TrainLoader, ValLoader
 from edgenext_search.training.deliver import deliver
 from edgenext_search.training.full_job import Progress
 from edgenext_search.training.initial import HEAD
+from edgenext_search.training.loader import FullLoader
 from edgenext_search.training.loop import Manner, Trainer, TrainingDivergedError
 from edgenext_search.training.metrics import Metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from torch import nn
 
     from edgenext_search.training.full_folder import TrainingFolder
     from edgenext_search.training.full_job import FullJob, TrainListener
     from edgenext_search.training.full_plan import Plan
-    from edgenext_search.training.loader import Batch
     from edgenext_search.training.loop import Objective
     from edgenext_search.training.metrics import Row
     from edgenext_search.training.ranks import Ranks
@@ -35,20 +35,6 @@ EVERY = 0.5  # seconds between two messages of progress
 
 class TrainingInterruptedError(RuntimeError):
     """A signal came; what was trained until then is saved."""
-
-
-class _Batches:
-    """The loader as the loop wants it."""
-
-    def __init__(self, loader: TrainLoader) -> None:
-        self._loader = loader
-        self.batches = loader.steps
-
-    def batch_sizes(self, epoch: int) -> Sequence[int]:
-        return list(self._loader.images_of(epoch))
-
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        return self._loader.epoch(epoch, start)
 
 
 class FullRun:
@@ -172,7 +158,7 @@ class FullRun:
                 clock.lap()
 
             self._free(trainer.epoch)
-            trainer.fit(_Batches(self._train), until=recipe.epochs, on_step=on_step, on_epoch=on_epoch)
+            trainer.fit(FullLoader(self._train), until=recipe.epochs, on_step=on_step, on_epoch=on_epoch)
 
     @contextlib.contextmanager
     def _metrics(self) -> Iterator[Metrics | None]:
@@ -259,12 +245,12 @@ class FullRun:
         """Deliver what was trained, from the first rank."""
         if self.ranks.rank:
             return {}
-        self.listener.note("Writing the model folder and model.onnx")
+        self.listener.note("Writing the model folder, evaluating and exporting it")
         summary = deliver(
             self.job,
             self.plan,
             self.folder,
-            weights=self.trainer.scored.state_dict(),
+            trainer=self.trainer,
             rows=self.rows,
             best=max(range(len(self.rows)), key=lambda index: self._scores()[index]),
             where={

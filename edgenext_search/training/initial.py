@@ -6,9 +6,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
+
 from edgenext_search.errors import UserError
 from edgenext_search.models.checkpoint import read_checkpoint, repository_name
 from edgenext_search.models.folder import CONFIG_FILE, WEIGHTS_FILE
+from edgenext_search.training.checkpoint import CheckpointError, digest_file, read_checked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,6 +91,11 @@ def read_initial(path: Path) -> InitialWeights:
         except Exception as error:  # whatever a damaged file does to its reader
             raise UserError(f"{path} is damaged: {' '.join(str(error).split())[:200]}.") from error
         return InitialWeights(path=path, weights=weights, classes=tuple(names) if names else None)
+    if digest_file(path).is_file():
+        try:
+            return InitialWeights(path=path, weights=read_checked(path, torch.device("cpu"))["ema"])
+        except CheckpointError as error:
+            raise UserError(f"{error}; give another one with --init.") from error
     return InitialWeights(path=path, weights=read_checkpoint(path).weights)
 
 

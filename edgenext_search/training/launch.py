@@ -35,6 +35,10 @@ class TrainingFailedError(RuntimeError):
     """A process of the training ended without a result."""
 
 
+class ProcessDiedError(TrainingFailedError):
+    """It could not even say why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rank:
     """A process among those that train together.
@@ -170,12 +174,18 @@ def _outcome(members: list[_Member], listener: TrainListener) -> dict[str, Any]:
             _read(member, listener)
         if deadline is None and any(isinstance(member.outcome, Exception) for member in members):
             deadline = time.monotonic() + PATIENCE
-    errors = [member.outcome for member in members if isinstance(member.outcome, Exception)]
-    if errors:  # what one says for itself explains more than that others are gone
-        raise min(errors, key=lambda error: isinstance(error, TrainingFailedError))
+    if errors := [member.outcome for member in members if isinstance(member.outcome, Exception)]:
+        raise min(errors, key=_distance)
     first = members[0].outcome
     assert isinstance(first, dict)  # noqa: S101 - all are done and none has failed
     return first
+
+
+def _distance(error: Exception) -> int:
+    """How far an error is from the cause: when one process dies, the others fail for want of it."""
+    if isinstance(error, ProcessDiedError):
+        return 1
+    return 2 if isinstance(error, TrainingFailedError) else 0
 
 
 def _read(member: _Member, listener: TrainListener) -> None:
@@ -190,7 +200,7 @@ def _read(member: _Member, listener: TrainListener) -> None:
         member.process.join()
         code = member.process.exitcode or 0
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        member.outcome = TrainingFailedError(
+        member.outcome = ProcessDiedError(
             f"{member.process.name} {how}. The same command goes on from the last checkpoint."
         )
 

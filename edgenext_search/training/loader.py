@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from edgenext_search.data import ImageSet
+    from edgenext_search.data.full_loader import TrainLoader
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 EVALUATION_BATCH = 256
@@ -125,6 +126,29 @@ class MemoryLoader:
         return mix(
             images, others, labels, other_labels, classes=self._classes, augmentation=self._augmentation, draws=draws
         )
+
+
+class FullLoader:
+    """The batches of full training, as the loop wants them.
+
+    Args:
+        loader: Decodes and augments the images.
+    """
+
+    def __init__(self, loader: TrainLoader) -> None:
+        self._loader = loader
+
+    def batches(self, epoch: int) -> int:
+        """See :class:`Loader`."""
+        return self._loader.steps(epoch)
+
+    def batch_sizes(self, epoch: int) -> Sequence[int]:
+        """See :class:`Loader`."""
+        return list(self._loader.images_of(epoch))
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """See :class:`Loader`."""
+        return self._loader.epoch(epoch, start)
 
 
 def evaluation_batches(

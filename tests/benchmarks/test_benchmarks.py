@@ -107,3 +107,12 @@ def test_overhead():
     assert figures["share_at_100"] == pytest.approx(figures["ours_at_100"] / 30, rel=0.02)
     assert figures["optuna_at_100"] > 0
     assert 0 < figures["start_seconds"] < 30
+
+
+@pytest.mark.slow
+def test_train_loop():
+    figures, conditions = last_line("train_loop.py", "--steps", "2", "--img-size", "32", "--batch-size", "4")
+    assert (conditions["n"], conditions["steps"], conditions["workers"]) == (3, 2, 1)
+    assert 0.2 < figures["relative_speed"] < 5  # of tiny epochs; full ones are to be compared
+    assert figures["relative_speed_low"] <= figures["relative_speed"] <= figures["relative_speed_high"]
+    assert 0 <= figures["input_wait"] < 1

@@ -27,7 +27,7 @@ def images(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def no_export(monkeypatch):
     """ONNX takes longer than these trainings, and has its own tests."""
-    monkeypatch.setattr(deliver, "export_onnx", lambda *_args, **_keys: 0.0)
+    monkeypatch.setattr(deliver, "export_folder", lambda *_args, **_keys: {})
 
 
 def train(job, listener=None):
@@ -64,7 +64,7 @@ def assert_equal(a, b):
 def undisturbed(images, tmp_path_factory):
     """A training with several image sizes, stochastic depth, mixed images and averaged weights."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(deliver, "export_onnx", lambda *_args, **_keys: 0.0)
+        patch.setattr(deliver, "export_folder", lambda *_args, **_keys: {})
         out = tmp_path_factory.mktemp("full") / "undisturbed"
         listener = Recorder()
         summary = train(a_job(images, out, recipe={"mixup": 0.2}), listener)
@@ -80,7 +80,12 @@ def test_a_training_ends_with_a_model_folder_and_its_figures(undisturbed):
     assert summary["raw"]["loss"] == float(table[-1]["loss"])
     assert summary["best"]["top1"] == max(float(row["ema_top1"]) for row in table)
     assert summary["deployment"] == {"num_classes": 3, "img_size": 32}
-    assert {path.name for path in (out / "model").iterdir()} == {"candidate.yaml", "config.json", "model.safetensors"}
+    assert {path.name for path in (out / "model").iterdir()} == {
+        "candidate.yaml",
+        "config.json",
+        "model.safetensors",
+        "raw.safetensors",
+    }
     (first, second, third) = listener.notes[:3]
     assert "tiny" in first
     assert "48 training and 15 validation images" in first

@@ -1,30 +1,10 @@
-import multiprocessing
-
 import pytest
 import torch
-import worker_stubs
+from rank_processes import on_ranks
 from torch import nn
 
 from edgenext_search.training.batch_norm import SharedBatchNorm2d, share_statistics
 from edgenext_search.training.ranks import Ranks, joined
-
-
-def on_ranks(world, function, *arguments, folder):
-    """What a function of ``worker_stubs`` gives on each of several processes that have met."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["edgenext_search.training.preload"])
-    pipes, processes = [], []
-    for rank in range(world):
-        receiver, sender = context.Pipe(duplex=False)
-        given = (rank, world, folder / "meeting", sender, function, *arguments)
-        processes.append(context.Process(target=worker_stubs.on_rank, args=given, daemon=True))
-        processes[-1].start()
-        sender.close()
-        pipes.append(receiver)
-    results = [pipe.recv() for pipe in pipes]
-    for process in processes:
-        process.join()
-    return results
 
 
 def test_one_process_meets_nobody():

@@ -1,0 +1,241 @@
+import json
+import math
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import timm
+import torch
+from full_builders import CLASSES, write_images
+from strategies import TINY
+
+from edgenext_search.data.full import open_val_set
+from edgenext_search.data.full_loader import ValLoader
+from edgenext_search.files import dump_yaml
+from edgenext_search.training import deliver, full_run
+from edgenext_search.training.checkpoint import Checkpoints
+
+from .helpers import ROOT, call, call_json, imported, refusal
+
+RECIPE = ("epochs=2", "img_size=32", "lr_batch_size=8", "lr=0.002", "channels_last=false")
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    return write_images(tmp_path_factory.mktemp("train") / "images")
+
+
+@pytest.fixture(scope="module")
+def candidate(tmp_path_factory):
+    path = tmp_path_factory.mktemp("candidate") / "tiny.yaml"
+    path.write_text(dump_yaml({key: list(v) if isinstance(v, tuple) else v for key, v in TINY.items()}))
+    return path
+
+
+@pytest.fixture
+def no_export(monkeypatch):
+    monkeypatch.setattr(deliver, "export_folder", lambda *_args, **_keys: {})
+
+
+def settings(*more):
+    return [part for text in (*RECIPE, *more) for part in ("--set", f"train.{text}")]
+
+
+def usual(candidate, images, out, *more):
+    return ("train", candidate, "--data", images, "--out", out, "--workers", 0, "--threads", 1, *more)
+
+
+def test_train_reports_what_it_made(candidate, images, tmp_path, no_export):
+    out = tmp_path / "out"
+    summary = call_json(*usual(candidate, images, out, *settings(), "--batch-size", 4, "--accumulate", 2))
+    assert summary["model_dir"] == str(out / "model")
+    assert summary["conditions"]["batch"] == "4 images x 1 process x 2 accumulated"
+    assert summary["conditions"]["lr"] == pytest.approx(0.002)
+    assert summary == json.loads((out / "summary.json").read_text())
+    result = call(*usual(candidate, images, out, *settings(), "--batch-size", 4, "--accumulate", 2))
+    assert result.exit_code == 0
+    assert f'timm.create_model("local-dir:{out}/model", pretrained=True)' in result.stdout
+    assert f"top-1 {summary['top1']:.2%}" in result.stdout
+    assert "is complete" in result.stderr
+
+
+def test_plain_timm_has_the_same_top1(candidate, images, tmp_path, no_export):
+    out = tmp_path / "out"
+    summary = call_json(*usual(candidate, images, out, *settings("epochs=4"), "--batch-size", 8))
+    model = timm.create_model(f"local-dir:{out}/model", pretrained=True).eval()
+    assert model.pretrained_cfg["label_names"] == list(CLASSES)
+    config = timm.data.resolve_model_data_config(model)
+    loader = ValLoader(open_val_set(str(images)), img_size=config["input_size"][-1], crop_pct=config["crop_pct"])
+    right = count = 0
+    with torch.inference_mode():
+        for batch, labels in loader:
+            right += int((model(batch).argmax(1) == labels).sum())
+            count += len(labels)
+    assert right / count == summary["top1"]
+    assert count == summary["data"]["val_images"] == 15
+
+
+def test_a_signal_saves_and_ends_with_its_own_code(candidate, images, tmp_path, no_export, monkeypatch):
+    def stop(run, _clock):
+        if run.trainer.updates == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(full_run.FullRun, "_show", stop)
+    result = call(*usual(candidate, images, tmp_path / "out", *settings(), "--batch-size", 8))
+    assert result.exit_code == 130
+    assert result.stdout == ""
+    assert "Stopped after step" in result.stderr
+    assert "The same command goes on from there." in result.stderr
+    assert Checkpoints(tmp_path / "out" / "checkpoints").newest_first()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--set", "train.lr=.nan"], "--set: train.lr: input should be a finite number, but got nan."),
+        (["--set", "train.lr=nan"], "--set: train.lr: input should be a valid number, but got 'nan'."),
+        (["--set", "proxy.lr=1"], "--set takes the keys of the section train here, such as train.epochs=100"),
+        (["--set", "train.epoch=1"], "there is no such key; the closest is epochs"),
+        (
+            ["--batch-size", "100"],
+            "takes 100 images (100 images x 1 process), but folder images has 48 training images",
+        ),
+        (["--teacher", "resnet"], "There is no teacher 'resnet': it is neither a model folder nor a model of timm."),
+        (["--init", "nowhere.pth"], "nowhere.pth cannot be read: No such file"),
+        (["--classes", "none.txt"], "none.txt"),
+        (["--wandb"], "--wandb needs the package wandb"),
+        (["--device", "cuda"], "--device cuda needs a GPU"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_once(candidate, images, tmp_path, options, message):
+    if options == ["--device", "cuda"] and torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    pytest.importorskip("torch")
+    given = options if "--batch-size" in options else [*options, "--batch-size", "8"]
+    assert message in refusal(*usual(candidate, images, tmp_path / "out", *settings(), *given))
+    assert not (tmp_path / "out").exists()
+
+
+def test_data_without_validation_images_is_refused(candidate, tmp_path):
+    root = write_images(tmp_path / "images", val=0)
+    for name in CLASSES:
+        (root / "val" / name).rmdir()
+    (root / "val").rmdir()
+    assert "val" in refusal(*usual(candidate, root, tmp_path / "out", "--batch-size", 8))
+    assert not (tmp_path / "out").exists()
+
+
+def test_classes_that_differ_are_refused(candidate, tmp_path):
+    root = write_images(tmp_path / "images")
+    (root / "val" / CLASSES[0]).rename(root / "val" / "another")
+    assert "another" in refusal(*usual(candidate, root, tmp_path / "out", "--batch-size", 8))
+    (root / "val" / "another").rename(root / "val" / CLASSES[0])
+    names = tmp_path / "classes.txt"
+    names.write_text("bright\nunheard\n")
+    assert "'unheard'" in refusal(*usual(candidate, root, tmp_path / "out", "--classes", names))
+
+
+def test_a_teacher_of_other_classes_is_refused(candidate, images, tmp_path, no_export):
+    two = tmp_path / "two.txt"
+    two.write_text("bright\ndark\n")
+    teacher = tmp_path / "teacher"
+    call_json(*usual(candidate, images, teacher, *settings(), "--batch-size", 8, "--classes", two))
+    more = ("--teacher", teacher / "model", "--batch-size", 8)
+    message = refusal(*usual(candidate, images, tmp_path / "out", *settings(), *more))
+    assert "has 2 and the data 3" in message
+    summary = call_json(*usual(candidate, images, tmp_path / "out", *settings(), *more, "--classes", two))
+    assert math.isfinite(summary["loss"])
+    assert summary["deployment"]["num_classes"] == 2
+
+
+def test_a_candidate_that_is_not_legal_is_refused(images, tmp_path):
+    path = tmp_path / "bad.yaml"
+    fields = {key: list(v) if isinstance(v, tuple) else v for key, v in TINY.items()}
+    path.write_text(dump_yaml({**fields, "widths": [8, 18, 24, 32]}))
+    assert "heads" in refusal(*usual(path, images, tmp_path / "out"))
+    assert "There is no 'edgenext_tiny'" in refusal(*usual("edgenext_tiny", images, tmp_path / "out"))
+
+
+def test_other_settings_do_not_go_on_with_a_training(candidate, images, tmp_path, no_export):
+    out = tmp_path / "out"
+    call_json(*usual(candidate, images, out, *settings(), "--batch-size", 8))
+    message = refusal(*usual(candidate, images, out, *settings("epochs=3"), "--batch-size", 8))
+    assert f"{out} holds another training (there / here): recipe.epochs: 2 / 3" in message
+
+
+def test_help_is_light():
+    assert imported("train", "--help") == []
+
+
+def test_a_study_whose_finalists_could_not_be_trained_is_refused_before_the_search(tmp_path):
+    out = tmp_path / "run"
+    message = refusal("run", "--budget", "1.3M", "--train-top", 1, "--out", out)
+    assert "--train-top needs images of your own with a validation set" in message
+    root = write_images(tmp_path / "images")
+    shutil.rmtree(root / "val")
+    study = ("run", "--budget", "1.3M", "--data", root, "--train-top", 1, "--out", out, "--set", "train.batch_size=8")
+    assert "val" in refusal(*study)
+    assert not out.exists()
+
+
+@pytest.mark.slow
+def test_a_run_goes_on_to_full_training(tmp_path, no_export):
+    root, out = write_images(tmp_path / "images", train=30), tmp_path / "run"
+    keys = ["search.cohort=2", "search.finalists=1", "search.rescore_seeds=1", "search.rematch_seeds=0"]
+    keys += ["proxy.img_size=32", "proxy.epochs=1", "proxy.rungs=[1.0]", "proxy.batch_size=16", "train.batch_size=16"]
+    keys += [f"train.{key}" for key in RECIPE]
+    options = [part for key in keys for part in ("--set", key)]
+    run = ("run", "--study", "demo", "--data", root, "--budget", "60k", "--num-classes", 3, "--img-size", 32)
+    more = ("--trials", 2, "--device", "cpu", "--cache-dir", tmp_path / "cache", "--out", out, *options)
+    summary = call_json(*run, *more, "--train-top", 1)
+    (trained,) = summary["trained"]
+    assert trained["fingerprint"] == summary["finalists"][0]["fingerprint"]
+    assert trained["out"] == str(out / "trained" / trained["fingerprint"])
+    assert (out / "trained" / trained["fingerprint"] / "model" / "model.safetensors").is_file()
+    again = call_json("report", out)
+    assert again["trained"] == summary["trained"]
+    named = call_json("train", out, "--out", tmp_path / "other", "--workers", 0, "--set", "train.epochs=1")
+    assert named["fingerprint"] == summary["winner"]["fingerprint"]
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_it_ends_with_the_same_bits(candidate, images, tmp_path):
+    """As a user runs it, with worker processes, several sizes and checkpoints every half second."""
+    more = settings("epochs=8", "multi_scale=[32,64,2]", "drop_path=0.2", "mixup=0.2")
+    command = [str(part) for part in ("train", candidate, "--data", images, "--batch-size", 4, "--threads", 1, *more)]
+    command += ["--workers", "1", "--checkpoint-minutes", "0.005"]
+
+    def start(out):
+        return subprocess.Popen(
+            [sys.executable, "-m", "edgenext_search", *command, "--out", str(out)],
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    assert start(tmp_path / "undisturbed").wait() == 0
+    rng, kills = random.Random(0), 0  # noqa: S311
+    for _ in range(3):
+        process = start(tmp_path / "killed")
+        seen = len(list((tmp_path / "killed").glob("checkpoints/step*.pt")))
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline:
+            if len(list((tmp_path / "killed").glob("checkpoints/step*.pt"))) > seen or seen:
+                break
+            time.sleep(0.05)
+        time.sleep(rng.uniform(0, 1.5))
+        kills += process.poll() is None
+        process.kill()
+        process.wait()
+    assert start(tmp_path / "killed").wait() == 0
+    assert kills == 3
+    assert _weights(tmp_path / "killed") == _weights(tmp_path / "undisturbed")
+
+
+def _weights(out):
+    return (out / "model" / "model.safetensors").read_bytes()

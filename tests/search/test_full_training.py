@@ -1,0 +1,107 @@
+import json
+
+import pytest
+from full_builders import write_images
+from strategies import tiny
+
+from edgenext_search.errors import UserError
+from edgenext_search.search.folder import RunFolder
+from edgenext_search.search.full_training import (
+    check_full_training,
+    find_subject,
+    train_finalists,
+    trained_in,
+    with_settings,
+)
+from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.training.full_job import SilentListener
+from edgenext_search.training.full_recipe import FullRecipe
+
+
+def recipe(*settings, **flags):
+    return StudyRecipe.load("demo", flags={"budget": "1.3M", **flags}, settings=settings)
+
+
+def a_run(path, study, finalists):
+    run = RunFolder(path)
+    run.create(study, storage=None)
+    found = [
+        {"fingerprint": c.fingerprint, "trial": number, "candidate": c.to_dict()} for number, c in enumerate(finalists)
+    ]
+    run.write_summary({"winner": found[0] if found else None, "finalists": found})
+    return run
+
+
+def subject(what, **keys):
+    return find_subject(str(what), **({"data": None, "data_dir": None, "study": None, "settings": ()} | keys))
+
+
+def test_a_run_stands_for_its_winner_recipe_and_images(tmp_path):
+    study = recipe("train.epochs=7", "data.source=torch/mnist", "data.dir=somewhere")
+    run = a_run(tmp_path / "run", study, [tiny(), tiny(expand_ratio=3)])
+    found = subject(run.path)
+    assert (found.candidate, found.recipe.epochs, found.data) == (tiny(), 7, "torch/mnist")
+    assert str(found.data_dir) == "somewhere"
+    other = subject(run.path, data="photos", study="imagenet", settings=["train.lr=1e-3"])
+    assert (other.data, other.data_dir, other.recipe.epochs, other.recipe.lr) == ("photos", None, 300, 1e-3)
+
+
+def test_a_run_without_a_winner_is_refused(tmp_path):
+    run = a_run(tmp_path / "run", recipe(), [])
+    with pytest.raises(UserError, match=r"has no winner yet; `edgenext-search resume"):
+        subject(run.path)
+
+
+def test_names_stand_for_networks_with_the_published_recipe():
+    found = subject("edgenext_small")
+    assert (found.name, found.recipe, found.data) == ("edgenext_small", FullRecipe(), None)
+    with pytest.raises(UserError, match="There is no 'edgenext_smal'"):
+        subject("edgenext_smal")
+
+
+def test_settings_are_of_the_section():
+    assert with_settings(FullRecipe(), ["train.epochs=5", "train.multi_scale=null"]).sizes == (256,)
+    with pytest.raises(UserError, match=r"--set takes the keys of the section train here, .* but got epochs"):
+        with_settings(FullRecipe(), ["epochs=5"])
+    with pytest.raises(UserError, match=r"--set: train.epochs: input should be greater than or equal to 1, but got 0"):
+        with_settings(FullRecipe(), ["train.epochs=0"])
+
+
+def test_a_study_that_could_not_be_trained_in_full_is_refused(tmp_path):
+    with pytest.raises(UserError, match="--train-top needs images of your own with a validation set"):
+        check_full_training(recipe(), device="cpu")
+    root = write_images(tmp_path / "images")
+    study = recipe("train.batch_size=8", f"data.source={root}")
+    check_full_training(study, device="cpu")
+    with pytest.raises(UserError, match="takes 4096 images"):
+        check_full_training(recipe(f"data.source={root}"), device="cpu")
+    for folder in (root / "val").iterdir():
+        for image in folder.iterdir():
+            image.unlink()
+        folder.rmdir()
+    (root / "val").rmdir()
+    with pytest.raises(UserError, match="val"):
+        check_full_training(study, device="cpu")
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]
+
+
+def test_the_best_finalists_are_trained_each_in_its_folder(tmp_path, monkeypatch):
+    study = recipe("train.batch_size=8", "data.source=torch/mnist")
+    candidates = [tiny(), tiny(expand_ratio=3), tiny(expand_ratio=4)]
+    run = a_run(tmp_path / "run", study, candidates)
+    jobs = []
+
+    def launch(job, devices, _listener):
+        jobs.append(job)
+        job.out.mkdir(parents=True)
+        top1 = 0.5 + len(jobs) / 10
+        (job.out / "summary.json").write_text(json.dumps({"top1": top1}))
+        return {"devices": devices}
+
+    monkeypatch.setattr("edgenext_search.training.launch.launch", launch)
+    found = train_finalists(run, study, 2, device="cpu", listener=SilentListener())
+    assert found == [{"devices": ("cpu",)}] * 2
+    assert [job.candidate for job in jobs] == candidates[:2]
+    assert [job.out for job in jobs] == [run.trained / candidate.fingerprint for candidate in candidates[:2]]
+    assert [job.name for job in jobs] == ["trial 0", "trial 1"]
+    assert [summary["top1"] for summary in trained_in(run)] == [0.7, 0.6]
