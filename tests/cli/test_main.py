@@ -13,19 +13,9 @@ from edgenext_search.errors import StudyFailedError, UserError
 from .helpers import ROOT, call, imported
 
 COMMANDS = [
-    "audit",
-    "cost",
-    "data",
-    "doctor",
-    "import",
-    "latency",
-    "report",
-    "resume",
-    "run",
-    "scale",
-    "space",
-    "train",
-]
+    "audit", "cost", "dashboard", "data", "doctor", "evaluate", "export", "import", "latency", "report", "resume", "run",
+    "scale", "space", "train",
+]  # fmt: skip
 
 
 def test_help_lists_every_command():
