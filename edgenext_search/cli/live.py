@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING
 
 from edgenext_search.cli.report import write_reports
-from edgenext_search.errors import UserError
 from edgenext_search.search.listener import Listener
 
 if TYPE_CHECKING:
@@ -57,8 +56,8 @@ class ReportRefresher(Listener):
             return
         try:
             self._write()
-        except (OSError, UserError) as error:
-            self._say(f"Note: the report could not be written ({error}); the study goes on.")
+        except Exception as error:  # no page is worth a study
+            self._say(f"Note: the report could not be written ({type(error).__name__}: {error}); the study goes on.")
             self._due = float("inf")
             return
         took = self._clock() - began
