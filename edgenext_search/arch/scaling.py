@@ -2,7 +2,7 @@
 
 A rule shares a growth ``s`` of the multiply-adds out over the three dimensions, with exponents that sum to 1: depths
 grow by ``s^d``, widths by ``s^(w/2)``, image sizes by ``s^(r/2)``, since multiply-adds are proportional to depth and
-to the squares of width and image size (Dollar et al., "Fast and Accurate Model Scaling", arXiv 2103.06877, section 3).
+to the squares of width and image size (Dollar et al., "Fast and Accurate Model Scaling", arXiv 2103.06877).
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ RULES: dict[str, ScalingRule] = {
         ScalingRule(name="width", depth=0.0, width=1.0, size=0.0),
         # EfficientNet (arXiv 1905.11946, equation 3): depth 1.2, width 1.1, size 1.15 for twice the multiply-adds.
         ScalingRule(name="compound", depth=math.log2(1.2), width=2 * math.log2(1.1), size=2 * math.log2(1.15)),
-        # "Fast and Accurate Model Scaling" (arXiv 2103.06877, section 4.1): dWr with alpha = 0.8.
+        # "Fast and Accurate Model Scaling" (arXiv 2103.06877): dWr with alpha = 0.8.
         ScalingRule(name="w-dominant", depth=0.1, width=0.8, size=0.1),
     )
 }

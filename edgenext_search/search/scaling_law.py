@@ -3,7 +3,7 @@ r"""The law ``error = a * cost^-b + c`` through a few networks of a family, and 
 Three to seven points do not determine three parameters, so the fit is Bayesian: how fast errors of a family fall, where
 they end and how far its members stray from a smooth law was learned from many families (a :class:`Prior`), and the
 members at hand move that as far as they can. The law itself is the usual one of scaling studies (Hestness et al.,
-arXiv 1712.00409, section 3; Rosenfeld et al., arXiv 1909.12673, equation 1).
+arXiv 1712.00409; Rosenfeld et al., arXiv 1909.12673).
 
 Written around the family's largest known member, with cost ``C0``, and its least error ``e``, the law is
 ``c = phi * e`` and ``b = elasticity / (1 - phi)``: ``phi`` is the share of the error that no size removes,
