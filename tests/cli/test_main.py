@@ -13,8 +13,8 @@ from edgenext_search.errors import StudyFailedError, UserError
 from .helpers import ROOT, call, imported
 
 COMMANDS = [
-    "audit", "cost", "dashboard", "data", "doctor", "evaluate", "export", "import", "latency", "report", "resume", "run",
-    "scale", "space", "train",
+    "audit", "cost", "dashboard", "data", "doctor", "evaluate", "export", "import", "latency", "report", "resume",
+    "run", "scale", "space", "train",
 ]  # fmt: skip
 
 
