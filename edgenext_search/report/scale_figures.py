@@ -19,7 +19,7 @@ _BANDS = ("rgba(68, 129, 196, 0.18)", "rgba(204, 122, 26, 0.18)")
 
 
 def law_figure(summary: Mapping[str, Any], law: Mapping[str, Any]) -> go.Figure:
-    """Errors of all shapes against a cost, their means, the law through them and what it says of the next size.
+    """Errors of all shapes against a cost, their medians, the law through them and what it says of the next size.
 
     Args:
         summary: Of a study, with at least one whole shape.
@@ -54,7 +54,7 @@ def law_figure(summary: Mapping[str, Any], law: Mapping[str, Any]) -> go.Figure:
             x=[point["cost"] / _MILLION for point in points],
             y=[point["error"] for point in points],
             mode="markers",
-            name="mean of the shapes",
+            name="median of the shapes",
             marker={"size": 10, "color": style.SEARCH},
             hovertemplate="%{y:.2f} %<extra></extra>",
         )

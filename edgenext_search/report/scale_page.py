@@ -84,7 +84,7 @@ def _findings(summary: Mapping[str, Any], figures: Mapping[str, Any]) -> list[Ma
         labels = {f"fig-{name}": f"Scatter plot of error against {text}" for name, text in COST_NAMES.items()}
         drawn = [plot(name, labels[name], "the table of candidates") for name in figures]
         caption = (
-            "error = a C^-b + c through the shapes' means. Intervals are from bootstrap over shapes and seeds, and "
+            "error = a C^-b + c through the shapes' medians. Intervals are from bootstrap over shapes and seeds, and "
             "hold how far sizes of a family stray from their law. An interval marked ! misses."
         )
         found.append(

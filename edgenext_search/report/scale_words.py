@@ -55,15 +55,15 @@ def _of_study(summary: Mapping[str, Any]) -> list[str]:
     law = summary["laws"][0]
     after, largest = law["next"], law["largest"]
     sizes = listed([cap_texts(row["budget"]) for row in summary["sizes"]])
-    means = listed([_error(row) for row in summary["sizes"]])
+    middles = listed([_error(row) for row in summary["sizes"]])
     found = [
         (
             f"The next size, {count_text(after['cost'])} {COST_NAMES[law['cost']]}, is expected to err "
-            f"{range_text(after, 1, 'predicted')} %, the mean of {summary['n']} shapes."
+            f"{range_text(after, 1, 'predicted')} %, the median of {summary['n']} shapes."
         ),
         (
-            f"At {sizes} the mean error is {means} %. From the smaller sizes alone, that of the largest was expected "
-            f"at {range_text(largest, 1, 'predicted')} %: the 90 % interval "
+            f"At {sizes} the median error is {middles} %. From the smaller sizes alone, that of the largest was "
+            f"expected at {range_text(largest, 1, 'predicted')} %: the 90 % interval "
             f"{'holds' if largest['covered'] else 'misses'} it."
         ),
     ]
@@ -121,7 +121,7 @@ def scaling_conditions(summary: Mapping[str, Any]) -> str:
 
 def size_rows(summary: Mapping[str, Any]) -> Table:
     """Heads and rows of the table of sizes."""
-    heads = ("budget", "shapes", "error, %", "spread", "best shape", "its error, %", "seeds agree")
+    heads = ("budget", "shapes", "median error, %", "spread", "best shape", "its error, %", "seeds agree")
     rows = []
     for row, seeds in zip(summary["sizes"], summary["ranks"]["seeds"] or [None] * len(summary["sizes"]), strict=True):
         best = row["best"]
@@ -179,7 +179,7 @@ def candidate_rows(summary: Mapping[str, Any]) -> Table:
 
 
 def _error(row: Mapping[str, Any]) -> str:
-    return NONE if row["mean"] is None else percent(1 - row["mean"])
+    return NONE if row["median"] is None else percent(1 - row["median"])
 
 
 def _number(value: object) -> str:

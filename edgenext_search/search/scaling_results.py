@@ -126,6 +126,7 @@ def _study(
                 "budget": plan.budgets[size].to_dict(),
                 "n": len(means),
                 "mean": statistics.fmean(means) if means else None,
+                "median": statistics.median(means) if means else None,
                 "std": statistics.stdev(means) if len(means) > 1 else None,
                 **{
                     name: statistics.geometric_mean([row[size] for row in costs[name]]) if whole else None

@@ -108,7 +108,7 @@ def test_figures_have_the_points(study, comparison):
     figure = law_figure(study, study["laws"][0])
     names = [trace.name for trace in figure.data]
     assert names.count("one shape") == 5
-    means = next(trace for trace in figure.data if trace.name == "mean of the shapes")
+    means = next(trace for trace in figure.data if trace.name == "median of the shapes")
     assert list(means.y) == [point["error"] for point in study["laws"][0]["points"]]
     assert list(figure.layout.xaxis.ticktext)[-1].endswith("k")
     edf = distribution_figure(comparison)
