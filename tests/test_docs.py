@@ -87,6 +87,26 @@ def test_a_training_step_of_deeplab(blocks, winner):
     assert names["segmenter"].eval()(names["images"])["out"].shape == (2, 21, 512, 512)
 
 
+def test_the_guide_to_evaluation(tmp_path, photos, monkeypatch, capsys):
+    from edgenext_search.training.evaluate import evaluate_folder
+
+    torch.manual_seed(0)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").symlink_to(photos)
+    folder = tmp_path / "runs/full/model"
+    save_model_folder(
+        build(tiny(), num_classes=6, layer_scale_init=0.5),
+        tiny(),
+        folder,
+        deployment=Deployment(),
+        trained_size=32,
+        class_names=["black", "blue", "green", "red", "white", "yellow"],
+        about={},
+    )
+    run(*python_blocks("evaluate-export.md"))
+    assert float(capsys.readouterr().out) == evaluate_folder(folder, str(photos)).top1
+
+
 def test_the_guide_to_published_weights(tmp_path, monkeypatch):
     text = (ROOT / "docs/import.md").read_text("utf-8")
     (command,) = re.findall(r"^edgenext-search (import .*)", text, re.M)

@@ -12,7 +12,20 @@ from edgenext_search.errors import StudyFailedError, UserError
 
 from .helpers import ROOT, call, imported
 
-COMMANDS = ["audit", "cost", "data", "doctor", "import", "report", "resume", "run", "space", "train"]
+COMMANDS = [
+    "audit",
+    "cost",
+    "data",
+    "doctor",
+    "evaluate",
+    "export",
+    "import",
+    "report",
+    "resume",
+    "run",
+    "space",
+    "train",
+]
 
 
 def test_help_lists_every_command():

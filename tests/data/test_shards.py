@@ -69,6 +69,16 @@ def test_shards_listed_by_timms_info_file(shards):
     assert ShardSource("wds/photos", shards).labels.tolist() == [2, 2, 2]
 
 
+def test_validation_shards_are_those_of_the_info_file(shards):
+    splits = {"train": {"filenames": ["photos-train-00.tar"]}, "validation": {"filenames": ["photos-train-01.tar"]}}
+    (shards / "_info.json").write_text(json.dumps({"splits": splits}))
+    for name in ("wds/photos", "wds/photos-train-{00..01}.tar"):
+        assert ShardSource(name, shards, "val").labels.tolist() == [2, 2, 2]
+    (shards / "_info.json").write_text(json.dumps({"splits": {"train": splits["train"]}}))
+    with pytest.raises(UserError, match=r"No validation shards of wds/photos found .* splits\.validation"):
+        ShardSource("wds/photos", shards, "val")
+
+
 def test_labels_in_json_and_negative_ones_left_out(tmp_path):
     samples = [("a", 1), ("b", -1), ("c", 0)]
     write_shard(

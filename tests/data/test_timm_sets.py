@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edgenext_search.data import timm_sets
 from edgenext_search.data.images import UnreadableImageError
 from edgenext_search.data.source import open_source
 from edgenext_search.data.timm_sets import HubSource, OrderedSource
@@ -40,6 +41,25 @@ def test_a_torchvision_dataset(fashion):
     assert source.labels.dtype == np.int64
     image = source.load(17)
     assert (image.mode, image.size, image.getpixel((3, 3))) == ("RGB", (28, 28), (17, 17, 17))
+
+
+def test_its_test_images_are_the_validation_part(fashion):
+    val = open_source("torch/fashion_mnist", fashion, part="val")
+    assert val.labels.tolist() == list(range(10))
+    assert val.classes == open_source("torch/fashion_mnist", fashion).classes
+    assert val.fingerprint() != open_source("torch/fashion_mnist", fashion).fingerprint()
+
+
+def test_a_split_of_either_name_is_the_validation_part(monkeypatch, tmp_path):
+    def create(_name, *, split, **_):
+        if split != "test":
+            raise ValueError(f"Unknown split {split!r}")
+        return split
+
+    monkeypatch.setattr("timm.data.create_dataset", create)
+    assert timm_sets._create_split("hfds/beans", tmp_path, "val") == "test"
+    with pytest.raises(ValueError, match="Unknown split 'train'"):
+        timm_sets._create_split("hfds/beans", tmp_path, "train")
 
 
 def test_its_fingerprint_follows_the_pixels(fashion):
