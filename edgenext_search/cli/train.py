@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgenext_search.cli.options import json_option, print_json
-from edgenext_search.errors import UserError
+from edgenext_search.errors import StudyFailedError, UserError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -136,7 +136,8 @@ def _train(job: FullJob, devices: Sequence[str], place: Rank | None) -> Mapping[
 
     from edgenext_search.cli.train_progress import train_listener
     from edgenext_search.training.full_run import TrainingInterruptedError
-    from edgenext_search.training.launch import launch, train_as_rank
+    from edgenext_search.training.launch import TrainingFailedError, launch, train_as_rank
+    from edgenext_search.training.loop import TrainingDivergedError
 
     try:
         with train_listener(Console(stderr=True)) as listener:
@@ -147,6 +148,8 @@ def _train(job: FullJob, devices: Sequence[str], place: Rank | None) -> Mapping[
         if place is None or place.rank == 0:
             click.echo(str(error), err=True)
         sys.exit(EXIT_INTERRUPTED)
+    except (TrainingDivergedError, TrainingFailedError) as error:
+        raise StudyFailedError(str(error)) from error
 
 
 def show_training(summary: Mapping[str, Any], *, as_json: bool) -> None:

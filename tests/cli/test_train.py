@@ -97,6 +97,14 @@ def test_a_signal_saves_and_ends_with_its_own_code(candidate, images, tmp_path, 
     assert Checkpoints(tmp_path / "out" / "checkpoints").newest_first()
 
 
+def test_a_training_that_diverges_says_so(candidate, images, tmp_path):
+    given = settings("lr=1e30", "warmup_epochs=0", "label_smoothing=0.0")
+    result = call(*usual(candidate, images, tmp_path / "out", *given, "--batch-size", 8))
+    assert result.exit_code == 1
+    assert "a lower lr may help" in result.stderr.splitlines()[-1]
+    assert "bug" not in result.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
