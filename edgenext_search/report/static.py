@@ -55,7 +55,7 @@ def write_figures(figures: Mapping[str, Plot], folder: Path, formats: Sequence[s
 
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    looks = {"font.size": 8, "pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "edgenext-search"}
+    looks: Any = {"font.size": 8, "pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "edgenext-search"}
     with mpl.rc_context(looks):
         for identifier, plot in figures.items():
             drawing = Figure(figsize=_size(plot), layout="constrained")
