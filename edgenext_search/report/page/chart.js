@@ -306,7 +306,7 @@ class Chart {
     this.tip.replaceChildren(html("b", {}, title), ...lines.map((line) => html("span", {}, line)));
     const { width } = this.scale, wide = this.tip.offsetWidth, high = this.tip.offsetHeight;
     this.tip.style.left = `${Math.min(Math.max(point.x + (point.x > width / 2 ? -wide - 14 : 14), 0), Math.max(width - wide, 0))}px`;
-    this.tip.style.top = `${Math.max(point.y - high / 2, -20)}px`;
+    this.tip.style.top = `${Math.max(point.y - high / 2, 0)}px`;
   }
 
   words(point) {
