@@ -179,7 +179,7 @@ def _figures(profile: Profile, drawn: Sequence[Candidate], entries: Sequence[Seq
         "interpolated": sum(own.interpolated for own in predictions),
         "profile_within_5": significant(profile.held_out.within_5),
         "profile_within_10": significant(profile.held_out.within_10),
-        "profile_seconds": profile.seconds,
+        "profile_seconds": significant(profile.seconds),
         "microseconds_a_prediction": significant(_seconds_each(predictor, drawn) * 1e6, 3),
     }
 
