@@ -286,7 +286,7 @@ def model_section(summary: Mapping[str, Any]) -> Markup | None:
         f"of a full training. The costs above are those of the deployment, {deployment_text(summary)}; model.onnx "
         "takes one image of that size."
     )
-    train = f"edgenext-search train {shlex.quote(str(run))} --data FOLDER"
+    train = f"edgenext-search train {shlex.quote(str(run))} --data FOLDER --out trained"
     loaded = element("p", "Load it: the model folder is in timm’s own format, and timm alone reads it.", where)  # noqa: RUF001
     return section(
         "model",
