@@ -141,7 +141,7 @@ def test_predicting_imports_nothing_heavy(board):
 def test_a_profile_of_this_host(tmp_path):
     """All for real, on small images: measured, held out, and plausible."""
     out = tmp_path / "host.json"
-    small = ("--img-size", 64, "--num-classes", 10, "--networks", 24, "--stages", 4, "--seconds", 0.4)
+    small = ("--img-size", 64, "--num-classes", 10, "--networks", 24, "--stages", 4, "--seconds", 0.2)
     found = call_json("latency", "profile", "--device", "host", "--out", out, *small)
     assert found["deployment"] == {"num_classes": 10, "img_size": 64}
     assert found["held_out"]["spearman"] > 0.5
