@@ -38,19 +38,16 @@ def difference(ours: Sequence[str], theirs: Sequence[str], our_name: str, their_
     Args:
         ours: The first list.
         theirs: The second.
-        our_name: Whose list is the first, in the plural or not: it stands before "have".
+        our_name: Whose list is the first.
         their_name: Whose list is the second.
 
     Returns:
-        A clause such as "the data lack 2 of the model's classes ('cat', 'dog')".
+        A clause such as "2 are missing in the data ('cat', 'dog')".
     """
     clauses = []
-    for name, names, other_name, other_names in (
-        (their_name, theirs, our_name, ours),
-        (our_name, ours, their_name, theirs),
-    ):
+    for name, names, other_names in ((their_name, theirs, ours), (our_name, ours, theirs)):
         known = set(names)
         if missing := [other for other in other_names if other not in known]:
             listed = ", ".join(map(repr, missing[:SHOWN])) + (", ..." if len(missing) > SHOWN else "")
-            clauses.append(f"{name} lack {len(missing)} that {other_name} have ({listed})")
+            clauses.append(f"{len(missing)} {'is' if len(missing) == 1 else 'are'} missing in {name} ({listed})")
     return ", and ".join(clauses)

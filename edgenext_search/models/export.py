@@ -156,8 +156,11 @@ def _write(
             logits: torch.Tensor = self.network(self.normalisation.apply(image.permute(0, 3, 1, 2)))
             return logits
 
+    if opset is not None and not LEAST_OPSET <= opset <= (most := onnx.defs.onnx_opset_version()):
+        raise UserError(f"The opset must lie between {LEAST_OPSET} and {most}, this onnx's, but got {opset}.")
     folded = fold_batch_norms(model)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    logging.getLogger("onnxscript").setLevel(logging.CRITICAL)  # what it cannot convert is said below
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # the exporter's own progress
         warnings.simplefilter("ignore")
         torch.onnx.export(

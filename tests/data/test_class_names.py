@@ -29,12 +29,11 @@ def test_a_file_that_is_no_list_of_classes(tmp_path, text, message):
     ("ours", "theirs", "said"),
     [
         ("ab", "ba", ""),
-        ("abc", "ab", "the data lack 1 that the model have ('c')"),
-        ("ab", "abc", "the model lack 1 that the data have ('c')"),
-        ("abcdef", "ag", "the data lack 5 that the model have ('b', 'c', 'd', ...), and the model lack 1 that"),
+        ("abc", "ab", "1 is missing in the data ('c')"),
+        ("ab", "abc", "1 is missing in the model ('c')"),
+        ("abcdef", "ag", "5 are missing in the data ('b', 'c', 'd', ...), and 1 is missing in the model ('g')"),
     ],
 )
 def test_a_difference_names_what_is_missing(ours, theirs, said):
     words = difference(ours, theirs, "the model", "the data")
-    assert words.startswith(said)
-    assert bool(words) == bool(said)
+    assert words == said

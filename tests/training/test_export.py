@@ -91,6 +91,7 @@ def test_a_file_that_is_there_stays_when_the_new_one_is_wrong(winner, photos, mo
         ({"img_size": 8}, r"img_size must be >= 32"),
         ({"data": "nowhere"}, r"--data must be a folder"),
         ({"weights": "raw"}, r"has no raw weights"),
+        ({"opset": 99}, r"The opset must lie between 18 and \d+, this onnx's, but got 99"),
     ],
 )
 def test_what_cannot_be_is_refused_before_the_work(winner, tmp_path, arguments, message):
