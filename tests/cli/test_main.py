@@ -12,7 +12,7 @@ from edgenext_search.errors import StudyFailedError, UserError
 
 from .helpers import ROOT, call, imported
 
-COMMANDS = ["audit", "cost", "data", "doctor", "import", "report", "resume", "run", "space"]
+COMMANDS = ["audit", "cost", "dashboard", "data", "doctor", "import", "report", "resume", "run", "space"]
 
 
 def test_help_lists_every_command():
