@@ -21,7 +21,6 @@ from edgenext_search.report.wording import (
     score_text,
     shown_score,
 )
-from edgenext_search.search.comparability import differences
 from edgenext_search.search.records import TrialRecord
 
 _TOPICS = {
@@ -59,6 +58,8 @@ def comparison(runs: Sequence[RunReport]) -> dict[str, Any]:
         had a re-match, best first, null where they may not be ranked; ``runs``: ``name``, ``run``, ``status``,
         ``study``, ``budget``, ``winner``, ``baseline``, ``gain``.
     """
+    from edgenext_search.search.comparability import differences
+
     differing = differences([run.conditions for run in runs])
     known = [run for run in runs if run.summary.get("winner") and _mean(run) is not None]
     ranked = sorted(known, key=lambda run: -(_mean(run) or 0.0))

@@ -128,7 +128,8 @@ def _conditions(summary: Mapping[str, Any]) -> str:
     return (
         f"Top-1 on {fidelity.get('val_images', '?')} held-out training images of {name} "
         f"({data.get('classes', '?')} classes), {fidelity_text(summary)}, {seeds_text(summary)}. "
-        f"{f'{again} ' if (again := rematch_text(summary)) else ''}Costs at {deployment_text(summary)}.{unused}{_latency(summary)}"
+        f"{f'{again} ' if (again := rematch_text(summary)) else ''}Costs at {deployment_text(summary)}.{unused}"
+        f"{_latency(summary)}"
     )
 
 

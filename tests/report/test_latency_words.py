@@ -40,7 +40,7 @@ def test_where_none_holds_the_cap_that_is_the_answer():
     assert none_holds(summary)
     answer, accuracy, *_ = verdict_sentences(summary)
     assert answer == f"None of the {len(summary['finalists'])} candidates measured holds 10.0 ms on board."
-    assert accuracy.startswith("By accuracy alone, candidate ")
+    assert accuracy.startswith("By accuracy alone, ")
     summary["latency"]["measured"] = 1
     assert refusal(summary) == "The only candidate that was measured does not hold 10.0 ms on board."
 

@@ -12,7 +12,7 @@ TRIALS = some_trials(24)
 def test_answer_table_and_conditions():
     summary = a_summary(TRIALS)
     text = markdown(summary)
-    assert text.startswith("### EdgeNeXt search: demo, ≤ 1.3M parameters\n\n**Candidate ")
+    assert text.startswith("### EdgeNeXt search: demo, ≤ 1.3M parameters\n\n**")
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert len(lines) == 2 + len(summary["finalists"])
     assert len({line.count("|") for line in lines}) == 1

@@ -93,9 +93,8 @@ def test_the_server_is_on_loopback_and_shows_the_run(store):
         assert study["study_name"] == "mine"
         with urllib.request.urlopen(f"{url}/api/studies/{study['study_id']}?after=0") as answer:  # noqa: S310
             (trial,) = json.load(answer)["trials"]
-        assert {"key": "depths", "value": json.dumps("-".join(map(str, store.records()[0].candidate.depths)))} in trial[
-            "user_attrs"
-        ]
+        shown = {item["key"]: item["value"] for item in trial["user_attrs"]}
+        assert shown["depths"] == "-".join(map(str, store.records()[0].candidate.depths))
         request = urllib.request.Request(f"{url}/api/studies/{study['study_id']}", method="DELETE")  # noqa: S310
         with pytest.raises(urllib.error.HTTPError, match="403"):
             urllib.request.urlopen(request)  # noqa: S310
