@@ -22,7 +22,8 @@ def figure(identifier: str, plot: Plot, source: str = "trials.csv", title: str |
         source: Names where its numbers are.
         title: Above it; its own where None.
     """
-    label = f"{plot.title}. {plot.y_label}. {plot.x_label}. Arrow keys go from mark to mark, Enter pins its candidate."
+    pins = ", Enter pins its candidate" if any(series.rows for series in plot.series) else ""
+    label = f"{plot.title}. {plot.y_label}. {plot.x_label}. Arrow keys go from mark to mark{pins}."
     without_script = element("noscript", f"This figure needs JavaScript; {source} has its numbers.")
     caption = element(
         "figcaption", element("b", title or plot.title), element("span", plot.y_label) if plot.y_label else None

@@ -141,6 +141,7 @@ class Plot:
         y_names: The same for the positions up, from the top.
         x_range: The least and the greatest x shown; None for what the series need.
         y_range: The same for y.
+        x_log: Whether x, all positive, is on a logarithmic scale.
         whole: Whether only whole numbers are written across.
         small: Whether it is one of many beside each other.
     """
@@ -155,6 +156,7 @@ class Plot:
     y_names: Sequence[str] | None = None
     x_range: tuple[float, float] | None = None
     y_range: tuple[float, float] | None = None
+    x_log: bool = False
     whole: bool = False
     small: bool = field(default=False)
 
@@ -171,6 +173,7 @@ class Plot:
             "y_names": None if self.y_names is None else list(self.y_names),
             "x_range": None if self.x_range is None else list(self.x_range),
             "y_range": None if self.y_range is None else list(self.y_range),
+            "x_log": self.x_log,
             "whole": self.whole,
             "small": self.small,
         }

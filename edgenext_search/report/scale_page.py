@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
-from string import Template
 from typing import Any
 
-from edgenext_search.report.files import write_atomically
-from edgenext_search.report.markup import Markup, element, join, json_script
+from edgenext_search.report import sections
+from edgenext_search.report.html import write_page
+from edgenext_search.report.markup import Markup, element, join
+from edgenext_search.report.page_data import trials_data
+from edgenext_search.report.parts import figure, scroller, section, tabs
+from edgenext_search.report.plot import Plot
 from edgenext_search.report.scale_figures import distribution_figure, law_figure
 from edgenext_search.report.scale_words import (
     COST_NAMES,
@@ -23,9 +24,9 @@ from edgenext_search.report.scale_words import (
     size_rows,
     space_rows,
 )
-from edgenext_search.report.sections import notices, plot, scroller, section
 from edgenext_search.report.wording import duration_text, listed
 
+_SOURCE = "the table of candidates"
 _LEFT = ("budget", "best shape", "C", "space", "shape", "candidate", "widths", "depths", "sizes")
 
 
@@ -36,62 +37,60 @@ def write_scale_report(summary: Mapping[str, Any], path: Path) -> None:
         summary: What :func:`~edgenext_search.search.scaling_results.scaling_summary` returns.
         path: The HTML file to write or replace.
     """
-    from plotly.offline import get_plotlyjs
-
     figures = _figures(summary)
-    title = f"{summary['study']}: {listed([cap_texts(budget) for budget in summary['budgets']])}"
-    page = resources.files("edgenext_search.report").joinpath("page.html").read_text(encoding="utf-8")
-    text = Template(page).substitute(
-        title=join(title),
-        body=join(_header(summary, title), _notices(summary), *_findings(summary, figures), *_rest(summary)),
-        figures=json_script("figures", {name: json.loads(figure.to_json()) for name, figure in figures.items()}),
-        plotly=Markup(f"<script>{get_plotlyjs()}</script>") if figures else "",
+    body = join(
+        _header(summary),
+        _notices(summary),
+        sections.contents(),
+        *_findings(summary, figures),
+        *_rest(summary),
     )
-    write_atomically(path, text)
+    title = join(f"{summary['study']}: {_budgets(summary)}")
+    write_page(path, title=title, body=body, figures=figures, trials=trials_data([], summary), live=False)
 
 
-def _figures(summary: Mapping[str, Any]) -> dict[str, Any]:
+def _figures(summary: Mapping[str, Any]) -> dict[str, Plot]:
     if summary["kind"] == "study":
         return {f"fig-{law['cost']}": law_figure(summary, law) for law in summary["laws"]}
     spaces = summary["comparison"]["spaces"]
     return {"fig-edf": distribution_figure(summary)} if all(space["n"] for space in spaces) else {}
 
 
-def _header(summary: Mapping[str, Any], title: str) -> Markup:
+def _budgets(summary: Mapping[str, Any]) -> str:
+    return listed([cap_texts(budget) for budget in summary["budgets"]])
+
+
+def _header(summary: Mapping[str, Any]) -> Markup:
     answer, *rest = scaling_sentences(summary)
-    kind = "Scaling study" if summary["kind"] == "study" else "Comparison of spaces"
-    return element(
-        "header",
-        element("p", kind, element("span", title), class_="eyebrow"),
-        element("h1", answer),
-        *(element("p", text, class_="lead") for text in rest),
-    )
+    kind = "scaling study" if summary["kind"] == "study" else "comparison of spaces"
+    return sections.headline([kind, str(summary["study"]), _budgets(summary)], answer, rest)
 
 
 def _notices(summary: Mapping[str, Any]) -> Markup:
     """As of any run, but for the command that goes on with it."""
-    return Markup(notices(summary).replace("edgenext-search resume", "edgenext-search scale resume"))
+    return Markup(sections.notices(summary).replace("edgenext-search resume", "edgenext-search scale resume"))
 
 
-def _findings(summary: Mapping[str, Any], figures: Mapping[str, Any]) -> list[Markup]:
+def _findings(summary: Mapping[str, Any], figures: Mapping[str, Plot]) -> list[Markup]:
     if summary["kind"] == "compare":
         heads, rows = space_rows(summary)
-        label = "Line plot of the share of candidates against error, one line a space"
-        drawn = [plot(name, label, "the table of candidates") for name in figures]
+        drawn = [figure(name, figures[name], _SOURCE) for name in figures]
         return [section("spaces", "Two spaces in one budget", *drawn, _table(heads, rows))]
     found = [section("sizes", "The same shapes at each size", _table(*size_rows(summary)))]
     if figures:
-        labels = {f"fig-{name}": f"Scatter plot of error against {text}" for name, text in COST_NAMES.items()}
-        drawn = [plot(name, labels[name], "the table of candidates") for name in figures]
+        panels = [
+            (COST_NAMES[law["cost"]].capitalize(), figure(name, figures[name], _SOURCE))
+            for law, name in zip(summary["laws"], figures, strict=True)
+        ]
         caption = (
-            "error = a C^-b + c through the shapes' medians. Intervals are from bootstrap over shapes and seeds, and "
-            "hold how far sizes of a family stray from their law. An interval marked ! misses."
+            "error = a C^-b + c through the shapes' medians. Intervals and the band are from bootstrap over shapes and "
+            "seeds, and hold how far sizes of a family stray from their law. An interval marked ! misses."
         )
         found.append(
             section(
                 "laws",
                 "What the next size gives",
-                element("div", *drawn, class_="pair"),
+                tabs("law", "Cost", panels),
                 _table(*law_rows(summary)),
                 element("p", caption, class_="caption"),
             )

@@ -69,6 +69,12 @@ def headline(question: Sequence[str], answer: str, rest: Sequence[str]) -> Marku
 CONTENTS = "<!-- contents -->"
 _LINKS = {
     "winners": "Winners",
+    "spaces": "Spaces",
+    "sizes": "Sizes",
+    "laws": "Next size",
+    "ranks": "Ranks",
+    "candidates": "Candidates",
+    "failed": "Failures",
     "architecture": "Architecture",
     "model": "Use it",
     "pareto": "Fronts",

@@ -84,6 +84,8 @@ def draw(plot: Plot, drawing: Any) -> None:  # noqa: ANN401 - a matplotlib figur
     bottom.set_xlabel(plot.x_label)
     _marks(axes, plot)
     _names(top, plot)
+    if plot.x_log:
+        _logarithmic(bottom)
     if plot.x_range:
         bottom.set_xlim(*plot.x_range)
     if plot.y_range:
@@ -109,6 +111,16 @@ def _marks(axes: Sequence[Axes], plot: Plot) -> None:
         if index % 2:
             for each in axes:
                 each.axvspan(low, high, color=COLORS["quiet"], alpha=0.1, linewidth=0, zorder=0)
+
+
+def _logarithmic(axes: Axes) -> None:
+    """Across, with numbers rather than powers of ten."""
+    from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def _size(plot: Plot) -> tuple[float, float]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 RESAMPLES = 100  # of shapes and seeds, for each law
+GRID = 13  # costs at which a law has a band
 DRAWS = 40  # from the predictive distribution of each resample
 BANDS = 2000  # resamples of candidates, for error distributions
 BAND_CONFIDENCE = 0.95
@@ -49,7 +50,8 @@ def laws(
         resamples: Of the bootstrap.
 
     Returns:
-        For each cost, a JSON object.
+        For each cost, a JSON object. Its ``band`` holds at costs from the smallest size to the next one the interval of
+        another size of the family; the last is that of ``next``.
     """
     table = np.asarray(scores, dtype=float)  # shape, size, seed
     found = []
@@ -59,6 +61,7 @@ def laws(
         sizes = np.exp(counts.mean(axis=0))
         errors = _middle_errors(table)
         after = float(sizes[-1] ** 2 / sizes[-2])
+        grid = np.geomspace(sizes[0], after, GRID)
         parameters, largest, following = [], [], []
         for _ in range(resamples):
             drawn = _resampled(table, rng)
@@ -66,19 +69,23 @@ def laws(
             again = _middle_errors(drawn[1])
             law, short = fit_law(shapes, again, GENERAL), fit_law(shapes[:-1], again[:-1], GENERAL)
             parameters.append(law.parameters)
-            largest.append(_draws(short, float(shapes[-1]), rng))
-            following.append(_draws(law, after, rng))
+            largest.append(_draws(short, shapes[-1:], rng)[0])
+            following.append(_draws(law, grid, rng))
         law = fit_law(sizes, errors, GENERAL)
         actual = float(errors[-1])
         points = [{"cost": float(size), "error": float(error)} for size, error in zip(sizes, errors, strict=True)]
         of_largest: dict[str, Any] = {"cost": float(sizes[-1]), "actual": actual, **_interval(np.concatenate(largest))}
         of_largest["error"] = of_largest["predicted"] - actual
         of_largest["covered"] = of_largest["low"] <= actual <= of_largest["high"]
-        of_next: dict[str, Any] = {"cost": after, **_interval(np.concatenate(following))}
+        band = np.concatenate(following, axis=1)
+        of_next: dict[str, Any] = {"cost": after, **_interval(band[-1])}
+        ends = [{"cost": float(cost), **_ends(draws)} for cost, draws in zip(grid, band, strict=True)]
         fitted: dict[str, Any] = {
             key: {"value": value, **_ends([item[key] for item in parameters])} for key, value in law.parameters.items()
         }
-        found.append({"cost": name, "law": fitted, "points": points, "largest": of_largest, "next": of_next})
+        found.append(
+            {"cost": name, "law": fitted, "points": points, "band": ends, "largest": of_largest, "next": of_next}
+        )
     return found
 
 
@@ -176,10 +183,12 @@ def _resampled(table: Floats, rng: np.random.Generator) -> tuple[NDArray[np.intp
     return shapes, drawn
 
 
-def _draws(law: Law, cost: float, rng: np.random.Generator) -> Floats:
-    weights, means, deviations = law.mixture(cost)
-    chosen = rng.choice(len(weights), size=DRAWS, p=weights)
-    return rng.normal(means[chosen], deviations[chosen])
+def _draws(law: Law, costs: Floats, rng: np.random.Generator) -> Floats:
+    """Errors of other members: cost by draw. A draw is the same law at all costs, so that a band is smooth."""
+    chosen = rng.choice(law.weights.size, size=DRAWS, p=law.weights.ravel())
+    straying = rng.standard_normal(DRAWS)
+    mixtures = [law.mixture(float(cost)) for cost in costs]
+    return np.stack([means[chosen] + deviations[chosen] * straying for _, means, deviations in mixtures])
 
 
 def _interval(draws: Floats) -> dict[str, Any]:

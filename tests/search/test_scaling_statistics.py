@@ -24,6 +24,10 @@ def test_the_largest_and_the_next_size_are_foretold():
     assert found["largest"]["error"] == pytest.approx(found["largest"]["predicted"] - found["largest"]["actual"])
     assert found["next"]["cost"] == pytest.approx(4.8e6)
     assert found["next"]["low"] < 10 + 12 * 4.8**-0.5 < found["next"]["high"]
+    band = found["band"]
+    assert (band[0]["cost"], band[-1]["cost"]) == (pytest.approx(SIZES[0]), found["next"]["cost"])
+    assert (band[-1]["low"], band[-1]["high"]) == (found["next"]["low"], found["next"]["high"])
+    assert all(end["low"] < 10 + 12 * (end["cost"] / 1e6) ** -0.5 < end["high"] for end in band)
     for key in "abc":
         assert found["law"][key]["low"] <= found["law"][key]["high"]
 

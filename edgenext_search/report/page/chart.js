@@ -27,6 +27,18 @@ function ticksOf(low, high, count, whole = false) {
     : high >= 1e4 && decimals === 0 ? `${(value / 1e3).toFixed(step < 1e3 ? 1 : 0)}k` : value.toFixed(decimals).replace("-", "−")]);
 }
 
+function logTicksOf(low, high, count) {  // 1, 2 and 5 of each power of ten; where these are few, even steps as far apart at the upper end
+  const found = [];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power += 1) {
+    for (const digit of [1, 2, 5]) {
+      const value = Number(`${digit}e${power}`);
+      if (value >= low && value <= high) found.push([value, value >= 1e6 ? `${value / 1e6}M` : value >= 1e4 ? `${value / 1e3}k` : String(value), digit]);
+    }
+  }
+  if (found.length < 4) return ticksOf(low, high, (count * (1 - low / high)) / Math.log(high / low));
+  return found.length <= count ? found : found.filter(([, , digit]) => digit === 1);
+}
+
 class Chart {
   constructor(figure, plot, actions) {
     this.figure = figure;
@@ -73,6 +85,10 @@ class Chart {
     }
     if (axis === "x") for (const [at] of this.plot.marks) take(at);
     if (low > high) return [0, 1];
+    if (axis === "x" && this.plot.x_log) {
+      const room = (high / low || 1) ** 0.05;
+      return room > 1 ? [low / room, high * room] : [low / 1.1, high * 1.1];
+    }
     const pad = (high - low || Math.abs(high) * 0.1 || 1) * 0.05;
     return this.plot.y_names && axis === "x" ? [low, high + pad] : [low - pad, high + pad];
   }
@@ -92,7 +108,8 @@ class Chart {
     const longest = Math.max(...yTicks.flat().map(([, text]) => text.length), 1);
     const left = Math.min(12 + 7 * longest, width * 0.45), right = 14;
     const [xLow, xHigh] = this.range("x", 0);
-    const x = (value) => left + ((value - xLow) / (xHigh - xLow || 1)) * (width - left - right);
+    const across = plot.x_log ? Math.log10 : (value) => value;
+    const x = (value) => left + ((across(value) - across(xLow)) / (across(xHigh) - across(xLow) || 1)) * (width - left - right);
     const ys = bands.map(([from, to], panel) => {
       const [low, high] = this.range("y", panel);
       return plot.y_names ? (value) => from + ((value - low) / (high - low)) * (to - from)
@@ -118,7 +135,7 @@ class Chart {
       }
     });
     if (two) root.append(this.text("Stopped early, on a scale of their own", left, bands[1][0] - 8, "start"));
-    const xTicks = plot.x_names ? plot.x_names.map((name, index) => [index, name]) : ticksOf(xLow, xHigh, (width - left) / (plot.small ? 48 : 84), plot.whole);
+    const xTicks = plot.x_names ? plot.x_names.map((name, index) => [index, name]) : (plot.x_log ? logTicksOf : ticksOf)(xLow, xHigh, (width - left) / (plot.small ? 48 : 84), plot.whole);
     const skip = plot.x_names ? Math.ceil((plot.x_names.length * (7 * Math.max(...plot.x_names.map((name) => name.length)) + 6)) / (width - left)) : 1;
     xTicks.forEach(([value, text], index) => {
       if (index % skip) return;
@@ -290,7 +307,8 @@ class Chart {
     const { bands, left, right, xRange, yRange } = this.scale, [top, bottom] = bands[0];
     const share = (value, low, high) => Math.min(Math.max((value - low) / (high - low), 0), 1);
     const cut = ([low, high], a, b) => [low + (high - low) * Math.min(a, b), low + (high - low) * Math.max(a, b)];
-    const xs = cut(xRange, share(from[0], left, right), share(to[0], left, right));
+    const log = this.plot.x_log, ends = cut(log ? xRange.map(Math.log10) : xRange, share(from[0], left, right), share(to[0], left, right));
+    const xs = log ? ends.map((end) => 10 ** end) : ends;
     const ys = cut(yRange, 1 - share(from[1], top, bottom), 1 - share(to[1], top, bottom));
     if (xs[1] > xs[0] && ys[1] > ys[0]) this.view = { x: xs, y: ys };
     this.draw();
