@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from statistics import NormalDist
 from typing import Any, Literal, get_args
 
@@ -120,6 +120,29 @@ class Measurement:
         known = [value for value in interval if value is not None]
         if known != sorted(known) or (self.ratio is None and known):
             raise ValueError(f"ratio_low <= ratio <= ratio_high must hold, but got {interval}")
+
+    def at_speed(self, reference_us: float) -> Measurement:
+        """What it says of the device at another speed: the speed at which the reference takes ``reference_us``.
+
+        A machine that other work slows down slows the reference alike, so the ratio holds. ``conditions`` keep the
+        time as it was seen (``seen_p50``) and how many times slower the device was (``slower``).
+
+        Returns:
+            The same measurement where there is no ratio with an interval.
+        """
+        if self.ratio is None or self.ratio_low is None or self.ratio_high is None or self.reference_p50 is None:
+            return self
+        slower = self.reference_p50 / reference_us
+        p50, low, high = (ratio * reference_us for ratio in (self.ratio, self.ratio_low, self.ratio_high))
+        return replace(
+            self,
+            p50=p50,
+            p90=max(self.p90 / slower, p50),
+            min=min(self.min / slower, low),
+            low=low,
+            high=high,
+            conditions={**self.conditions, "seen_p50": self.p50, "slower": slower},
+        )
 
     def verdict(self, cap_us: float, confidence: float = 0.95) -> Verdict:
         """Whether the median keeps a cap: ``pass``, ``fail``, or ``undecided`` where the interval has the cap inside.

@@ -112,7 +112,7 @@ def _medians(summary: Mapping[str, Any], law: Mapping[str, Any], name: CostName)
         x=[scaled(name, point["cost"]) for point in points],
         y=[point["error"] for point in points],
         notes=[
-            f"mean of {summary['n']} shapes at {budget}\nerror {point['error']:.2f} %\n"
+            f"median of {summary['n']} shapes at {budget}\nerror {point['error']:.2f} %\n"
             f"{count_text(point['cost'])} {COST_NAMES[name]}"
             for budget, point in zip(budgets, points, strict=True)
         ],

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from edgenext_search.search.store import StudyStore
 
 
+BUSY = 1.1  # a reference so many times slower or faster than in the profile is worth a note
 SAMPLED = 50  # networks whose blocks are looked for in the profile
 
 
@@ -147,7 +148,10 @@ def _cached_profile(device: Device, recipe: StudyRecipe, listener: Listener, cac
 
 
 class FinalistGauge:
-    """Measures finalists on the device, next to the baseline's network.
+    """Measures finalists on the device, in turns with the profile's reference network.
+
+    A latency is the ratio to the reference times the reference's in the profile: at the speed of the profile, to which
+    the predictions refer, whatever else the device does meanwhile.
 
     Args:
         gauge: The study's device.
@@ -186,13 +190,14 @@ class FinalistGauge:
         if self._should_stop():
             return False
         device, keys = self._gauge.device, self._recipe.latency
-        settings = MeasureSettings(precision=keys.precision, seconds=keys.seconds)
+        settings = MeasureSettings(precision=keys.precision, seconds=keys.seconds, precise="ratio")
         deployment = self._recipe.load_deployment()
         self._listener.note(f"Measuring {len(trials)} finalists on {device.name}")
         with tempfile.TemporaryDirectory() as folder:
             paths = [Path(folder) / f"{trial.candidate.fingerprint}.onnx" for trial in trials]
             reference = Path(folder) / "reference.onnx"
-            export_for_measuring(self._store.records()[0].candidate, deployment, reference)
+            profile = self._gauge.predictor.profile
+            export_for_measuring(profile.reference, deployment, reference)
             for trial, path in zip(trials, paths, strict=True):
                 export_for_measuring(trial.candidate, deployment, path)
             try:
@@ -203,14 +208,24 @@ class FinalistGauge:
                     return False
                 raise
         cap = self._recipe.load_budget().latency
-        for trial, measurement in zip(trials, measured, strict=True):
+        for trial, found in zip(trials, measured, strict=True):
+            measurement = found.at_speed(profile.reference_us)
             self._store.add_latency(trial.candidate.fingerprint, measurement)
             said = "" if cap is None else f": {measurement.verdict(cap)} at {cap / 1000:g} ms"
             self._listener.note(
                 f"trial {trial.number}: {measurement.p50 / 1000:.2f} ms "
                 f"({measurement.low / 1000:.2f} to {measurement.high / 1000:.2f}){said}"
             )
+        self._warn([found.reference_p50 / profile.reference_us for found in measured if found.reference_p50])
         return True
+
+    def _warn(self, slower: Sequence[float]) -> None:
+        """Say so where the device was not as fast as when it was profiled, which is the speed that times refer to."""
+        if slower and not 1 / BUSY < (most := max(slower, key=lambda share: abs(share - 1))) < BUSY:
+            self._listener.note(
+                f"Note: the device was {most:.2f} times as slow as when it was profiled, by a reference network that "
+                "ran in turns; the latencies above are at the profiled speed."
+            )
 
     def _progress(self, done: int, total: int) -> None:
         if self._should_stop():

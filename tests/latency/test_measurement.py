@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -100,3 +101,14 @@ def test_a_value_that_is_missing():
 def test_settings_that_cannot_be(values, message):
     with pytest.raises(UserError, match=message):
         MeasureSettings(**values)
+
+
+def test_a_measurement_at_another_speed():
+    seen = Measurement(
+        p50=20.0, p90=30.0, min=15.0, low=18.0, high=25.0, n=50,
+        ratio=2.0, ratio_low=1.9, ratio_high=2.1, reference_p50=10.0,
+    )  # fmt: skip
+    found = seen.at_speed(5.0)
+    assert (found.p50, found.low, found.high, found.min, found.p90) == (10.0, 9.5, 10.5, 7.5, 15.0)
+    assert found.conditions == {"seen_p50": 20.0, "slower": 2.0}
+    assert replace(seen, ratio=None, ratio_low=None, ratio_high=None).at_speed(5.0).p50 == 20.0

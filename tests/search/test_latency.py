@@ -1,5 +1,6 @@
 """Latency in a study, with a device that is a script; the device itself is tested in tests/latency."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -7,6 +8,7 @@ import pytest
 from strategies import ByMadds
 
 from edgenext_search.arch.budget import Budget
+from edgenext_search.arch.published import published_variant
 from edgenext_search.errors import UserError
 from edgenext_search.latency.device import DeviceError
 from edgenext_search.models import measurable
@@ -57,6 +59,11 @@ class ScriptedDevice:
 
 class StubPredictor(ByMadds):
     margin = 1.25
+
+    class profile:  # noqa: N801 - an attribute
+        reference = published_variant("edgenext_xx_small").candidate
+        reference_us = 500.0
+
     conditions: ClassVar = {"cpu": "a stub"}
 
     class held_out:  # noqa: N801 - an attribute
@@ -103,6 +110,25 @@ def test_finalists_are_measured_and_their_verdict_kept():
     assert finalists[0].to_dict()["measured"]["p50"] == 900.0
     assert notes.said[0] == f"Measuring {len(finalists)} finalists on host"
     assert any(text.endswith("0.90 ms (0.89 to 0.91): pass at 1 ms") for text in notes.said)
+
+
+def test_a_busy_machine_slows_the_reference_alike(monkeypatch):
+    lab, notes = searched(latency_recipe()), Notes()
+    device = ScriptedDevice(lambda _: 1800.0)
+    seen = ScriptedDevice.measure
+
+    def measure(self, models, **others):
+        return [
+            replace(found, ratio=1.8, ratio_low=1.79, ratio_high=1.81, reference_p50=1000.0)
+            for found in seen(self, models, **others)
+        ]
+
+    monkeypatch.setattr(ScriptedDevice, "measure", measure)
+    finalists = finish(lab, device, listener=notes)
+    measured = finalists[0].measured
+    assert (measured.measurement.p50, measured.verdict) == (pytest.approx(900.0), "pass")
+    assert measured.measurement.conditions["seen_p50"] == 1800.0
+    assert any("2.00 times as slow as when it was profiled" in text for text in notes.said)
 
 
 def test_a_finalist_that_fails_is_replaced_by_the_next_best():
