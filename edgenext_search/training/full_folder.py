@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
-from typing import TYPE_CHECKING, Any
+import time
+from typing import IO, TYPE_CHECKING, Any
 
 from edgenext_search.errors import UserError
 from edgenext_search.files import dump_yaml, read_yaml
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 TRAINING_FILE = "training.yaml"
 SUMMARY_FILE = "summary.json"
 MODEL_FOLDER = "model"
+PATIENCE = 12.0  # seconds; torch's workers look every five whether their parent is alive
 
 
 class TrainingFolder:
@@ -108,13 +110,25 @@ class TrainingFolder:
         except OSError as error:
             raise UserError(f"{self.path} cannot be written: {error.strerror}; give another with --out.") from error
         with handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise UserError(f"Another process trains in {self.path}; wait for it, or stop it first.") from error
-            except OSError:  # a file system without locks
-                pass
+            if not _locked(handle):
+                raise UserError(f"Another process trains in {self.path}; wait for it, or stop it first.")
             yield
+
+
+def _locked(handle: IO[str]) -> bool:
+    """Take the lock of a file; where a training was killed, its workers hold it for some seconds more."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
+        except OSError:  # a file system without locks
+            return True
+        else:
+            return True
 
 
 def write_whole(path: Path, text: str) -> None:

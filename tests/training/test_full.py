@@ -8,7 +8,7 @@ import torch
 from full_builders import CLASSES, Recorder, a_job, write_images
 
 from edgenext_search.errors import UserError
-from edgenext_search.training import deliver, full_run
+from edgenext_search.training import deliver, full_folder, full_run
 from edgenext_search.training.checkpoint import Checkpoints
 from edgenext_search.training.full import train_fully
 from edgenext_search.training.full_run import TrainingInterruptedError
@@ -153,7 +153,8 @@ def test_a_folder_of_something_else_is_refused(images, tmp_path):
         train(a_job(images, tmp_path))
 
 
-def test_only_one_process_trains_in_a_folder(images, tmp_path):
+def test_only_one_process_trains_in_a_folder(images, tmp_path, monkeypatch):
+    monkeypatch.setattr(full_folder, "PATIENCE", 0.0)
     job = a_job(images, tmp_path / "out")
 
     class Second(Recorder):

@@ -1,6 +1,7 @@
 import pytest
 
 from edgenext_search.errors import UserError
+from edgenext_search.training import full_folder
 from edgenext_search.training.full_folder import TrainingFolder
 
 TRAINING = {"name": "tiny", "recipe": {"lr": 1e-6, "sizes": [32, 64], "mixup": None}, "accumulate": 1}
@@ -33,7 +34,8 @@ def test_what_is_no_training_is_refused(tmp_path):
         pass
 
 
-def test_one_at_a_time(tmp_path):
+def test_one_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(full_folder, "PATIENCE", 0.0)
     with (
         TrainingFolder(tmp_path).lock(),
         pytest.raises(UserError, match="Another process trains in"),
