@@ -219,11 +219,10 @@ class ValLoader:
     ) -> None:
         _check_rank(rank, world)
         transform = eval_transform(img_size, crop_pct=crop_pct, interpolation=interpolation, crop_mode=crop_mode)
-        self._loading = PlainImages(images, transform)
+        self._device = device or _cpu()
+        self._workers = Workers(PlainImages(images, transform), workers=workers, device=self._device)
         self._rows = np.arange(rank, len(images), world, dtype=np.int64)
         self._img_size, self._batch_size = img_size, batch_size
-        self._workers = workers
-        self._device = device or _cpu()
         self._mean, self._std = mean, std
         self._unreadable = Unreadable(images)
 
@@ -253,8 +252,7 @@ class ValLoader:
     def _loaded(self) -> Iterator[Loaded]:
         parts = (self._rows[first : first + self._batch_size] for first in range(0, len(self._rows), self._batch_size))
         requests = (Request(0, self._img_size, rows) for rows in parts)
-        # Processes of its own each time: between evaluations they would take memory from the training's.
-        for loaded in Workers(self._loading, workers=self._workers, device=self._device).load(requests):
+        for loaded in self._workers.load(requests):
             self._unreadable.add(loaded.unreadable)
             yield loaded
 

@@ -40,8 +40,8 @@ def law_figure(summary: Mapping[str, Any], law: Mapping[str, Any]) -> Plot:
             _band(law, name),
             *_shapes(summary, name),
             _curve(law, name),
-            _expected(largest, name, _LARGEST, "largest size, expected from the others", aside=_ASIDE),
-            _expected(after, name, _NEXT, "next size, expected"),
+            _expected(largest, name, _LARGEST, "largest, from the others", aside=_ASIDE),
+            _expected(after, name, _NEXT, "next size"),
             _medians(summary, law, name),
         ],
         x_log=True,
@@ -94,7 +94,7 @@ def _curve(law: Mapping[str, Any], name: CostName) -> Series:
 
 def _band(law: Mapping[str, Any], name: CostName) -> Series:
     return Series(
-        name="law: 90 % interval of a size",
+        name="law: 90 % interval",
         style=_BAND,
         x=[scaled(name, point["cost"]) for point in law["band"]],
         y=[None] * len(law["band"]),

@@ -75,7 +75,9 @@ def _findings(summary: Mapping[str, Any], figures: Mapping[str, Plot]) -> list[M
     if summary["kind"] == "compare":
         heads, rows = space_rows(summary)
         drawn = [figure(name, figures[name], _SOURCE) for name in figures]
-        return [section("spaces", "Two spaces in one budget", *drawn, _table(heads, rows))]
+        return [
+            section("spaces", "Two spaces in one budget", *drawn, element("div", _table(heads, rows), class_="below"))
+        ]
     found = [section("sizes", "The same shapes at each size", _table(*size_rows(summary)))]
     if figures:
         panels = [
@@ -91,7 +93,7 @@ def _findings(summary: Mapping[str, Any], figures: Mapping[str, Plot]) -> list[M
                 "laws",
                 "What the next size gives",
                 tabs("law", "Cost", panels),
-                _table(*law_rows(summary)),
+                element("div", _table(*law_rows(summary)), class_="below"),
                 element("p", caption, class_="caption"),
             )
         )

@@ -118,7 +118,7 @@ def _logarithmic(axes: Axes) -> None:
     from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.xaxis.set_minor_locator(NullLocator())
 
@@ -151,7 +151,7 @@ def _series(axes: Axes, series: Series) -> None:
     elif style.kind == "step":
         axes.step(x, y, where="post", color=color, linestyle=line, linewidth=1.1, label=label)
     elif style.kind == "line":
-        axes.plot(x, y, color=color, linestyle=line, linewidth=1.1, label=label)
+        axes.plot(x, y, color=color, linestyle=line, linewidth=0.5 if style.faint else 1.1, alpha=alpha, label=label)
     else:
         size = style.size * _POINTS * (0.6 if len(x) > _MANY and style.size < 10 else 1.0)
         if series.low is not None:

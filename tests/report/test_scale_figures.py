@@ -85,17 +85,17 @@ def test_medians_stand_where_the_law_was_fitted(law):
 
 def test_the_law_and_its_band_reach_the_next_size(law):
     named = law.named()
-    curve, band = named["law"], named["law: 90 % interval of a size"]
+    curve, band = named["law"], named["law: 90 % interval"]
     assert (curve.x[0], curve.x[-1]) == (pytest.approx(0.04), pytest.approx(0.24))
     assert curve.y[-1] == pytest.approx(90 * 240e3**-0.1 + 5)
     assert (band.x[0], band.x[-1]) == (0.04, 0.24)
-    after = named["next size, expected: 90 % interval"]
+    after = named["next size: 90 % interval"]
     assert (after.x, after.y) == ([0.24], [36.5])
     assert (after.low[0], after.high[0]) == (band.low[-1], band.high[-1])
 
 
 def test_the_largest_size_is_drawn_beside_what_was_measured(law):
-    largest = law.named()["largest size, expected from the others: 90 % interval"]
+    largest = law.named()["largest, from the others: 90 % interval"]
     assert 0.12 < largest.x[0] < 0.125
     assert "38.20 % (36.00 to 41.00)" in largest.notes[0]
 

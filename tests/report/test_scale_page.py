@@ -1,4 +1,5 @@
 import copy
+import math
 import re
 
 import pytest
@@ -11,6 +12,8 @@ from edgenext_search.report.scale_words import cap_texts, law_rows, range_text, 
 from edgenext_search.search.recipe import StudyRecipe
 from edgenext_search.search.scaling_plan import Plan, entries
 from edgenext_search.search.scaling_results import _comparison, _study
+
+from .browser import Page, start_browser
 
 SPACE = Space.load("edgenext").to_dict()
 PAPER = Space.load("paper").to_dict()
@@ -106,6 +109,50 @@ def test_a_study_with_nothing_to_say(tmp_path):
     none = summary_of(spaces, _comparison, missing=range(0, 10, 2))
     assert "edgenext has 0 scored candidates and paper 5: too few" in scaling_sentences(none)[0]
     assert 'class="plot"' not in page_of(none, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory):
+    driver = start_browser(tmp_path_factory.mktemp("downloads"))
+    yield driver
+    driver.quit()
+
+
+def test_both_pages_in_a_browser(study, comparison, driver, tmp_path):
+    for summary, figure, series, said in (
+        (study, "fig-params", "mean of the shapes", "mean of 5 shapes at 40k"),
+        (comparison, "fig-edf", "edgenext, n = 5", "have at most"),
+    ):
+        write_scale_report(summary, tmp_path / "index.html")
+        page = Page(driver, tmp_path / "index.html")
+        x, y, row = page.point(figure, series)
+        assert row == -1
+        page.mouse(figure, x, y).click().perform()
+        assert said in page.find(f"#{figure} .tip").text
+        assert page.complaints() == []
+        assert page.requests_that_leave() == []
+
+
+def test_costs_are_spread_by_their_logarithm_and_zoomed_so(study, driver, tmp_path):
+    write_scale_report(study, tmp_path / "index.html")
+    page = Page(driver, tmp_path / "index.html")
+    costs = [point["cost"] for point in study["laws"][0]["points"]]
+    at = page.run(
+        "return document.getElementById('fig-params').chart.points"
+        ".filter((point) => point.series.name === 'mean of the shapes').map((point) => point.x)"
+    )
+    share = math.log(costs[1] / costs[0]) / math.log(costs[2] / costs[0])
+    assert (at[1] - at[0]) / (at[2] - at[0]) == pytest.approx(share, abs=0.01)
+    ticks = "return document.getElementById('fig-params').chart.root.querySelectorAll('text').length"
+    assert page.run(ticks) > 8
+    low, high = page.run(
+        "const { chart } = document.getElementById('fig-params'), [x] = arguments;"
+        "chart.zoom([x[0], 20], [x[2], 200]); return chart.view.x",
+        at,
+    )
+    assert (low, high) == (pytest.approx(costs[0] / 1e6, rel=0.01), pytest.approx(costs[2] / 1e6, rel=0.01))
+    assert page.run(ticks) > 6
+    assert page.complaints() == []
 
 
 def test_rows_and_numbers(study):

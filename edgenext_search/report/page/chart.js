@@ -27,16 +27,17 @@ function ticksOf(low, high, count, whole = false) {
     : high >= 1e4 && decimals === 0 ? `${(value / 1e3).toFixed(step < 1e3 ? 1 : 0)}k` : value.toFixed(decimals).replace("-", "−")]);
 }
 
-function logTicksOf(low, high, count) {  // 1, 2 and 5 of each power of ten; where these are few, even steps as far apart at the upper end
-  const found = [];
-  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power += 1) {
-    for (const digit of [1, 2, 5]) {
+function logTicksOf(low, high, count) {  // the roundest digits first, as far as there is room
+  const found = [], room = (0.6 * Math.log(high / low)) / count;
+  for (const digit of [1, 2, 5, 3, 7, 4, 6, 8, 9]) {
+    for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power += 1) {
       const value = Number(`${digit}e${power}`);
-      if (value >= low && value <= high) found.push([value, value >= 1e6 ? `${value / 1e6}M` : value >= 1e4 ? `${value / 1e3}k` : String(value), digit]);
+      if (value >= low && value <= high && found.every(([other]) => Math.abs(Math.log(value / other)) >= room)) {
+        found.push([value, value >= 1e6 ? `${value / 1e6}M` : value >= 1e4 ? `${value / 1e3}k` : String(value)]);
+      }
     }
   }
-  if (found.length < 4) return ticksOf(low, high, (count * (1 - low / high)) / Math.log(high / low));
-  return found.length <= count ? found : found.filter(([, , digit]) => digit === 1);
+  return found.length > 2 ? found : ticksOf(low, high, count);
 }
 
 class Chart {
@@ -193,7 +194,7 @@ class Chart {
         d += !pen ? `M${at.toFixed(1)} ${ys[i].toFixed(1)}` : style.kind === "step" ? `H${at.toFixed(1)}V${ys[i].toFixed(1)}` : `L${at.toFixed(1)} ${ys[i].toFixed(1)}`;
         pen = true;
       });
-      group.append(stroke(d, 1.7));
+      group.append(stroke(d, style.faint ? 1.1 : 1.7));
     } else {
       const many = xs.length > 150 ? 0.65 : 1, r = (style.size / 2) * (style.size > 10 ? 1 : many);
       if (series.low) {
