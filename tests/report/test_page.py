@@ -9,6 +9,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from edgenext_search.report.html import write_report
+from edgenext_search.report.several import RunReport, comparison
+from edgenext_search.report.several_page import write_comparison
 from edgenext_search.report.table import read_csv, trials_frame
 
 from .browser import Page, start_browser
@@ -320,5 +322,26 @@ def test_every_state_of_a_run_is_shown(driver, tmp_path, state):
         assert trials[0].candidate.fingerprint in page.find("#card").text
     assert page.run("return document.querySelectorAll('img, script[src]').length") == 0
     assert "NaN" not in page.run("return document.querySelector('main').innerHTML")
+    assert page.complaints() == []
+    assert page.requests_that_leave() == []
+
+
+def test_the_page_of_several_runs(driver, tmp_path):
+    runs = [
+        RunReport(name=name, summary=a_summary(trials), trials=trials, conditions={"seeds": {"finalists": [1, 2]}})
+        for name, trials in ((HOSTILE, some_trials(20)), ("two", some_trials(30, seed=1)))
+    ]
+    path = tmp_path / "index.html"
+    write_comparison(runs, comparison(runs), path)
+    page = Page(driver, path)
+    assert rows(page) == list(range(50))
+    x, y, row = page.point("fig-params", "two")
+    page.mouse("fig-params", x, y).click().perform()
+    assert row >= 20
+    assert runs[1].trials[row - 20].candidate.fingerprint in page.find("#card").text
+    assert "two, trial" in page.find("#card").text
+    search(page, "run=two")
+    assert rows(page) == list(range(20, 50))
+    assert page.run("return document.querySelectorAll('img').length") == 0
     assert page.complaints() == []
     assert page.requests_that_leave() == []
