@@ -89,18 +89,36 @@ def latency_conditions(summary: Mapping[str, Any]) -> str:
     measured = next((row["measured"] for row in summary.get("finalists") or [] if row.get("measured")), None)
     parts = ["One image at a time; intervals are of the median, 95 %."]
     if measured:
-        conditions = {name: value for name, value in (measured.get("conditions") or {}).items() if value is not None}
-        parts.append(", ".join(f"{name} {value}" for name, value in conditions.items()) + "." if conditions else "")
+        parts += _measured_how(measured.get("conditions") or {})
     if latency.get("aim") and latency.get("cap"):
         parts.append(
             f"Candidates were projected into {latency_text(latency['aim'])}, the cap less the margin "
             f"({latency['margin']:.3f}) by which measured times exceed predicted ones."
         )
-    held_out = (latency.get("profile") or {}).get("held_out")
-    if isinstance(held_out, Mapping) and held_out:
-        said = ", ".join(f"{name} {value:.4g}" for name, value in held_out.items() if isinstance(value, (int, float)))
-        parts.append(f"The predictor on networks that it had not seen: {said}." if said else "")
+    held_out = (latency.get("profile") or {}).get("held_out") or {}
+    if held_out.get("n") and number_or_none(held_out.get("mean_error")) is not None:
+        parts.append(
+            f"Of {held_out['n']} networks that the profile had not seen, predictions were off by "
+            f"{100 * held_out['mean_error']:.1f} % in the mean, and {100 * held_out['within_5']:.0f} % were within 5 %."
+        )
     return " ".join(part for part in parts if part)
+
+
+def _measured_how(conditions: Mapping[str, Any]) -> list[str]:
+    runtime = " ".join(str(conditions[key]) for key in ("runtime", "version") if conditions.get(key))
+    threads = conditions.get("threads")
+    known = [
+        runtime,
+        str(conditions.get("cpu") or conditions.get("machine") or ""),
+        f"{threads} thread{'' if threads == 1 else 's'}" if threads else "",
+    ]
+    parts = [f"Measured by {', '.join(text for text in known if text)}." if any(known) else ""]
+    if (slower := number_or_none(conditions.get("slower"))) is not None:
+        parts.append(
+            f"Times are at the speed at which the device was profiled; it was {slower:.2f} times as slow when it was "
+            "measured, by a reference network that ran in turns."
+        )
+    return parts
 
 
 def _interval(measured: Mapping[str, Any], *, n: bool = True) -> str:
@@ -111,11 +129,11 @@ def _interval(measured: Mapping[str, Any], *, n: bool = True) -> str:
 
 def _against_baseline(summary: Mapping[str, Any]) -> tuple[str, ...]:
     winner, baseline = summary["winner"], summary.get("baseline")
-    measured = winner["measured"]
-    low, high = number_or_none(measured.get("ratio_low")), number_or_none(measured.get("ratio_high"))
-    if baseline is None or is_same(winner, baseline) or low is None or high is None:
+    mine, theirs = winner["measured"], (baseline or {}).get("measured")
+    if not theirs or is_same(winner, baseline):
         return ()
-    ratio = f"{measured['ratio']:.2f} of the baseline’s time ({low:.2f} to {high:.2f}, taken in turns)"  # noqa: RUF001
+    low, high = mine["low"] / theirs["high"], mine["high"] / theirs["low"]
+    ratio = f"{mine['p50'] / theirs['p50']:.2f} of the baseline’s time (at least {low:.2f}, at most {high:.2f})"  # noqa: RUF001
     if low <= 1 <= high:
         return (f"Against the baseline no difference in time is shown: {ratio}.",)
     return (f"It takes {ratio}.",)
