@@ -72,7 +72,18 @@ def main() -> None:
     figures["slowest_load_seconds"] = significant(max(loads), 3)
     figures |= {f"{name}_seconds": significant(median(times), 3) for name, times in answers.items()}
     figures["slowest_answer_seconds"] = significant(max(max(times) for times in answers.values()), 3)
-    emit("report", figures, conditions("selenium", trials=trials, repetitions=repetitions, seed=options.seed))
+    emit(
+        "report",
+        figures,
+        conditions(
+            "selenium",
+            n=repetitions,
+            trials=trials,
+            seed=options.seed,
+            budget="params=1.3M",
+            deployment=str(Deployment()),
+        ),
+    )
 
 
 def in_browser(path: Path, repetitions: int) -> tuple[list[float], list[float], dict[str, list[float]]]:

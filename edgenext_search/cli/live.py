@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING
 
 from edgenext_search.cli.report import write_reports
-from edgenext_search.errors import UserError
 from edgenext_search.search.listener import Listener
 
 if TYPE_CHECKING:
@@ -23,15 +22,16 @@ SHARE = 0.02  # of the study's time that reports may take
 class ReportRefresher(Listener):
     """Writes the report afresh when trainings are about to begin, so that workers wait for it rarely and shortly.
 
-    At most every half minute, and so that all reports together take at most 2 % of the study's time. One that cannot be
-    written is said once; the study goes on.
+    At most every half minute, and so that all reports together compute for at most 2 % of the study's time. One that
+    cannot be written is said once; the study goes on.
 
     Args:
         folder: The run.
         recipe: Its study.
         storage: As :meth:`~edgenext_search.search.folder.RunFolder.open_store` takes it.
         say: Called with what a person should know.
-        clock: Seconds.
+        clock: Seconds that pass.
+        work: Seconds that this thread computes, so that other work on the machine does not make reports rarer.
     """
 
     def __init__(
@@ -41,27 +41,29 @@ class ReportRefresher(Listener):
         storage: str | None,
         say: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
+        work: Callable[[], float] = time.thread_time,
     ) -> None:
         self._folder = folder
         self._recipe = recipe
         self._storage = storage
         self._say = say
         self._clock = clock
+        self._work = work
         self._store: StudyStore | None = None
         self._due = clock() + LEAST_SECONDS
 
     def jobs_started(self, what: str, jobs: Sequence[str], *, since: int, until: int) -> None:  # noqa: ARG002 - the protocol
         """Write the report, if it is time."""
-        began = self._clock()
-        if began < self._due:
+        if self._clock() < self._due:
             return
+        began = self._work()
         try:
             self._write()
-        except (OSError, UserError) as error:
-            self._say(f"Note: the report could not be written ({error}); the study goes on.")
+        except Exception as error:  # no page is worth a study
+            self._say(f"Note: the report could not be written ({type(error).__name__}: {error}); the study goes on.")
             self._due = float("inf")
             return
-        took = self._clock() - began
+        took = self._work() - began
         self._due = self._clock() + max(LEAST_SECONDS, took / SHARE)
 
     def _write(self) -> None:

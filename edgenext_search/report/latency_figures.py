@@ -8,7 +8,7 @@ from typing import Any
 from edgenext_search.report.figures import score_label
 from edgenext_search.report.latency_words import VERDICTS
 from edgenext_search.report.plot import Plot, Series, Style
-from edgenext_search.report.wording import latency_text, number_or_none, origin_text, score_text, shown_score
+from edgenext_search.report.wording import cap_of, latency_text, number_or_none, origin_text, score_text, shown_score
 from edgenext_search.search.records import TrialRecord
 
 _Reading = Callable[[Mapping[str, Any]], float]
@@ -37,7 +37,7 @@ def _against_accuracy(rows: Sequence[Mapping[str, Any]], places: Mapping[int, in
         series=_by_verdict(
             rows, places, x=lambda row: row["measured"]["p50"] / 1e3, y=lambda row: 100 * shown_score(row)["mean"]
         ),
-        marks=() if not cap else ((cap / 1e3, f"cap {latency_text(cap)}"),),
+        marks=() if not cap else ((cap / 1e3, f"cap {cap_of('latency', cap)}"),),
     )
 
 

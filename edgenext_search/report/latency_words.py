@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edgenext_search.report.wording import is_same, latency_text, number_or_none
+from edgenext_search.report.wording import cap_of, is_same, latency_text, number_or_none
 
 VERDICTS = {"pass": "holds the cap", "fail": "exceeds the cap", "undecided": "undecided"}
 
@@ -25,7 +25,7 @@ def refusal(summary: Mapping[str, Any]) -> str | None:
         "The only candidate that was" if latency["measured"] == 1 else f"None of the {latency['measured']} candidates"
     )
     verb = "measured does not hold" if latency["measured"] == 1 else "measured holds"
-    return f"{count} {verb} {latency_text(latency['cap'])} on {latency['device']}."
+    return f"{count} {verb} {cap_of('latency', latency['cap'])} on {latency['device']}."
 
 
 def latency_sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
@@ -42,12 +42,13 @@ def latency_sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
     if not measured:
         predicted = f"The winner’s latency on {latency['device']} is predicted, not measured"  # noqa: RUF001
         text = f"{predicted}: {latency_text(winner['latency'])}" if winner.get("latency") else predicted
-        return (f"{text}{f', under a cap of {latency_text(cap)}' if cap else ''}.",)
+        under = f", under a cap of {cap_of('latency', cap)}" if cap else ""
+        return (f"{text}{under}.",)
     time = f"On {latency['device']} it takes {_interval(measured)}"
     said = {
-        "pass": f"{time}: it holds the cap of {latency_text(cap or 0)}.",
-        "fail": f"{time}: it exceeds the cap of {latency_text(cap or 0)}.",
-        "undecided": f"{time}: whether it holds the cap of {latency_text(cap or 0)} is undecided.",
+        "pass": f"{time}: it holds the cap of {cap_of('latency', cap or 0)}.",
+        "fail": f"{time}: it exceeds the cap of {cap_of('latency', cap or 0)}.",
+        "undecided": f"{time}: whether it holds the cap of {cap_of('latency', cap or 0)} is undecided.",
     }.get(measured.get("verdict") or "", f"{time}.")
     return (said, *_against_baseline(summary))
 

@@ -152,7 +152,7 @@ def cards(summary: Mapping[str, Any]) -> Markup | None:
     ]
     who = "Winner and baseline" if other else "The winner" if baseline is None else "The winner, which is the baseline"
     names = element("p", f"Costs at {deployment_text(summary)}. Top-1 at {fidelity_text(summary)}.", class_="caption")
-    return section("key", who, element("dl", *items, class_="cards"), names)
+    return section("key", who, element("dl", *items, class_="cards", style=f"--others: {len(items) - 1}"), names)
 
 
 def _score_card(summary: Mapping[str, Any], winner: Mapping[str, Any], other: Mapping[str, Any] | None) -> Markup:

@@ -2,6 +2,7 @@ import csv
 import json
 import math
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -129,6 +130,17 @@ def test_overhead():
     assert figures["share_at_100"] == pytest.approx(figures["ours_at_100"] / 30, rel=0.02)
     assert figures["optuna_at_100"] > 0
     assert 0 < figures["start_seconds"] < 30
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("chromedriver") is None, reason="no chromedriver")
+def test_report():
+    pytest.importorskip("selenium")
+    figures, conditions = last_line("report.py")
+    assert conditions["trials"] == 500
+    assert 0 < figures["load_cpu_seconds"] < 2
+    assert figures["megabytes"] < 8
+    assert {"hover_seconds", "pin_seconds", "sort_seconds", "filter_seconds", "theme_seconds"} <= set(figures)
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ def setting(monkeypatch):
     monkeypatch.setattr(live, "write_reports", write)
     monkeypatch.setattr("edgenext_search.search.summary.summarize", lambda *_, **__: {})
     folder = SimpleNamespace(open_store=lambda *_, **__: SimpleNamespace(records=list))
-    setting.refresher = ReportRefresher(folder, None, None, said.append, clock)
+    setting.refresher = ReportRefresher(folder, None, None, said.append, clock, clock)
     return setting
 
 
@@ -59,8 +59,9 @@ def test_a_slow_report_is_written_rarely(setting):
     assert len(setting.written) == 2
 
 
-def test_a_full_disk_is_said_once_and_the_study_goes_on(setting):
-    setting.error = OSError(28, "No space left on device")
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ZeroDivisionError("a bug")])
+def test_a_failure_is_said_once_and_the_study_goes_on(setting, error):
+    setting.error = error
     for _ in range(3):
         go(setting, 1000)
     assert len(setting.said) == 1

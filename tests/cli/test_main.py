@@ -15,8 +15,11 @@ from .helpers import ROOT, call, imported
 COMMANDS = [
     "audit",
     "cost",
+    "dashboard",
     "data",
     "doctor",
+    "evaluate",
+    "export",
     "import",
     "latency",
     "report",

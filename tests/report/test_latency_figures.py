@@ -26,7 +26,7 @@ def test_predicted_against_measured_with_its_bands():
 def test_accuracy_against_measured_latency_has_the_cap():
     summary, trials = a_latency(TRIALS)
     figure = latency_figures(trials, summary)["fig-latency-accuracy"]
-    assert figure.marks == ((10.0, "cap 10.0 ms"),)
+    assert figure.marks == ((10.0, "cap 10 ms"),)
     assert "board" in figure.x_label
 
 

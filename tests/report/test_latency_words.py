@@ -30,7 +30,7 @@ def test_a_winner_that_holds_the_cap():
     time = summary["winner"]["measured"]["p50"] / 1000
     said = latency_sentences(summary)
     assert said[0].startswith(f"On board it takes {time:.2f} ms (")
-    assert said[0].endswith("n = 312): it holds the cap of 10.0 ms.")
+    assert said[0].endswith("n = 312): it holds the cap of 10 ms.")
     assert said[1] == "It takes 0.90 of the baseline’s time (0.88 to 0.92, taken in turns)."  # noqa: RUF001
     assert verdict_sentences(summary)[-2:] == said
 
@@ -39,15 +39,15 @@ def test_where_none_holds_the_cap_that_is_the_answer():
     summary, _ = a_latency(TRIALS, passed=0)
     assert none_holds(summary)
     answer, accuracy, *_ = verdict_sentences(summary)
-    assert answer == f"None of the {len(summary['finalists'])} candidates measured holds 10.0 ms on board."
+    assert answer == f"None of the {len(summary['finalists'])} candidates measured holds 10 ms on board."
     assert accuracy.startswith("By accuracy alone, ")
     summary["latency"]["measured"] = 1
-    assert refusal(summary) == "The only candidate that was measured does not hold 10.0 ms on board."
+    assert refusal(summary) == "The only candidate that was measured does not hold 10 ms on board."
 
 
 @pytest.mark.parametrize(
     ("verdict", "words"),
-    [("fail", "exceeds the cap of 10.0 ms"), ("undecided", "whether it holds the cap of 10.0 ms is undecided")],
+    [("fail", "exceeds the cap of 10 ms"), ("undecided", "whether it holds the cap of 10 ms is undecided")],
 )
 def test_other_verdicts(verdict, words):
     summary, _ = a_latency(TRIALS)
@@ -66,7 +66,7 @@ def test_a_winner_that_was_not_measured():
     summary["winner"]["measured"] = None
     (said,) = latency_sentences(summary)
     assert "is predicted, not measured: " in said
-    assert said.endswith("under a cap of 10.0 ms.")
+    assert said.endswith("under a cap of 10 ms.")
 
 
 def test_no_difference_to_the_baseline():

@@ -22,7 +22,7 @@ function ticksOf(low, high, count, whole = false) {
   const found = [];
   for (let at = Math.ceil(low / step - 1e-9); at * step <= high + 1e-9 * step; at += 1) found.push(at * step);
   let decimals = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
-  if (step / power === 2.5) decimals += 1;
+  if (step === 2.5 * power && power < 10) decimals += 1;
   return found.map((value) => [value, value === 0 && decimals === 0 ? "0" : high >= 1e6 ? `${(value / 1e6).toFixed(step < 1e6 ? (step < 1e5 ? 2 : 1) : 0)}M`
     : high >= 1e4 && decimals === 0 ? `${(value / 1e3).toFixed(step < 1e3 ? 1 : 0)}k` : value.toFixed(decimals).replace("-", "−")]);
 }
@@ -325,7 +325,7 @@ class Chart {
     this.tip.replaceChildren(html("b", {}, title), ...lines.map((line) => html("span", {}, line)));
     const { width } = this.scale, wide = this.tip.offsetWidth, high = this.tip.offsetHeight;
     this.tip.style.left = `${Math.min(Math.max(point.x + (point.x > width / 2 ? -wide - 14 : 14), 0), Math.max(width - wide, 0))}px`;
-    this.tip.style.top = `${Math.max(point.y - high / 2, -20)}px`;
+    this.tip.style.top = `${Math.max(point.y - high / 2, 0)}px`;
   }
 
   words(point) {
