@@ -40,6 +40,7 @@ class ReportRefresher(Listener):
         recipe: StudyRecipe,
         storage: str | None,
         say: Callable[[str], None],
+        *,
         clock: Callable[[], float] = time.monotonic,
         work: Callable[[], float] = time.thread_time,
     ) -> None:

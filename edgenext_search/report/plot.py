@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 Kind = Literal["points", "line", "step", "area", "bar"]
@@ -158,7 +158,7 @@ class Plot:
     y_range: tuple[float, float] | None = None
     x_log: bool = False
     whole: bool = False
-    small: bool = field(default=False)
+    small: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, for the page's script."""

@@ -15,7 +15,6 @@ from edgenext_search.report.spread import edf
 from edgenext_search.report.wording import (
     budget_text,
     fidelity_text,
-    is_same,
     listed,
     number_or_none,
     score_text,
@@ -211,8 +210,3 @@ def _label(runs: Sequence[RunReport]) -> str:
 
 def _mean(run: RunReport) -> float | None:
     return number_or_none(shown_score(run.summary["winner"])["mean"])
-
-
-def role_of(run: RunReport) -> str:
-    """Whether a run's winner is its baseline, in a word."""
-    return "the baseline" if is_same(run.summary.get("winner"), run.summary.get("baseline")) else ""

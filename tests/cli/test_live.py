@@ -31,7 +31,7 @@ def setting(monkeypatch):
     monkeypatch.setattr(live, "write_reports", write)
     monkeypatch.setattr("edgenext_search.search.summary.summarize", lambda *_, **__: {})
     folder = SimpleNamespace(open_store=lambda *_, **__: SimpleNamespace(records=list))
-    setting.refresher = ReportRefresher(folder, None, None, said.append, clock, clock)
+    setting.refresher = ReportRefresher(folder, None, None, said.append, clock=clock, work=clock)
     return setting
 
 

@@ -69,7 +69,7 @@ function drawShape(trials, row) {
 }
 
 class Card {
-  constructor(trials, colors) {
+  constructor(trials) {
     this.trials = trials;
     this.onClose = () => {};
     this.box = html("aside", { id: "card", class: "sheet", "aria-label": "Pinned candidate", tabindex: "-1", hidden: true });
