@@ -13,28 +13,9 @@ from edgenext_search.errors import StudyFailedError, UserError
 from .helpers import ROOT, call, imported
 
 COMMANDS = [
-<<<<<<< HEAD
     "audit", "cost", "dashboard", "data", "doctor", "evaluate", "export", "import", "latency", "report", "resume",
     "run", "scale", "space", "train",
 ]  # fmt: skip
-=======
-    "audit",
-    "cost",
-    "dashboard",
-    "data",
-    "doctor",
-    "evaluate",
-    "export",
-    "import",
-    "latency",
-    "report",
-    "resume",
-    "run",
-    "scale",
-    "space",
-    "train",
-]
->>>>>>> d636bdf98e012416bb85d8e95a6d42b730e91682
 
 
 def test_help_lists_every_command():
