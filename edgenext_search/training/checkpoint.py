@@ -10,11 +10,11 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    import torch
 
     from edgenext_search.training.ranks import Ranks
 
@@ -100,6 +100,8 @@ class Checkpoints:
         return None if name is None else read_checked(self.folder / name, device)
 
     def _readable(self, note: Callable[[str], None]) -> Iterator[str]:
+        import torch
+
         for path in self.newest_first():
             try:
                 read_checked(path, torch.device("cpu"))
@@ -115,6 +117,8 @@ def write_checked(path: Path, state: dict[str, Any]) -> None:
     Raises:
         OSError: They cannot be written.
     """
+    import torch
+
     buffer = io.BytesIO()
     torch.save(state, buffer)  # in memory first: torch's own writer hides that a disk is full
     content = buffer.getvalue()
@@ -138,6 +142,8 @@ def read_checked(path: Path, device: torch.device) -> dict[str, Any]:
     Raises:
         CheckpointError: It is not what was written.
     """
+    import torch
+
     try:
         wanted = digest_file(path).read_text(encoding="ascii").partition(" ")[0]
         content = path.read_bytes()

@@ -83,7 +83,7 @@ def test_comparing(program, fields):
         (["measure", "nothing"], "There is no 'nothing'"),
         (["measure", "none.onnx"], "There is no model none.onnx"),
         (["measure", "edgenext_small", "--device", "hots"], "There is no device 'hots'"),
-        (["measure", "edgenext_small", "--max", "12"], "with a unit, such as 12ms"),
+        (["measure", "edgenext_small", "--max", "12"], "such as 15ms, but got --max="),
         (["measure", "edgenext_small", "--seconds", "0"], "seconds must be above 0"),
         (["measure", "edgenext_small", "--precision", "1"], "precision must be above 0 and below 1"),
         (["measure", "edgenext_small", "--img-size", "8"], "img_size"),

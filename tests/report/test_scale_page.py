@@ -120,7 +120,7 @@ def driver(tmp_path_factory):
 
 def test_both_pages_in_a_browser(study, comparison, driver, tmp_path):
     for summary, figure, series, said in (
-        (study, "fig-params", "mean of the shapes", "mean of 5 shapes at 40k"),
+        (study, "fig-params", "median of the shapes", "median of 5 shapes at 40k"),
         (comparison, "fig-edf", "edgenext, n = 5", "have at most"),
     ):
         write_scale_report(summary, tmp_path / "index.html")
@@ -139,7 +139,7 @@ def test_costs_are_spread_by_their_logarithm_and_zoomed_so(study, driver, tmp_pa
     costs = [point["cost"] for point in study["laws"][0]["points"]]
     at = page.run(
         "return document.getElementById('fig-params').chart.points"
-        ".filter((point) => point.series.name === 'mean of the shapes').map((point) => point.x)"
+        ".filter((point) => point.series.name === 'median of the shapes').map((point) => point.x)"
     )
     share = math.log(costs[1] / costs[0]) / math.log(costs[2] / costs[0])
     assert (at[1] - at[0]) / (at[2] - at[0]) == pytest.approx(share, abs=0.01)
