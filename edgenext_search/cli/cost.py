@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import click
 
 from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json
@@ -17,14 +20,19 @@ from edgenext_search.cli.options import deployment_options, drop_missing, json_o
 def cost_command(*, what: str, num_classes: int | None, img_size: int | None, verify: bool, as_json: bool) -> None:
     """Parameters, multiply-adds, activations and peak memory of a network.
 
-    WHAT is a published variant (edgenext_xx_small), a YAML or JSON file with a candidate's fields, or a model folder.
+    WHAT is a published variant (edgenext_xx_small), a YAML or JSON file with a candidate's fields, or a model folder,
+    whose own classes and image size are then the default.
     """
     from edgenext_search.arch.budget import SIZES
     from edgenext_search.arch.cost import Deployment, cost
     from edgenext_search.models.find import find_candidate
+    from edgenext_search.models.folder import deployment_of
 
     candidate = find_candidate(what)
-    deployment = Deployment(**drop_missing(num_classes=num_classes, img_size=img_size))
+    given = drop_missing(num_classes=num_classes, img_size=img_size)
+    folder = Path(what).expanduser()
+    own = deployment_of(folder) if folder.is_dir() else None
+    deployment = replace(own or Deployment(), **given)
     counted = cost(candidate, deployment)
     if verify:
         from edgenext_search.models.count import measure

@@ -45,16 +45,20 @@ def evaluate_command(
 ) -> None:
     """Top-1, top-5 and loss of a model folder on the validation images.
 
+    FOLDER is a model folder, the folder of a full training, or a run's, for its winner.
+
     The training images are never used. Images are prepared as the folder's config.json says, so that a plain evaluation
     with timm comes to the same.
     """
     import torch
 
+    from edgenext_search.models.folder import model_folder
     from edgenext_search.search.conditions import cpu_cores, versions
     from edgenext_search.training.evaluate import evaluate_folder
     from edgenext_search.training.launch import local_devices
 
     where = torch.device(local_devices(device, 1)[0])
+    folder = model_folder(folder)
     found = evaluate_folder(
         folder,
         data,

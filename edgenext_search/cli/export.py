@@ -42,9 +42,14 @@ def export_command(
     opset: int | None,
     as_json: bool,
 ) -> None:
-    """Write a model folder's network as ONNX, checked against the network."""
+    """Write a model folder's network as ONNX, checked against the network.
+
+    FOLDER is a model folder, the folder of a full training, or a run's, for its winner.
+    """
+    from edgenext_search.models.folder import model_folder
     from edgenext_search.training.export import export_folder
 
+    folder = model_folder(folder)
     facts = export_folder(
         folder,
         out=out,

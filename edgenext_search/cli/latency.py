@@ -130,7 +130,10 @@ def compare_command(
     click.echo(
         f"  ratio    {found.ratio:.4f}, 95 % interval {found.low:.4f} to {found.high:.4f}, {found.rounds} rounds"
     )
-    change = {"faster": f"{1 - found.ratio:.1%} faster than", "slower": f"{found.ratio - 1:.1%} slower than"}
+    change = {
+        "faster": f"faster: it takes {1 - found.ratio:.1%} less time than",
+        "slower": f"slower: it takes {found.ratio - 1:.1%} more time than",
+    }
     words = f"{a} is {change[found.finding]} {b}." if found.finding in change else "No difference is shown."
     click.echo(f"  {words}")
 
@@ -149,10 +152,20 @@ def _onnx_files(names: list[str], deployment: Deployment | None) -> Iterator[lis
     import tempfile
     from pathlib import Path
 
+    from edgenext_search.models.folder import deployment_of
     from edgenext_search.models.measurable import find_measurable
 
+    wanted = [deployment for _ in names]
+    paths = [Path(name).expanduser() for name in names]
+    known = [own for path in paths if path.is_dir() and (own := deployment_of(path))]
+    if deployment is None and known:  # what runs in turns has the same classes and image size
+        wanted = [None if path.is_dir() else known[0] for path in paths]
+        click.echo(f"At {known[0]}, as the model folder says.", err=True)
     with tempfile.TemporaryDirectory(prefix="edgenext-search-") as folder:
-        yield [find_measurable(name, deployment, Path(folder) / f"{number}.onnx") for number, name in enumerate(names)]
+        yield [
+            find_measurable(name, own, Path(folder) / f"{number}.onnx")
+            for number, (name, own) in enumerate(zip(names, wanted, strict=True))
+        ]
 
 
 @contextmanager

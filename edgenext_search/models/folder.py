@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 CANDIDATE_FILE = "candidate.yaml"
+TRAINED = "model"  # the model folder in the folder of a full training
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 RAW_WEIGHTS_FILE = "raw.safetensors"  # of the last step, where WEIGHTS_FILE holds their average
@@ -120,6 +121,30 @@ def class_names(folder: Path) -> tuple[str, ...] | None:
     return tuple(map(str, names)) if isinstance(names, list) and names else None
 
 
+def model_folder(path: Path) -> Path:
+    """The model folder at a path: itself, that of a full training, or that of a run's winner.
+
+    Where there is none the path itself, whose reader then says what is missing.
+    """
+    if (path / CONFIG_FILE).is_file() or (path / CANDIDATE_FILE).is_file():
+        return path
+    if (path / TRAINED / CONFIG_FILE).is_file():
+        return path / TRAINED
+    try:
+        winner = json.loads((path / "summary.json").read_text("utf-8"))["winner"]["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return path
+    found = path / "winners" / str(winner)
+    return found if (found / CONFIG_FILE).is_file() else path
+
+
+def deployment_of(path: Path) -> Deployment | None:
+    """The classes and image size that a model folder was written for; None where it does not say."""
+    file = model_folder(path) / CANDIDATE_FILE
+    known = read_yaml(file).get("deployment") if file.is_file() else None
+    return Deployment(**known) if isinstance(known, dict) else None
+
+
 def read_candidate(path: Path) -> Candidate:
     """The candidate that a file or a model folder describes, without importing torch.
 
@@ -131,6 +156,7 @@ def read_candidate(path: Path) -> Candidate:
         UserError: There is no candidate to read, or it is not legal.
     """
     if path.is_dir():
+        path = model_folder(path)
         found = [path / name for name in (CANDIDATE_FILE, CONFIG_FILE) if (path / name).is_file()]
         if not found:
             raise UserError(f"{path} is not a model folder: it has neither {CANDIDATE_FILE} nor {CONFIG_FILE}.")

@@ -10,6 +10,7 @@ from edgenext_search.arch.cost import IN_CHANNELS, Deployment
 from edgenext_search.errors import UserError
 from edgenext_search.models.export import ExportError
 from edgenext_search.models.find import find_candidate
+from edgenext_search.models.folder import model_folder
 
 if TYPE_CHECKING:
     from edgenext_search.arch.candidate import Candidate
@@ -98,6 +99,7 @@ def find_measurable(what: str, deployment: Deployment | None, path: Path) -> Pat
         if deployment is not None:
             raise UserError(f"{what} has its own classes and image size; leave out --num-classes and --img-size.")
         return given
+    given = model_folder(given)
     if deployment is None and (given / ONNX_FILE).is_file():
         return given / ONNX_FILE
     export_for_measuring(find_candidate(what), deployment or Deployment(), path)

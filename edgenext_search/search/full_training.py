@@ -69,11 +69,22 @@ def find_subject(
     else:
         begun = run.recipe()
         candidate, name = _winner(run), f"the winner of {run.path}"
-        recipe = recipe if study else begun.train
+        recipe = recipe if study else recipe_of(begun)
         if data is None:
             data = begun.data.source
             data_dir = data_dir or (Path(begun.data.dir) if begun.data.dir else None)
     return Subject(candidate=candidate, name=name, recipe=with_settings(recipe, settings), data=data, data_dir=data_dir)
+
+
+def recipe_of(study: StudyRecipe) -> FullRecipe:
+    """How a study's winners are trained in full: at the size of its deployment, for which the budget was held.
+
+    A ``train.img_size`` of its own stands.
+    """
+    size = study.deployment.img_size
+    if study.train.img_size != FullRecipe().img_size or size == study.train.img_size:
+        return study.train
+    return study.train.model_copy(update={"img_size": size, "multi_scale": FullRecipe().multi_scale})
 
 
 def with_settings(recipe: FullRecipe, settings: Sequence[str]) -> FullRecipe:
@@ -161,7 +172,7 @@ def _job(recipe: StudyRecipe, candidate: Candidate, name: str, out: Path, device
     return FullJob(
         candidate=candidate,
         name=name,
-        recipe=recipe.train,
+        recipe=recipe_of(recipe),
         data=recipe.data.source,
         data_dir=None if recipe.data.dir is None else Path(recipe.data.dir),
         out=out,

@@ -82,8 +82,9 @@ def plan_training(job: FullJob, *, world: int, device: str) -> Plan:
     if shares.total > len(data.train):
         raise UserError(
             f"A step of the optimizer takes {shares.total} images ({shares}), but {data.name} has {len(data.train)} "
-            "training images; give a smaller --batch-size, the images of a process at once. The learning rate is "
-            "scaled along."
+            "training images. The published recipe is for a large set; for a small one give, say, --set "
+            "train.batch_size=64 --set train.lr_batch_size=64 --set train.lr=0.002, or a smaller --batch-size, with "
+            "which the learning rate is scaled along."
         )
     recipe = recipe.model_copy(update={"batch_size": shares.total})
     training = {

@@ -77,7 +77,10 @@ def test_a_model_folder(tmp_path):
     )
     found = call_json("cost", tmp_path / "model", "--num-classes", "3")
     assert found["fingerprint"] == tiny().fingerprint
-    assert call_json("cost", tmp_path / "model" / "config.json", "--num-classes", "3") == found
+    assert found["img_size"] == 64  # what the folder was written for
+    assert call_json("cost", tmp_path / "model", "--img-size", "64") == found
+    config = tmp_path / "model" / "config.json"
+    assert call_json("cost", config, "--num-classes", "3", "--img-size", "64") == found
     assert found["params"] == sum(p.numel() for p in build(tiny(), num_classes=3).parameters())
 
 

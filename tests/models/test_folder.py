@@ -16,7 +16,13 @@ from edgenext_search.arch.published import published_variant
 from edgenext_search.errors import UserError
 from edgenext_search.models import folder as folders
 from edgenext_search.models.build import build
-from edgenext_search.models.folder import load_model_folder, read_candidate, save_model_folder
+from edgenext_search.models.folder import (
+    deployment_of,
+    load_model_folder,
+    model_folder,
+    read_candidate,
+    save_model_folder,
+)
 
 DEPLOYMENT = Deployment(num_classes=1000, img_size=256)
 
@@ -234,3 +240,22 @@ def test_reading_a_candidate_does_not_import_torch(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == tiny().fingerprint
+
+
+def test_the_folder_of_a_training_or_a_run_stands_for_its_model(tmp_path):
+    winner = tmp_path / "run" / "winners" / "abc"
+    for folder in (winner, tmp_path / "trained" / "model"):
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text("{}")
+    (tmp_path / "run" / "summary.json").write_text(json.dumps({"winner": {"fingerprint": "abc"}}))
+    assert model_folder(tmp_path / "run") == winner
+    assert model_folder(winner) == winner
+    assert model_folder(tmp_path / "trained") == tmp_path / "trained" / "model"
+    (tmp_path / "run" / "summary.json").write_text(json.dumps({"winner": None}))
+    assert model_folder(tmp_path / "run") == tmp_path / "run"
+
+
+def test_the_deployment_that_a_folder_was_written_for(tmp_path):
+    assert deployment_of(tmp_path) is None
+    (tmp_path / "candidate.yaml").write_text("deployment: {num_classes: 4, img_size: 64}")
+    assert deployment_of(tmp_path) == Deployment(num_classes=4, img_size=64)
