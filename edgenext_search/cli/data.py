@@ -12,6 +12,7 @@ import click
 
 from edgenext_search.cli.options import json_option, print_json
 from edgenext_search.errors import UserError
+from edgenext_search.texts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,7 +78,7 @@ def prepare_command(
         print_json(facts)
         return
     click.echo(
-        f"{facts['name']}: {_count(len(prepared.classes), 'class', 'classes')}, {facts['train_images']} images to "
+        f"{facts['name']}: {counted(len(prepared.classes), 'class', 'classes')}, {facts['train_images']} images to "
         f"train on and {facts['val_images']} held out to score, stored at {facts['image_size']} px"
     )
     for reason in prepared.skipped:
@@ -111,7 +112,7 @@ def info_command(*, verify: bool, cache_dir: Path | None, as_json: bool) -> None
     if not found and not rest:
         click.echo(f"{where} holds no prepared images.")
         return
-    click.echo(f"{where}: {_count(len(found), 'entry', 'entries')}, {_size(total)}")
+    click.echo(f"{where}: {counted(len(found), 'entry', 'entries')}, {_size(total)}")
     for holding in found:
         click.echo(_described(holding, verified=verify))
     for left in rest:
@@ -142,7 +143,7 @@ def clear_command(
         raise UserError(f"Give entries or --all, not both, but got {' '.join(names)} and --all.")
     chosen = entries(where) if everything else choose(where, names)
     if chosen and not yes:
-        _ask(f"Remove {_count(len(chosen), 'entry', 'entries')}, {_size(sum(map(size_of, chosen)))}, from {where}?")
+        _ask(f"Remove {counted(len(chosen), 'entry', 'entries')}, {_size(sum(map(size_of, chosen)))}, from {where}?")
     freed = sweep(where)
     removed, kept = [], []
     for folder in chosen:
@@ -155,7 +156,7 @@ def clear_command(
     if as_json:
         print_json({"cache_dir": str(where), "removed": removed, "in_use": kept, "bytes_freed": freed})
     else:
-        click.echo(f"Removed {_count(len(removed), 'entry', 'entries')}; {_size(freed)} freed.")
+        click.echo(f"Removed {counted(len(removed), 'entry', 'entries')}; {_size(freed)} freed.")
     if kept:
         raise UserError(
             f"{', '.join(kept)} cannot be removed: a process uses it, or the folder cannot be written. Wait for the "
@@ -207,16 +208,12 @@ def _described(holding: Holding, *, verified: bool) -> str:
     used = "in use" if holding.used else f"last used {_time(holding.last_used)}"
     if holding.name is None:
         return f"{holding.entry}  {_size(holding.bytes)}, {used}; {state}"
-    classes = _count(holding.classes or 0, "class", "classes")
+    classes = counted(holding.classes or 0, "class", "classes")
     return (
         f"{holding.entry}  {holding.name}: {classes}, {holding.train_images} + {holding.val_images} images at "
         f"{holding.image_size} px, {_size(holding.bytes)}\n"
         f"  created {_time(holding.created)}, {used}; {state}"
     )
-
-
-def _count(n: int, one: str, many: str) -> str:
-    return f"{n} {one if n == 1 else many}"
 
 
 def _time(text: str | None) -> str:

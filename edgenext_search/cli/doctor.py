@@ -8,6 +8,14 @@ import click
 
 from edgenext_search.cli.options import json_option, print_json
 
+EXTRAS = {
+    "matplotlib": "report --figures: pip install 'edgenext-search[figures]'",
+    "optuna-dashboard": "dashboard: pip install 'edgenext-search[dashboard]'",
+    "tensorboard": "curves of train: pip install tensorboard",
+    "wandb": "train --wandb: pip install wandb",
+}
+"""Packages that single commands need, with the command and how to get them."""
+
 
 @click.command("doctor")
 @json_option
@@ -17,11 +25,12 @@ def doctor_command(*, as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
-    for group in ("versions", "host", "shipped"):
+    for group in ("versions", "extras", "host", "shipped"):
         click.echo(f"{group}")
         for name, value in facts[group].items():
             text = ", ".join(map(str, value)) if isinstance(value, list) else value
-            click.echo(f"  {name:<16}{'none' if text in ('', None) else text}")
+            missing = f"not there; {EXTRAS[name]}" if group == "extras" else "none"
+            click.echo(f"  {name:<16}  {missing if text in ('', None) else text}")
     if facts["numerics"]:
         click.echo("numerics (timed for studies here; time of a step against eager fp32)")
     for probe in facts["numerics"]:
@@ -54,7 +63,7 @@ def _facts() -> dict[str, Any]:
 
     from edgenext_search.data import default_cache_dir
     from edgenext_search.files import shipped_folder, shipped_names
-    from edgenext_search.search.conditions import PACKAGES, cpu_cores, cpu_name, versions
+    from edgenext_search.search.conditions import PACKAGES, cpu_cores, cpu_name, installed, versions
     from edgenext_search.search.numerics import probes
 
     found = versions()
@@ -76,6 +85,7 @@ def _facts() -> dict[str, Any]:
     problems += [f"{folder} has no files; install the package again" for folder in missing]
     return {
         "versions": found,
+        "extras": {package: installed(package) for package in EXTRAS},
         "host": {
             "cpu": cpu_name(),
             "cores": cpu_cores(),

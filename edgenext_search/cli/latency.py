@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgenext_search.cli.latency_profile import predict_command, profile_command
-from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json
+from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json, print_text
 
 if TYPE_CHECKING:
     from edgenext_search.arch.cost import Deployment
@@ -96,7 +96,7 @@ def measure_command(
     else:
         _show(what, opened.name, measured, reference)
         if cap_us is not None:
-            click.echo(f"  {_ms(cap_us)}: {_in_words(verdict)}")
+            print_text(f"{_ms(cap_us)}: {_in_words(verdict)}", first="  ", indent=2)
     if verdict not in (None, "pass"):
         click.get_current_context().exit(EXIT_NOT_KEPT)
 
@@ -125,7 +125,7 @@ def compare_command(
     if as_json:
         print_json({"a": a, "b": b, "device": opened.name, **found.to_dict()})
         return
-    click.echo(f"{a} beside {b} on {opened.name}{_conditions(found.conditions)}")
+    print_text(f"{a} beside {b} on {opened.name}{_conditions(found.conditions)}")
     click.echo(f"  medians  {_ms(found.a_p50)} and {_ms(found.b_p50)}")
     click.echo(
         f"  ratio    {found.ratio:.4f}, 95 % interval {found.low:.4f} to {found.high:.4f}, {found.rounds} rounds"
@@ -135,7 +135,7 @@ def compare_command(
         "slower": f"slower: it takes {found.ratio - 1:.1%} more time than",
     }
     words = f"{a} is {change[found.finding]} {b}." if found.finding in change else "No difference is shown."
-    click.echo(f"  {words}")
+    print_text(words, first="  ", indent=2)
 
 
 def _deployment(num_classes: int | None, img_size: int | None) -> Deployment | None:
@@ -183,7 +183,7 @@ def _counting() -> Iterator[Callable[[int, int], None]]:
 
 
 def _show(what: str, device: str, measured: Measurement, reference: str) -> None:
-    click.echo(f"{what} on {device}{_conditions(measured.conditions)}")
+    print_text(f"{what} on {device}{_conditions(measured.conditions)}")
     click.echo(f"  median   {_ms(measured.p50)}, 95 % interval {_ms(measured.low)} to {_ms(measured.high)}")
     click.echo(f"  others   90 % within {_ms(measured.p90)}, shortest {_ms(measured.min)}, {measured.n} runs")
     if measured.ratio is not None:
@@ -192,12 +192,13 @@ def _show(what: str, device: str, measured: Measurement, reference: str) -> None
             if measured.ratio_low is None or measured.ratio_high is None
             else f"95 % interval {measured.ratio_low:.3f} to {measured.ratio_high:.3f}"
         )
-        click.echo(f"  ratio    {measured.ratio:.3f} times {reference}, {interval}")
+        print_text(f"{measured.ratio:.3f} times {reference}, {interval}", first="  ratio    ", indent=11)
     state = {"load": "load {}", "governor": "governor {}", "temperature": "{} °C"}
     known = [text.format(measured.conditions[key]) for key, text in state.items() if measured.conditions.get(key)]
     click.echo(f"  machine  {', '.join([f'drift {measured.drift:+.1%}', *known])}")
     if abs(measured.drift) > SHARE_OF_DRIFT:
-        click.echo("  The machine's speed changed meanwhile: measure again when it is quiet.")
+        words = "The machine's speed changed meanwhile: measure again when it is quiet."
+        print_text(words, first="  ", indent=2)
 
 
 def _conditions(conditions: dict[str, Any]) -> str:
@@ -217,7 +218,7 @@ def _ms(microseconds: float) -> str:
 
 def _in_words(verdict: str | None) -> str:
     return {
-        "pass": "kept, with 95 % confidence",
-        "fail": "not kept, with 95 % confidence",
-        "undecided": "undecided: the interval has it inside; measure longer (--seconds) or on a quiet machine",
+        "pass": "pass: it keeps the cap, with 95 % confidence",
+        "fail": "fail: it exceeds the cap, with 95 % confidence",
+        "undecided": "undecided: the interval has the cap inside; measure longer (--seconds) or on a quiet machine",
     }[str(verdict)]

@@ -22,9 +22,13 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 
 def deployment_options(function: F) -> F:
     """``--num-classes`` and ``--img-size``."""
-    size = click.option("--img-size", type=int, help="Input size of the deployed model, in pixels.  [default: 256]")
-    classes = click.option("--num-classes", type=int, help="Classes of the deployed model.  [default: 1000]")
+    size = click.option("--img-size", type=int, help=f"Input size of the deployed model, in pixels.  {_default(256)}")
+    classes = click.option("--num-classes", type=int, help=f"Classes of the deployed model.  {_default(1000)}")
     return classes(size(function))
+
+
+def _default(value: int) -> str:
+    return f"[default: those of the study, run or model folder, or else {value}]"
 
 
 class TrialsPerGpu(click.IntRange):

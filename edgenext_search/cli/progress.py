@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from edgenext_search.search.listener import Listener
+from edgenext_search.texts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,9 +40,10 @@ def _print_start(console: Console, folder: RunFolder, recipe: StudyRecipe, *, re
     proxy, search = recipe.proxy, recipe.search
     lines = [
         f"{'Resuming' if resumed else 'Starting'} {recipe.name} in {folder.path}",
+        f"  budget {recipe.load_budget()} at {recipe.load_deployment()}",
         (
-            f"  budget {recipe.load_budget()} at {recipe.load_deployment()}; {search.trials} trials in cohorts of "
-            f"{search.cohort}, seed {search.seed}; proxy: {_epochs(0, proxy.epochs)} at {proxy.img_size} px"
+            f"  {counted(search.trials, 'trial')} in cohorts of {search.cohort}, seed {search.seed}; "
+            f"proxy: {_epochs(0, proxy.epochs)} at {proxy.img_size} px"
         ),
     ]
     if len(search.objectives) > 1:
@@ -90,7 +92,7 @@ class LineListener(Listener):
     def jobs_started(self, what: str, jobs: Sequence[str], *, since: int, until: int) -> None:
         """Say how many there are."""
         self._what, self._left, self._best = what, len(jobs), 0.0
-        self._print(f"{what}: {len(jobs)} trainings, {_epochs(since, until)}")
+        self._print(f"{what}: {counted(len(jobs), 'training')}, {_epochs(since, until)}")
 
     def job_finished(self, job: str, score: float | None, reason: str | None) -> None:
         """Say what came of it."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edgenext_search.search.records import TrialRecord
 
 SEVERAL = Path("comparison") / "index.html"
+FIGURES = "figures"  # folder beside a page
 
 
 @click.command("report")
@@ -60,12 +61,11 @@ def report_command(
         else:
             click.echo(text, nl=False)
     else:
-        page, found, text = _several(runs, storage, formats, out or SEVERAL)
-        if as_json:
-            print_json(found)
-        else:
-            click.echo(text, nl=False)
-            click.echo(f"report   {page}", err=form == "md")
+        page = out or SEVERAL
+        known, found = _several(runs, storage, formats, page)
+        _show_several(known, found, as_json=as_json, markdown=form == "md")
+    if formats and not as_json:
+        click.echo(f"figures  {page.parent / FIGURES}", err=form == "md")
     if opened:
         click.launch(page.resolve().as_uri())
 
@@ -97,15 +97,15 @@ def _one(run: Path, storage: str | None, formats: Sequence[str]) -> tuple[Path, 
         from edgenext_search.report.all_figures import all_figures
         from edgenext_search.report.static import write_figures
 
-        write_figures(all_figures(trials, summary), folder.report_file.parent / "figures", formats)
+        write_figures(all_figures(trials, summary), folder.report_file.parent / FIGURES, formats)
     return folder.report_file, summary, markdown(summary)
 
 
 def _several(
     runs: Sequence[Path], storage: str | None, formats: Sequence[str], page: Path
-) -> tuple[Path, dict[str, Any], str]:
+) -> tuple[list[RunReport], dict[str, Any]]:
     from edgenext_search.report.several import comparison, several_figures
-    from edgenext_search.report.several_page import comparison_markdown, write_comparison
+    from edgenext_search.report.several_page import write_comparison
 
     known = _read(runs, storage)
     found = comparison(known)
@@ -113,8 +113,24 @@ def _several(
     if formats:
         from edgenext_search.report.static import write_figures
 
-        write_figures(several_figures(known), page.parent / "figures", formats)
-    return page, {**found, "report": str(page)}, comparison_markdown(known, found)
+        write_figures(several_figures(known), page.parent / FIGURES, formats)
+    return known, {**found, "report": str(page)}
+
+
+def _show_several(runs: Sequence[RunReport], found: Mapping[str, Any], *, as_json: bool, markdown: bool) -> None:
+    if as_json:
+        print_json(found)
+    elif markdown:
+        from edgenext_search.report.several_page import comparison_markdown
+
+        click.echo(comparison_markdown(runs, found), nl=False)
+        click.echo(f"report   {found['report']}", err=True)
+    else:
+        from rich.console import Console
+
+        from edgenext_search.report.several_page import print_comparison
+
+        print_comparison(runs, found, Console(file=sys.stdout))
 
 
 def _read(runs: Sequence[Path], storage: str | None) -> list[RunReport]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,17 +119,20 @@ def family_command(
 
 
 def _start(what: str, *, num_classes: int | None, img_size: int | None) -> tuple[Candidate, Deployment]:
-    """The network that a family begins with, and what it is deployed for: a run's unless said otherwise."""
+    """The network that a family begins with, and its deployment: by default that of the run or model folder."""
     from edgenext_search.arch.candidate import Candidate
     from edgenext_search.arch.cost import Deployment
     from edgenext_search.models.find import find_candidate
+    from edgenext_search.models.folder import deployment_of
 
     flags = drop_missing(num_classes=num_classes, img_size=img_size)
-    if not (Path(what).expanduser() / STUDY_FILE).is_file():
-        return find_candidate(what), Deployment(**flags)
+    path = Path(what).expanduser()
+    if not (path / STUDY_FILE).is_file():
+        own = deployment_of(path) if path.is_dir() else None
+        return find_candidate(what), replace(own or Deployment(), **flags)
     from edgenext_search.search.folder import RunFolder
 
-    folder = RunFolder(Path(what).expanduser())
+    folder = RunFolder(path)
     winner = folder.summary().get("winner")
     if winner is None:
         raise UserError(

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenext_search.cli.options import json_option, print_json
+from edgenext_search.cli.options import json_option, print_json, print_text
 from edgenext_search.errors import StudyFailedError, UserError
+from edgenext_search.texts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -161,10 +162,12 @@ def show_training(summary: Mapping[str, Any], *, as_json: bool) -> None:
     which = "averaged weights" if summary["weights"] == "ema" else "last weights"
     top5 = "" if summary["top5"] is None else f", top-5 {summary['top5']:.2%}"
     click.echo(f"{summary['name']}  {summary['fingerprint']}  {summary['params']:,} parameters")
-    click.echo(
-        f"  top-1 {summary['top1']:.2%}{top5} on {summary['data']['val_images']:,} validation "
-        f"images of {summary['data']['name']} at {size}x{size} px, after {summary['epochs']} epochs, {which}, "
-        f"seed {summary['seed']}"
+    print_text(
+        f"top-1 {summary['top1']:.2%}{top5} on {summary['data']['val_images']:,} validation images of "
+        f"{summary['data']['name']} at {size}x{size} px, after {counted(summary['epochs'], 'epoch')}, {which}, "
+        f"seed {summary['seed']}",
+        first="  ",
+        indent=2,
     )
     click.echo(f"  best of all epochs: {best['top1']:.2%} after epoch {best['epoch']}")
     click.echo(f'  timm.create_model("local-dir:{summary["model_dir"]}", pretrained=True)')

@@ -91,8 +91,8 @@ class LiveListener:
 def epoch_text(row: dict[str, float]) -> str:
     """An epoch in a line."""
     return (
-        f"Epoch {row['epoch']:g}: training loss {row['train_loss']:.4f}; top-1 {row['top1']:.2%}, "
-        f"averaged weights {row['ema_top1']:.2%}; {row['images_per_second']:,.0f} images/s"
+        f"Epoch {row['epoch']:g}: loss {row['train_loss']:.4f}, top-1 {row['top1']:.2%}, "
+        f"averaged {row['ema_top1']:.2%}, {row['images_per_second']:,.0f} images/s"
     )
 
 

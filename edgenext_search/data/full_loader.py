@@ -147,6 +147,10 @@ class TrainLoader:
         """Images of each batch of an epoch, over all processes, from step ``start`` on."""
         return (len(batch.rows) for batch in self._sampler.epoch(epoch, start))
 
+    def close(self) -> None:
+        """End the processes that load images."""
+        self._workers.close()
+
     def _request(self, epoch: int, size: int, rows: npt.NDArray[np.int64]) -> Request:
         mine = share(len(rows), rank=self._rank, world=self._world, pairs=self._augmentation.mixes)
         return Request(epoch, size, rows[mine])
@@ -248,6 +252,10 @@ class ValLoader:
     def pixels(self) -> Iterator[torch.Tensor]:
         """The images as they are before they are normalised: uint8 [b, 3, img_size, img_size], on the CPU."""
         return (loaded.pixels for loaded in self._loaded())
+
+    def close(self) -> None:
+        """End the processes that load images."""
+        self._workers.close()
 
     def _loaded(self) -> Iterator[Loaded]:
         parts = (self._rows[first : first + self._batch_size] for first in range(0, len(self._rows), self._batch_size))

@@ -166,6 +166,12 @@ class Workers:
             _at_work.add(batches)
         return cast("Iterator[Loaded]", batches)
 
+    def close(self) -> None:
+        """End the processes; batches asked for later start new ones."""
+        batches, self._loader._iterator = self._loader._iterator, None
+        if batches is not None and self._loader.num_workers:
+            _shut_down(batches)
+
 
 class Unreadable:
     """Which images of a set could not be decoded, and when they are too many.
@@ -222,7 +228,11 @@ def _dismiss_at_exit() -> None:
 
 def _dismiss() -> None:
     for batches in list(_at_work):
-        batches._shutdown_workers()  # what it does when it is collected, but in time
+        _shut_down(batches)
+
+
+def _shut_down(batches: object) -> None:
+    batches._shutdown_workers()  # type: ignore[attr-defined]  # what it does when it is collected, but in time
 
 
 def _let_the_parent_answer_signals(_worker: int) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import IN_CHANNELS, Deployment, cost
+from edgenext_search.arch.published import published_variants
 from edgenext_search.errors import UserError
 from edgenext_search.files import dump_yaml, read_yaml
 from edgenext_search.models.build import candidate_of, timm_args
@@ -125,7 +126,17 @@ def model_folder(path: Path) -> Path:
     """The model folder at a path: itself, that of a full training, or that of a run's winner.
 
     Where there is none the path itself, whose reader then says what is missing.
+
+    Raises:
+        UserError: There is nothing at the path.
     """
+    if not path.exists():
+        name = str(path)
+        hint = (
+            f" {name} is a published variant, whose weights do not come with this package: `edgenext-search import "
+            f"CHECKPOINT --variant {name} --out FOLDER` makes a model folder of a checkpoint."
+        )
+        raise UserError(f"There is no folder {name}.{hint if name in published_variants() else ''}")
     if (path / CONFIG_FILE).is_file() or (path / CANDIDATE_FILE).is_file():
         return path
     if (path / TRAINED / CONFIG_FILE).is_file():

@@ -99,7 +99,7 @@ def find_measurable(what: str, deployment: Deployment | None, path: Path) -> Pat
         if deployment is not None:
             raise UserError(f"{what} has its own classes and image size; leave out --num-classes and --img-size.")
         return given
-    given = model_folder(given)
+    given = model_folder(given) if given.exists() else given
     if deployment is None and (given / ONNX_FILE).is_file():
         return given / ONNX_FILE
     export_for_measuring(find_candidate(what), deployment or Deployment(), path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from edgenext_search.report.spread import edf_figure
 from edgenext_search.report.wording import costs_of_front
 from edgenext_search.search.records import TrialRecord
 
+CHOICE = "fig-choice-"
 HISTORY, EDF, IMPORTANCE, AUDIT = "fig-history", "fig-edf", "fig-importance", "fig-audit"
 
 
@@ -37,8 +39,7 @@ def all_figures(trials: Sequence[TrialRecord], summary: Mapping[str, Any]) -> di
             found |= {f"fig-{kind}{'' if way == BY_TRIALS else '-images'}": made for way, made in figures.items()}
         found[HISTORY] = history_figure(trials, summary)
     found |= latency_figures(trials, summary)
-    for group, plots in enumerate(choice_figures(trials, summary).values()):
-        found |= {f"fig-choice-{group}-{index}": made for index, made in enumerate(plots)}
+    found |= {choice_id(made): made for plots in choice_figures(trials, summary).values() for made in plots}
     for name, figure in (
         (IMPORTANCE, importance_figure(summary)),
         (EDF, edf_figure(trials, summary)),
@@ -47,6 +48,11 @@ def all_figures(trials: Sequence[TrialRecord], summary: Mapping[str, Any]) -> di
         if figure is not None:
             found[name] = figure
     return found
+
+
+def choice_id(plot: Plot) -> str:
+    """The identifier of the figure of a choice: ``fig-choice-kernel-size-stage-1``."""
+    return f"{CHOICE}{re.sub('[^a-z0-9]+', '-', plot.title.lower())}"
 
 
 def front_id(name: CostName) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from edgenext_search.report.all_figures import EDF, HISTORY, IMPORTANCE, front_id
+from edgenext_search.report.all_figures import CHOICE, EDF, HISTORY, IMPORTANCE, front_id
 from edgenext_search.report.markup import Markup, element, join
 from edgenext_search.report.pareto import COST_NAMES, CostName, front_trials, full_fidelity
 from edgenext_search.report.parts import figure, section, tabs
@@ -93,14 +93,12 @@ def history_section(figures: Mapping[str, Plot], summary: Mapping[str, Any]) -> 
 
 def choices_section(figures: Mapping[str, Plot], summary: Mapping[str, Any]) -> Markup | None:
     """Which choices paid: importance, and the mean score of each value; None where nothing varied or scored."""
-    names = [name for name in figures if name.startswith("fig-choice-")]
+    names = [name for name in figures if name.startswith(CHOICE)]
     if not names and IMPORTANCE not in figures:
         return None
     groups = []
-    for _, members in groupby(names, key=lambda name: name.split("-")[2]):
-        ids = list(members)
-        label = figures[ids[0]].title.partition(", stage")[0]
-        plots = [figure(name, figures[name], title=_stage(figures[name].title)) for name in ids]
+    for label, members in groupby(names, key=lambda name: figures[name].title.partition(", stage")[0]):
+        plots = [figure(name, figures[name], title=_stage(figures[name].title)) for name in members]
         groups.append(join(element("h3", label), element("div", *plots, class_="small-plots")))
     caption = (
         "Mean score of the networks that have a value, with its 95 % interval (from three networks on), all on one "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from edgenext_search.report.scale_words import (
@@ -13,7 +13,7 @@ from edgenext_search.report.scale_words import (
     size_rows,
     space_rows,
 )
-from edgenext_search.report.terminal import speller
+from edgenext_search.report.terminal import print_lines, print_rows, speller
 from edgenext_search.report.wording import count_text, size_text
 
 if TYPE_CHECKING:
@@ -111,30 +111,3 @@ def print_scaling(summary: Mapping[str, Any], console: Console) -> None:
     print_lines(scaling_sentences(summary), console)
     console.print()
     console.print(Text.assemble(("report   ", "dim"), say(str(summary["report"]))), highlight=False, soft_wrap=True)
-
-
-def print_rows(
-    heads: Sequence[str], rows: Sequence[Sequence[str]], console: Console, *, left: Sequence[int] = (0,)
-) -> None:
-    """A table; columns are right-aligned but for ``left``, by place."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    say = speller(console)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False, header_style="bold")
-    for place, head in enumerate(heads):
-        table.add_column(say(head), justify="left" if place in left else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(say(cell)) for cell in row))
-    console.print(table, highlight=False)
-    console.print()
-
-
-def print_lines(lines: Sequence[str], console: Console) -> None:
-    """Sentences, one a line; the first stands out."""
-    from rich.text import Text
-
-    say = speller(console)
-    for index, line in enumerate(lines):
-        console.print(Text(say(line), style="" if index else "bold"), highlight=False)

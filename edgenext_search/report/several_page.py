@@ -1,11 +1,11 @@
-"""The page and the Markdown of several runs."""
+"""Several runs beside each other: the page, the Markdown and the words in a terminal."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.report import sections
@@ -17,6 +17,7 @@ from edgenext_search.report.page_data import joined, trials_data
 from edgenext_search.report.parts import figure, scroller, section
 from edgenext_search.report.plot import Plot
 from edgenext_search.report.several import RunReport, comparison_sentences, several_figures
+from edgenext_search.report.terminal import print_lines, print_rows
 from edgenext_search.report.verdict import gain_of, interval_text
 from edgenext_search.report.wording import (
     NONE,
@@ -30,10 +31,17 @@ from edgenext_search.report.wording import (
     stages_text,
 )
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 _HEADS = (
     "#", "Run", "Budget", "Winner", "Top-1, % (n)", "vs its baseline, points", "Params", "MAdds", "Latency", "Widths",
     "Depths", "Kernels", "SDTA", "Fidelity", "Status",
 )  # fmt: skip
+_SHORT = {
+    "#": "#", "Run": "Run", "Winner": "Winner", "Top-1, % (n)": "Top-1, % (n)",
+    "vs its baseline, points": "vs baseline", "Params": "Params", "MAdds": "MAdds",
+}  # fmt: skip
 _RIGHT = (0, 4, 5, 6, 7, 8)
 _LONGEST = 60  # characters of a value that differs
 
@@ -76,6 +84,24 @@ def comparison_markdown(runs: Sequence[RunReport], found: Mapping[str, Any]) -> 
     if found["differences"]:
         parts.append(table(["differs", *(escaped(run.name) for run in runs)], _differing(found, escaped)))
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def print_comparison(runs: Sequence[RunReport], found: Mapping[str, Any], console: Console) -> None:
+    """Print what several runs say together.
+
+    Args:
+        runs: In the order given.
+        found: Of :func:`~edgenext_search.report.several.comparison`, with the page's path as ``report``.
+        console: Where to print.
+    """
+    places = [_HEADS.index(name) for name in _SHORT]
+    rows = [[row[place] for place in places] for row in _rows(runs, found)]
+    print_rows(list(_SHORT.values()), rows, console, left=(1, 2))
+    if found["differences"]:
+        names = [run.name for run in runs]
+        print_rows(["differs", *names], _differing(found, str), console, left=range(len(names) + 1))
+    print_lines([*comparison_sentences(runs, found), _note(runs, found)], console)
+    console.print(f"report   {found['report']}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _rows(runs: Sequence[RunReport], found: Mapping[str, Any]) -> list[list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgenext_search.arch.candidate import Candidate
@@ -160,3 +160,30 @@ def speller(console: Console) -> Callable[[str], str]:
     if console.encoding.lower().startswith("utf"):
         return str
     return lambda text: text.translate(_ASCII).encode(console.encoding, "replace").decode(console.encoding)
+
+
+def print_rows(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], console: Console, *, left: Sequence[int] = (0,)
+) -> None:
+    """A table; columns are right-aligned but for ``left``, by place."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    say = speller(console)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, show_edge=False, header_style="bold")
+    for place, head in enumerate(heads):
+        table.add_column(say(head), justify="left" if place in left else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(say(cell)) for cell in row))
+    console.print(table, highlight=False)
+    console.print()
+
+
+def print_lines(lines: Sequence[str], console: Console) -> None:
+    """Sentences, one a line; the first stands out."""
+    from rich.text import Text
+
+    say = speller(console)
+    for index, line in enumerate(lines):
+        console.print(Text(say(line), style="" if index else "bold"), highlight=False)

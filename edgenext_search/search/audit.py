@@ -22,6 +22,7 @@ from edgenext_search.search.references import (
 )
 from edgenext_search.search.session import open_session
 from edgenext_search.search.summary import summarize
+from edgenext_search.texts import counted
 from edgenext_search.training.job import Trained, TrainJob
 
 if TYPE_CHECKING:
@@ -146,7 +147,8 @@ def _sample(store: StudyStore, recipe: StudyRecipe, audit: Audit) -> list[int]:
 def _plan(store: StudyStore, recipe: StudyRecipe, audit: Audit, trials: list[int]) -> str:
     """What there is to do, in words."""
     candidates, left = len(trials), len(_pending(store, recipe, audit, trials))
-    text = f"{candidates} candidates, {audit.seeds} seed{'' if audit.seeds == 1 else 's'} of {audit.epochs} epochs each"
+    seeds, epochs = counted(audit.seeds, "seed"), counted(audit.epochs, "epoch")
+    text = f"{counted(candidates, 'candidate')}, {seeds} of {epochs} each"
     return f"{text}; {left} of {candidates * audit.seeds} trainings to do" if left else f"{text}; all are trained"
 
 

@@ -18,12 +18,16 @@ PACKAGES = ("edgenext-search", "torch", "timm", "optuna", "numpy", "onnx", "onnx
 def versions() -> dict[str, str]:
     """Installed versions by package; those that are missing are left out."""
     found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
+    found |= {package: version for package in PACKAGES if (version := installed(package))}
     return found
+
+
+def installed(package: str) -> str | None:
+    """The version of a package; None where it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def cpu_cores() -> int:

@@ -235,6 +235,8 @@ class RunFolder:
         write_text(self.summary_file, json.dumps(summary, indent=2) + "\n")
 
     def _study(self) -> dict[str, Any]:
+        if not self.path.exists():
+            raise UserError(f"There is no run {self.path}: the folder does not exist.")
         if not self.exists():
             raise UserError(f"{self.path} is not a run: it has no {STUDY_FILE}.")
         return read_yaml(self.study_file)

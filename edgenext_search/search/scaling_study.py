@@ -12,6 +12,7 @@ from edgenext_search.search.listener import Listener
 from edgenext_search.search.references import reference_seeds
 from edgenext_search.search.scaling_plan import Entry, Plan, entries
 from edgenext_search.search.session import open_session
+from edgenext_search.texts import counted
 from edgenext_search.training.job import Trained, TrainJob
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def label(plan: Plan, entry: Entry) -> str:
 
 
 def _what(plan: Plan) -> str:
-    seeds = f"{plan.seeds} seed{'' if plan.seeds == 1 else 's'}"
+    seeds = counted(plan.seeds, "seed")
     if plan.kind == "study":
         return f"{plan.shapes} shapes at {', '.join(map(str, plan.budgets))}, {seeds}"
     names = " and ".join(str(space["name"]) for space in plan.spaces)

@@ -21,6 +21,7 @@ from edgenext_search.search.images import open_images, prepare_images
 from edgenext_search.search.latency import Gauge, open_gauge
 from edgenext_search.search.numerics import Probed, fixed_numerics, probe_host, trials_that_fit
 from edgenext_search.search.placement import gpu_memory, local_places
+from edgenext_search.texts import counted
 from edgenext_search.training.numerics import Numerics
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from edgenext_search.search.store import StudyStore
     from edgenext_search.training.job import Placement
 
+FOR_GPUS = "imagenet"  # the shipped study that a CPU would take weeks for
 MAX_SKIPPED_NAMED = 3
 
 
@@ -133,6 +135,8 @@ def open_session(
             store.set_fact("latency", gauge.facts(recipe.load_budget()))
             for note in gauge.notes(recipe.load_budget(), projection):
                 listener.note(note)
+        if not resumed and recipe.name == FOR_GPUS and all(_on_cpu(place) for place in places):
+            listener.note(f"Note: no GPU is used, and the study {FOR_GPUS} is sized for GPUs; --study laptop is not.")
         start_server()  # it imports torch while images are prepared
 
         def on_image(done: int, total: int) -> None:
@@ -141,7 +145,7 @@ def open_session(
             listener.data_progress(done, total)
 
         data = prepare_images(source, recipe, cache_dir=execution.cache_dir, workers=cpu_cores(), progress=on_image)
-        _record_data(store, data, listener)
+        _record_data(recipe, store, data, listener)
         begun.set()
         probe = functools.partial(
             probe_host,
@@ -168,6 +172,10 @@ def open_session(
         )
 
 
+def _on_cpu(place: Placement) -> bool:
+    return all(device == "cpu" for device in place.devices)
+
+
 def _projection(recipe: StudyRecipe, gauge: Gauge | None) -> Projection:
     space, budget, deployment = recipe.load_space(), recipe.load_budget(), recipe.load_deployment()
     if gauge is None:
@@ -175,7 +183,7 @@ def _projection(recipe: StudyRecipe, gauge: Gauge | None) -> Projection:
     return Projection(space, gauge.aim(budget), gauge.deployment(deployment))
 
 
-def _record_data(store: StudyStore, data: PreparedData, listener: Listener) -> None:
+def _record_data(recipe: StudyRecipe, store: StudyStore, data: PreparedData, listener: Listener) -> None:
     """Record what the run is trained on; refuse to go on with other images than it was begun with."""
     begun = store.fact("data")
     if begun is not None and begun["fingerprint"] != data.fingerprint:
@@ -193,6 +201,12 @@ def _record_data(store: StudyStore, data: PreparedData, listener: Listener) -> N
         "fingerprint": data.fingerprint,
     }
     store.set_fact("data", facts)
+    deployed = recipe.load_deployment().num_classes
+    if begun is None and not data.demonstration and deployed != len(data.classes):
+        listener.note(
+            f"Note: {data.name} has {counted(len(data.classes), 'class', 'classes')}, but costs are counted for "
+            f"{deployed:,}; --num-classes says for how many."
+        )
     if data.skipped:
         named = ", ".join(data.skipped[:MAX_SKIPPED_NAMED])
         more = f" and {len(data.skipped) - MAX_SKIPPED_NAMED} more" if len(data.skipped) > MAX_SKIPPED_NAMED else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -117,7 +118,8 @@ def evaluate_folder(
     device = device or torch.device("cpu")
     loader, config = val_loader(model, images, img_size=img_size, batch_size=batch_size, workers=workers, device=device)
     start = time.perf_counter()
-    (score,) = score_networks([model.to(device)], loader, device=device, total=lambda sums: sums)
+    with contextlib.closing(loader):
+        (score,) = score_networks([model.to(device)], loader, device=device, total=lambda sums: sums)
     seconds = time.perf_counter() - start
     n = len(images) - len(loader.unreadable)
     return FolderEvaluation(

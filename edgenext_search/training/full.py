@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from edgenext_search.training.loop import Objective
     from edgenext_search.training.ranks import Ranks
 
+ACKNOWLEDGED = b"\nStopping after this step, which is saved first.\n"
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
@@ -69,7 +71,7 @@ def train_fully(job: FullJob, ranks: Ranks, device: torch.device, listener: Trai
         run = FullRun(
             job, plan, folder, model=model, objective=objective, ranks=ranks, device=device, listener=listener
         )
-        stopping = stack.enter_context(_stop_signals())
+        stopping = stack.enter_context(_stop_signals(speaks=ranks.rank == 0))
         run.train(stopping)
         return run.finish()
 
@@ -103,7 +105,7 @@ def _networks(
 
 
 @contextlib.contextmanager
-def _stop_signals() -> Iterator[Callable[[], bool]]:
+def _stop_signals(*, speaks: bool) -> Iterator[Callable[[], bool]]:
     """Turn the first signal of :data:`STOP_SIGNALS` into a wish to stop; a second Ctrl-C interrupts at once."""
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -113,7 +115,10 @@ def _stop_signals() -> Iterator[Callable[[], bool]]:
     def handle(number: int, _frame: object) -> None:
         if stop.is_set() and number == signal.SIGINT:
             raise KeyboardInterrupt
-        stop.set()
+        if not stop.is_set():
+            stop.set()
+            if speaks:
+                os.write(2, ACKNOWLEDGED)  # as print() must not be entered again where it was interrupted
 
     previous = {number: signal.signal(number, handle) for number in STOP_SIGNALS}
     try:

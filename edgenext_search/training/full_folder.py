@@ -146,5 +146,9 @@ def _differences(there: Mapping[str, Any], here: Mapping[str, Any], prefix: str 
         if isinstance(ours, dict) and isinstance(theirs, dict):
             found += _differences(theirs, ours, f"{prefix}{key}.")
         elif ours != theirs:
-            found.append(f"{prefix}{key}: {theirs} / {ours}")
+            found.append(f"{prefix}{key}: {_short(theirs)} / {_short(ours)}")
     return found
+
+
+def _short(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.errors import UserError
+from edgenext_search.texts import counted
 from edgenext_search.training.full_recipe import FullRecipe
 
 MOST_WORKERS = 8
@@ -36,7 +37,7 @@ class BatchShares:
         return self.each * self.world * self.accumulate
 
     def __str__(self) -> str:
-        parts = f"{self.each} images x {self.world} process{'es' if self.world > 1 else ''}"
+        parts = f"{counted(self.each, 'image')} x {counted(self.world, 'process', 'processes')}"
         return parts + (f" x {self.accumulate} accumulated" if self.accumulate > 1 else "")
 
 

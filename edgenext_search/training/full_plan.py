@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.data.full import open_full_data
 from edgenext_search.errors import UserError
+from edgenext_search.texts import counted
 from edgenext_search.training.full_folder import TrainingFolder
 from edgenext_search.training.full_job import BatchShares, FullJob, share_batch
 from edgenext_search.training.metrics import check_wandb
@@ -37,7 +38,6 @@ class Plan:
     def lines(self) -> list[str]:
         """What is about to happen, for people."""
         recipe, data = self.recipe, self.data
-        sizes = ", ".join(map(str, recipe.sizes))
         augmentation = [
             f"{name} {value}"
             for name in ("auto_augment", "color_jitter", "random_erasing", "mixup", "cutmix", "drop_path", "dropout")
@@ -48,10 +48,14 @@ class Plan:
         batches = f"batches of {self.shares.total} = {self.shares}"
         scaling = f"{recipe.peak_lr:.3g} = {recipe.lr:.3g} x {self.shares.total} / {recipe.lr_batch_size}"
         warmup = f"{recipe.warmup_epochs:.3g} epochs of warm-up"
+        sizes = f"at {', '.join(map(str, recipe.sizes))} px, evaluated at {recipe.img_size} px"
         return [
-            f"Training {what} on {data.name}: {len(data.classes)} classes, {images}",
-            f"  {recipe.epochs} epochs at {sizes} px, evaluated at {recipe.img_size} px; {batches}",
-            f"  learning rate {scaling}, after {warmup}; {', '.join(augmentation) or 'no more'}; seed {recipe.seed}",
+            f"Training {what} on {data.name}:",
+            f"  {counted(len(data.classes), 'class', 'classes')}, {images}",
+            f"  {counted(recipe.epochs, 'epoch')} {sizes}",
+            f"  {batches}",
+            f"  learning rate {scaling}, after {warmup}",
+            f"  {', '.join(augmentation) or 'no augmentation but crops'}; seed {recipe.seed}",
         ]
 
 
@@ -80,11 +84,12 @@ def plan_training(job: FullJob, *, world: int, device: str) -> Plan:
         accumulate = folder.training().get("accumulate")
     shares = share_batch(recipe.batch_size, world=world, each=job.each, accumulate=accumulate, device=device)
     if shares.total > len(data.train):
+        small = min(64, 1 << max(len(data.train).bit_length() - 2, 0))
         raise UserError(
             f"A step of the optimizer takes {shares.total} images ({shares}), but {data.name} has {len(data.train)} "
-            "training images. The published recipe is for a large set; for a small one give, say, --set "
-            "train.batch_size=64 --set train.lr_batch_size=64 --set train.lr=0.002, or a smaller --batch-size, with "
-            "which the learning rate is scaled along."
+            f"training images. The published recipe is for a large set; for a small one give, say, --set "
+            f"train.batch_size={small} --set train.lr_batch_size={small} --set train.lr=0.002, or a smaller "
+            "--batch-size, with which the learning rate is scaled along."
         )
     recipe = recipe.model_copy(update={"batch_size": shares.total})
     training = {

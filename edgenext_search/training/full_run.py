@@ -126,7 +126,7 @@ class FullRun:
     def train(self, stopping: Callable[[], bool]) -> None:
         """Train what is left."""
         recipe, trainer = self.plan.recipe, self.trainer
-        with self._metrics() as metrics:
+        with contextlib.closing(self._train), contextlib.closing(self._val), self._metrics() as metrics:
             clock = _Clock(self._seconds, trainer)
             last_save = time.monotonic()
 

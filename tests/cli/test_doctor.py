@@ -9,7 +9,7 @@ from .helpers import call, call_json
 
 def test_what_this_machine_has():
     found = call_json("doctor")
-    assert found.keys() == {"versions", "host", "shipped", "numerics", "problems"}
+    assert found.keys() == {"versions", "extras", "host", "shipped", "numerics", "problems"}
     assert found["host"].keys() == {
         "cpu",
         "cores",
@@ -32,6 +32,12 @@ def test_nothing_is_missing_here():
     text = call("doctor").stdout
     assert text.endswith("Nothing is missing.\n")
     assert "torch" in text
+
+
+def test_extras_say_how_to_get_them(monkeypatch):
+    monkeypatch.setattr("edgenext_search.cli.doctor.EXTRAS", {"no-such-package": "wings: pip install wings"})
+    assert call_json("doctor")["extras"] == {"no-such-package": None}
+    assert "not there; wings: pip install wings" in call("doctor").stdout
 
 
 def test_a_missing_package_is_a_problem(monkeypatch):

@@ -122,7 +122,9 @@ def test_a_report_for_a_pull_request(run):
 
 def test_figures_as_files(run):
     pytest.importorskip("matplotlib")
-    assert call("report", run.path, "--figures", "png").exit_code == 0
+    result = call("report", run.path, "--figures", "png")
+    assert result.exit_code == 0
+    assert result.stdout.endswith(f"figures  {run.report_file.parent / 'figures'}\n")
     assert (run.report_file.parent / "figures" / "params.png").read_bytes().startswith(b"\x89PNG")
     assert "pdf, png, svg" in refusal("report", run.path, "--figures", "jpg")
 
@@ -139,6 +141,11 @@ def test_several_runs_are_compared(run, tmp_path):
     assert page.is_file()
     text = call("report", run.path, tmp_path / "again", "--out", page, "--format", "md").stdout
     assert text.startswith("### EdgeNeXt search: 2 runs")
+    text = call("report", run.path, tmp_path / "again", "--out", page).stdout
+    assert "|" not in text
+    assert max(map(len, text.replace(str(page), "").splitlines())) <= 80
+    assert "run and again come out level" in " ".join(text.split())
+    assert text.endswith(f"report   {page}\n")
 
 
 def test_runs_that_cannot_be_compared_are_refused_a_ranking(run, tmp_path):

@@ -68,7 +68,7 @@ def test_a_run_for_people_shows_progress_apart_from_the_result(small, executor, 
     result = call("run", *small, "--out", tmp_path / "out")
     assert result.exit_code == 0
     assert f"Starting demo in {tmp_path / 'out'}" in result.stderr
-    assert "budget params=60k at 10 classes, 64x64 px; 6 trials in cohorts of 3, seed 0" in result.stderr
+    assert "budget params=60k at 10 classes, 64x64 px\n  6 trials in cohorts of 3, seed 0" in result.stderr
     assert "Cohort 1: trials 3 to 5 of 6" in result.stderr
     assert str(tmp_path / "out" / "report" / "index.html") in result.stdout.replace("\n", "")
     assert "Cohort" not in result.stdout

@@ -1,6 +1,8 @@
 from pathlib import Path
 
+from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.published import published_variant
+from edgenext_search.models.folder import candidate_text
 from edgenext_search.search.folder import RunFolder
 from edgenext_search.search.recipe import StudyRecipe
 
@@ -56,6 +58,15 @@ def test_a_family_of_a_runs_winner(tmp_path):
     assert (found["num_classes"], found["img_size"]) == (10, 256)
     assert found["fingerprint"] == winner.fingerprint
     assert call_json("scale", "family", run, "--budgets", "2M", "--num-classes", "7")["num_classes"] == 7
+
+
+def test_a_family_of_a_model_folder_has_its_classes(tmp_path):
+    winner = published_variant("edgenext_xx_small").candidate
+    text = candidate_text(winner, Deployment(num_classes=10, img_size=192))
+    (tmp_path / "candidate.yaml").write_text(text)
+    found = call_json("scale", "family", tmp_path, "--budgets", "2M")
+    assert (found["num_classes"], found["img_size"]) == (10, 192)
+    assert call_json("scale", "family", tmp_path, "--budgets", "2M", "--num-classes", "7")["num_classes"] == 7
 
 
 def test_what_no_family_can_be_made_of():

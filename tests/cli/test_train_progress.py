@@ -34,7 +34,7 @@ def test_a_pipe_gets_a_line_for_each_epoch_and_one_a_minute(text, monkeypatch):
         "[0:00] Training [tiny]",
         "[1:01] epoch 2 of 8, step 61 of 160, 1,500 images/s",
         "[2:10] epoch 2 of 8, step 130 of 160, 1,500 images/s",
-        "[2:10] Epoch 3: training loss 1.2346; top-1 50.00%, averaged weights 62.50%; 1,234 images/s",
+        "[2:10] Epoch 3: loss 1.2346, top-1 50.00%, averaged 62.50%, 1,234 images/s",
     ]
 
 

@@ -1,6 +1,7 @@
 # ruff: noqa: NPY002 - timm draws from numpy's global generator
 """Bitwise sameness of full training's batches, on real JPEGs."""
 
+import multiprocessing
 import shutil
 
 import numpy as np
@@ -124,6 +125,20 @@ def test_validation_images_are_those_of_timm(data, photos):
     torch.testing.assert_close(images, torch.stack([image for image, _ in timms]), atol=1e-5, rtol=0)
     assert labels.tolist() == [label for _, label in timms]
     assert torch.equal(normalize(torch.cat(list(loader.pixels()))), images)
+
+
+def test_a_closed_loader_leaves_no_process_and_can_begin_anew(data):
+    before = set(multiprocessing.active_children())
+    train, val = loader(data, workers=2), ValLoader(data.val, img_size=32, workers=1)
+    unfinished = train.epoch(0)
+    next(unfinished)
+    list(val)
+    assert len(set(multiprocessing.active_children()) - before) == 3
+    train.close()
+    val.close()
+    assert set(multiprocessing.active_children()) <= before
+    assert equal(train.epoch(0), loader(data).epoch(0))
+    train.close()
 
 
 def test_an_unreadable_image_is_named(photos, tmp_path, monkeypatch):

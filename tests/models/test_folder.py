@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import timm
@@ -253,6 +254,13 @@ def test_the_folder_of_a_training_or_a_run_stands_for_its_model(tmp_path):
     assert model_folder(tmp_path / "trained") == tmp_path / "trained" / "model"
     (tmp_path / "run" / "summary.json").write_text(json.dumps({"winner": None}))
     assert model_folder(tmp_path / "run") == tmp_path / "run"
+
+
+def test_no_model_folder_at_all(tmp_path):
+    with pytest.raises(UserError, match=r"There is no folder .*nowhere\.$"):
+        model_folder(tmp_path / "nowhere")
+    with pytest.raises(UserError, match=r"published variant.*`edgenext-search import CHECKPOINT --variant edgen"):
+        model_folder(Path("edgenext_small"))
 
 
 def test_the_deployment_that_a_folder_was_written_for(tmp_path):

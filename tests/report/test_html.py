@@ -94,7 +94,7 @@ def test_every_figure_has_its_place_and_its_data(render):
     page = render(a_summary(trials, audit=an_audit(trials)), trials)
     figures = json.loads(page.scripts["data-figures"])
     assert {"fig-params", "fig-madds", "fig-acts", "fig-history", "fig-best", "fig-best-images"} <= set(figures)
-    assert {"fig-hypervolume", "fig-edf", "fig-audit", "fig-choice-0-0"} <= set(figures)
+    assert {"fig-hypervolume", "fig-edf", "fig-audit", "fig-choice-kernel-size-stage-1"} <= set(figures)
     assert set(figures) == {attrs["id"] for tag, attrs in page.tags if tag == "figure" and "id" in attrs}
 
 

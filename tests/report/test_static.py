@@ -26,7 +26,7 @@ def some(*names):
 
 
 def test_every_kind_of_figure(tmp_path):
-    names = ("fig-params", "fig-latency-predicted", "fig-choice-0-0", "fig-importance")
+    names = ("fig-params", "fig-latency-predicted", "fig-choice-kernel-size-stage-1", "fig-importance")
     written = write_figures(some(*names), tmp_path / "figures", ["svg"])
     assert {path.name for path in written} == {f"{name.removeprefix('fig-')}.svg" for name in names}
 

@@ -25,6 +25,9 @@ def begun(folder):
 
 def test_a_run_is_there_once_it_is_created(folder):
     assert not folder.exists()
+    with pytest.raises(UserError, match=r"There is no run .*mine: the folder does not exist"):
+        folder.recipe()
+    folder.path.mkdir(parents=True)
     with pytest.raises(UserError, match=r"mine is not a run: it has no study\.yaml"):
         folder.recipe()
     folder.create(a_recipe(), storage=None)

@@ -3,6 +3,7 @@ import pytest
 from edgenext_search.errors import UserError
 from edgenext_search.search import session as module
 from edgenext_search.search.folder import RunFolder
+from edgenext_search.search.images import open_images
 from edgenext_search.search.listener import Listener
 from edgenext_search.search.session import Execution, open_session
 
@@ -37,6 +38,37 @@ def test_a_session_has_the_run_to_itself_and_all_that_trainings_need(folder, rec
         assert len(session.data.val.labels) == session.store.fact("data")["val_images"] == 32
         assert not session.should_stop()
     assert not folder.is_running()
+
+
+class Noting(Listener):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+def notes_of(folder, recipe, execution):
+    listener = Noting()
+    with open_session(folder, recipe, execution, listener, announce=lambda _: None):
+        return listener.notes
+
+
+def test_classes_that_costs_are_not_counted_for_are_pointed_out_once(folder, recipe, execution, tmp_path):
+    classes = len(open_images(recipe).classes)
+    note = f"has {classes} classes, but costs are counted for 7"
+    wanted = recipe.model_copy(update={"deployment": recipe.deployment.model_copy(update={"num_classes": 7})})
+    assert sum(note in text for text in notes_of(folder, wanted, execution)) == 1
+    assert not any("costs are counted" in text for text in notes_of(folder, wanted, execution))
+    same = recipe.deployment.model_copy(update={"num_classes": classes})
+    fitting = recipe.model_copy(update={"deployment": same})
+    other = RunFolder(tmp_path / "other")
+    assert not any("costs are counted" in text for text in notes_of(other, fitting, execution))
+
+
+def test_a_cpu_is_told_of_the_study_for_cpus(folder, recipe, execution):
+    recipe = recipe.model_copy(update={"name": "imagenet"})
+    assert any("--study laptop" in text for text in notes_of(folder, recipe, execution))
 
 
 def refuse(_store):

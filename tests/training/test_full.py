@@ -1,5 +1,6 @@
 import contextlib
 import csv
+import multiprocessing
 import os
 import signal
 
@@ -86,15 +87,15 @@ def test_a_training_ends_with_a_model_folder_and_its_figures(undisturbed):
         "model.safetensors",
         "raw.safetensors",
     }
-    (first, second, third) = listener.notes[:3]
-    assert "tiny" in first
-    assert "48 training and 15 validation images" in first
-    assert "batches of 8 = 8 images x 1 process" in second
-    assert "learning rate 0.002 = 0.002 x 8 / 8" in third
+    said = listener.notes[:6]
+    assert "tiny" in said[0]
+    assert "3 classes, 48 training and 15 validation images" in said[1]
+    assert "batches of 8 = 8 images x 1 process" in said[3]
+    assert "learning rate 0.002 = 0.002 x 8 / 8" in said[4]
 
 
 @pytest.mark.parametrize("stops", [(1,), (3, 7, 8, 11), tuple(range(1, 19))])
-def test_interrupted_anywhere_it_ends_with_the_same_bits(images, tmp_path, undisturbed, monkeypatch, stops):
+def test_interrupted_anywhere_it_ends_with_the_same_bits(images, tmp_path, undisturbed, monkeypatch, capfd, stops):
     job = a_job(images, tmp_path / "out", recipe={"mixup": 0.2})
     show = full_run.FullRun._show
 
@@ -105,6 +106,7 @@ def test_interrupted_anywhere_it_ends_with_the_same_bits(images, tmp_path, undis
         show(run, clock)
 
     stopped = []
+    before = set(multiprocessing.active_children())
     monkeypatch.setattr(full_run.FullRun, "_show", stop_there)
     for _ in range(len(stops) + 1):
         torch.rand(3)  # what else is drawn does not matter
@@ -112,6 +114,9 @@ def test_interrupted_anywhere_it_ends_with_the_same_bits(images, tmp_path, undis
             train(job)
     assert len(stopped) >= min(len(stops), 12)
     assert_equal(newest(job.out), newest(undisturbed[0]))
+    assert set(multiprocessing.active_children()) <= before
+    said = capfd.readouterr().err.count("Stopping after this step")
+    assert len(stopped) / 2 <= said <= len(stopped)  # one that is stopping already is not told again
 
 
 def test_a_complete_training_is_not_repeated(images, undisturbed):
@@ -170,7 +175,7 @@ def test_only_one_process_trains_in_a_folder(images, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"recipe": {"batch_size": 64}}, "takes 64 images .* has 48 training images; give a smaller --batch-size"),
+        ({"recipe": {"batch_size": 64}}, "takes 64 images .* has 48 training images.*=16 .* a smaller --batch-size"),
         ({"recipe": {"head_epochs": 1}}, "train.head_epochs=1 trains a new classifier on trained weights; give --init"),
         ({"teacher": "resnet181"}, "no teacher 'resnet181'.*Did you mean resnet18"),
         ({"data": "nowhere"}, "nowhere"),
