@@ -86,16 +86,19 @@ def write_target(target, deployment, path):
 
 
 @cache
-def made_profile(space="edgenext"):
+def made_profile(space="edgenext", deployment=DEPLOYMENT):
     """The profile of the made-up device."""
     rng = random.Random(0)  # noqa: S311
-    plan = make_plan(Space.load(space), DEPLOYMENT, networks=NETWORKS, stages=STAGES, seed=0)
+    plan = make_plan(Space.load(space), deployment, networks=NETWORKS, stages=STAGES, seed=0)
     return make_profile(
-        [Measured.of(target, measurement(target, noise=rng.uniform(0.99, 1.01))) for target in plan],
+        [
+            Measured.of(target, measurement(target, noise=rng.uniform(0.99, 1.01), deployment=deployment))
+            for target in plan
+        ],
         device=INFO,
         conditions={"networks": NETWORKS, "stages": STAGES, "load": None},
         space=Space.load(space).to_dict(),
-        deployment=DEPLOYMENT,
+        deployment=deployment,
         reference=REFERENCE,
         seconds=60.0,
     )

@@ -137,8 +137,19 @@ def scale_family(
         width_multiple: Widths are multiples of this, or of the heads where that is coarser.
 
     Raises:
-        UserError: A budget cannot be reached; the message has the smallest cost that can.
+        UserError: A budget cannot be reached; the message has the smallest cost that can. Or one caps the latency, and
+            the deployment has no latency model, or the rule leaves the image size that it is of.
     """
+    if any(budget.latency is not None for budget in budgets):
+        if rule.size:
+            raise UserError(
+                f"A latency profile is of one image size, which the rule {rule} changes; take --rule width, or "
+                "--exponents with 0 for the size."
+            )
+        if deployment.latency_model is None:
+            raise UserError("A family for a latency needs the device's profile; give --profile FILE.")
+    if rule.size:
+        deployment = replace(deployment, latency_model=None)
     return [_member(candidate, budget, rule, deployment, width_multiple) for budget in budgets]
 
 

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json
-from edgenext_search.cli.scale_study import compare_command, report_command, resume_command, study_command
+from edgenext_search.cli.scale_study import (
+    compare_command,
+    profile_option,
+    report_command,
+    resume_command,
+    study_command,
+)
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
@@ -69,7 +75,10 @@ def fit_command(*, file: Path, by: Any, prior_name: str, as_json: bool) -> None:
 @scale_group.command("family")
 @click.argument("what", metavar="CANDIDATE|RUN")
 @click.option(
-    "--budgets", required=True, help="Of the members: 0.6M,1.3M,2.3M,5.6M, or madds=0.3G;madds=0.6G.", metavar="BUDGETS"
+    "--budgets",
+    required=True,
+    help="Of the members: 0.6M,1.3M,2.3M,5.6M, or madds=0.3G;madds=0.6G, or with --profile latency=5ms;latency=10ms.",
+    metavar="BUDGETS",
 )
 @click.option(
     "--rule",
@@ -80,6 +89,7 @@ def fit_command(*, file: Path, by: Any, prior_name: str, as_json: bool) -> None:
     help="All widths alike; depth, width and image size as EfficientNet; or mostly width, as Fast and Accurate Model "
     "Scaling.",
 )
+@profile_option
 @click.option("--exponents", metavar="D:W:R", help="Shares of depth, width and image size instead of a rule's.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Where members are saved.")
 @deployment_options
@@ -90,6 +100,7 @@ def family_command(
     budgets: str,
     rule_name: str,
     exponents: str | None,
+    profile: Path | None,
     out: Path | None,
     num_classes: int | None,
     img_size: int | None,
@@ -102,12 +113,16 @@ def family_command(
     """
     from edgenext_search.arch.scaling import RULES, ScalingRule, parse_budgets, scale_family
     from edgenext_search.models.family import family_facts, save_family
+    from edgenext_search.search.scaling_latency import latency_facts, timed
 
     wanted, rule = parse_budgets(budgets), ScalingRule.parse(exponents) if exponents else RULES[rule_name]
     candidate, deployment = _start(what, num_classes=num_classes, img_size=img_size)
+    deployment = timed(deployment, None if rule.size else profile)
     members = scale_family(candidate, wanted, rule, deployment)
     places = [] if out is None else save_family(members, rule, out)
-    found = {"from": what, **family_facts(candidate, members, rule, deployment, places)}
+    facts = family_facts(candidate, members, rule, deployment, places)
+    shown = [member.candidate for member in members]
+    found = {"from": what, **facts, "latency": latency_facts(deployment, shown)}
     if as_json:
         print_json(found)
         return

@@ -46,10 +46,19 @@ def _study_options(function: F) -> F:
     return function
 
 
+profile_option = click.option(
+    "--profile",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A device's latency profile: its predictions become one of the costs that errors are seen against.",
+)
+
+
 @click.command("study")
 @click.option("--budgets", required=True, metavar="BUDGETS", help="0.3M,0.6M,1.3M, or madds=20M;madds=40M.")
 @click.option("--shapes", type=int, default=12, show_default=True, help="Shapes, each trained in every budget.")
 @click.option("--space", metavar="NAME|FILE", help="Search space.  [default: the study's]")
+@profile_option
 @_study_options
 @deployment_options
 @execution_options
@@ -59,6 +68,7 @@ def study_command(
     budgets: str,
     shapes: int,
     space: str | None,
+    profile: Path | None,
     seeds: int,
     as_json: bool,
     **options: Any,  # noqa: ANN401
@@ -75,7 +85,7 @@ def study_command(
     recipe, folder, execution = _terms(budget=wanted[-1].to_dict(), space=space, **options)
     keys = recipe.load_space().to_dict()
     plan = Plan(kind="study", budgets=tuple(wanted), shapes=shapes, seeds=seeds, spaces=(keys,))
-    _run(folder, recipe, plan, execution, as_json=as_json)
+    _run(folder, recipe, plan, execution, profile=profile, as_json=as_json)
 
 
 @click.command("compare")
@@ -131,16 +141,20 @@ def resume_command(*, run: Path, as_json: bool, **execution: Any) -> None:  # no
 @click.command("report")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--storage", metavar="URL", help="The run's Optuna storage, if it has a password.")
+@profile_option
 @json_option
-def report_command(*, run: Path, storage: str | None, as_json: bool) -> None:
+def report_command(*, run: Path, storage: str | None, profile: Path | None, as_json: bool) -> None:
     """Write the report of a scaling study afresh, and print it; works while the study goes on."""
     from edgenext_search.search.folder import RunFolder
+    from edgenext_search.search.scaling_latency import keep_profile, timed
     from edgenext_search.search.scaling_results import scaling_summary
 
     folder = RunFolder(run)
     recipe = folder.recipe()
     folder.check_writable()
     store = folder.open_store(recipe, storage, must_exist=True)
+    timed(recipe.load_deployment(), profile)  # refuses what is no profile of this deployment
+    keep_profile(folder, profile)
     _show(folder, scaling_summary(folder, recipe, store, running=folder.is_running()), as_json=as_json)
 
 
@@ -204,7 +218,15 @@ def _terms(
     return recipe, folder, execution_from(**execution)
 
 
-def _run(folder: RunFolder, recipe: StudyRecipe, plan: Plan | None, execution: Execution, *, as_json: bool) -> None:
+def _run(
+    folder: RunFolder,
+    recipe: StudyRecipe,
+    plan: Plan | None,
+    execution: Execution,
+    *,
+    profile: Path | None = None,
+    as_json: bool,
+) -> None:
     from rich.console import Console
 
     from edgenext_search.cli.progress import progress_listener
@@ -212,7 +234,7 @@ def _run(folder: RunFolder, recipe: StudyRecipe, plan: Plan | None, execution: E
 
     try:
         with progress_listener(Console(stderr=True), folder, recipe) as listener:
-            summary = run_scaling(folder, recipe, plan, execution, listener)
+            summary = run_scaling(folder, recipe, plan, execution, listener, profile=profile)
     except KeyboardInterrupt:
         click.echo(
             f"Stopped. What was finished is kept: `edgenext-search scale resume {folder.path}` goes on.", err=True

@@ -9,8 +9,8 @@ from typing import Any
 from edgenext_search.report.figures import cost_label, scaled
 from edgenext_search.report.pareto import CostName
 from edgenext_search.report.plot import Plot, Series, Style, run_color
-from edgenext_search.report.scale_words import COST_NAMES, cap_texts
-from edgenext_search.report.wording import count_text, fidelity_text
+from edgenext_search.report.scale_words import COST_NAMES, amount_text, cap_texts
+from edgenext_search.report.wording import fidelity_text
 
 _CURVE = 60  # points of a drawn law
 _ASIDE = 1.015  # times its cost: where the expected error of the largest size stands, to leave the known one free
@@ -112,8 +112,7 @@ def _medians(summary: Mapping[str, Any], law: Mapping[str, Any], name: CostName)
         x=[scaled(name, point["cost"]) for point in points],
         y=[point["error"] for point in points],
         notes=[
-            f"median of {summary['n']} shapes at {budget}\nerror {point['error']:.2f} %\n"
-            f"{count_text(point['cost'])} {COST_NAMES[name]}"
+            f"median of {summary['n']} shapes at {budget}\nerror {point['error']:.2f} %\n{_amount(name, point['cost'])}"
             for budget, point in zip(budgets, points, strict=True)
         ],
     )
@@ -128,9 +127,7 @@ def _expected(values: Mapping[str, Any], name: CostName, style: Style, label: st
         y=[middle],
         low=[low],
         high=[high],
-        notes=[
-            f"{label}\nerror {middle:.2f} % ({low:.2f} to {high:.2f})\n{count_text(values['cost'])} {COST_NAMES[name]}"
-        ],
+        notes=[f"{label}\nerror {middle:.2f} % ({low:.2f} to {high:.2f})\n{_amount(name, values['cost'])}"],
     )
 
 
@@ -167,6 +164,10 @@ def _distribution_band(space: Mapping[str, Any], color: str) -> Series:
         low=low,
         high=high,
     )
+
+
+def _amount(name: CostName, value: float) -> str:
+    return f"{amount_text(name, value)} {COST_NAMES[name]}"
 
 
 def _error(row: Mapping[str, Any]) -> float:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgenext_search.report.scale_words import (
+    SHORT,
+    amount_text,
     cap_texts,
     law_rows,
+    predicted_text,
     scaling_conditions,
     scaling_sentences,
     size_rows,
     space_rows,
 )
 from edgenext_search.report.terminal import print_lines, print_rows, speller
-from edgenext_search.report.wording import count_text, size_text
+from edgenext_search.report.wording import size_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,15 +65,31 @@ def print_family(found: Mapping[str, Any], console: Console) -> None:
     """
     rule = found["rule"]
     wide = console.width >= FAMILY_WIDE
+    timed = all("latency" in row for row in found["members"])
+    costs = ["params", "madds", *(["acts"] if wide or not timed else []), *(["latency"] if timed else [])]
     rows = []
     for row in found["members"]:
         named = (row["fingerprint"],) if wide else ()
-        cells = (cap_texts(row["budget"]), f"{100 * row['usage']:.1f} %", *named, *_costs(row), "")
+        cells = (cap_texts(row["budget"]), f"{100 * row['usage']:.1f} %", *named, *_costs(row, costs), "")
         rows.append((row["params"], cells))
     for row in found["published"]:
-        cells = (size_text(row["name"]), "", *([""] if wide else []), *_costs(row), f"{row['imagenet_top1']:.2f}")
+        cells = (
+            size_text(row["name"]),
+            "",
+            *([""] if wide else []),
+            *_costs(row, costs),
+            f"{row['imagenet_top1']:.2f}",
+        )
         rows.append((row["params"], cells))
-    heads = ["size", "used", *(["candidate"] if wide else []), "params", "MAdds", "acts", "px", "widths", "depths"]
+    heads = [
+        "size",
+        "used",
+        *(["candidate"] if wide else []),
+        *(SHORT[name] for name in costs),
+        "px",
+        "widths",
+        "depths",
+    ]
     left = [place for place, head in enumerate(heads) if head in ("size", "candidate", "widths", "depths")]
     ordered = [cells for _, cells in sorted(rows, key=lambda row: row[0])]
     print_rows([*heads, "ImageNet" if wide else "top-1"], ordered, console, left=left)
@@ -79,6 +98,8 @@ def print_family(found: Mapping[str, Any], console: Console) -> None:
         f"{len(found['members'])} sizes of {found['fingerprint']} by the rule {rule['name']} (shares: {shares}).",
         f"Costs at {found['num_classes']} classes and the pixels of each row. Top-1 is the published one on ImageNet.",
     ]
+    if text := predicted_text(found):
+        lines.append(f"{text.capitalize()}; `latency measure` tells whether they hold.")
     if saved := [row["path"] for row in found["members"] if row["path"]]:
         lines.append(f"Saved: {', '.join(saved)}")
     else:
@@ -86,8 +107,8 @@ def print_family(found: Mapping[str, Any], console: Console) -> None:
     print_lines(lines, console)
 
 
-def _costs(row: Mapping[str, Any]) -> tuple[str, ...]:
-    counts = (count_text(row[name]) for name in ("params", "madds", "acts"))
+def _costs(row: Mapping[str, Any], costs: Sequence[str]) -> tuple[str, ...]:
+    counts = (amount_text(name, row[name]) for name in costs)
     layout = ("-".join(map(str, row["candidate"][name])) for name in ("widths", "depths"))
     return (*counts, str(row["img_size"]), *layout)
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from edgenext_search.report.wording import (
     NONE,
-    cap_text,
+    cap_of,
     count_text,
     epochs_text,
+    latency_text,
     listed,
     number_or_none,
     percent,
@@ -17,15 +18,20 @@ from edgenext_search.report.wording import (
 )
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
-SHORT = {"params": "params", "madds": "MAdds", "acts": "acts"}
-COST_NAMES = {"params": "parameters", "madds": "multiply-adds", "acts": "activations"}
+SHORT = {"params": "params", "madds": "MAdds", "acts": "acts", "latency": "latency"}
+COST_NAMES = {"params": "parameters", "madds": "multiply-adds", "acts": "activations", "latency": "latency"}
 FEW = 8  # candidates below which orders and tests say little
 
 
 def cap_texts(budget: Mapping[str, Any]) -> str:
-    """A budget in a table's cell: ``1.3M``, or ``madds 0.3G``."""
-    names = ("" if name == "params" and len(budget) == 1 else f"{name} " for name in budget)
-    return ", ".join(name + cap_text(cap) for name, cap in zip(names, budget.values(), strict=True))
+    """A budget in a table's cell: ``1.3M``, ``madds 0.3G``, or ``12 ms``."""
+    plain = {"params", "latency"} if len(budget) == 1 else set()
+    return ", ".join(f"{'' if name in plain else f'{name} '}{cap_of(name, cap)}" for name, cap in budget.items())
+
+
+def amount_text(name: str, value: float) -> str:
+    """A cost as a number: ``1.290M``, or ``8.91 ms``."""
+    return latency_text(value) if name == "latency" else count_text(value)
 
 
 def range_text(values: Mapping[str, Any] | None, decimals: int = 2, key: str = "value") -> str:
@@ -58,7 +64,7 @@ def _of_study(summary: Mapping[str, Any]) -> list[str]:
     middles = listed([_error(row) for row in summary["sizes"]])
     found = [
         (
-            f"The next size, {count_text(after['cost'])} {COST_NAMES[law['cost']]}, is expected to err "
+            f"The next size, {amount_text(law['cost'], after['cost'])} {COST_NAMES[law['cost']]}, is expected to err "
             f"{range_text(after, 1, 'predicted')} %, the median of {summary['n']} shapes."
         ),
         (
@@ -115,8 +121,21 @@ def scaling_conditions(summary: Mapping[str, Any]) -> str:
         f"Top-1 on {_number(fidelity['val_images'])} held-out training images of {data.get('name', NONE)}, "
         f"{epochs_text(fidelity['epochs'])} at {fidelity['img_size']} px on {_number(images)} images, "
         f"{seeds} seed{'' if seeds == 1 else 's'}, {where}. Costs at {deployment['num_classes']} classes, "
-        f"{deployment['img_size']} px. Intervals of laws are 90 %, others 95 %."
+        f"{deployment['img_size']} px{_predicted(summary)}. Intervals of laws are 90 %, others 95 %."
     )
+
+
+def _predicted(summary: Mapping[str, Any]) -> str:
+    return f"; {text}" if (text := predicted_text(summary)) else ""
+
+
+def predicted_text(facts: Mapping[str, Any]) -> str:
+    """Where latencies come from; nothing where there are none."""
+    if not (latency := facts.get("latency")):
+        return ""
+    few = latency["interpolated"]
+    outside = f", {few} of them for networks outside of what its profile measured" if few else ""
+    return f"latencies as predicted for {latency['device']}{outside}"
 
 
 def size_rows(summary: Mapping[str, Any]) -> Table:
@@ -142,7 +161,7 @@ def law_rows(summary: Mapping[str, Any]) -> Table:
         largest, after = law["largest"], law["next"]
         of_law = (range_text(law["law"]["b"]), range_text(law["law"]["c"], 1))
         expected = range_text(largest, 1, "predicted") + ("" if largest["covered"] else " !")
-        of_next = (count_text(after["cost"]), range_text(after, 1, "predicted"))
+        of_next = (amount_text(law["cost"], after["cost"]), range_text(after, 1, "predicted"))
         rows.append((SHORT[law["cost"]], *of_law, expected, f"{largest['actual']:.1f}", *of_next))
     return heads, rows
 
@@ -163,13 +182,15 @@ def space_rows(summary: Mapping[str, Any]) -> Table:
 
 def candidate_rows(summary: Mapping[str, Any]) -> Table:
     """Heads and rows of the table of all candidates."""
+    costs = [name for name in SHORT if any(name in row for row in summary["candidates"])]
     heads = (
-        "space", "shape", "budget", "candidate", "params", "MAdds", "acts", "error, %", "seeds", "widths", "depths"
+        "space", "shape", "budget", "candidate", *(SHORT[name] for name in costs), "error, %", "seeds", "widths",
+        "depths",
     )  # fmt: skip
     rows = [
         (
             row["space"], str(row["shape"]) + ("" if row["origin"] == "sampler" else f" ({size_text(row['origin'])})"),
-            cap_texts(row["budget"]), row["fingerprint"], *(count_text(row[name]) for name in COST_NAMES),
+            cap_texts(row["budget"]), row["fingerprint"], *(amount_text(name, row[name]) for name in costs),
             NONE if row["mean"] is None else percent(1 - row["mean"]), str(len(row["scores"])),
             *("-".join(map(str, row["candidate"][name])) for name in ("widths", "depths")),
         )

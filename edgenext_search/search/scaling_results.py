@@ -7,6 +7,7 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from edgenext_search.search.references import reference_seeds
+from edgenext_search.search.scaling_latency import latency_facts, scaling_deployment
 from edgenext_search.search.scaling_plan import Entry, Plan, entries
 from edgenext_search.search.scaling_study import SCALING, pending, plan_of
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from edgenext_search.search.recipe import StudyRecipe
     from edgenext_search.search.store import StudyStore
 
-COSTS = ("params", "madds", "acts")
+COSTS = ("params", "madds", "acts", "latency")
 
 
 def scaling_summary(run: RunFolder, recipe: StudyRecipe, store: StudyStore, *, running: bool = False) -> dict[str, Any]:
@@ -33,7 +34,8 @@ def scaling_summary(run: RunFolder, recipe: StudyRecipe, store: StudyStore, *, r
         UserError: It is no scaling study.
     """
     plan = plan_of(run, store)
-    wanted = entries(plan, recipe.load_deployment(), seed=recipe.search.seed)
+    deployment = scaling_deployment(run, recipe)
+    wanted = entries(plan, deployment, seed=recipe.search.seed)
     seeds = reference_seeds(recipe.search.seed, plan.seeds)
     results = {
         (fingerprint, seed): result
@@ -67,6 +69,7 @@ def scaling_summary(run: RunFolder, recipe: StudyRecipe, store: StudyStore, *, r
         "open": open_,
         "failed": failed,
         "deployment": recipe.deployment.to_dict(),
+        "latency": latency_facts(deployment, [entry.candidate for entry in wanted]),
         "data": {key: value for key, value in data.items() if key != "fingerprint"},
         "fidelity": {
             "img_size": recipe.proxy.img_size,
@@ -96,7 +99,7 @@ def _row(plan: Plan, entry: Entry, scores: Sequence[float]) -> dict[str, Any]:
         **_named(plan, entry),
         "origin": entry.origin,
         "candidate": entry.candidate.to_dict(),
-        **{name: getattr(entry.cost, name) for name in COSTS},
+        **{name: value for name in COSTS if (value := getattr(entry.cost, name)) is not None},
         "scores": known,
         "mean": statistics.fmean(known) if known else None,
         "std": statistics.stdev(known) if len(known) > 1 else None,
@@ -116,7 +119,7 @@ def _study(
     ]
     whole = [places for places in by_shape if all(rows[i]["mean"] is not None for i in places)]
     scores = [[list(table[i]) for i in places] for places in whole]
-    costs = {name: [[float(rows[i][name]) for i in places] for places in whole] for name in COSTS}
+    costs = {name: [[float(rows[i][name]) for i in places] for places in whole] for name in COSTS if name in rows[0]}
     budgets = []
     for size in sizes:
         means = [rows[places[size]]["mean"] for places in whole]
@@ -130,7 +133,7 @@ def _study(
                 "std": statistics.stdev(means) if len(means) > 1 else None,
                 **{
                     name: statistics.geometric_mean([row[size] for row in costs[name]]) if whole else None
-                    for name in COSTS
+                    for name in costs
                 },
                 "best": None
                 if best is None

@@ -10,12 +10,15 @@ from edgenext_search.search.conditions import conditions
 from edgenext_search.search.jobs import run_jobs
 from edgenext_search.search.listener import Listener
 from edgenext_search.search.references import reference_seeds
+from edgenext_search.search.scaling_latency import keep_profile, timed
 from edgenext_search.search.scaling_plan import Entry, Plan, entries
 from edgenext_search.search.session import open_session
 from edgenext_search.texts import counted
 from edgenext_search.training.job import Trained, TrainJob
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from edgenext_search.search.folder import RunFolder
     from edgenext_search.search.recipe import StudyRecipe
     from edgenext_search.search.session import Execution, Session
@@ -31,6 +34,8 @@ def run_scaling(
     plan: Plan | None,
     execution: Execution,
     listener: Listener | None = None,
+    *,
+    profile: Path | None = None,
 ) -> dict[str, Any]:
     """Train a plan's candidates as far as that is not done yet, until all are or Ctrl-C.
 
@@ -43,6 +48,7 @@ def run_scaling(
         plan: What to train; None for that of the run.
         execution: Where and how fast.
         listener: Whoever watches.
+        profile: A latency profile, whose predictions are then among the costs; None for the one of the run, if any.
 
     Returns:
         The summary, also written to the folder.
@@ -57,12 +63,14 @@ def run_scaling(
     listener = listener or Listener()
     started = time.monotonic()
     if plan is not None:
-        entries(plan, recipe.load_deployment(), seed=recipe.search.seed)  # refuses before anything is written
+        own = timed(recipe.load_deployment(), profile)
+        entries(plan, own, seed=recipe.search.seed)  # refuses before anything is written
 
     def announce(store: StudyStore) -> None:
         wanted = plan_of(run, store, plan)
         if store.fact(SCALING) is None:
             store.set_fact(SCALING, {"plan": wanted.to_dict(), "conditions": {}, "seconds": 0.0})
+        keep_profile(run, profile)
         left = pending(store, recipe, entries(wanted, recipe.load_deployment(), seed=recipe.search.seed), wanted.seeds)
         total = _total(wanted)
         listener.note(f"{run.path}: {_what(wanted)}; {len(left)} of {total} trainings to do")

@@ -1,4 +1,8 @@
+import json
+import re
 from pathlib import Path
+
+from latency_profiles import made_profile
 
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.published import published_variant
@@ -67,6 +71,26 @@ def test_a_family_of_a_model_folder_has_its_classes(tmp_path):
     found = call_json("scale", "family", tmp_path, "--budgets", "2M")
     assert (found["num_classes"], found["img_size"]) == (10, 192)
     assert call_json("scale", "family", tmp_path, "--budgets", "2M", "--num-classes", "7")["num_classes"] == 7
+
+
+def test_a_family_of_latencies(tmp_path):
+    profile = tmp_path / "board.json"
+    profile.write_text(json.dumps(made_profile().to_dict()))
+    wanted = ("scale", "family", "edgenext_small", "--budgets", "latency=40ms;latency=60ms")
+    found = call_json(*wanted, "--profile", profile)
+    assert found["latency"]["device"] == "host"
+    assert [row["budget"] for row in found["members"]] == [{"latency": 40_000}, {"latency": 60_000}]
+    assert all(0.95 * row["budget"]["latency"] < row["latency"] <= row["budget"]["latency"] for row in found["members"])
+    text = call(*wanted, "--profile", profile).stdout
+    assert re.search(r"^40 ms +9\d\.\d %", text, re.MULTILINE)
+    assert "Latencies as predicted for host; `latency measure`" in text
+    assert "give --profile" in refusal(*wanted)
+    assert "is of one image size" in refusal(*wanted, "--profile", profile, "--rule", "compound")
+    plain = call_json(
+        "scale", "family", "edgenext_small", "--budgets", "1M", "--rule", "compound", "--profile", profile
+    )
+    assert plain["latency"] is None
+    assert "latency" not in plain["members"][0] | plain["published"][0]
 
 
 def test_what_no_family_can_be_made_of():

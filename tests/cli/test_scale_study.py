@@ -1,7 +1,12 @@
 import json
+import re
 
 import pytest
+from latency_profiles import made_profile
 
+from edgenext_search.arch.candidate import Candidate
+from edgenext_search.arch.cost import Deployment
+from edgenext_search.latency.predictor import Predictor
 from edgenext_search.search import session as session_module
 
 from .helpers import call, call_json, imported, refusal
@@ -43,6 +48,32 @@ def test_a_study_prints_one_object_and_writes_its_page(small, executor, tmp_path
     assert "scale resume" in refusal("resume", out)
     assert "scale report" in refusal("report", out)
     assert "no finalist" in refusal("run", "--budget", "60k", *small[:-4], "--enqueue", out, "--out", tmp_path / "new")
+
+
+def test_latency_is_a_cost_where_there_is_a_profile(small, executor, tmp_path):
+    out, profile, other = tmp_path / "out", tmp_path / "board.json", tmp_path / "other.json"
+    deployment = Deployment(num_classes=10, img_size=64)
+    profile.write_text(json.dumps(made_profile(deployment=deployment).to_dict()))
+    other.write_text(json.dumps(made_profile().to_dict()))
+    assert "was measured for 1000 classes" in refusal(*study(*small), "--out", out, "--profile", other)
+    assert not out.exists()
+    printed = call_json(*study(*small), "--out", out)
+    assert printed["latency"] is None
+    assert [law["cost"] for law in printed["laws"]] == ["params", "madds", "acts"]
+    assert "was measured for 1000 classes" in refusal("scale", "report", out, "--profile", other)
+    printed = call_json("scale", "report", out, "--profile", profile)
+    assert printed["latency"]["device"] == "host"
+    assert [law["cost"] for law in printed["laws"]] == ["params", "madds", "acts", "latency"]
+    predictor = Predictor.load(profile)
+    for row in printed["candidates"]:
+        assert 0 <= row["latency"] - predictor.predict(Candidate.from_dict(row["candidate"])).value < 1
+    assert "fig-latency" in (out / "report" / "index.html").read_text()
+    text = " ".join(call("scale", "report", out).stdout.split())  # the run has kept it
+    assert re.search(r"latencies as predicted for host, \d of them for networks outside", text)
+    jobs = len(executor.jobs)
+    again = call_json(*study(*small), "--out", out, "--profile", profile)
+    assert again["laws"] == printed["laws"]
+    assert len(executor.jobs) == jobs
 
 
 def test_an_interrupted_study_goes_on(small, executor, tmp_path):
