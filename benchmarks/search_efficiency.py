@@ -10,6 +10,8 @@ targets), whose gaps boosted trees fill, or a made-up one (``--landscape``).
 
 from __future__ import annotations
 
+import contextlib
+import json
 import statistics
 import time
 from argparse import Namespace
@@ -36,19 +38,24 @@ def main() -> None:
     policies = options.policies.split(",")
     fixed = from_table(options.table, options.target) if options.table else None
     figures: dict[str, float] = {}
+    known = _known(options.record)
     seconds: dict[str, list[float]] = {policy: [] for policy in policies}
     for policy in policies:
         for label, noise in NOISES.items():
             results = []
             for seed in seeds:
                 landscape = fixed or made_up(options.landscape, seed)
-                results.append(
-                    _search(landscape, policy, noise, seed=seed, evaluations=evaluations, seconds=seconds[policy])
-                )
-            expected, lucky = zip(*results, strict=True)
+                key = f"{landscape.name} {policy} {noise} {seed} {evaluations}"
+                if key not in known:
+                    known[key] = _search(landscape, policy, noise, seed=seed, evaluations=evaluations)
+                    _keep(options.record, key, known[key])
+                expected, lucky, spent = known[key]
+                results.append((expected, lucky))
+                seconds[policy] += spent
+            by_ours, by_score = zip(*results, strict=True)
             name = "chosen" if policy == OURS else f"{policy}_chooser"
             other = f"{OURS}_naive" if policy == OURS else policy
-            for key, values in ((name, expected), (other, lucky)):
+            for key, values in ((name, by_ours), (other, by_score)):
                 figures[f"{key}_{label}"] = round(statistics.fmean(values), 3)
                 figures[f"{key}_{label}_se"] = round(statistics.stdev(values) / len(values) ** 0.5, 3)
             print(f"{policy}, noise {noise}: {figures[f'{name}_{label}']} with our chooser", flush=True)
@@ -81,6 +88,11 @@ def _options() -> Namespace:
     arguments.add_argument("--target", default="val_top1", help="column that is searched for its maximum")
     arguments.add_argument("--landscape", choices=MADE_UP, help="a made-up landscape instead of a table")
     arguments.add_argument("--seeds", type=int, default=16, help="searches of each policy and noise (default: 16)")
+    arguments.add_argument(
+        "--record",
+        type=Path,
+        help="JSON lines of the searches; those in it are not done again, whatever the code is now",
+    )
     arguments.add_argument("--policies", help="samplers, separated by commas (default: all; --quick leaves out gp)")
     options = arguments.parse_args()
     options.policies = options.policies or "bayes,random,tpe,nsga2" + ("" if options.quick else ",gp")
@@ -93,10 +105,32 @@ def _options() -> Namespace:
     return options
 
 
-def _search(
-    landscape: Landscape, policy: str, noise: float, *, seed: int, evaluations: int, seconds: list[float]
-) -> tuple[float, float]:
-    """True value of what our chooser takes, and of the best single score; the seconds of an ask are noted."""
+Found = tuple[float, float, list[float]]
+
+
+def _known(record: Path | None) -> dict[str, Found]:
+    """The searches on record; a line that was cut off is none."""
+    if record is None or not record.is_file():
+        return {}
+    found = {}
+    for line in record.read_text(encoding="utf-8").splitlines():
+        with contextlib.suppress(ValueError):
+            row = json.loads(line)
+            found[row["key"]] = (row["expected"], row["lucky"], row["seconds"])
+    return found
+
+
+def _keep(record: Path | None, key: str, found: Found) -> None:
+    if record is not None:
+        expected, lucky, seconds = found
+        with record.open("a", encoding="utf-8") as file:
+            row = {"key": key, "expected": expected, "lucky": lucky, "seconds": [round(value, 6) for value in seconds]}
+            file.write(json.dumps(row) + "\n")
+
+
+def _search(landscape: Landscape, policy: str, noise: float, *, seed: int, evaluations: int) -> Found:
+    """True value of what our chooser takes, and of the best single score; and the seconds of each ask."""
+    seconds: list[float] = []
     rng = np.random.default_rng([seed, 99])
     observed: list[Observation] = []
     truth: list[float] = []
@@ -112,7 +146,7 @@ def _search(
         observed += [Observation(values=a, score=float(s)) for a, s in zip(asked, scores, strict=True)]
         truth += [float(value) for value in values]
     means = [expected.mean for expected in expected_scores(landscape, observed)]
-    return truth[int(np.argmax(means))], truth[int(np.argmax([o.score for o in observed]))]
+    return truth[int(np.argmax(means))], truth[int(np.argmax([o.score for o in observed]))], seconds
 
 
 def _ask_seconds(landscape: Landscape, observations: int) -> float:

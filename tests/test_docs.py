@@ -93,7 +93,7 @@ def test_the_guide_to_evaluation(tmp_path, photos, monkeypatch, capsys):
     torch.manual_seed(0)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").symlink_to(photos)
-    folder = tmp_path / "runs/full/model"
+    folder = tmp_path / "trained/model"
     save_model_folder(
         build(tiny(), num_classes=6, layer_scale_init=0.5),
         tiny(),

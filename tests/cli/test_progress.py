@@ -63,7 +63,7 @@ def test_plain_lines_for_a_pipe(recipe, tmp_path):
     a_study(LineListener(Console(file=text, width=40), RunFolder(tmp_path / "[red]run"), recipe))
     lines = text.getvalue().splitlines()
     assert lines[0] == f"Starting demo in {tmp_path / '[red]run'}"  # neither wrapped nor read as markup
-    assert lines[2].startswith("  The images are generated: the ranking is a demonstration.")
+    assert lines[3].startswith("  The images are generated: the ranking is a demonstration.")
     assert [line.partition("] ")[2] for line in lines[3:]] == [
         "10 images prepared",
         "Cohort 0: trials 0 to 3 of 6",

@@ -104,6 +104,7 @@ def test_an_early_end_leaves_no_process(processes, tmp_path):
 
 
 CODE = """
+import signal
 import sys
 from pathlib import Path
 from edgenext_search.data import decoding, prepare
@@ -112,6 +113,7 @@ decoding.PROCESSES_FROM = 1
 def progress(done, total):
     print(done, flush=True)
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which shells take away from what they start with &
     prepare(BuiltinSource(n=40_000), image_size=32, train_images=None, val_images=None, val_fraction=0.25,
             seed=0, cache_dir=Path(sys.argv[1]), workers=2, progress=progress)
 """
