@@ -64,7 +64,7 @@ def test_plain_lines_for_a_pipe(recipe, tmp_path):
     lines = text.getvalue().splitlines()
     assert lines[0] == f"Starting demo in {tmp_path / '[red]run'}"  # neither wrapped nor read as markup
     assert lines[3].startswith("  The images are generated: the ranking is a demonstration.")
-    assert [line.partition("] ")[2] for line in lines[3:]] == [
+    assert [line.partition("] ")[2] for line in lines[4:]] == [
         "10 images prepared",
         "Cohort 0: trials 0 to 3 of 6",
         "Cohort 0, rung 1 of 2: 4 trainings, epochs 1 to 2",
