@@ -13,6 +13,7 @@ from edgenext_search.report.all_figures import AUDIT, all_figures
 from edgenext_search.report.audit_section import audit_section
 from edgenext_search.report.comparison import architecture_section
 from edgenext_search.report.conditions import conditions_section
+from edgenext_search.report.family_section import family_section
 from edgenext_search.report.figure_sections import (
     choices_section,
     history_section,
@@ -55,6 +56,7 @@ def write_report(summary: Mapping[str, Any], trials: Sequence[TrialRecord], path
         choices_section(figures, summary),
         spread_section(figures),
         audit_section(summary, AUDIT, figures.get(AUDIT)),
+        family_section(summary),
         trials_section(trials),
         conditions_section(summary),
     )

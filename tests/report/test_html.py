@@ -71,6 +71,7 @@ def test_sections_come_in_the_order_of_a_readers_questions(render):
         "Finalists, scored again",
         "Which choices paid",
         "How good the candidates were as a whole",
+        "The winner at other sizes",
         "All 24 trials",
         "Conditions and method",
     ]
