@@ -50,7 +50,7 @@ profile_option = click.option(
     "--profile",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A device's latency profile: its predictions become one of the costs that errors are seen against.",
+    help="A device's latency profile: the latency that it predicts becomes one of the costs.",
 )
 
 
