@@ -22,10 +22,12 @@ from edgenext_search.arch.budget import Budget, parse_count
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.projection import Projection
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.space import Assignment, Space
 from edgenext_search.search.agreement import judge
+from edgenext_search.search.expectation import expected_scores
 from edgenext_search.search.features import Features
 from edgenext_search.search.merit import Reading, merits
+from edgenext_search.search.propose import Observation
 from edgenext_search.search.recipe import StudyRecipe
 from edgenext_search.training.recipe import TrainRecipe
 
@@ -51,9 +53,11 @@ def main() -> None:
     figures: dict[str, float | None] = {"images_of_reference": _images(PROXY) / _images(REFERENCE)}
     with tempfile.TemporaryDirectory() as scratch:
         trainings = Trainings(options.record, Path(scratch))
-        for name, candidates in sets.items():
+        for name, shapes in sets.items():
+            candidates = list(shapes)
             long = _readings(trainings, candidates, REFERENCE, range(seeds), options)
             short = _readings(trainings, candidates, PROXY, range(PROXY_SEED, PROXY_SEED + seeds), options)
+            short["expected"] = _expected(list(shapes.values()), short[study.search.rank_by])
             figures |= _judged(name, candidates, long["top1"], short, study.search.rank_by)
     emit(
         "fidelity",
@@ -66,7 +70,8 @@ def main() -> None:
     )  # fmt: skip
 
 
-def _candidates(budget: str, each: int, seed: int) -> dict[str, list[Candidate]]:
+def _candidates(budget: str, each: int, seed: int) -> dict[str, dict[Candidate, Assignment]]:
+    """By set: the candidates, each with what the sampler knows of it."""
     space, deployment, cap = Space.load("edgenext"), Deployment(), parse_count(budget)
     features = Features(space)
     rows = features.random(2 * each, np.random.default_rng(SHAPES_SEED + seed))
@@ -74,12 +79,22 @@ def _candidates(budget: str, each: int, seed: int) -> dict[str, list[Candidate]]
     band = Projection(space, Budget(params=cap), deployment)
     caps = [int(value) for value in np.geomspace(SMALLEST, cap, each)]
     return {
-        "band": [band.candidate(values) for values in shapes[:each]],
-        "wide": [
-            Projection(space, Budget(params=size), deployment).candidate(values)
+        "band": {band.candidate(values): values for values in shapes[:each]},
+        "wide": {
+            Projection(space, Budget(params=size), deployment).candidate(values): values
             for size, values in zip(caps, shapes[each:], strict=True)
-        ],
+        },
     }
+
+
+def _expected(assignments: list[Assignment], scores: list[list[float]]) -> list[list[float]]:
+    """What all trials of a seed together lead to expect of each: the scores that the search chooses finalists by."""
+    space = Space.load("edgenext")
+    by_seed = []
+    for seed in zip(*scores, strict=True):
+        observed = [Observation(values=values, score=score) for values, score in zip(assignments, seed, strict=True)]
+        by_seed.append([expected.mean for expected in expected_scores(space, observed)])
+    return [list(values) for values in zip(*by_seed, strict=True)]
 
 
 def _images(fidelity: dict[str, int]) -> int:
@@ -121,7 +136,7 @@ def _judged(
 ) -> dict[str, float | None]:
     counts = [cost(candidate, Deployment()) for candidate in candidates]
     series: dict[str, list[list[float]]] = {
-        reading: [list(scores) for scores in zip(*short[reading], strict=True)] for reading in READINGS
+        reading: [list(scores) for scores in zip(*values, strict=True)] for reading, values in short.items()
     }
     series["params_alone"] = [[math.log(count.params) for count in counts]]
     series["madds_alone"] = [[math.log(count.madds) for count in counts]]
@@ -133,7 +148,7 @@ def _judged(
         if known:
             taus[label] = statistics.fmean(agreement.score_tau.value for agreement in known)
             ceiling = known[0].tau.value
-    shares = {label: taus[label] / ceiling if ceiling and ceiling > 0 else None for label in READINGS if label in taus}
+    shares = {label: taus[label] / ceiling if ceiling and ceiling > 0 else None for label in short if label in taus}
     return {
         **{
             f"tau_{name}_of_ceiling{'' if label == rank_by else '_' + label}": share and significant(share, 3)
