@@ -61,9 +61,15 @@ def headline(question: Sequence[str], answer: str, rest: Sequence[str]) -> Marku
     return element(
         "header",
         element("div", eyebrow, element("span", *buttons, class_="tools"), class_="top"),
-        element("h1", answer.replace("n = ", "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")),
+        element("h1", _unbroken(answer)),
         *(element("p", text, class_="lead") for text in rest),
     )
+
+
+def _unbroken(text: str) -> str:
+    """A title whose lines break neither in ``n = 3`` nor in ``top-1``."""
+    equal = text.replace("n = ", "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
+    return equal.replace("top-1", "top-\N{WORD JOINER}1")
 
 
 CONTENTS = "<!-- contents -->"
