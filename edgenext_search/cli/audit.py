@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from edgenext_search.cli.options import execution_from, execution_options, json_option, print_json
+from edgenext_search.cli.options import execution_from, execution_options, json_option, print_json, say
 from edgenext_search.cli.report import write_reports
 
 EXIT_INTERRUPTED = 130
@@ -49,7 +49,7 @@ def audit_command(
         with progress_listener(console, folder, recipe) as listener:
             summary = run_audit(folder, recipe, audit, where, listener)
     except KeyboardInterrupt:
-        click.echo("Stopped. What was finished is kept: the same command goes on.", err=True)
+        say("Stopped. What was finished is kept: the same command goes on.")
         raise
     write_reports(folder, summary, folder.open_store(recipe, where.storage).records())
     if as_json:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json, print_text
+from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json, print_text, say
 
 if TYPE_CHECKING:
     from edgenext_search.latency.predictor import Predictor
@@ -61,7 +61,7 @@ def profile_command(
         with _progress() as listener:
             profile = measure_profile(opened, loaded, deployment, out, settings=asked, listener=listener)
     except KeyboardInterrupt:
-        click.echo("Stopped. What was measured is kept: the same command goes on.", err=True)
+        say("Stopped. What was measured is kept: the same command goes on.")
         raise
     if as_json:
         print_json({"profile": str(out), **_summary(profile)})

@@ -18,6 +18,7 @@ from edgenext_search.cli.evaluate import evaluate_command
 from edgenext_search.cli.export import export_command
 from edgenext_search.cli.import_ import import_command
 from edgenext_search.cli.latency import latency_group
+from edgenext_search.cli.options import say
 from edgenext_search.cli.report import report_command
 from edgenext_search.cli.run import resume_command, run_command
 from edgenext_search.cli.scale import scale_group
@@ -58,14 +59,12 @@ class CommandGroup(click.Group):
 
 def _explain(error: Exception) -> None:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        click.echo(
-            f"Error: nothing more can be written ({error}); free some space and run the command again.", err=True
-        )
+        say(f"Error: nothing more can be written ({error}); free some space and run the command again.")
     elif isinstance(error, (UserError, StudyFailedError)):
-        click.echo(f"Error: {error}", err=True)
+        say(f"Error: {error}")
     else:
-        click.echo(f"Error: {type(error).__name__}: {error}", err=True)
-        click.echo("This is a bug or a broken installation; `edgenext-search --debug ...` shows where.", err=True)
+        say(f"Error: {type(error).__name__}: {error}")
+        say("This is a bug or a broken installation; `edgenext-search --debug ...` shows where.")
 
 
 @click.group(

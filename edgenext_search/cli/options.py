@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -98,16 +99,24 @@ def print_text(text: str, *, first: str = "", indent: int = 0) -> None:
         first: What stands before the first line.
         indent: Columns that the other lines begin with.
     """
-    width = shutil.get_terminal_size().columns
+    click.echo(_wrapped(text, first=first, indent=indent))
+
+
+def say(text: str) -> None:
+    """A sentence on standard error: broken between words in a terminal, on one line in a pipe."""
+    click.echo(_wrapped(text) if sys.stderr.isatty() else text, err=True)
+
+
+def _wrapped(text: str, *, first: str = "", indent: int = 0) -> str:
     lines = textwrap.wrap(
         text,
-        width=max(width, 40),
+        width=max(shutil.get_terminal_size().columns, 40),
         initial_indent=first,
         subsequent_indent=" " * indent,
         break_long_words=False,
         break_on_hyphens=False,
     )
-    click.echo("\n".join(lines))
+    return "\n".join(lines)
 
 
 def drop_missing(**values: object) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenext_search.cli.options import deployment_options, execution_from, execution_options, json_option
+from edgenext_search.cli.options import deployment_options, execution_from, execution_options, json_option, say
 from edgenext_search.cli.report import show_summary, write_reports
 from edgenext_search.cli.train import show_training
 from edgenext_search.errors import UserError
@@ -153,7 +153,7 @@ def _run(folder: RunFolder, recipe: StudyRecipe, execution: Execution, *, train_
             refresher = ReportRefresher(folder, recipe, execution.storage, listener.note)
             summary = run_study(folder, recipe, execution, Listeners(listener, refresher))
     except KeyboardInterrupt:
-        click.echo(f"Stopped. What was finished is kept: `edgenext-search resume {folder.path}` goes on.", err=True)
+        say(f"Stopped. What was finished is kept: `edgenext-search resume {folder.path}` goes on.")
         raise
     except DeviceError as error:
         if not folder.exists():
@@ -185,10 +185,9 @@ def _train_finalists(
         with train_listener(Console(stderr=True)) as listener:
             train_finalists(folder, recipe, count, device=device, listener=listener)
     except TrainingInterruptedError:
-        click.echo(
+        say(
             f"Stopped in full training, which is saved: `edgenext-search resume {folder.path} --train-top {count}` "
-            "goes on.",
-            err=True,
+            "goes on."
         )
         sys.exit(EXIT_INTERRUPTED)
     summary = {**summary, "trained": trained_in(folder)}

@@ -16,6 +16,7 @@ from edgenext_search.cli.options import (
     execution_options,
     json_option,
     print_json,
+    say,
 )
 from edgenext_search.errors import UserError
 
@@ -236,9 +237,7 @@ def _run(
         with progress_listener(Console(stderr=True), folder, recipe) as listener:
             summary = run_scaling(folder, recipe, plan, execution, listener, profile=profile)
     except KeyboardInterrupt:
-        click.echo(
-            f"Stopped. What was finished is kept: `edgenext-search scale resume {folder.path}` goes on.", err=True
-        )
+        say(f"Stopped. What was finished is kept: `edgenext-search scale resume {folder.path}` goes on.")
         raise
     _show(folder, summary, as_json=as_json)
     if summary["status"] == "interrupted":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenext_search.cli.options import json_option, print_json, print_text
+from edgenext_search.cli.options import json_option, print_json, print_text, say
 from edgenext_search.errors import StudyFailedError, UserError
 from edgenext_search.texts import counted
 
@@ -147,7 +147,7 @@ def _train(job: FullJob, devices: Sequence[str], place: Rank | None) -> Mapping[
             return launch(job, devices, listener)
     except TrainingInterruptedError as error:
         if place is None or place.rank == 0:
-            click.echo(str(error), err=True)
+            say(str(error))
         sys.exit(EXIT_INTERRUPTED)
     except (TrainingDivergedError, TrainingFailedError) as error:
         raise StudyFailedError(str(error)) from error
