@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgenext_search.errors import UserError
+from edgenext_search.texts import nearest
 
 if TYPE_CHECKING:
     import yaml
@@ -48,7 +49,7 @@ def find_file(kind: Kind, name: str) -> Path:
         return shipped
     raise UserError(
         f"There is no {kind} {name!r}: it is neither a file nor one of the shipped {_FOLDERS[kind]} "
-        f"({', '.join(shipped_names(kind))})."
+        f"({', '.join(shipped_names(kind))}).{nearest(name, shipped_names(kind))}"
     )
 
 

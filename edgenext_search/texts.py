@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 def counted(count: int, one: str, many: str | None = None) -> str:
     """A count with its noun: ``1 epoch``, ``3 epochs``, ``1,280 classes``.
@@ -12,3 +15,14 @@ def counted(count: int, one: str, many: str | None = None) -> str:
         many: The noun for all other counts; None for ``one`` with an s.
     """
     return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """`` Did you mean ...?`` with the closest of some names, or nothing where none is close.
+
+    A name that contains what was typed is closer than one that looks like it.
+    """
+    known = list(names)
+    containing = sorted((other for other in known if name and name in other), key=len)
+    close = containing[:1] or difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean {close[0]}?" if close else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
 from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -66,17 +65,6 @@ def short(value: object) -> str:
     """A value as a message shows it: its beginning, where it is long."""
     text = repr(value)
     return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 1]}…"
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """`` Did you mean ...?`` with the closest of some names, or nothing where none is close.
-
-    A name that contains what was typed is closer than one that looks like it.
-    """
-    known = list(names)
-    containing = sorted((other for other in known if name and name in other), key=len)
-    close = containing[:1] or difflib.get_close_matches(name, known, n=1)
-    return f" Did you mean {close[0]}?" if close else ""
 
 
 def _instead(settings: type[BaseModel] | None, loc: tuple[int | str, ...]) -> str:

@@ -2,7 +2,7 @@ import pytest
 from pydantic import Field, ValidationError, field_validator
 
 from edgenext_search.errors import UserError
-from edgenext_search.validation import Settings, describe, nearest
+from edgenext_search.validation import Settings, describe
 
 
 class Inner(Settings):
@@ -80,17 +80,3 @@ def test_settings_to_plain_values_and_back():
     settings = Outer.read({**GOOD, "rungs": [1, 3]}, where="here")
     assert settings.to_dict().items() >= {"name": "x", "proxy": {"epochs": 3}, "rungs": [1, 3]}.items()
     assert Outer.read(settings.to_dict(), where="here") == settings
-
-
-@pytest.mark.parametrize(
-    ("typed", "meant"),
-    [
-        ("xx_small", " Did you mean edgenext_xx_small?"),  # edgenext_x_small looks more like it
-        ("edgenext_smal", " Did you mean edgenext_small?"),
-        ("edgnext_x_small", " Did you mean edgenext_x_small?"),
-        ("resnet50", ""),
-        ("", ""),
-    ],
-)
-def test_the_name_that_was_meant(typed, meant):
-    assert nearest(typed, ["edgenext_x_small", "edgenext_xx_small", "edgenext_small_bn_hs", "edgenext_small"]) == meant

@@ -137,7 +137,10 @@ def parse_count(text: str, *, name: str = "params") -> int:
     Raises:
         UserError: It is no such number, or a bare number so small that its unit was forgotten.
     """
-    return _parse(text, name, UNITS, "A budget is a number with k, M, G or B behind it, such as 1.3M", "M")
+    rule = "A budget is a number with k, M, G or B behind it, such as 1.3M"
+    if text.strip().lower().endswith(("kb", "mb", "gb", "ib")):
+        rule += " (for bytes write memory=2MB or footprint=8MiB)"
+    return _parse(text, name, UNITS, rule, "M")
 
 
 def parse_size(text: str, *, name: str = "memory") -> int:

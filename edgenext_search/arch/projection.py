@@ -15,11 +15,32 @@ from edgenext_search.arch.shape import Shape, Widths
 from edgenext_search.arch.space import Assignment, Space
 from edgenext_search.errors import UserError
 
+LARGEST = 20  # times the largest published network: a budget beyond has a wrong unit
 BAND = 0.95  # the least share of the tightest cap that a candidate should use
 
 _SCALE_TOLERANCE = 1e-3  # relative; far below one step of any width
 _SDTA_FIELDS = ("sdta_blocks", "sdta_splits", "heads")
 _NUDGES = ((-1, 0, 1), (-1, 0, 1, 2))  # steps that single stages are moved by, tried in this order
+
+
+def require_sensible(budget: Budget, deployment: Deployment) -> None:
+    """Refuse a budget that no network of this kind needs, such as 1000G; of times devices have their own ideas.
+
+    Raises:
+        UserError: The largest published network uses less than 1 part in :data:`LARGEST` of it.
+    """
+    if budget.latency is not None:
+        return
+    largest = max(published_variants().values(), key=lambda variant: variant.params)
+    counted = cost(largest.candidate, deployment)
+    if budget.usage(counted) * LARGEST >= 1:
+        return
+    costs = counted.to_dict()
+    texts = ", ".join(f"{key}={costs[key]:,}" for key in budget.to_dict())
+    raise UserError(
+        f"The budget {budget} is more than {LARGEST} times what {largest.name} takes ({texts}), the largest published "
+        "network; is the unit right? k, M and G stand for thousands, millions and billions."
+    )
 
 
 def solve_widths(shape: Shape, budget: Budget, deployment: Deployment) -> Widths | None:

@@ -9,6 +9,7 @@ from importlib import resources
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.errors import UserError
+from edgenext_search.texts import nearest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,5 +55,6 @@ def published_variant(name: str) -> PublishedVariant:
     """
     variants = published_variants()
     if name not in variants:
-        raise UserError(f"There is no published variant {name!r}; there are {', '.join(variants)}.")
+        there = ", ".join(variants)
+        raise UserError(f"There is no published variant {name!r}; there are {there}.{nearest(name, variants)}")
     return variants[name]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.candidate import STAGES, Candidate
 from edgenext_search.arch.cost import STRIDE, Cost, Deployment, cost
-from edgenext_search.arch.projection import BAND, solve_widths
+from edgenext_search.arch.projection import BAND, require_sensible, solve_widths
 from edgenext_search.arch.shape import Shape
 from edgenext_search.errors import UserError
 
@@ -140,6 +140,8 @@ def scale_family(
         UserError: A budget cannot be reached; the message has the smallest cost that can. Or one caps the latency, and
             the deployment has no latency model, or the rule leaves the image size that it is of.
     """
+    for budget in budgets:
+        require_sensible(budget, deployment)
     if any(budget.latency is not None for budget in budgets):
         if rule.size:
             raise UserError(

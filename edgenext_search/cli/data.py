@@ -202,7 +202,7 @@ def _on_terminal() -> bool:
 
 def _described(holding: Holding, *, verified: bool) -> str:
     if holding.damage is not None:
-        state = f"damaged: {holding.damage}; the next run that needs it builds it anew"
+        state = f"damaged, or of another version: {holding.damage}; the next run that needs it builds it anew"
     else:
         state = "whole, checksums verified" if verified else "whole"
     used = "in use" if holding.used else f"last used {_time(holding.last_used)}"
@@ -212,7 +212,7 @@ def _described(holding: Holding, *, verified: bool) -> str:
     return (
         f"{holding.entry}  {holding.name}: {classes}, {holding.train_images} + {holding.val_images} images at "
         f"{holding.image_size} px, {_size(holding.bytes)}\n"
-        f"  created {_time(holding.created)}, {used}; {state}"
+        f"  {'' if holding.created is None else f'created {_time(holding.created)}, '}{used}; {state}"
     )
 
 

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from edgenext_search.cli.options import json_option, print_json
+from edgenext_search.errors import UserError
 from edgenext_search.models.export import LEAST_OPSET
 
 if TYPE_CHECKING:
     from edgenext_search.training.evaluate import Weights
+
+
+IMAGES = 256  # to compare on
 
 
 @click.command("export")
@@ -20,9 +24,7 @@ if TYPE_CHECKING:
 @click.option("--uint8", is_flag=True, help="Take 8-bit pixels [1, height, width, 3] and normalise them inside.")
 @click.option("--data", metavar="FOLDER|NAME", help="Compare on its validation images.  [default: a random image]")
 @click.option("--data-dir", type=click.Path(path_type=Path), metavar="FOLDER", help="Where a timm dataset lies.")
-@click.option(
-    "--images", type=click.IntRange(min=1), default=256, show_default=True, help="How many images to compare on."
-)
+@click.option("--images", type=click.IntRange(min=1), help="How many images of --data to compare on.  [default: 256]")
 @click.option("--weights", type=click.Choice(["ema", "raw"]), help="Which weights, where the folder has both.")
 @click.option(
     "--out", type=click.Path(path_type=Path), metavar="FILE", help="[default: model.onnx or model-uint8.onnx in FOLDER]"
@@ -36,7 +38,7 @@ def export_command(
     uint8: bool,
     data: str | None,
     data_dir: Path | None,
-    images: int,
+    images: int | None,
     weights: Weights | None,
     out: Path | None,
     opset: int | None,
@@ -49,6 +51,8 @@ def export_command(
     from edgenext_search.models.folder import model_folder
     from edgenext_search.training.export import export_folder
 
+    if images is not None and data is None:
+        raise UserError(f"--images {images} says how many images of --data to compare on; give --data too.")
     folder = model_folder(folder)
     facts = export_folder(
         folder,
@@ -59,7 +63,7 @@ def export_command(
         weights=weights,
         data=data,
         data_dir=data_dir,
-        images=images,
+        images=images or IMAGES,
     )
     if as_json:
         print_json(facts)

@@ -95,9 +95,12 @@ def predict_command(
     from edgenext_search.latency.predictor import Predictor
     from edgenext_search.latency.profile import Profile
     from edgenext_search.models.find import find_candidate
+    from edgenext_search.models.folder import deployment_of
 
     profile = Profile.load(path)
-    deployment = replace(profile.deployment, **drop_missing(num_classes=num_classes, img_size=img_size))
+    folder = Path(what).expanduser()
+    own = deployment_of(folder) if folder.is_dir() else None
+    deployment = replace(own or profile.deployment, **drop_missing(num_classes=num_classes, img_size=img_size))
     predictor = Predictor(profile, deployment=deployment, rescale=rescale)
     candidate = find_candidate(what)
     if device is not None:

@@ -103,6 +103,8 @@ def run_command(
     folder = RunFolder(out or RunFolder.default_path(recipe))
     if folder.exists():
         differing = folder.recipe().differences(recipe)
+        if train_top is None:  # how finalists are trained in full changes nothing of a search
+            differing = [text for text in differing if not text.startswith("train.")]
         if differing:
             raise UserError(
                 f"{folder.path} holds a run of another recipe (there / here): {'; '.join(differing)}. "

@@ -84,10 +84,8 @@ def fit_command(*, file: Path, by: Any, prior_name: str, as_json: bool) -> None:
     "--rule",
     "rule_name",
     type=click.Choice(["width", "compound", "w-dominant"]),
-    default="width",
-    show_default=True,
     help="All widths alike; depth, width and image size as EfficientNet; or mostly width, as Fast and Accurate Model "
-    "Scaling.",
+    "Scaling.  [default: width]",
 )
 @profile_option
 @click.option("--exponents", metavar="D:W:R", help="Shares of depth, width and image size instead of a rule's.")
@@ -98,7 +96,7 @@ def family_command(
     *,
     what: str,
     budgets: str,
-    rule_name: str,
+    rule_name: str | None,
     exponents: str | None,
     profile: Path | None,
     out: Path | None,
@@ -115,7 +113,9 @@ def family_command(
     from edgenext_search.models.family import family_facts, save_family
     from edgenext_search.search.scaling_latency import latency_facts, timed
 
-    wanted, rule = parse_budgets(budgets), ScalingRule.parse(exponents) if exponents else RULES[rule_name]
+    if exponents and rule_name:
+        raise UserError(f"--exponents {exponents} is a rule of its own; leave out --rule {rule_name}.")
+    wanted, rule = parse_budgets(budgets), ScalingRule.parse(exponents) if exponents else RULES[rule_name or "width"]
     candidate, deployment = _start(what, num_classes=num_classes, img_size=img_size)
     deployment = timed(deployment, None if rule.size else profile)
     members = scale_family(candidate, wanted, rule, deployment)

@@ -170,11 +170,13 @@ def sample_command(
     """Draw random candidates, projected into the budget; with --json one line for each."""
     from edgenext_search.arch.budget import Budget
     from edgenext_search.arch.cost import Deployment, cost
-    from edgenext_search.arch.projection import Projection
+    from edgenext_search.arch.projection import Projection, require_sensible
     from edgenext_search.arch.space import Space
 
     deployment = Deployment(**drop_missing(num_classes=num_classes, img_size=img_size))
-    projection = Projection(Space.load(space), Budget.parse(budget), deployment)
+    caps = Budget.parse(budget)
+    require_sensible(caps, deployment)
+    projection = Projection(Space.load(space), caps, deployment)
     rng = random.Random(seed)  # noqa: S311 - no secret hangs on it
     if not as_json:
         click.echo(f"{count} candidates of {space} within {projection.budget} at {deployment}")

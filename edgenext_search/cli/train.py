@@ -89,6 +89,11 @@ def train_command(
     try:
         if place is not None and processes is not None:
             raise UserError("torchrun says how many processes there are; leave --processes out.")  # noqa: TRY301
+        if options["each"] is not None and any(text.startswith("train.batch_size=") for text in settings):
+            raise UserError(  # noqa: TRY301
+                "--batch-size makes the batch (its images x processes x --accumulate), so it contradicts --set "
+                "train.batch_size; give one of them."
+            )
         devices = local_devices(device, processes)
         here = len(devices) if place is None else int(os.environ.get("LOCAL_WORLD_SIZE", place.world))
         shares = shared_out(here, devices[0], workers=options["workers"], threads=options["threads"])

@@ -82,7 +82,8 @@ class FolderSource:
 
 def _class_names(root: Path, folder: Path) -> tuple[str, ...]:
     if not folder.is_dir():
-        raise UserError(f"{root} has no folder {folder.name}/; {_found(root)}. {_EXPECTED[folder.name]}")
+        above = f" Did you mean {root.parent}?" if (root.parent / folder.name).is_dir() else ""
+        raise UserError(f"{root} has no folder {folder.name}/; {_found(root)}. {_EXPECTED[folder.name]}{above}")
     names = sorted((entry.name for entry in _visible(folder) if entry.is_dir()), key=_natural_key)
     if not names:
         raise UserError(f"{folder} has no class folders; {_found(folder)}. {_EXPECTED[folder.name]}")

@@ -12,7 +12,7 @@ import numpy as np
 from edgenext_search.data.class_names import difference, read_classes
 from edgenext_search.data.source import open_source
 from edgenext_search.errors import UserError
-from edgenext_search.validation import nearest
+from edgenext_search.texts import nearest
 
 if TYPE_CHECKING:
     from pathlib import Path

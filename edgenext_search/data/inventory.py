@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,7 @@ from edgenext_search.data.cache import damage
 from edgenext_search.data.locks import LOCK_FILE
 from edgenext_search.data.removing import entries, size_of, used
 from edgenext_search.errors import UserError
+from edgenext_search.texts import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,8 +76,8 @@ def choose(cache_dir: Path, names: Sequence[str]) -> list[Path]:
         fitting = [folder for folder in present if folder.name.startswith(name)] if name else []
         if not fitting:
             raise UserError(
-                f"{cache_dir} has no entry {name!r}; its entries are: {', '.join(f.name for f in present) or 'none'}. "
-                "`edgenext-search data info` describes them."
+                f"{cache_dir} has no entry {name!r}; `edgenext-search data info` lists the {len(present)} that it has."
+                f"{nearest(name, [folder.name for folder in present])}"
             )
         if len(fitting) > 1:
             raise UserError(
@@ -86,7 +89,13 @@ def choose(cache_dir: Path, names: Sequence[str]) -> list[Path]:
 
 
 def _holding(folder: Path, *, verify: bool) -> Holding:
-    wrong = damage(folder, verify=verify)
+    lock = folder / LOCK_FILE
+    looked_at_first = not lock.exists()
+    wrong, in_use = damage(folder, verify=verify), used(folder)
+    if looked_at_first:  # which has made the lock; looking is no use
+        with contextlib.suppress(OSError):
+            written = folder.joinpath("meta.json").stat().st_mtime
+            os.utime(lock, (written, written))
     meta = _meta(folder)
     settings = meta.get("settings", {})
     rows = meta.get("rows", {})
@@ -101,8 +110,8 @@ def _holding(folder: Path, *, verify: bool) -> Holding:
         image_size=settings.get("image_size"),
         created=meta.get("created"),
         bytes=size_of(folder),
-        last_used=_modified(folder / LOCK_FILE),
-        used=used(folder),
+        last_used=_modified(lock),
+        used=in_use,
     )
 
 

@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from edgenext_search.errors import UserError
 from edgenext_search.latency.measurement import DEFAULT_SETTINGS, Measurement, MeasureSettings
-from edgenext_search.validation import nearest, short
+from edgenext_search.texts import nearest
+from edgenext_search.validation import short
 
 FORMS = "host, ssh://user@board, cmd:./program or adb://serial"
 Progress = Callable[[int, int], None]

@@ -32,8 +32,11 @@ def save_family(members: Sequence[Member], rule: ScalingRule, folder: Path) -> l
         The members' folders, which every command takes that takes a candidate.
 
     Raises:
-        UserError: Nothing can be written there.
+        UserError: Nothing can be written there, or something else than a family lies there.
     """
+    inside = list(folder.iterdir()) if folder.is_dir() else [folder] if folder.exists() else []
+    if not all((place / CANDIDATE_FILE).is_file() for place in inside):
+        raise UserError(f"{folder} exists and holds something else than a family; give another folder with --out.")
     places = [folder / budget_name(member.budget) for member in members]
     for member, place in zip(members, places, strict=True):
         try:

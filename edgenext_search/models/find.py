@@ -8,7 +8,7 @@ from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.published import published_variant, published_variants
 from edgenext_search.errors import UserError
 from edgenext_search.models.folder import read_candidate
-from edgenext_search.validation import nearest
+from edgenext_search.texts import nearest
 
 
 def find_candidate(what: str) -> Candidate:

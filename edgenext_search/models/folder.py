@@ -172,6 +172,11 @@ def read_candidate(path: Path) -> Candidate:
         if not found:
             raise UserError(f"{path} is not a model folder: it has neither {CANDIDATE_FILE} nor {CONFIG_FILE}.")
         return read_candidate(found[0])
+    if path.suffix == ".onnx":
+        raise UserError(
+            f"{path} is an ONNX file, which does not say of which candidate it is; give its model folder, or time it "
+            "as it is by `edgenext-search latency measure`."
+        )
     values = read_yaml(path)  # JSON is YAML too
     if path.name == CONFIG_FILE and "architecture" in values:
         try:

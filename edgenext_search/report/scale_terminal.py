@@ -18,6 +18,7 @@ from edgenext_search.report.scale_words import (
 )
 from edgenext_search.report.terminal import print_lines, print_rows, speller
 from edgenext_search.report.wording import size_text
+from edgenext_search.texts import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -93,9 +94,10 @@ def print_family(found: Mapping[str, Any], console: Console) -> None:
     left = [place for place, head in enumerate(heads) if head in ("size", "candidate", "widths", "depths")]
     ordered = [cells for _, cells in sorted(rows, key=lambda row: row[0])]
     print_rows([*heads, "ImageNet" if wide else "top-1"], ordered, console, left=left)
+    sizes = counted(len(found["members"]), "size")
     shares = ", ".join(f"{name} {rule[name]:.2f}" for name in ("depth", "width", "size"))
     lines = [
-        f"{len(found['members'])} sizes of {found['fingerprint']} by the rule {rule['name']} (shares: {shares}).",
+        f"{sizes} of {found['fingerprint']} by the rule {rule['name']} (shares: {shares}).",
         f"Costs at {found['num_classes']} classes and the pixels of each row. Top-1 is the published one on ImageNet.",
     ]
     if text := predicted_text(found):

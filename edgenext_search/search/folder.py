@@ -141,10 +141,16 @@ class RunFolder:
             given: The URL that the user gives now; needed where the recorded one had a password.
 
         Raises:
-            UserError: The recorded URL had a password, which was not recorded, and none is given.
+            UserError: The recorded URL had a password, which was not recorded, and none is given; or the run was begun
+                with another storage.
         """
         recorded = self._study().get(STORAGE_KEY)
         if recorded is None:
+            if given not in (None, self._own_storage):
+                raise UserError(
+                    f"The run's storage is SQLite in {self.path}, since it was begun without --storage; leave it out, "
+                    "or begin a run with another --out."
+                )
             return self._own_storage
         if given and hide_password(given) == recorded:
             return given

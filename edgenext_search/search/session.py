@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgenext_search.arch.projection import Projection
+from edgenext_search.arch.projection import Projection, require_sensible
 from edgenext_search.data import default_cache_dir
 from edgenext_search.errors import UserError
 from edgenext_search.search.conditions import cpu_cores
@@ -178,6 +178,7 @@ def _on_cpu(place: Placement) -> bool:
 
 def _projection(recipe: StudyRecipe, gauge: Gauge | None) -> Projection:
     space, budget, deployment = recipe.load_space(), recipe.load_budget(), recipe.load_deployment()
+    require_sensible(budget, deployment)
     if gauge is None:
         return Projection(space, budget, deployment)
     return Projection(space, gauge.aim(budget), gauge.deployment(deployment))

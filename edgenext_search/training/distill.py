@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from edgenext_search.errors import UserError
 from edgenext_search.models.folder import load_model_folder
-from edgenext_search.validation import nearest
+from edgenext_search.texts import nearest
 
 if TYPE_CHECKING:
     from edgenext_search.training.loop import Objective

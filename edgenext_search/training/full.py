@@ -14,7 +14,7 @@ from edgenext_search.models.build import build
 from edgenext_search.training.distill import distillation, open_teacher
 from edgenext_search.training.full_folder import TrainingFolder
 from edgenext_search.training.full_plan import plan_training
-from edgenext_search.training.full_run import FullRun
+from edgenext_search.training.full_run import FullRun, TrainingInterruptedError
 from edgenext_search.training.initial import read_initial
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from edgenext_search.training.loop import Objective
     from edgenext_search.training.ranks import Ranks
 
-ACKNOWLEDGED = b"\nStopping after this step, which is saved first.\n"
+ACKNOWLEDGED = b"\nStopping after this step, which is saved first; Ctrl-C once more stops at once.\n"
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 
 
@@ -71,9 +71,13 @@ def train_fully(job: FullJob, ranks: Ranks, device: torch.device, listener: Trai
         run = FullRun(
             job, plan, folder, model=model, objective=objective, ranks=ranks, device=device, listener=listener
         )
-        stopping = stack.enter_context(_stop_signals(speaks=ranks.rank == 0))
-        run.train(stopping)
-        return run.finish()
+        with _stop_signals(speaks=ranks.rank == 0) as stopping:
+            run.train(stopping)
+            late = stopping()
+        with _stopped_at_once(job):
+            if late:
+                signal.raise_signal(signal.SIGTERM)
+            return run.finish()
 
 
 def _networks(
@@ -120,9 +124,31 @@ def _stop_signals(*, speaks: bool) -> Iterator[Callable[[], bool]]:
             if speaks:
                 os.write(2, ACKNOWLEDGED)  # as print() must not be entered again where it was interrupted
 
+    with _handled(handle):
+        yield stop.is_set
+
+
+@contextlib.contextmanager
+def _stopped_at_once(job: FullJob) -> Iterator[None]:
+    """Let a signal end what follows, which can be done again: all of the training is saved."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(_number: int, _frame: object) -> None:
+        raise TrainingInterruptedError(
+            f"Stopped after the last step, which is saved in {job.out}. The same command writes the model folder."
+        )
+
+    with _handled(handle):
+        yield
+
+
+@contextlib.contextmanager
+def _handled(handle: Callable[[int, object], None]) -> Iterator[None]:
     previous = {number: signal.signal(number, handle) for number in STOP_SIGNALS}
     try:
-        yield stop.is_set
+        yield
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -62,6 +62,7 @@ def test_reads_what_people_type(text, caps):
             "memory=2X",
             "A size is a number with B, kB, MB, GB, KiB, MiB or GiB behind it, such as 2MB, but got memory='2X'",
         ),
+        ("1.3MB", "(for bytes write memory=2MB or footprint=8MiB), but got params='1.3MB'"),
         ("memory=0", "A number without a unit must be at least 10,000, but got memory=0."),
         ("memory=0MB", "A cap must be > 0, but got memory=0"),
         ("ram=2MB", "but got 'ram'; did you mean memory?"),

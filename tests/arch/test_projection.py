@@ -8,7 +8,7 @@ from strategies import ByMadds, assignments, caps, groups, seeded
 from edgenext_search.arch.budget import COSTS, Budget
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.parameter import Choice
-from edgenext_search.arch.projection import BAND, Projection, solve_widths
+from edgenext_search.arch.projection import BAND, Projection, require_sensible, solve_widths
 from edgenext_search.arch.published import published_variant, published_variants
 from edgenext_search.arch.shape import Shape
 from edgenext_search.arch.space import Space
@@ -196,6 +196,18 @@ def test_fields_that_pay_only_together_are_found():
     deployment = Deployment(num_classes=10, img_size=64)
     smallest = min(there.params for there in _all_narrowest(space, deployment))
     assert Projection(space, Budget(params=smallest), deployment)
+
+
+@pytest.mark.parametrize("budget", ["1.3T", "1000G", "params=400M,madds=1000G"])
+def test_a_budget_of_a_wrong_unit_is_refused(budget):
+    caps = Budget(params=1_300_000_000_000) if budget == "1.3T" else Budget.parse(budget)
+    with pytest.raises(UserError, match=r"is more than 20 times what edgenext_base takes.*is the unit right"):
+        require_sensible(caps, IMAGENET)
+
+
+def test_a_large_budget_is_not_a_wrong_one():
+    require_sensible(Budget.parse("300M"), IMAGENET)
+    require_sensible(Budget.parse("params=1.3M,madds=1000G"), IMAGENET)
 
 
 def test_an_unreachable_budget_is_refused_with_what_to_do():

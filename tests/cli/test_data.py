@@ -111,7 +111,10 @@ def test_info_describes_entries_and_leftovers(made, cache):
 
 def test_info_tells_damage(made, cache):
     (cache / made["entry"] / "val_labels.npy").unlink()
-    assert "; damaged: val_labels.npy cannot be opened" in call("data", "info", "--cache-dir", cache).stdout
+    assert (
+        "; damaged, or of another version: val_labels.npy cannot be opened"
+        in call("data", "info", "--cache-dir", cache).stdout
+    )
 
 
 def test_clear_asks_on_a_terminal_and_needs_yes_elsewhere(made, cache):

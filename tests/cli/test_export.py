@@ -45,6 +45,7 @@ def test_a_folder_is_exported(tmp_path, photos):
 
 def test_bad_input_is_refused(tmp_path):
     assert "is not a model folder" in refusal("export", tmp_path)
+    assert "--images 4 says how many images of --data" in refusal("export", tmp_path, "--images", 4)
     assert "img_size must be >= 32" in refusal("export", save(tmp_path / "winner"), "--img-size", 16)
 
 

@@ -10,6 +10,7 @@ from edgenext_search.files import dump_yaml
 from edgenext_search.latency import profiling
 from edgenext_search.latency.plan import Target
 from edgenext_search.latency.predictor import Predictor
+from edgenext_search.models.folder import candidate_text
 
 from .helpers import call, call_json, imported, refusal
 
@@ -91,6 +92,15 @@ def test_a_candidate_of_a_file(board, tmp_path):
     predictor = Predictor(made_profile())
     assert found["microseconds"] == predictor.predict(tiny()).value
     assert found["margin"] == predictor.margin
+
+
+def test_a_model_folder_has_its_own_classes(board, tmp_path):
+    text = candidate_text(tiny(), Deployment(num_classes=10))
+    (tmp_path / "candidate.yaml").write_text(text, "utf-8")
+    asked = ("latency", "predict", tmp_path, "--profile", board)
+    assert "not for 10 classes" in refusal(*asked)
+    assert call_json(*asked, "--rescale")["num_classes"] == 10
+    assert call_json(*asked, "--num-classes", 1000)["num_classes"] == 1000
 
 
 def test_another_image_size_needs_rescale_and_is_marked(board):

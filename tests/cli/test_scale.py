@@ -95,6 +95,10 @@ def test_a_family_of_latencies(tmp_path):
 
 def test_what_no_family_can_be_made_of():
     assert "neither a file" in refusal("scale", "family", "nothing", "--budgets", "1.3M")
+    wanted = ("scale", "family", "edgenext_small", "--budgets")
+    assert "is the unit right" in refusal(*wanted, "1000G")
+    message = refusal(*wanted, "1.3M", "--rule", "compound", "--exponents", "1:0:0")
+    assert "leave out --rule compound" in message
     assert "1.3X" in refusal("scale", "family", "edgenext_small", "--budgets", "1.3X")
     assert "--exponents" in refusal("scale", "family", "edgenext_small", "--budgets", "1M", "--exponents", "1:2")
     assert imported("scale", "family", "edgenext_small", "--budgets", "3M", "--json") == []

@@ -97,6 +97,27 @@ def test_a_signal_saves_and_ends_with_its_own_code(candidate, images, tmp_path, 
     assert Checkpoints(tmp_path / "out" / "checkpoints").newest_first()
 
 
+def test_a_signal_at_the_end_stops_at_once_and_the_same_command_ends_it(
+    candidate, images, tmp_path, no_export, monkeypatch
+):
+    finish = full_run.FullRun.finish
+
+    def stop(run):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return finish(run)
+
+    command = usual(candidate, images, tmp_path / "out", *settings(), "--batch-size", 8)
+    with monkeypatch.context() as patch:
+        patch.setattr(full_run.FullRun, "finish", stop)
+        result = call(*command)
+    assert result.exit_code == 130
+    assert "Stopped after the last step, which is saved" in result.stderr
+    assert "Stopping after this step" not in result.stderr
+    assert not (tmp_path / "out" / "summary.json").exists()
+    assert call(*command).exit_code == 0
+    assert (tmp_path / "out" / "summary.json").is_file()
+
+
 def test_a_training_that_diverges_says_so(candidate, images, tmp_path):
     given = settings("lr=1e30", "warmup_epochs=0", "label_smoothing=0.0")
     result = call(*usual(candidate, images, tmp_path / "out", *given, "--batch-size", 8))
@@ -119,6 +140,7 @@ def test_a_training_that_diverges_says_so(candidate, images, tmp_path):
         (["--teacher", "resnet"], "There is no teacher 'resnet': it is neither a model folder nor a model of timm."),
         (["--init", "nowhere.pth"], "nowhere.pth cannot be read: No such file"),
         (["--classes", "none.txt"], "none.txt"),
+        (["--batch-size", "8", "--set", "train.batch_size=16"], "give one of them"),
         (["--wandb"], "--wandb needs the package wandb"),
         (["--device", "cuda"], "--device cuda needs a GPU"),
     ],

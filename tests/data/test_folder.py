@@ -114,6 +114,13 @@ def stranger_in_val(root):
         add_image(root / name / "x.jpg")
 
 
+def test_the_folder_of_a_part_is_not_the_data(tmp_path):
+    for name in ("train/cat", "train/dog"):
+        add_image(tmp_path / name / "x.jpg")
+    with pytest.raises(UserError, match=rf"has no folder train/; .* Did you mean {tmp_path}\?$"):
+        FolderSource(tmp_path / "train")
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from edgenext_search.data.builtin import BuiltinSource
@@ -58,10 +60,20 @@ def test_an_entry_without_a_description_is_still_listed(made, tmp_path, text):
     assert (holding.name, holding.classes, holding.train_images) == (None, None, None)
 
 
+def test_looking_at_an_entry_that_nobody_has_opened_is_no_use(made, tmp_path):
+    folder = made().folder
+    (folder / "lock").unlink()
+    os.utime(folder / "meta.json", (1e9, 1e9))
+    for _ in range(2):
+        (holding,) = holdings(tmp_path)
+        assert holding.last_used.startswith("2001-09-09")
+        assert not holding.used
+
+
 def test_entries_are_chosen_by_their_first_letters(made, tmp_path):
     first, second = made(0).folder, made(1).folder
     assert choose(tmp_path, [first.name[:6], second.name, second.name[:5]]) == [first, second]
-    with pytest.raises(UserError, match=r"has no entry 'zz'; its entries are: [0-9a-f]{20}, [0-9a-f]{20}\."):
+    with pytest.raises(UserError, match=r"has no entry 'zz'; `edgenext-search data info` lists the 2 that it has\."):
         choose(tmp_path, ["zz"])
     with pytest.raises(UserError, match="has no entry ''"):
         choose(tmp_path, [""])

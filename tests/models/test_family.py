@@ -28,6 +28,14 @@ def test_saved_members_are_read_like_any_candidate(tmp_path, members):
     assert save_family(members, RULES["w-dominant"], tmp_path / "family") == places
 
 
+def test_a_folder_of_something_else_is_left_alone(tmp_path, members):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "study.yaml").write_text("")
+    with pytest.raises(UserError, match="holds something else than a family; give another folder with --out"):
+        save_family(members, RULES["width"], tmp_path / "run")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["study.yaml"]
+
+
 def test_a_place_that_is_a_file(tmp_path, members):
     (tmp_path / "file").write_text("x")
     with pytest.raises(UserError, match="--out"):

@@ -213,6 +213,7 @@ def test_a_published_model_without_arguments_is_read_as_what_timm_builds(tmp_pat
         ("c.yaml", yaml.safe_dump({**TINY, "widths": [8, 16, 24]}), "c.yaml: widths must have one item for each"),
         ("c.yaml", "widths: [8, 16, 24, 32]", "c.yaml: A candidate needs the key 'depths', but got widths"),
         ("c.yaml", "candidate: edgenext", 'c.yaml: candidate must be a mapping of fields, but got "edgenext"'),
+        ("model.onnx", "x", "model.onnx is an ONNX file.*`edgenext-search latency measure`"),
         ("c.yaml", "- 1\n- 2\n", "c.yaml must hold a mapping of names to values, but holds a list"),
         ("c.yaml", "{ unclosed", "c.yaml is not YAML: "),
     ],
