@@ -208,6 +208,7 @@ def test_a_budget_of_a_wrong_unit_is_refused(budget):
 def test_a_large_budget_is_not_a_wrong_one():
     require_sensible(Budget.parse("300M"), IMAGENET)
     require_sensible(Budget.parse("params=1.3M,madds=1000G"), IMAGENET)
+    require_sensible(Budget.parse("latency=100s"), IMAGENET)
 
 
 def test_an_unreachable_budget_is_refused_with_what_to_do():
