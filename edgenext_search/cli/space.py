@@ -188,8 +188,9 @@ def sample_command(
             click.echo(json.dumps(line))
         else:
             shape = "  ".join(_dashed(v) for v in (candidate.widths, candidate.depths))
-            numbers = "  ".join(f"{name} {value:,}" for name, value in costs.items())
-            click.echo(f"{candidate.fingerprint}  {shape:<28}  {numbers}")
+            names = dict.fromkeys(("params", "madds", *projection.budget.to_dict()))
+            numbers = "  ".join(f"{name} {costs[name]:,}" for name in names)
+            click.echo(f"{candidate.fingerprint}  {shape:<26}  {numbers}")
 
 
 def _projection(space: Space, budget: str | None, deployment: Deployment) -> Projection | None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from edgenext_search.data.full import FullData
     from edgenext_search.training.full_recipe import FullRecipe
 
+FEW_STEPS = 10  # in an epoch: what was meant for more images
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -49,6 +51,8 @@ class Plan:
         scaling = f"{recipe.peak_lr:.3g} = {recipe.lr:.3g} x {self.shares.total} / {recipe.lr_batch_size}"
         warmup = f"{recipe.warmup_epochs:.3g} epochs of warm-up"
         sizes = f"at {', '.join(map(str, recipe.sizes))} px, evaluated at {recipe.img_size} px"
+        steps = len(data.train) // self.shares.total
+        few = f"  Note: {counted(steps, 'step')} an epoch: {_for_small_sets(len(data.train))}"
         return [
             f"Training {what} on {data.name}:",
             f"  {counted(len(data.classes), 'class', 'classes')}, {images}",
@@ -56,6 +60,7 @@ class Plan:
             f"  {batches}",
             f"  learning rate {scaling}, after {warmup}",
             f"  {', '.join(augmentation) or 'no augmentation but crops'}; seed {recipe.seed}",
+            *([few] if steps < FEW_STEPS else []),
         ]
 
 
@@ -84,12 +89,10 @@ def plan_training(job: FullJob, *, world: int, device: str) -> Plan:
         accumulate = folder.training().get("accumulate")
     shares = share_batch(recipe.batch_size, world=world, each=job.each, accumulate=accumulate, device=device)
     if shares.total > len(data.train):
-        small = min(64, 1 << max(len(data.train).bit_length() - 2, 0))
         raise UserError(
             f"A step of the optimizer takes {shares.total} images ({shares}), but {data.name} has {len(data.train)} "
-            f"training images. The published recipe is for a large set; for a small one give, say, --set "
-            f"train.batch_size={small} --set train.lr_batch_size={small} --set train.lr=0.002, or a smaller "
-            "--batch-size, with which the learning rate is scaled along."
+            f"training images. {_for_small_sets(len(data.train)).capitalize()} Or give a smaller --batch-size, with "
+            "which the learning rate is scaled along."
         )
     recipe = recipe.model_copy(update={"batch_size": shares.total})
     training = {
@@ -109,3 +112,11 @@ def plan_training(job: FullJob, *, world: int, device: str) -> Plan:
         "init": None if job.init is None else str(job.init),
     }
     return Plan(recipe=recipe, data=data, shares=shares, training=training)
+
+
+def _for_small_sets(images: int) -> str:
+    small = min(64, 1 << max(images.bit_length() - 2, 0))
+    return (
+        f"the published recipe is for a large set; for a small one give, say, --set train.batch_size={small} --set "
+        f"train.lr_batch_size={small} --set train.lr=0.002."
+    )

@@ -92,6 +92,7 @@ def test_a_training_ends_with_a_model_folder_and_its_figures(undisturbed):
     assert "3 classes, 48 training and 15 validation images" in said[1]
     assert "batches of 8 = 8 images x 1 process" in said[3]
     assert "learning rate 0.002 = 0.002 x 8 / 8" in said[4]
+    assert "Note: 6 steps an epoch: the published recipe is for a large set" in listener.notes[6]
 
 
 @pytest.mark.parametrize("stops", [(1,), (3, 7, 8, 11), tuple(range(1, 19))])
