@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import click
 
@@ -30,9 +29,7 @@ def cost_command(*, what: str, num_classes: int | None, img_size: int | None, ve
 
     candidate = find_candidate(what)
     given = drop_missing(num_classes=num_classes, img_size=img_size)
-    folder = Path(what).expanduser()
-    own = deployment_of(folder) if folder.is_dir() else None
-    deployment = replace(own or Deployment(), **given)
+    deployment = replace(deployment_of(what) or Deployment(), **given)
     counted = cost(candidate, deployment)
     if verify:
         from edgenext_search.models.count import measure

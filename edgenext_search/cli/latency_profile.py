@@ -98,9 +98,8 @@ def predict_command(
     from edgenext_search.models.folder import deployment_of
 
     profile = Profile.load(path)
-    folder = Path(what).expanduser()
-    own = deployment_of(folder) if folder.is_dir() else None
-    deployment = replace(own or profile.deployment, **drop_missing(num_classes=num_classes, img_size=img_size))
+    own = deployment_of(what) or profile.deployment
+    deployment = replace(own, **drop_missing(num_classes=num_classes, img_size=img_size))
     predictor = Predictor(profile, deployment=deployment, rescale=rescale)
     candidate = find_candidate(what)
     if device is not None:

@@ -143,8 +143,7 @@ def _start(what: str, *, num_classes: int | None, img_size: int | None) -> tuple
     flags = drop_missing(num_classes=num_classes, img_size=img_size)
     path = Path(what).expanduser()
     if not (path / STUDY_FILE).is_file():
-        own = deployment_of(path) if path.is_dir() else None
-        return find_candidate(what), replace(own or Deployment(), **flags)
+        return find_candidate(what), replace(deployment_of(path) or Deployment(), **flags)
     from edgenext_search.search.folder import RunFolder
 
     folder = RunFolder(path)

@@ -149,8 +149,11 @@ def model_folder(path: Path) -> Path:
     return found if (found / CONFIG_FILE).is_file() else path
 
 
-def deployment_of(path: Path) -> Deployment | None:
-    """The classes and image size that a model folder was written for; None where it does not say."""
+def deployment_of(what: str | Path) -> Deployment | None:
+    """The classes and image size that a model folder was written for; None where it does not say, or is none."""
+    path = Path(what).expanduser()
+    if not path.is_dir():
+        return None
     file = model_folder(path) / CANDIDATE_FILE
     known = read_yaml(file).get("deployment") if file.is_file() else None
     return Deployment(**known) if isinstance(known, dict) else None

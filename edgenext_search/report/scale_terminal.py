@@ -101,7 +101,7 @@ def print_family(found: Mapping[str, Any], console: Console) -> None:
         f"Costs at {found['num_classes']} classes and the pixels of each row. Top-1 is the published one on ImageNet.",
     ]
     if text := predicted_text(found):
-        lines.append(f"{text.capitalize()}; `latency measure` tells whether they hold.")
+        lines.append(f"{text[:1].upper()}{text[1:]}; `latency measure` tells whether they hold.")
     if saved := [row["path"] for row in found["members"] if row["path"]]:
         lines.append(f"Saved: {', '.join(saved)}")
     else:

@@ -91,7 +91,7 @@ def plan_training(job: FullJob, *, world: int, device: str) -> Plan:
     if shares.total > len(data.train):
         raise UserError(
             f"A step of the optimizer takes {shares.total} images ({shares}), but {data.name} has {len(data.train)} "
-            f"training images. {_for_small_sets(len(data.train)).capitalize()} Or give a smaller --batch-size, with "
+            f"training images: {_for_small_sets(len(data.train))} Or give a smaller --batch-size, with "
             "which the learning rate is scaled along."
         )
     recipe = recipe.model_copy(update={"batch_size": shares.total})

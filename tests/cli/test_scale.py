@@ -84,6 +84,9 @@ def test_a_family_of_latencies(tmp_path):
     text = call(*wanted, "--profile", profile).stdout
     assert re.search(r"^40 ms +9\d\.\d %", text, re.MULTILINE)
     assert "Latencies as predicted for host; `latency measure`" in text
+    named = profile.read_text().replace('"name": "host"', '"name": "ssh://Pi@Board"', 1)
+    profile.write_text(named)
+    assert "Latencies as predicted for ssh://Pi@Board;" in call(*wanted, "--profile", profile).stdout
     assert "give --profile" in refusal(*wanted)
     assert "is of one image size" in refusal(*wanted, "--profile", profile, "--rule", "compound")
     plain = call_json(
