@@ -61,10 +61,13 @@ def search(page, text):
 
 
 def saved(page, downloads, name, button):
+    """The file that a button saves, once it is all there: Chromium takes its name with an empty file before that."""
     for old in downloads.iterdir():
         old.unlink()
     page.run("arguments[0].scrollIntoView({block: 'center'}); arguments[0].click()", button)
-    return page.wait(lambda: next(iter(downloads.glob(name)), None))
+    path = downloads / name
+    page.wait(lambda: [*downloads.iterdir()] == [path] and path.stat().st_size > 0)
+    return path
 
 
 def test_hovering_shows_the_candidate(page):
