@@ -51,8 +51,10 @@ def describe(error: ValidationError, settings: type[BaseModel] | None = None) ->
         rule = "the key is missing"
     elif first["type"] == "invalid_key":
         return f"{_path(first['loc'][:-1]) or 'the file'}: a key must be a name, but got {short(first['input'])}."
+    elif first["type"].startswith("model_") and (section := _at(settings, first["loc"])):
+        rule = f"must be a section with the keys {', '.join(section.model_fields)}, but got {short(first['input'])}"
     else:
-        message = first["msg"].removeprefix("Value error, ")
+        message = first["msg"].removeprefix("Value error, ").replace("Input should ", "must ")
         rule = f"{message[:1].lower()}{message[1:]}"
         if first["type"] != "value_error":
             rule += f", but got {short(first['input'])}"
@@ -69,14 +71,20 @@ def short(value: object) -> str:
 
 def _instead(settings: type[BaseModel] | None, loc: tuple[int | str, ...]) -> str:
     """Which keys there are in place of an unknown one: the closest, or all of its section."""
-    for part in _keys(loc[:-1]):
-        if settings is not None and isinstance(part, str):
-            settings = _section(settings.model_fields[part].annotation)
-    if settings is None:
+    section = _at(settings, loc[:-1])
+    if section is None:
         return ""
-    known = list(settings.model_fields)
+    known = list(section.model_fields)
     close = difflib.get_close_matches(str(loc[-1]), known, n=1)
     return f"; the closest is {close[0]}" if close else f"; there are {', '.join(known)}"
+
+
+def _at(settings: type[BaseModel] | None, loc: tuple[int | str, ...]) -> type[BaseModel] | None:
+    """The section of a file at a path."""
+    for part in _keys(loc):
+        if settings is not None and isinstance(part, str):
+            settings = _section(settings.model_fields[part].annotation)
+    return settings
 
 
 def _section(annotation: object) -> type[BaseModel] | None:

@@ -87,7 +87,7 @@ BROKEN: dict[str, tuple[str, str]] = {
     ),
     "one split": (stage2("depth: 2, sdta_splits: 1"), ": stages.2.sdta_splits: must be >= 2, but got 1."),
     "no head": (mended("[4, 8]", "[0, 4]"), ": shared.heads: must be >= 1, but got 0."),
-    "no width": (mended("width_multiple: 8", "width_multiple: 0"), ": width_multiple: input should be greater than"),
+    "no width": (mended("width_multiple: 8", "width_multiple: 0"), ": width_multiple: must be greater than"),
     "no expansion": (mended("expand_ratio: 4", "expand_ratio: 0"), ": expand_ratio: must be >= 1, but got 0."),
     "unknown norm_act": (mended("ln_gelu", "relu"), ": norm_act: must be one of ln_gelu, bn_hs, but got 'relu'."),
     "range of norm_acts": (mended("ln_gelu", "{min: 1, max: 2}"), ": norm_act: a range is for numbers"),

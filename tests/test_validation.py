@@ -38,13 +38,14 @@ GOOD = {"name": "x", "proxy": {"epochs": 3}}
         ({**GOOD, "proxy": {"epochs": 3, "lr": 1}}, "proxy.lr: there is no such key; there are epochs."),
         ({"proxy": {"epochs": 3}}, "name: the key is missing."),
         ({"name": "x", "proxy": {}}, "proxy.epochs: the key is missing."),
-        ({"name": "x", "proxy": {"epochs": 0}}, "proxy.epochs: input should be greater than or equal to 1, but got 0."),
+        ({"name": "x", "proxy": 3}, "proxy: must be a section with the keys epochs, but got 3."),
+        ({"name": "x", "proxy": {"epochs": 0}}, "proxy.epochs: must be greater than or equal to 1, but got 0."),
         ({"name": "x", "proxy": {"epochs": 4}}, "proxy.epochs: must be odd, but got 4."),
-        ({"name": "x", "proxy": {"epochs": "3"}}, "proxy.epochs: input should be a valid integer, but got '3'."),
+        ({"name": "x", "proxy": {"epochs": "3"}}, "proxy.epochs: must be a valid integer, but got '3'."),
         ({**GOOD, "proxy": {"epochs": 3, 5: 1}}, "proxy: a key must be a name, but got 5."),
-        ({**GOOD, "rungs": "x" * 999}, f"rungs: input should be a valid list, but got '{'x' * 78}…."),
-        ({**GOOD, "rungs": [1, "b"]}, "rungs.2: input should be a valid integer, but got 'b'."),  # counted from 1
-        ({**GOOD, "nme": 1, "rungs": 2}, "rungs: input should be a valid list, but got 2 (also wrong: nme)."),
+        ({**GOOD, "rungs": "x" * 999}, f"rungs: must be a valid list, but got '{'x' * 78}…."),
+        ({**GOOD, "rungs": [1, "b"]}, "rungs.2: must be a valid integer, but got 'b'."),  # counted from 1
+        ({**GOOD, "nme": 1, "rungs": 2}, "rungs: must be a valid list, but got 2 (also wrong: nme)."),
     ],
 )
 def test_one_sentence_with_path_rule_and_value(values, sentence):
@@ -56,7 +57,9 @@ def test_one_sentence_with_path_rule_and_value(values, sentence):
 
 
 def test_what_is_no_mapping_at_all():
-    with pytest.raises(UserError, match=r"^here: the file: .* but got 3\.$"):
+    with pytest.raises(
+        UserError, match=r"^here: the file: must be a section with the keys name, proxy, rungs, rate, but got 3\.$"
+    ):
         Outer.read(3, where="here")
 
 
@@ -64,7 +67,7 @@ def test_the_first_of_several_is_told():
     with pytest.raises(ValidationError) as caught:
         Outer.model_validate({"name": 1, "proxy": 2, "rungs": 3})
     sentence = describe(caught.value)
-    assert sentence.startswith("name: input should be a valid string, but got 1")
+    assert sentence.startswith("name: must be a valid string, but got 1")
     assert sentence.endswith("(also wrong: proxy, rungs).")
 
 

@@ -71,7 +71,10 @@ class Space:
             UserError: It does not exist, or breaks a rule; the message names the key.
         """
         path = find_file("space", name)
-        return cls.from_dict(read_yaml(path), where=str(path))
+        values = read_yaml(path)
+        if "proxy" in values and "stages" not in values:
+            raise UserError(f"{path} is a study, not a search space; it belongs behind --study.")
+        return cls.from_dict(values, where=str(path))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], *, where: str = "space") -> Space:

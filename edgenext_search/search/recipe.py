@@ -173,6 +173,8 @@ class StudyRecipe(Settings):
         """
         path = find_file("study", study)
         values = read_yaml(path)
+        if "stages" in values and "proxy" not in values:
+            raise UserError(f"{path} is a search space, not a study; it belongs behind --space.")
         for key, value in flags.items():
             if value is not None:
                 _put(values, key, value)

@@ -137,6 +137,10 @@ def open_session(
                 listener.note(note)
         if not resumed and recipe.name == FOR_GPUS and all(_on_cpu(place) for place in places):
             listener.note(f"Note: no GPU is used, and the study {FOR_GPUS} is sized for GPUs; --study laptop is not.")
+        if execution.trials_per_gpu != 1 and _on_cpu(places[0]):
+            listener.note(
+                "Note: without a GPU --trials-per-gpu changes nothing; --parallel says how many trials run at once."
+            )
         start_server()  # it imports torch while images are prepared
 
         def on_image(done: int, total: int) -> None:

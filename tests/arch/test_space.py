@@ -255,6 +255,13 @@ def test_a_miss_lists_what_exists():
     assert all(name in str(caught.value) for name in shipped_names("space"))
 
 
+def test_a_study_is_told_where_it_belongs(tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text("name: mine\nproxy: {epochs: 3}\n")
+    with pytest.raises(UserError, match=rf"{path} is a study, not a search space; it belongs behind --study\."):
+        Space.load(str(path))
+
+
 @pytest.mark.parametrize("kind", BROKEN)
 def test_broken_files_are_refused_with_the_path_of_the_key(tmp_path, kind):
     content, beginning = BROKEN[kind]

@@ -129,8 +129,8 @@ def test_a_training_that_diverges_says_so(candidate, images, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--set", "train.lr=.nan"], "--set: train.lr: input should be a finite number, but got nan."),
-        (["--set", "train.lr=nan"], "--set: train.lr: input should be a valid number, but got 'nan'."),
+        (["--set", "train.lr=.nan"], "--set: train.lr: must be a finite number, but got nan."),
+        (["--set", "train.lr=nan"], "--set: train.lr: must be a valid number, but got 'nan'."),
         (["--set", "proxy.lr=1"], "--set takes the keys of the section train here, such as train.epochs=100"),
         (["--set", "train.epoch=1"], "there is no such key; the closest is epochs"),
         (

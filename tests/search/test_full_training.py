@@ -63,7 +63,7 @@ def test_settings_are_of_the_section():
     assert with_settings(FullRecipe(), ["train.epochs=5", "train.multi_scale=null"]).sizes == (256,)
     with pytest.raises(UserError, match=r"--set takes the keys of the section train here, .* but got epochs"):
         with_settings(FullRecipe(), ["epochs=5"])
-    with pytest.raises(UserError, match=r"--set: train.epochs: input should be greater than or equal to 1, but got 0"):
+    with pytest.raises(UserError, match=r"--set: train.epochs: must be greater than or equal to 1, but got 0"):
         with_settings(FullRecipe(), ["train.epochs=0"])
 
 

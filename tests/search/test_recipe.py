@@ -142,6 +142,13 @@ def test_a_wrong_file_is_named(tmp_path, text, message):
     assert str(path) in str(caught.value)
 
 
+def test_a_space_is_told_where_it_belongs(tmp_path):
+    path = tmp_path / "space.yaml"
+    path.write_text("name: mine\nstages: {}\n")
+    with pytest.raises(UserError, match=rf"{path} is a search space, not a study; it belongs behind --space\."):
+        StudyRecipe.draft(str(path), flags={})
+
+
 def test_a_study_that_is_not_there():
     with pytest.raises(UserError, match=r"no study 'dmeo'.*demo, imagenet"):
         load(study="dmeo")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from edgenext_search.errors import UserError
@@ -69,6 +71,12 @@ def test_classes_that_costs_are_not_counted_for_are_pointed_out_once(folder, rec
 def test_a_cpu_is_told_of_the_study_for_cpus(folder, recipe, execution):
     recipe = recipe.model_copy(update={"name": "imagenet"})
     assert any("--study laptop" in text for text in notes_of(folder, recipe, execution))
+
+
+def test_a_cpu_is_told_that_trials_share_gpus_only(folder, recipe, execution):
+    sharing = replace(execution, trials_per_gpu=2)
+    assert any("--trials-per-gpu changes nothing" in text for text in notes_of(folder, recipe, sharing))
+    assert not any("--trials-per-gpu" in text for text in notes_of(folder, recipe, execution))
 
 
 def refuse(_store):

@@ -90,8 +90,8 @@ def test_precision_by_the_kind_of_device():
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"lr": math.nan}, "lr: input should be a finite number, but got nan"),
-        ({"lr": "fast"}, "lr: input should be a valid number, but got 'fast'"),
+        ({"lr": math.nan}, "lr: must be a finite number, but got nan"),
+        ({"lr": "fast"}, "lr: must be a valid number, but got 'fast'"),
         ({"multi_scale": [320, 160, 5]}, "multi_scale must be the smallest size"),
         ({"epochs": 5, "warmup_epochs": 5}, "warmup_epochs must be < epochs=5, but got 5"),
         ({"epochs": 5, "head_epochs": 5}, "head_epochs must be < epochs=5, but got 5"),
