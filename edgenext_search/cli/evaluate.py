@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from edgenext_search.cli.options import json_option, print_json
+from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
     from edgenext_search.training.evaluate import FolderEvaluation, Weights
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     help="The data's class of each output, one a line.  [default: matched by name]",
 )
 @click.option("--weights", type=click.Choice(["ema", "raw"]), help="Which weights, where the folder has both.")
+@click.option(
+    "--onnx",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Run this ONNX file in place of the folder's network, on the CPU: exported, or quantized since.",
+)
 @click.option("--img-size", type=int, help="Size of the images, in pixels.  [default: the size trained on]")
 @click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True, help="Images at once.")
 @click.option("--workers", type=click.IntRange(min=0), help="Processes that load images.  [default: the CPU cores]")
@@ -37,6 +44,7 @@ def evaluate_command(
     data_dir: Path | None,
     classes_file: Path | None,
     weights: Weights | None,
+    onnx: Path | None,
     img_size: int | None,
     batch_size: int,
     workers: int | None,
@@ -57,6 +65,8 @@ def evaluate_command(
     from edgenext_search.training.evaluate import evaluate_folder
     from edgenext_search.training.launch import local_devices
 
+    if onnx is not None and device == "cuda":
+        raise UserError("ONNX files are run on the CPU; leave out --device cuda.")
     where = torch.device(local_devices(device, 1)[0])
     folder = model_folder(folder)
     found = evaluate_folder(
@@ -65,6 +75,7 @@ def evaluate_command(
         data_dir=data_dir,
         classes_file=classes_file,
         weights=weights,
+        onnx=onnx,
         img_size=img_size,
         batch_size=batch_size,
         workers=min(cpu_cores(), 16) if workers is None else workers,
@@ -78,7 +89,7 @@ def evaluate_command(
 
 def _show(folder: Path, found: FolderEvaluation) -> None:
     weights = {"ema": ", averaged weights", "raw": ", weights of the last step"}.get(found.weights or "", "")
-    click.echo(f"{folder}  {found.fingerprint}{weights}")
+    click.echo(f"{folder}  {found.fingerprint}{weights}" if found.onnx is None else f"{found.onnx}  of {folder}")
     click.echo(f"  on {found.n:,} validation images of {found.data}, {found.classes} classes, {found.img_size} px")
     click.echo(f"  top-1    {found.top1:8.2%}")
     if found.top5 is not None:

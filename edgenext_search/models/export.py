@@ -47,6 +47,14 @@ class Normalisation:
         scale = torch.tensor(self.std, device=pixels.device).mul(255).reciprocal().view(1, -1, 1, 1)
         return (pixels.float() - mean) * scale
 
+    def undo(self, images: torch.Tensor) -> torch.Tensor:
+        """Values 0..255, but for rounding, of images float32 [b, 3, h, w] as :meth:`apply` gives them."""
+        import torch
+
+        mean = torch.tensor(self.mean, device=images.device).mul(255).view(1, -1, 1, 1)
+        scale = torch.tensor(self.std, device=images.device).mul(255).view(1, -1, 1, 1)
+        return images * scale + mean
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parity:
@@ -174,8 +182,14 @@ def _write(
             verbose=False,
             opset_version=opset,
         )
-    if opset is not None:
-        written = next(entry.version for entry in onnx.load(path).opset_import if not entry.domain)
-        if written != opset:
-            path.unlink()
-            raise UserError(f"torch's exporter cannot write opset {opset}, it wrote {written}; give --opset {written}.")
+    written = onnx.load(path)
+    version = next(entry.version for entry in written.opset_import if not entry.domain)
+    if opset is not None and version != opset:
+        path.unlink()
+        raise UserError(f"torch's exporter cannot write opset {opset}, it wrote {version}; give --opset {version}.")
+    # The exporter notes the shapes of weights twice; ONNX Runtime's quantizer, which transposes some, trips over it.
+    weights = {tensor.name for tensor in written.graph.initializer}
+    shapes = [value for value in written.graph.value_info if value.name not in weights]
+    del written.graph.value_info[:]
+    written.graph.value_info.extend(shapes)
+    onnx.save(written, path)

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import torch
 
-from edgenext_search.arch.cost import Deployment
+from edgenext_search.arch.cost import IN_CHANNELS, Deployment
 from edgenext_search.data.class_names import difference, read_classes
 from edgenext_search.data.full import open_val_set
 from edgenext_search.data.full_loader import ValLoader
 from edgenext_search.errors import UserError
 from edgenext_search.files import read_yaml
+from edgenext_search.models.export import Normalisation
 from edgenext_search.models.folder import (
     CANDIDATE_FILE,
     RAW_WEIGHTS_FILE,
@@ -24,6 +25,7 @@ from edgenext_search.models.folder import (
     load_model_folder,
     read_candidate,
 )
+from edgenext_search.training.onnx_network import OnnxNetwork
 from edgenext_search.training.scoring import BEST, score_networks
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ class FolderEvaluation:
         classes: Number of classes.
         fingerprint: Of the architecture.
         device: Where it ran.
+        onnx: The ONNX file that ran in place of the folder's network; None for that itself.
     """
 
     top1: float
@@ -69,6 +72,7 @@ class FolderEvaluation:
     classes: int
     fingerprint: str
     device: str
+    onnx: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -82,6 +86,7 @@ def evaluate_folder(
     data_dir: Path | None = None,
     classes_file: Path | None = None,
     weights: Weights | None = None,
+    onnx: Path | None = None,
     img_size: int | None = None,
     batch_size: int = 256,
     workers: int = 0,
@@ -95,17 +100,20 @@ def evaluate_folder(
         data_dir: Where a named dataset lies.
         classes_file: The data's class of each output, one a line; for data that call the classes otherwise.
         weights: Averaged or those of the last step, where the folder has both; None for ``model.safetensors``.
-        img_size: Height and width of the images, in pixels; None for the size trained on.
+        onnx: An ONNX file to run in place of the folder's network, as it was exported or quantized since; on the CPU.
+        img_size: Height and width of the images, in pixels; None for the size trained on, or that of the ONNX file.
         batch_size: Images that go through the network at once.
         workers: Processes that load images.
         device: Where to compute; None for the CPU.
 
     Raises:
-        UserError: The folder is no model folder or lacks these weights, the data are not there, or their classes are
-            not the model's.
+        UserError: The folder is no model folder or lacks these weights, the data are not there, their classes are not
+            the model's, or the ONNX file cannot be run on such images.
     """
     if img_size is not None:
         Deployment(img_size=img_size)
+    if onnx is not None and weights is not None:
+        raise UserError("An ONNX file has its own weights; leave out --weights.")
     fingerprint = read_candidate(folder).fingerprint
     which = _which(folder, weights)
     images = matching_val_set(folder, data, data_dir=data_dir, classes_file=classes_file)
@@ -115,11 +123,13 @@ def evaluate_folder(
             f"{folder} has {outputs} outputs, but {images.source.name} has {len(images.classes)} classes. "
             "Give the data that it was trained on, or with --classes the class of each output."
         )
-    device = device or torch.device("cpu")
-    loader, config = val_loader(model, images, img_size=img_size, batch_size=batch_size, workers=workers, device=device)
+    device = torch.device("cpu") if device is None or onnx is not None else device
+    network = model if onnx is None else _onnx_network(onnx, model, img_size)
+    size = network.img_size if isinstance(network, OnnxNetwork) and img_size is None else img_size
+    loader, config = val_loader(model, images, img_size=size, batch_size=batch_size, workers=workers, device=device)
     start = time.perf_counter()
     with contextlib.closing(loader):
-        (score,) = score_networks([model.to(device)], loader, device=device, total=lambda sums: sums)
+        (score,) = score_networks([network.to(device)], loader, device=device, total=lambda sums: sums)
     seconds = time.perf_counter() - start
     n = len(images) - len(loader.unreadable)
     return FolderEvaluation(
@@ -131,12 +141,30 @@ def evaluate_folder(
         images_per_second=n / seconds,
         img_size=config["input_size"][-1],
         crop_pct=config["crop_pct"],
-        weights=which,
+        weights=which if onnx is None else None,
         data=images.source.name,
         classes=len(images.classes),
         fingerprint=fingerprint,
         device=str(device),
+        onnx=None if onnx is None else str(onnx),
     )
+
+
+def _onnx_network(path: Path, model: nn.Module, img_size: int | None) -> OnnxNetwork:
+    """The ONNX file that stands for a network.
+
+    Raises:
+        UserError: It cannot be run, or not at this size, or has other outputs.
+    """
+    config = data_config(model)
+    network = OnnxNetwork(path, Normalisation(mean=config["mean"], std=config["std"]))
+    if img_size is not None and network.img_size not in (None, img_size):
+        raise UserError(f"{path} takes images of {network.img_size} px, not of {img_size}; leave out --img-size.")
+    size = network.img_size or img_size or config["input_size"][-1]
+    outputs = network(torch.zeros(1, IN_CHANNELS, size, size)).shape[1:]
+    if tuple(outputs) != (model.num_classes,):
+        raise UserError(f"{path} must have an output for each of {model.num_classes} classes, but has {[*outputs]}.")
+    return network
 
 
 def val_loader(

@@ -42,6 +42,7 @@ def test_a_folder_is_evaluated(tmp_path, photos):
         "loss",
         "images_per_second",
         "device",
+        "onnx",
         "versions",
     }
     assert (facts["n"], facts["weights"], facts["device"], facts["img_size"]) == (30, "ema", "cpu", 32)
@@ -51,6 +52,18 @@ def test_a_folder_is_evaluated(tmp_path, photos):
     assert "on 30 validation images of folder photos, 6 classes, 32 px" in shown
     assert f"{facts['top1']:8.2%}" in shown
     assert f"{facts['loss']:8.4f}" in shown
+
+
+def test_an_onnx_file_is_evaluated_in_its_place(tmp_path, photos):
+    folder = save(tmp_path / "winner")
+    call("export", folder)
+    path = folder / "model.onnx"
+    shown = call("evaluate", folder, "--data", photos, "--workers", 0, "--onnx", path).stdout
+    assert f"{path}  of {folder}" in shown
+    assert "on 30 validation images of folder photos, 6 classes, 32 px" in shown
+    assert "images/s on cpu" in shown
+    said = refusal("evaluate", folder, "--data", photos, "--onnx", path, "--device", "cuda")
+    assert "leave out --device cuda" in said
 
 
 def test_other_classes_are_refused(tmp_path, photos):

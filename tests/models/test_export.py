@@ -45,6 +45,17 @@ def test_a_candidate_as_onnx_computes_the_same(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]  # weights are inside
 
 
+def test_the_file_can_be_quantized(tmp_path):
+    from onnxruntime.quantization import quantize_dynamic
+
+    path, small = tmp_path / "model.onnx", tmp_path / "int8.onnx"
+    export_onnx(build(SMALL, num_classes=5).eval(), path, img_size=64)
+    graph = onnx.load(path).graph
+    assert not {tensor.name for tensor in graph.initializer} & {value.name for value in graph.value_info}
+    quantize_dynamic(path, small)  # refuses files that say two things of a weight's shape
+    assert small.stat().st_size < path.stat().st_size
+
+
 @pytest.mark.parametrize(
     ("then", "difference"),
     [

@@ -14,6 +14,7 @@ from edgenext_search.errors import UserError
 from edgenext_search.models.build import build
 from edgenext_search.models.folder import save_model_folder
 from edgenext_search.training.evaluate import evaluate_folder
+from edgenext_search.training.export import export_folder
 
 COLOURS = ("black", "blue", "green", "red", "white", "yellow")
 
@@ -198,3 +199,43 @@ def test_weights_that_are_not_there_are_refused(winner, photos, about, asked, me
 def test_no_model_folder(tmp_path, photos):
     with pytest.raises(UserError, match="is not a model folder"):
         evaluate_folder(tmp_path, str(photos))
+
+
+@pytest.mark.parametrize("uint8", [False, True])
+def test_an_exported_file_does_as_its_network(winner, photos, tmp_path, uint8):
+    folder = winner()
+    path = tmp_path / "m.onnx"
+    export_folder(folder, out=path, uint8=uint8, img_size=64)
+    found, network = evaluate_folder(folder, str(photos), onnx=path), evaluate_folder(folder, str(photos), img_size=64)
+    assert (found.onnx, found.weights, found.img_size, found.n) == (str(path), None, 64, 30)
+    assert (found.top1, found.top5) == (network.top1, network.top5)
+    assert found.loss == pytest.approx(network.loss, abs=1e-4)
+    assert network.onnx is None
+
+
+def test_a_quantized_file_does_a_little_worse(winner, photos, tmp_path):
+    from onnxruntime.quantization import quantize_dynamic
+
+    folder = winner()
+    export_folder(folder, out=tmp_path / "m.onnx")
+    quantize_dynamic(tmp_path / "m.onnx", tmp_path / "int8.onnx")
+    found = evaluate_folder(folder, str(photos), onnx=tmp_path / "int8.onnx")
+    network = evaluate_folder(folder, str(photos))
+    assert 0 < abs(found.loss - network.loss) < 0.5
+
+
+def test_an_onnx_file_that_does_not_fit_is_refused(winner, photos, tmp_path):
+    folder = winner()
+    path = tmp_path / "m.onnx"
+    export_folder(folder, out=path)
+    with pytest.raises(UserError, match=r"takes images of 48 px, not of 64; leave out --img-size"):
+        evaluate_folder(folder, str(photos), onnx=path, img_size=64)
+    with pytest.raises(UserError, match="leave out --weights"):
+        evaluate_folder(folder, str(photos), onnx=path, weights="ema")
+    other = tmp_path / "other"
+    save_model_folder(
+        network(COLOURS[:3]), tiny(), other, deployment=Deployment(), trained_size=48, class_names=COLOURS[:3], about={}
+    )
+    export_folder(other, out=path)
+    with pytest.raises(UserError, match=r"an output for each of 6 classes, but has \[3\]"):
+        evaluate_folder(folder, str(photos), onnx=path)

@@ -1,0 +1,75 @@
+"""An ONNX file in the place of the network that it came from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from edgenext_search.arch.cost import IN_CHANNELS
+from edgenext_search.errors import UserError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edgenext_search.models.export import Normalisation
+
+TYPES = {"tensor(float)": torch.float32, "tensor(float16)": torch.float16, "tensor(uint8)": torch.uint8}
+REASON = 200  # characters of ONNX Runtime's reason that a message shows
+
+
+class OnnxNetwork(nn.Module):
+    """A classifier that ONNX Runtime runs on the CPU: a model folder's, as exported or as another tool has changed it.
+
+    Args:
+        path: The file: one image input, float [b, 3, h, w] that is normalised, or uint8 [b, h, w, 3] that is not; its
+            first output logits [b, classes]. ``b`` may be fixed: batches go through in parts of that many images.
+        normalisation: What the images are normalised by that :meth:`forward` is given.
+
+    Attributes:
+        img_size: Height and width that the file takes, in pixels; None where it takes any.
+
+    Raises:
+        UserError: There is no such file, ONNX Runtime cannot run it, or it is no classifier of images.
+    """
+
+    def __init__(self, path: Path, normalisation: Normalisation) -> None:
+        super().__init__()
+        import onnxruntime
+
+        if not path.is_file():
+            raise UserError(f"There is no ONNX file {path}; `edgenext-search export` writes one of a model folder.")
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's exceptions share no base class
+            raise UserError(f"ONNX Runtime cannot run {path}: {' '.join(str(error).split())[:REASON]}") from error
+        inputs = self._session.get_inputs()
+        shape, kind = inputs[0].shape, TYPES.get(inputs[0].type)
+        bytewise = kind == torch.uint8
+        if len(inputs) != 1 or kind is None or len(shape) != 4 or shape[3 if bytewise else 1] != IN_CHANNELS:
+            said = ", ".join(f"{one.name} {one.type.removeprefix('tensor')}{one.shape}" for one in inputs)
+            raise UserError(
+                f"{path} must have one input, a float image [b, 3, h, w] or a uint8 one [b, h, w, 3], but has {said}."
+            )
+        height, width = shape[1:3] if bytewise else shape[2:4]
+        if isinstance(height, int) and isinstance(width, int) and height != width:
+            raise UserError(f"{path} must take square images, but takes {height}x{width} px.")
+        self._name, self._kind, self._normalisation = inputs[0].name, kind, normalisation
+        self._batch = shape[0] if isinstance(shape[0], int) else None
+        self.img_size: int | None = height if isinstance(height, int) else None
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits float32 [b, classes] of normalised images [b, 3, h, w], on the images' device."""
+        parts = [self._run(part) for part in torch.split(images.cpu(), self._batch or len(images))]
+        return torch.cat(parts).to(images.device)
+
+    def _run(self, images: torch.Tensor) -> torch.Tensor:
+        if self._kind == torch.uint8:
+            images = self._normalisation.undo(images).round().clamp(0, 255).permute(0, 2, 3, 1)
+        missing = (self._batch or len(images)) - len(images)  # the last part of a batch may be smaller
+        if missing:
+            images = torch.cat([images, images[-1:].expand(missing, *images.shape[1:])])
+        given = images.to(self._kind).contiguous().numpy()
+        logits = torch.from_numpy(self._session.run(None, {self._name: given})[0]).float()
+        return logits[: len(logits) - missing]
