@@ -17,6 +17,7 @@ from edgenext_search.search.references import (
     can_be_audited,
     drawn,
     drawn_by,
+    forget_failures,
     pending,
     reference_seeds,
 )
@@ -102,6 +103,7 @@ def run_audit(
 
     def announce(store: StudyStore) -> None:
         _check(store, run)
+        forget_failures(store, audit.epochs)
         listener.note(f"Auditing {run.path}: {_plan(store, recipe, audit, _sample(store, recipe, audit))}")
 
     with open_session(run, recipe, execution, listener, announce=announce) as session:

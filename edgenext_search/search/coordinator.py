@@ -93,6 +93,7 @@ class Coordinator:
         Raises:
             StudyFailedError: The first trials all failed; the message has their reason.
         """
+        self._forget_failures()
         begun, spent = time.monotonic(), self._store.fact("search_seconds") or 0.0
         while not self._should_stop():
             records = self._store.records()
@@ -238,7 +239,7 @@ class Coordinator:
             self._train_rung(cohort, alive, rung)
             if self._should_stop():
                 return
-            going = [record for record in self._members(cohort) if record.number in alive and record.reason is None]
+            going = [record for record in self._members(cohort) if record.number in alive and record.epochs >= epoch]
             scores = {number: curve[epoch] for number, curve in merits(going, self._recipe.search.rank_by).items()}
             costs = {record.number: costs_in(record.cost, self._recipe.search.objectives) for record in members}
             alive = survivors(scores, costs, always={BASELINE}) if epoch != self._rungs[-1] else set(scores)
@@ -299,6 +300,14 @@ class Coordinator:
 
     def _members(self, cohort: int) -> list[TrialRecord]:
         return [record for record in self._store.records() if record.cohort == cohort]
+
+    def _forget_failures(self) -> None:
+        """Try trials again that failed before any had a score: whatever stopped the study then is mended now."""
+        records = self._store.records()
+        if not any(record.curve for record in records):
+            for record in records:
+                if record.reason is not None and record.state == "open":
+                    self._store.fail(record.number, None)
 
     def _check_start(self) -> None:
         """Give up when nothing but failures has come back from the first trials: the rest would fail too.

@@ -125,6 +125,17 @@ def pending(
     ]
 
 
+def forget_failures(store: StudyStore, epochs: int) -> None:
+    """Take back the failures of trainings of so many epochs where nothing else came of any: they are tried again.
+
+    Whatever made the first trainings all fail stopped the series, and is mended when somebody goes on with it.
+    """
+    known = {key: result for key, result in store.references().items() if key[1] == epochs}
+    if not any(isinstance(result, float) for result in known.values()):
+        for fingerprint, _, seed in known:
+            store.add_reference(fingerprint, epochs, seed, None)
+
+
 def audited(store: StudyStore, trials: Container[int], *, epochs: int) -> list[Reference]:
     """Those that an audit drew, and whoever has been trained as long in an earlier one, with what came of it.
 

@@ -9,7 +9,7 @@ from edgenext_search.errors import StudyFailedError, UserError
 from edgenext_search.search.conditions import conditions
 from edgenext_search.search.jobs import run_jobs
 from edgenext_search.search.listener import Listener
-from edgenext_search.search.references import reference_seeds
+from edgenext_search.search.references import forget_failures, reference_seeds
 from edgenext_search.search.scaling_latency import keep_profile, timed
 from edgenext_search.search.scaling_plan import Entry, Plan, entries
 from edgenext_search.search.session import open_session
@@ -71,6 +71,7 @@ def run_scaling(
         if store.fact(SCALING) is None:
             store.set_fact(SCALING, {"plan": wanted.to_dict(), "conditions": {}, "seconds": 0.0})
         keep_profile(run, profile)
+        forget_failures(store, recipe.proxy.epochs)
         left = pending(store, recipe, entries(wanted, recipe.load_deployment(), seed=recipe.search.seed), wanted.seeds)
         total = _total(wanted)
         listener.note(f"{run.path}: {_what(wanted)}; {len(left)} of {total} trainings to do")

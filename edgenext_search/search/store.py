@@ -132,8 +132,8 @@ class StudyStore:
         # What Trial.report does, which refuses studies of several objectives.
         self._study._storage.set_trial_intermediate_value(trial._trial_id, epoch, float(score))
 
-    def fail(self, number: int, reason: str) -> None:
-        """Record why a trial will not be scored any further."""
+    def fail(self, number: int, reason: str | None) -> None:
+        """Record why a trial will not be scored any further; None takes that back."""
         self._trial(number).set_user_attr("reason", reason)
 
     def tell(self, number: int, state: TrialState) -> None:
@@ -186,13 +186,13 @@ class StudyStore:
         """By fingerprint, epochs and seed: the score of a reference training, or the reason why there is none."""
         found: References = {}
         for key, value in self._study.user_attrs.items():
-            if key.startswith("reference:"):
+            if key.startswith("reference:") and value is not None:
                 _, fingerprint, epochs, seed = key.split(":")
                 found[fingerprint, int(epochs), int(seed)] = value
         return found
 
-    def add_reference(self, fingerprint: str, epochs: int, seed: int, result: float | str) -> None:
-        """Record the score of a candidate's reference training, or the reason why there is none."""
+    def add_reference(self, fingerprint: str, epochs: int, seed: int, result: float | str | None) -> None:
+        """Record the score of a candidate's reference training, or the reason why there is none; None takes it back."""
         self._study.set_user_attr(f"reference:{fingerprint}:{epochs}:{seed}", result)
 
     def fact(self, key: str) -> Any:  # noqa: ANN401 - whatever was set

@@ -167,6 +167,7 @@ def test_an_audit_in_which_all_fails_stops(folder, execution, fake):
     with pytest.raises(StudyFailedError, match=r"first 3 reference trainings all failed.*no such device"):
         audited(folder, execution, fake, executor=executor)
     assert len(executor.given) == 3
+    assert audited(folder, execution, fake)["audit"]["failed"] == []  # tried again, once the cause is gone
 
 
 def test_nothing_is_left_in_scratch_but_what_was_there(folder, execution, fake):

@@ -211,14 +211,13 @@ def test_three_failures_at_the_start_stop_the_study_with_the_reason():
     assert len(executor.given) == 3
 
 
-def test_a_study_that_stopped_for_failures_goes_on_once_the_cause_is_gone():
+def test_a_study_that_stopped_for_failures_starts_again_once_the_cause_is_gone(finished):
     lab = Lab(a_recipe())
     with pytest.raises(StudyFailedError):
         lab.run(FakeExecutor(lambda _: Failed(reason="broken")))
+    assert [trial.reason for trial in lab.trials()[:3]] == ["broken"] * 3  # until somebody goes on, a report has them
     lab.run()
-    assert [trial.state for trial in lab.trials()[:3]] == ["failed"] * 3
-    assert len(lab.trials()) == 8
-    assert {trial.state for trial in lab.trials()[3:]} == {"complete", "pruned"}
+    assert lab.result() == finished[0].result()  # the baseline, which was among them, is there too
 
 
 def test_three_failures_after_a_success_stop_nothing(finished):
@@ -363,6 +362,29 @@ def test_killed_after_any_outcome_it_resumes_as_if_undisturbed():
         second = lab.run(FakeExecutor(_hard_life()))
         assert lab.result() == expected, k
         assert Counter(first.given + second.given) == Counter(_known["given"]), k
+
+
+@pytest.mark.parametrize("victim", [0, 1, 2, 3])
+def test_killed_after_a_failure_at_a_later_rung_it_resumes_as_if_undisturbed(victim):
+    recipe = a_recipe()
+    lab = Lab(recipe)
+    lab.run()
+    unlucky = lab.trials()[victim].candidate.fingerprint
+
+    def outcome(job):
+        if job.candidate.fingerprint == unlucky and job.until == 4:
+            return Failed(reason="RuntimeError: bad luck")
+        return Trained(score=score_of(job), seconds=0.5)
+
+    lab = Lab(recipe)
+    given = len(lab.run(FakeExecutor(outcome)).given)
+    expected = lab.result()
+    for k in range(1, given + 1):
+        lab = Lab(recipe)
+        with pytest.raises(Killed):
+            lab.run(FakeExecutor(outcome, killed_at=k))
+        lab.run(FakeExecutor(outcome))
+        assert lab.result() == expected, k
 
 
 class DyingStorage(optuna.storages.InMemoryStorage):

@@ -105,6 +105,8 @@ def test_shapes_of_which_a_training_failed_are_left_out(scaled, tmp_path):
 def test_trainings_that_all_fail_end_it(scaled, tmp_path):
     with pytest.raises(StudyFailedError, match=r"The first 3 trainings all failed.*out of luck"):
         scaled(tmp_path / "run", STUDY, FakeExecutor(lambda _: Failed(reason="out of luck")))
+    summary, _ = scaled(tmp_path / "run", STUDY)  # once the cause is gone
+    assert (summary["failed"], summary["n"]) == ([], 4)
 
 
 def test_another_plan_and_other_runs_are_refused(scaled, recipe, cache_dir, tmp_path, monkeypatch):
