@@ -148,13 +148,16 @@ def report_command(*, run: Path, storage: str | None, profile: Path | None, as_j
     """Write the report of a scaling study afresh, and print it; works while the study goes on."""
     from edgenext_search.search.folder import RunFolder
     from edgenext_search.search.scaling_latency import keep_profile, timed
+    from edgenext_search.search.scaling_plan import entries
     from edgenext_search.search.scaling_results import scaling_summary
+    from edgenext_search.search.scaling_study import plan_of
 
     folder = RunFolder(run)
     recipe = folder.recipe()
     folder.check_writable()
     store = folder.open_store(recipe, storage, must_exist=True)
-    timed(recipe.load_deployment(), profile)  # refuses what is no profile of this deployment
+    own = timed(recipe.load_deployment(), profile)
+    entries(plan_of(folder, store), own, seed=recipe.search.seed)  # refuses a profile that lacks one of its blocks
     keep_profile(folder, profile)
     _show(folder, scaling_summary(folder, recipe, store, running=folder.is_running()), as_json=as_json)
 

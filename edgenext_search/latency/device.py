@@ -35,6 +35,9 @@ class DeviceError(UserError):
         return partial(DeviceError, transient=self.transient), (str(self),)
 
 
+CHECKED = ("name", "runtime", "version", "machine", "threads")  # what a profile and a device must have in common
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceInfo:
     """What answered on a device.

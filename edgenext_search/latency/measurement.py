@@ -12,6 +12,7 @@ from edgenext_search.errors import UserError
 
 Precise = Literal["median", "ratio"]
 Verdict = Literal["pass", "fail", "undecided"]
+WARMUP_SECONDS = 0.3
 FEWEST_RUNS = 6  # of n runs the shortest and the longest have the median between them with 1 - 2^(1-n): 0.97
 
 
@@ -33,7 +34,7 @@ class MeasureSettings:
 
     precision: float = 0.01
     seconds: float = 10.0
-    warmup_seconds: float = 0.3
+    warmup_seconds: float = WARMUP_SECONDS
     min_runs: int = 20
     precise: Precise = "median"
 

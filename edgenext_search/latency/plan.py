@@ -1,10 +1,13 @@
-"""What a profile measures: whole networks of the space at its usual sizes, and single stages at any width."""
+"""What a profile measures: whole networks of the space at its usual sizes, and single stages at any width.
+
+A study compares with the published shapes, whatever its space, so their blocks are measured too.
+"""
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,11 +16,15 @@ from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.candidate import STAGES, Candidate
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.projection import Projection
+from edgenext_search.arch.published import published_variants
+from edgenext_search.arch.shape import Shape
 from edgenext_search.arch.space import Space
 
 SMALLEST, LARGEST = 500_000, 6_000_000  # parameters of the networks that are drawn: up to the paper's S
 BEYOND = 1.25  # stages are measured to this multiple of the widest that a network of the plan has
 DEEPEST = 3  # blocks of a stage that is measured alone
+FOREIGN = 6  # single stages for each stage of a published shape whose blocks the space does not have
+OPTIONS = ("kernel_size", "sdta_splits", "heads", "pos_emb", "expand_ratio")  # fields of blocks beside their widths
 
 What = Literal["network", "stage"]
 
@@ -55,7 +62,8 @@ class Target:
 def make_plan(space: Space, deployment: Deployment, *, networks: int, stages: int, seed: int) -> list[Target]:
     """Models in the order in which they are measured; always the same for the same arguments.
 
-    The beginning of a plan is a smaller plan: single stages are spread evenly among the networks.
+    The beginning of a plan is a smaller plan: single stages are spread evenly among the networks, behind those of
+    published shapes that the space lacks.
 
     Args:
         space: What the networks are drawn from.
@@ -72,9 +80,35 @@ def make_plan(space: Space, deployment: Deployment, *, networks: int, stages: in
     ]
     for index in range(stages):
         stage = index % STAGES + 1
-        target = Target(what="stage", candidate=_around(space, stage, widest, rng), stage=stage)
+        shape = space.shape(space.sample(rng))
+        target = Target(what="stage", candidate=_around(shape, stage, widest, rng), stage=stage)
         found.append(((index + 0.5) / stages, target))
-    return [target for _, target in sorted(found, key=lambda entry: entry[0])]
+    own = [target for _, target in sorted(found, key=lambda entry: entry[0])]
+    foreign: list[Target] = []
+    for variant in published_variants().values():
+        if variant.candidate.norm_act in space.norm_acts:
+            shape = Shape.of(variant.candidate, width_multiple=space.file.width_multiple)
+            foreign += [
+                Target(what="stage", candidate=_around(shape, stage, widest, rng), stage=stage)
+                for stage in _lacking(variant.candidate, [*foreign, *own], deployment)
+                for _ in range(FOREIGN)
+            ]
+    return [*foreign, *own]
+
+
+def _lacking(candidate: Candidate, targets: Sequence[Target], deployment: Deployment) -> list[int]:
+    """The stages of a network with a block whose options lie outside of those in the targets."""
+    known: dict[tuple[str, int, str], list[Block]] = {}
+    for target in targets:
+        for block in target.blocks(deployment):
+            known.setdefault((block.kind, block.stage, block.norm_act), []).append(block)
+
+    def lacks(block: Block) -> bool:
+        alike = known.get((block.kind, block.stage, block.norm_act), [])
+        values = {name: [getattr(other, name) for other in alike] for name in OPTIONS}
+        return not alike or any(not min(own) <= getattr(block, name) <= max(own) for name, own in values.items())
+
+    return sorted({block.stage for block in blocks_of(candidate, deployment) if lacks(block)})
 
 
 def draw_networks(space: Space, deployment: Deployment, n: int, rng: random.Random) -> Iterator[Candidate]:
@@ -94,9 +128,8 @@ def _smallest_params(space: Space, deployment: Deployment) -> int:
     return cost(Projection(space, Budget(params=10**12), deployment).smallest, deployment).params
 
 
-def _around(space: Space, stage: int, widest: list[int], rng: random.Random) -> Candidate:
-    """A candidate with one random stage, between narrow ones of one block; its width is log-uniform."""
-    shape = space.shape(space.sample(rng))
+def _around(shape: Shape, stage: int, widest: list[int], rng: random.Random) -> Candidate:
+    """A candidate with one stage of a shape, between narrow ones of one block; its width is log-uniform."""
     index = stage - 1
 
     def width(of: int) -> int:

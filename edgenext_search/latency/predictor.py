@@ -12,7 +12,7 @@ from edgenext_search.arch.candidate import Candidate, NormAct
 from edgenext_search.arch.cost import IN_CHANNELS, PATCH, Deployment
 from edgenext_search.errors import UserError
 from edgenext_search.latency.accuracy import Accuracy
-from edgenext_search.latency.device import DeviceInfo
+from edgenext_search.latency.device import CHECKED, DeviceInfo
 from edgenext_search.latency.fit import RUN
 from edgenext_search.latency.profile import Covered, Profile
 from edgenext_search.latency.work import depthwise, work_of
@@ -108,7 +108,7 @@ class Predictor:
             UserError: Its name, runtime, version, machine or threads are not the profile's.
         """
         profiled = self.profile.device
-        for field in ("name", "runtime", "version", "machine", "threads"):
+        for field in CHECKED:
             then, now = getattr(profiled, field), getattr(info, field)
             if then != now:
                 raise UserError(

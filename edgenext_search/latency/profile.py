@@ -16,7 +16,7 @@ from edgenext_search.latency.accuracy import Accuracy, accuracy
 from edgenext_search.latency.device import DeviceInfo
 from edgenext_search.latency.fit import Rates, Sample, fit, held_out, total_work
 from edgenext_search.latency.measurement import Measurement
-from edgenext_search.latency.plan import Target
+from edgenext_search.latency.plan import OPTIONS, Target
 
 FORMAT = 1  # of the file; a change that older releases cannot read counts it up
 STAGE_WEIGHT = 0.1  # of a stage measured alone, relative to a network: it shows which block the time belongs to
@@ -26,7 +26,6 @@ WIDE = 0.03  # half width of the ratio's interval, as a share, with which it had
 VAGUE = 0.1  # half width that halves a measurement's weight; it stands for intervals that are not known
 
 _TIMES = ("ratio", "ratio_low", "ratio_high", "p50", "reference_p50")
-_OPTIONS = ("kernel_size", "sdta_splits", "heads", "pos_emb", "expand_ratio")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,7 +323,7 @@ def _covered(blocks: Iterable[Block]) -> list[Covered]:
             norm_act=norm_act,
             width=(min(block.width for block in own), max(block.width for block in own)),
             width_in=(min(block.width_in for block in own), max(block.width_in for block in own)),
-            options={name: tuple(sorted({int(getattr(block, name)) for block in own})) for name in _OPTIONS},
+            options={name: tuple(sorted({int(getattr(block, name)) for block in own})) for name in OPTIONS},
         )
         for (kind, stage, norm_act), own in sorted(groups.items())
     ]

@@ -106,7 +106,7 @@ def run_audit(
         forget_failures(store, audit.epochs)
         listener.note(f"Auditing {run.path}: {_plan(store, recipe, audit, _sample(store, recipe, audit))}")
 
-    with open_session(run, recipe, execution, listener, announce=announce) as session:
+    with open_session(run, recipe, execution, listener, announce=announce, measures=False) as session:
         store = session.store
         before, trials = store.fact(AUDIT) or {}, _sample(store, recipe, audit)
         seconds = before["seconds"] if before.get("epochs") == audit.epochs else 0.0

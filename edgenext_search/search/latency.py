@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgenext_search.data import default_cache_dir
-from edgenext_search.latency.device import DeviceError, open_device
-from edgenext_search.latency.measurement import MeasureSettings
+from edgenext_search.latency.device import CHECKED, DeviceError, open_device
+from edgenext_search.latency.measurement import WARMUP_SECONDS, MeasureSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from edgenext_search.arch.budget import Budget
     from edgenext_search.arch.cost import Deployment
     from edgenext_search.arch.projection import Projection
     from edgenext_search.latency.device import Device
+    from edgenext_search.latency.measurement import Measurement
     from edgenext_search.latency.predictor import Predictor
     from edgenext_search.search.folder import RunFolder
     from edgenext_search.search.listener import Listener
@@ -97,54 +98,79 @@ def open_gauge(
     listener: Listener,
     *,
     cache_dir: Path | None,
+    measures: bool = True,
 ) -> Gauge | None:
     """The device and predictor of a study that asks for latency; None for others.
 
     The profile is the run's own where the run has begun, else the file that the study names, else the one in the
     cache, which is measured here where there is none.
 
+    Args:
+        run: The folder of the study.
+        recipe: The study.
+        listener: Whoever watches.
+        cache_dir: Where profiles are kept; None for the default.
+        measures: Whether the device will be measured on. Where not, it is not asked, and without a profile of the run's
+            own there is no gauge.
+
     Raises:
         UserError: The device cannot be used, or the profile is not of this device and deployment.
     """
-    if not recipe.needs_latency:
+    if not recipe.needs_latency or not (measures or run.latency_profile.is_file()):
         return None
     from edgenext_search.latency.predictor import Predictor
 
-    device = open_device(recipe.latency.device)
-    info = None
-    try:
-        info = device.check()
-    except DeviceError as error:
-        if not (error.transient and run.latency_profile.is_file() and recipe.latency.unreachable == "predict"):
-            raise
-        listener.note(f"Note: {error} The study goes by predicted latencies.")
-    if run.latency_profile.is_file():
-        path = run.latency_profile
-    elif recipe.latency.profile is not None:
-        path = Path(recipe.latency.profile).expanduser()
-    else:
-        path = _cached_profile(device, recipe, listener, cache_dir or default_cache_dir())
-    predictor = Predictor.load(path, deployment=recipe.load_deployment())
+    device, info = open_device(recipe.latency.device), None
+    cached = _cached_profiles(device, recipe, cache_dir or default_cache_dir())
+    profile = next(_profiles(run, recipe, cached), None)
+    if measures:
+        try:
+            info = device.check()
+        except DeviceError as error:
+            if not (error.transient and profile is not None and recipe.latency.unreachable == "predict"):
+                raise
+            listener.note(f"Note: {error} The study goes by predicted latencies.")
+    if info is not None and (profile is None or profile.parent == cached):
+        profile = cached / f"{_digest(*(getattr(info, field) for field in CHECKED))}.json"
+        _measure_profile(device, recipe, profile, listener)
+    assert profile is not None  # noqa: S101 - there was one, or the device answered
+    predictor = Predictor.load(profile, deployment=recipe.load_deployment())
     if info is not None:
         predictor.check_device(info)
-    return Gauge(device=device, predictor=predictor, profile=path)
+    return Gauge(device=device, predictor=predictor, profile=profile)
 
 
-def _cached_profile(device: Device, recipe: StudyRecipe, listener: Listener, cache_dir: Path) -> Path:
-    """The profile of a device, a space and a deployment in the cache, measured if it is not there."""
+def _profiles(run: RunFolder, recipe: StudyRecipe, cached: Path) -> Iterator[Path]:
+    """The profiles that a study may go by, the first that there is before the others."""
+    if run.latency_profile.is_file():
+        yield run.latency_profile
+    if recipe.latency.profile is not None:
+        yield Path(recipe.latency.profile).expanduser()
+    yield from sorted(cached.glob("*.json"), key=lambda path: -path.stat().st_mtime)
+
+
+def _cached_profiles(device: Device, recipe: StudyRecipe, cache_dir: Path) -> Path:
+    """The folder in the cache of the profiles of a device, a space and a deployment, one for each runtime."""
+    return cache_dir / "latency" / _digest(device.name, recipe.load_space().to_dict(), recipe.load_deployment())
+
+
+def _measure_profile(device: Device, recipe: StudyRecipe, path: Path, listener: Listener) -> None:
+    """Measure a profile if it is not there."""
     from edgenext_search.latency.profiling import measure_profile
 
+    if path.is_file():
+        return
     space, deployment = recipe.load_space(), recipe.load_deployment()
-    key = hashlib.sha256(f"{device.name}\n{space.to_dict()}\n{deployment}".encode()).hexdigest()[:16]
-    path = cache_dir / "latency" / f"{key}.json"
-    if not path.is_file():
-        listener.note(
-            f"Profiling {device.name} for space {space.name} at {deployment}: some ten minutes, once. Interrupted, it "
-            "goes on where it was."
-        )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        measure_profile(device, space, deployment, path, listener=functools.partial(listener.measured, "Profile"))
-    return path
+    listener.note(
+        f"Profiling {device.name} for space {space.name} at {deployment}: some ten minutes, once. Interrupted, it "
+        "goes on where it was."
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    measure_profile(device, space, deployment, path, listener=functools.partial(listener.measured, "Profile"))
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
 
 class FinalistGauge:
@@ -177,7 +203,7 @@ class FinalistGauge:
         self._should_stop = should_stop
 
     def __call__(self, trials: Sequence[TrialRecord]) -> bool:
-        """Measure the candidates of some trials and record what the device said.
+        """Measure the candidates of some trials one by one, and record what the device said of each at once.
 
         Returns:
             Whether it did; False where it should stop, or the device is out of reach and the study goes by predictions.
@@ -187,37 +213,48 @@ class FinalistGauge:
         """
         from edgenext_search.models.measurable import export_for_measuring
 
-        if self._should_stop():
-            return False
         device, keys = self._gauge.device, self._recipe.latency
-        settings = MeasureSettings(precision=keys.precision, seconds=keys.seconds, precise="ratio")
-        deployment = self._recipe.load_deployment()
+        profile, deployment = self._gauge.predictor.profile, self._recipe.load_deployment()
+        settings = MeasureSettings(
+            precision=keys.precision,
+            seconds=keys.seconds,
+            warmup_seconds=min(WARMUP_SECONDS, keys.seconds / 4),
+            precise="ratio",
+        )
         self._listener.note(f"Measuring {len(trials)} finalists on {device.name}")
+        slower = []
         with tempfile.TemporaryDirectory() as folder:
-            paths = [Path(folder) / f"{trial.candidate.fingerprint}.onnx" for trial in trials]
             reference = Path(folder) / "reference.onnx"
-            profile = self._gauge.predictor.profile
             export_for_measuring(profile.reference, deployment, reference)
-            for trial, path in zip(trials, paths, strict=True):
+            for index, trial in enumerate(trials):
+                path = Path(folder) / f"{trial.candidate.fingerprint}.onnx"
                 export_for_measuring(trial.candidate, deployment, path)
-            try:
-                measured = device.measure(paths, reference=reference, settings=settings, progress=self._progress)
-            except DeviceError as error:
-                if error.transient and keys.unreachable == "predict":
-                    self._listener.note(f"Note: {error} The finalists go by their predicted latencies.")
+                progress = functools.partial(self._progress, index, len(trials))
+                try:
+                    progress(0, 1)
+                    (found,) = device.measure([path], reference=reference, settings=settings, progress=progress)
+                except _StopError:
                     return False
-                raise
-        cap = self._recipe.load_budget().latency
-        for trial, found in zip(trials, measured, strict=True):
-            measurement = found.at_speed(profile.reference_us)
-            self._store.add_latency(trial.candidate.fingerprint, measurement)
-            said = "" if cap is None else f": {measurement.verdict(cap)} at {cap / 1000:g} ms"
-            self._listener.note(
-                f"trial {trial.number}: {measurement.p50 / 1000:.2f} ms "
-                f"({measurement.low / 1000:.2f} to {measurement.high / 1000:.2f}){said}"
-            )
-        self._warn([found.reference_p50 / profile.reference_us for found in measured if found.reference_p50])
+                except DeviceError as error:
+                    if error.transient and keys.unreachable == "predict":
+                        self._listener.note(f"Note: {error} Finalists go by their predicted latencies.")
+                        return False
+                    raise
+                self._record(trial, found.at_speed(profile.reference_us))
+                if found.reference_p50:
+                    slower.append(found.reference_p50 / profile.reference_us)
+        self._warn(slower)
         return True
+
+    def _record(self, trial: TrialRecord, measurement: Measurement) -> None:
+        """Record what the device said of a trial's candidate, and say it."""
+        self._store.add_latency(trial.candidate.fingerprint, measurement)
+        cap = self._recipe.load_budget().latency
+        said = "" if cap is None else f": {measurement.verdict(cap)} at {cap / 1000:g} ms"
+        self._listener.note(
+            f"trial {trial.number}: {measurement.p50 / 1000:.2f} ms "
+            f"({measurement.low / 1000:.2f} to {measurement.high / 1000:.2f}){said}"
+        )
 
     def _warn(self, slower: Sequence[float]) -> None:
         """Say so where the device was not as fast as when it was profiled, which is the speed that times refer to."""
@@ -227,7 +264,11 @@ class FinalistGauge:
                 "ran in turns; the latencies above are at the profiled speed."
             )
 
-    def _progress(self, done: int, total: int) -> None:
+    def _progress(self, before: int, total: int, done: int, _: int) -> None:
         if self._should_stop():
-            raise KeyboardInterrupt
-        self._listener.measured("Latency", done, total)
+            raise _StopError
+        self._listener.measured("Latency", before + done, total)
+
+
+class _StopError(KeyboardInterrupt):
+    """Ends a measurement that the run should not wait for; devices clean up as they do on Ctrl-C."""

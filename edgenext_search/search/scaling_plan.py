@@ -37,7 +37,7 @@ class Plan:
         spaces: Keys of the spaces, as their files have them.
 
     Raises:
-        UserError: It is too small to say anything, or compares a space with itself.
+        UserError: It is too small to say anything, compares a space with itself, or caps latency.
     """
 
     kind: Kind
@@ -51,6 +51,11 @@ class Plan:
         if self.shapes < LEAST_SHAPES:
             option = "--shapes" if self.kind == "study" else "--n"
             raise UserError(f"{option} must be >= {LEAST_SHAPES}, but got {self.shapes}: fewer say nothing; take 12.")
+        if timed := next((budget for budget in self.budgets if budget.latency is not None), None):
+            raise UserError(
+                f"The budgets of a scaling study cap costs that are the same on every device, but got {timed}; cap "
+                "params or madds. With --profile the predicted latency is one of the costs that it reports."
+            )
         if self.seeds < 1:
             raise UserError(f"--seeds must be >= 1, but got {self.seeds}; 2 also tell how far trainings agree.")
         if self.kind == "study" and len(self.budgets) < 2:

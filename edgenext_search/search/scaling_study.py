@@ -76,7 +76,7 @@ def run_scaling(
         total = _total(wanted)
         listener.note(f"{run.path}: {_what(wanted)}; {len(left)} of {total} trainings to do")
 
-    with open_session(run, recipe, execution, listener, announce=announce) as session:
+    with open_session(run, recipe, execution, listener, announce=announce, measures=False) as session:
         store = session.store
         wanted = plan_of(run, store, plan)
         seconds = store.fact(SCALING)["seconds"]

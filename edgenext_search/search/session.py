@@ -97,6 +97,7 @@ def open_session(
     listener: Listener,
     *,
     announce: Callable[[StudyStore], None],
+    measures: bool = True,
 ) -> Iterator[Session]:
     """Lock a run, begun here when there is none in its folder yet, and make ready whatever its trainings need.
 
@@ -108,6 +109,7 @@ def open_session(
         execution: Where and how fast.
         listener: Whoever watches.
         announce: Called as soon as the record is open, before anything that takes time; it may refuse.
+        measures: Whether the study's device, if it has one, will be measured on; where not, it is not asked.
 
     Raises:
         UserError: The recipe, the data or the folder cannot be used, or another process works on the run.
@@ -117,7 +119,7 @@ def open_session(
     source = open_images(recipe)
     places = _places(execution, execution.trials_per_gpu or 1)
     _check_shares(recipe, execution)
-    gauge = open_gauge(run, recipe, listener, cache_dir=execution.cache_dir)
+    gauge = open_gauge(run, recipe, listener, cache_dir=execution.cache_dir, measures=measures)
     projection = _projection(recipe, gauge)
     resumed = run.exists()
     if not resumed:

@@ -2,10 +2,12 @@ import json
 import re
 
 import pytest
+import yaml
 from latency_profiles import made_profile
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment
+from edgenext_search.arch.space import Space
 from edgenext_search.latency.predictor import Predictor
 from edgenext_search.search import session as session_module
 
@@ -50,6 +52,12 @@ def test_a_study_prints_one_object_and_writes_its_page(small, executor, tmp_path
     assert "no finalist" in refusal("run", "--budget", "60k", *small[:-4], "--enqueue", out, "--out", tmp_path / "new")
 
 
+def batch_norms(folder):
+    path = folder / "bn.yaml"
+    path.write_text(yaml.safe_dump(Space.load("edgenext").to_dict() | {"norm_act": "bn_hs"}))
+    return path
+
+
 def test_latency_is_a_cost_where_there_is_a_profile(small, executor, tmp_path):
     out, profile, other = tmp_path / "out", tmp_path / "board.json", tmp_path / "other.json"
     deployment = Deployment(num_classes=10, img_size=64)
@@ -70,6 +78,9 @@ def test_latency_is_a_cost_where_there_is_a_profile(small, executor, tmp_path):
     assert "fig-latency" in (out / "report" / "index.html").read_text()
     text = " ".join(call("scale", "report", out).stdout.split())  # the run has kept it
     assert re.search(r"latencies as predicted for host, \d of them for networks outside", text)
+    other.write_text(json.dumps(made_profile(space=str(batch_norms(tmp_path)), deployment=deployment).to_dict()))
+    assert "with ln_gelu" in refusal("scale", "report", out, "--profile", other)
+    assert call_json("scale", "report", out)["laws"] == printed["laws"]  # what the run has kept stays
     jobs = len(executor.jobs)
     again = call_json(*study(*small), "--out", out, "--profile", profile)
     assert again["laws"] == printed["laws"]

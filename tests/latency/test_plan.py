@@ -5,8 +5,9 @@ from strategies import seeded
 from edgenext_search.arch.blocks import blocks_of
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
+from edgenext_search.arch.published import published_variants
 from edgenext_search.arch.space import Space
-from edgenext_search.latency.plan import LARGEST, SMALLEST, Target, draw_networks, make_plan
+from edgenext_search.latency.plan import FOREIGN, LARGEST, SMALLEST, Target, draw_networks, make_plan
 from edgenext_search.latency.predictor import Predictor
 from edgenext_search.latency.profile import Measured, make_profile
 
@@ -75,6 +76,47 @@ def test_a_space_with_both_kinds_of_norm_is_profiled_for_both():
         candidate = Candidate.from_dict(REFERENCE.to_dict() | {"norm_act": norm_act})
         truth = true_microseconds(Target(what="network", candidate=candidate))
         assert predictor.predict(candidate).value == pytest.approx(truth, rel=0.15)
+
+
+def narrow(**changes):
+    """The shipped space with other choices of some fields."""
+    values = Space.load("edgenext").to_dict()
+    stages = [{key: changes.get(key, value) for key, value in stage.items()} for stage in values["stages"]]
+    return Space.from_dict(values | {"stages": stages} | {key: changes[key] for key in changes if key in values})
+
+
+def fitted(space):
+    plan = make_plan(space, DEPLOYMENT, networks=40, stages=16, seed=0)
+    profile = make_profile(
+        [Measured.of(target, measurement(target)) for target in plan],
+        device=INFO,
+        conditions={},
+        space=space.to_dict(),
+        deployment=DEPLOYMENT,
+        reference=REFERENCE,
+        seconds=1.0,
+    )
+    return plan, Predictor(profile)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"kernel_size": [3, 5]}, {"expand_ratio": [2, 3]}, {"sdta_blocks": [0]}, {"heads": [1, 2], "sdta_splits": [2]}],
+    ids=["small kernels", "thin", "convolutions alone", "few heads"],
+)
+def test_published_shapes_are_covered_whatever_the_space(changes):
+    plan, predictor = fitted(narrow(**changes))
+    assert [target.what for target in plan].count("network") == 40
+    assert 16 < sum(target.what == "stage" for target in plan) <= 16 + 2 * 4 * FOREIGN
+    assert {target.what for target in plan[:FOREIGN]} == {"stage"}  # measured even where time is short
+    for variant in published_variants().values():
+        if variant.candidate.norm_act == "ln_gelu":
+            truth = true_microseconds(Target(what="network", candidate=variant.candidate))
+            assert predictor.predict(variant.candidate).value == pytest.approx(truth, rel=0.15)
+
+
+def test_a_space_with_the_published_shapes_needs_no_more(plan):
+    assert len(plan) == 40 + 16
 
 
 def test_a_space_of_large_networks_alone_is_drawn_from_its_smallest_on():

@@ -1,10 +1,12 @@
 """Latency in a study, with a device that is a script; the device itself is tested in tests/latency."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from latency_profiles import INFO, MadeUpDevice, made_profile
 from strategies import ByMadds
 
 from edgenext_search.arch.budget import Budget
@@ -14,6 +16,7 @@ from edgenext_search.latency.device import DeviceError
 from edgenext_search.models import measurable
 from edgenext_search.search import latency
 from edgenext_search.search.finalists import BASELINE
+from edgenext_search.search.folder import RunFolder
 from edgenext_search.search.latency import FinalistGauge, Gauge
 from edgenext_search.search.listener import Listener
 from edgenext_search.search.summary import summarize
@@ -50,10 +53,10 @@ class ScriptedDevice:
         if self.fails:
             raise self.fails
         assert reference.is_file()
-        assert (settings.precision, settings.seconds) == (0.01, 20.0)
+        assert (settings.precision, settings.seconds, settings.warmup_seconds) == (0.01, 20.0, 0.3)
         names = [path.stem for path in models]
-        self.asked += names
         progress(len(names), len(names))
+        self.asked += names
         return [a_measurement(self.latency_of(name)) for name in names]
 
 
@@ -164,8 +167,6 @@ def test_where_none_passes_the_fastest_are_finalists_and_the_summary_says_so(tmp
     fastest = sorted(speeds, key=speeds.get)[: lab.recipe.search.finalists]
     assert set(fastest) <= {f.candidate.fingerprint for f in finalists}
     lab.store().set_fact("latency", {"device": "host", "cap": CAP, "aim": 800, "margin": 1.25})
-    from edgenext_search.search.folder import RunFolder
-
     said = summarize(RunFolder(tmp_path), lab.recipe, lab.store())["latency"]
     assert (said["measured"], said["passed"]) == (len(speeds), 0)
 
@@ -214,7 +215,7 @@ def test_or_the_study_goes_by_predictions_where_its_file_says_so():
     finalists = finish(lab, ScriptedDevice(None, fails=DeviceError("Gone.", transient=True)), listener=notes)
     assert {f.measured for f in finalists} == {None}
     assert all(f.scores for f in finalists)
-    assert "Note: Gone. The finalists go by their predicted latencies." in notes.said
+    assert "Note: Gone. Finalists go by their predicted latencies." in notes.said
 
 
 def test_what_no_waiting_mends_stops_the_study_whatever_its_file_says():
@@ -231,6 +232,122 @@ def test_it_stops_between_networks_when_asked():
     assert device.asked == []
 
 
+def test_what_was_measured_before_it_should_stop_is_kept():
+    lab, begun = searched(latency_recipe()), []
+
+    class Slow(ScriptedDevice):
+        def measure(self, models, **others):
+            begun.append(models[0].stem)
+            return super().measure(models, **others)
+
+    device = Slow(lambda _: 900.0)
+    trials = [trial for trial in lab.trials() if trial.duplicate_of is None][:3]
+    assert not finalist_gauge(lab, device, should_stop=lambda: len(begun) == 2)(trials)
+    assert begun == [trial.candidate.fingerprint for trial in trials[:2]]
+    assert list(lab.store().latencies()) == device.asked == begun[:1]  # the second was cut off
+
+
+def test_a_short_measurement_has_a_shorter_warm_up():
+    recipe = latency_recipe()
+    lab = searched(recipe.model_copy(update={"latency": recipe.latency.model_copy(update={"seconds": 0.2})}))
+    seen = []
+
+    class Device(ScriptedDevice):
+        def measure(self, models, *, settings, progress, **_):
+            seen.append(settings.warmup_seconds)
+            return [a_measurement(900.0) for _ in models]
+
+    assert finalist_gauge(lab, Device(None))(lab.trials()[:1])
+    assert seen == [0.05]
+
+
+class World:
+    """A device that :func:`~edgenext_search.search.latency.open_gauge` meets, and the profiles that it measures."""
+
+    def __init__(self, path, monkeypatch):
+        self.device, self.profiled, self.notes = MadeUpDevice(), [], Notes()
+        self.run, self.cache = RunFolder(path / "run"), path / "cache"
+        self.run.path.mkdir()
+        self.recipe = latency_recipe()
+        monkeypatch.setattr(latency, "open_device", lambda _: self.device)
+        monkeypatch.setattr("edgenext_search.latency.profiling.measure_profile", self._measure)
+
+    def _measure(self, device, _space, _deployment, out, *, listener):
+        self.profiled.append(out)
+        self.write(out, device.info)
+
+    def write(self, path, info=INFO):
+        profile = replace(made_profile(deployment=self.recipe.load_deployment()), device=info)
+        path.write_text(json.dumps(profile.to_dict()), "utf-8")
+        return path
+
+    def unreachable(self):
+        self.device.check = self._gone
+
+    def _gone(self):
+        raise DeviceError("The board is gone.", transient=True)
+
+    def open(self, *, measures=True, **keys):
+        recipe = self.recipe.model_copy(update={"latency": self.recipe.latency.model_copy(update=keys)})
+        return latency.open_gauge(self.run, recipe, self.notes, cache_dir=self.cache, measures=measures)
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    return World(tmp_path, monkeypatch)
+
+
+def test_a_profile_is_measured_once_for_each_runtime(world):
+    first = world.open().profile
+    assert world.open().profile == first
+    assert world.profiled == [first]
+    world.device.info = replace(INFO, version="1.2.4")
+    second = world.open().profile
+    assert world.profiled == [first, second]
+    world.device.info = INFO
+    assert world.open().profile == first
+    assert len(world.profiled) == 2
+
+
+def test_a_profile_that_a_study_names_is_refused_for_another_runtime(world, tmp_path):
+    path = world.write(tmp_path / "mine.json")
+    assert world.open(profile=str(path)).profile == path
+    world.device.info = replace(INFO, version="1.2.4")
+    with pytest.raises(UserError, match=r"version 1\.2\.3, but the device has version 1\.2\.4"):
+        world.open(profile=str(path))
+    assert world.profiled == []
+
+
+@pytest.mark.parametrize("where", ["run", "file", "cache"])
+def test_a_board_out_of_reach_is_predicted_by_whatever_profile_there_is(world, tmp_path, where):
+    keys = {"unreachable": "predict"}
+    if where == "run":
+        world.write(world.run.latency_profile)
+    elif where == "file":
+        keys["profile"] = str(world.write(tmp_path / "mine.json"))
+    else:
+        world.open()
+    world.unreachable()
+    assert world.open(**keys).profile.is_file()
+    assert world.notes.said[-1] == "Note: The board is gone. The study goes by predicted latencies."
+    with pytest.raises(DeviceError, match="gone"):
+        world.open(**{**keys, "unreachable": "pause"})
+
+
+def test_without_any_profile_a_board_has_to_be_there(world):
+    world.unreachable()
+    with pytest.raises(DeviceError, match="gone"):
+        world.open(unreachable="predict")
+
+
+def test_who_measures_nothing_asks_no_device(world):
+    world.unreachable()
+    assert world.open(measures=False) is None
+    world.write(world.run.latency_profile)
+    assert world.open(measures=False).profile == world.run.latency_profile
+    assert world.notes.said == []
+
+
 def test_candidates_aim_below_the_cap_by_the_margin():
     gauge = Gauge(device=ScriptedDevice(None), predictor=StubPredictor(), profile=Path())
     assert gauge.aim(Budget(params=10_000, latency=1000)) == Budget(params=10_000, latency=800)
@@ -239,14 +356,10 @@ def test_candidates_aim_below_the_cap_by_the_margin():
 
 
 def test_a_study_without_latency_needs_no_device(tmp_path):
-    from edgenext_search.search.folder import RunFolder
-
     assert latency.open_gauge(RunFolder(tmp_path), a_recipe(), Listener(), cache_dir=None) is None
 
 
 def test_a_device_that_is_none_is_refused_at_once(tmp_path):
-    from edgenext_search.search.folder import RunFolder
-
     recipe = latency_recipe()
     recipe = recipe.model_copy(update={"latency": recipe.latency.model_copy(update={"device": "toaster"})})
     with pytest.raises(UserError, match="no device 'toaster'"):

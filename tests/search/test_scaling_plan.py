@@ -69,6 +69,7 @@ def test_a_plan_is_read_back_as_it_was():
         (lambda: study(shapes=3), "--shapes must be >= 4, but got 3"),
         (lambda: study(seeds=0), "--seeds must be >= 1, but got 0"),
         (lambda: study("60k"), "at least 2 --budgets"),
+        (lambda: study("latency=5ms;latency=10ms"), "the same on every device, but got latency=5ms.*--profile"),
         (lambda: comparison(n=2), "--n must be >= 4"),
         (lambda: comparison(spaces=(SPACE, SPACE)), "The two spaces are the same, 'edgenext'"),
         (lambda: entries(study("1k,100k"), WHERE, seed=0), "cannot be reached"),
