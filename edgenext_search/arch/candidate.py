@@ -14,6 +14,7 @@ NormAct = Literal["ln_gelu", "bn_hs"]
 NORM_ACTS: tuple[NormAct, ...] = get_args(NormAct)
 
 STAGES = 4
+WIDTH_MULTIPLE = 8  # of all widths, unless a space says otherwise: what kernels of most devices are made for
 
 # What an unused field of a stage is set to, so that settings that build the same network compare equal.
 UNUSED_KERNEL_SIZE = 3

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from edgenext_search.arch.budget import Budget
-from edgenext_search.arch.candidate import STAGES, Candidate
+from edgenext_search.arch.candidate import STAGES, WIDTH_MULTIPLE, Candidate
 from edgenext_search.arch.cost import STRIDE, Cost, Deployment, cost
 from edgenext_search.arch.projection import BAND, require_sensible, solve_widths
 from edgenext_search.arch.shape import Shape
@@ -125,7 +125,7 @@ def scale_family(
     rule: ScalingRule,
     deployment: Deployment,
     *,
-    width_multiple: int = 8,
+    width_multiple: int = WIDTH_MULTIPLE,
 ) -> list[Member]:
     """Members of a candidate's family, one for each budget, in their order.
 

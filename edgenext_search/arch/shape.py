@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from edgenext_search.arch.candidate import STAGES, Candidate, NormAct, splits_fit
+from edgenext_search.arch.candidate import STAGES, WIDTH_MULTIPLE, Candidate, NormAct, splits_fit
 from edgenext_search.arch.cost import Cost, Deployment, cost_of
 
 Widths = tuple[int, int, int, int]
@@ -30,7 +30,7 @@ class Shape:
     expand_ratio: int
     pos_emb: tuple[bool, bool, bool, bool]
     norm_act: NormAct
-    width_multiple: int = 8
+    width_multiple: int = WIDTH_MULTIPLE
     steps: Widths = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -41,7 +41,7 @@ class Shape:
         object.__setattr__(self, "steps", tuple(steps))
 
     @classmethod
-    def of(cls, candidate: Candidate, *, width_multiple: int = 8) -> Shape:
+    def of(cls, candidate: Candidate, *, width_multiple: int = WIDTH_MULTIPLE) -> Shape:
         """The shape of a candidate: its fields, and the proportions of its widths."""
         first = candidate.widths[0]
         w1, w2, w3, w4 = (width / first for width in candidate.widths)

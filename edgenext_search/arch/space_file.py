@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from edgenext_search.arch.candidate import STAGES
+from edgenext_search.arch.candidate import STAGES, WIDTH_MULTIPLE
 from edgenext_search.validation import Settings, short
 
 MOST_CHOICES = 1000  # values of one field, listed or in a range
@@ -114,7 +114,7 @@ class SpaceFile(Settings):
     """What the space is called in reports."""
     description: str = ""
     """What it is for, in a sentence or two."""
-    width_multiple: Annotated[int, Field(ge=1, le=1024)] = 8
+    width_multiple: Annotated[int, Field(ge=1, le=1024)] = WIDTH_MULTIPLE
     """Widths are multiples of this, or of the heads where that is coarser."""
     expand_ratio: Domain = 4
     """Hidden width of every inverted bottleneck, as a multiple of its block's width."""

@@ -155,7 +155,8 @@ def _run(folder: RunFolder, recipe: StudyRecipe, execution: Execution, *, train_
             refresher = ReportRefresher(folder, recipe, execution.storage, listener.note)
             summary = run_study(folder, recipe, execution, Listeners(listener, refresher))
     except KeyboardInterrupt:
-        say(f"Stopped. What was finished is kept: `edgenext-search resume {folder.path}` goes on.")
+        again = f"`edgenext-search resume {folder.path}`" if folder.exists() else "the same command"
+        say(f"Stopped. What was finished is kept: {again} goes on.")
         raise
     except DeviceError as error:
         if not folder.exists():

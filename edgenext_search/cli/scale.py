@@ -116,9 +116,9 @@ def family_command(
     if exponents and rule_name:
         raise UserError(f"--exponents {exponents} is a rule of its own; leave out --rule {rule_name}.")
     wanted, rule = parse_budgets(budgets), ScalingRule.parse(exponents) if exponents else RULES[rule_name or "width"]
-    candidate, deployment = _start(what, num_classes=num_classes, img_size=img_size)
+    candidate, deployment, multiple = _start(what, num_classes=num_classes, img_size=img_size)
     deployment = timed(deployment, None if rule.size else profile)
-    members = scale_family(candidate, wanted, rule, deployment)
+    members = scale_family(candidate, wanted, rule, deployment, width_multiple=multiple)
     places = [] if out is None else save_family(members, rule, out)
     facts = family_facts(candidate, members, rule, deployment, places)
     shown = [member.candidate for member in members]
@@ -133,9 +133,12 @@ def family_command(
     print_family(found, Console(file=sys.stdout))
 
 
-def _start(what: str, *, num_classes: int | None, img_size: int | None) -> tuple[Candidate, Deployment]:
-    """The network that a family begins with, and its deployment: by default that of the run or model folder."""
-    from edgenext_search.arch.candidate import Candidate
+def _start(what: str, *, num_classes: int | None, img_size: int | None) -> tuple[Candidate, Deployment, int]:
+    """The network that a family begins with, its deployment and what its widths are multiples of.
+
+    By default they are those of the run or model folder; model folders do not say of what widths are multiples.
+    """
+    from edgenext_search.arch.candidate import WIDTH_MULTIPLE, Candidate
     from edgenext_search.arch.cost import Deployment
     from edgenext_search.models.find import find_candidate
     from edgenext_search.models.folder import deployment_of
@@ -143,7 +146,7 @@ def _start(what: str, *, num_classes: int | None, img_size: int | None) -> tuple
     flags = drop_missing(num_classes=num_classes, img_size=img_size)
     path = Path(what).expanduser()
     if not (path / STUDY_FILE).is_file():
-        return find_candidate(what), replace(deployment_of(path) or Deployment(), **flags)
+        return find_candidate(what), replace(deployment_of(path) or Deployment(), **flags), WIDTH_MULTIPLE
     from edgenext_search.search.folder import RunFolder
 
     folder = RunFolder(path)
@@ -152,7 +155,9 @@ def _start(what: str, *, num_classes: int | None, img_size: int | None) -> tuple
         raise UserError(
             f"The run {what} has no winner; where it was interrupted, `edgenext-search resume {what}` goes on."
         )
-    return Candidate.from_dict(winner["candidate"]), Deployment(**folder.recipe().deployment.to_dict() | flags)
+    recipe = folder.recipe()
+    deployment = Deployment(**recipe.deployment.to_dict() | flags)
+    return Candidate.from_dict(winner["candidate"]), deployment, recipe.load_space().file.width_multiple
 
 
 for command in (study_command, compare_command, resume_command, report_command):

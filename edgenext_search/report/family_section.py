@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from edgenext_search.arch.budget import Budget
-from edgenext_search.arch.candidate import Candidate
+from edgenext_search.arch.candidate import WIDTH_MULTIPLE, Candidate
 from edgenext_search.arch.cost import Cost, Deployment, cost
 from edgenext_search.arch.published import published_variants
 from edgenext_search.arch.scaling import RULES, scale_family
@@ -42,13 +42,14 @@ def family_section(summary: Mapping[str, Any]) -> Markup | None:
     if not winner or not all(isinstance(number, int) for number in numbers):
         return None
     candidate, deployment = Candidate.from_dict(winner["candidate"]), Deployment(**deployed)
+    multiple = summary.get("width_multiple", WIDTH_MULTIPLE)
     cap = int((summary.get("budget") or {}).get("params") or winner["params"])
     sizes = [_Size("The winner", candidate, cost(candidate, deployment), "", winner=True)]
     budgets = []
     for step in STEPS:
         budget = Budget(params=round(step * cap))
         try:
-            (member,) = scale_family(candidate, [budget], RULES["width"], deployment)
+            (member,) = scale_family(candidate, [budget], RULES["width"], deployment, width_multiple=multiple)
         except UserError:  # the winner's depths do not fit so small a size
             continue
         budgets.append(cap_text(round(step * cap)).replace(",", ""))

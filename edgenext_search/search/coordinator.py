@@ -11,7 +11,6 @@ from edgenext_search.search.enqueue import starts
 from edgenext_search.search.expectation import expectations
 from edgenext_search.search.finalists import (
     BASELINE,
-    best_so_far,
     choose_finalists,
     choosing_seeds,
     measured_of,
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from edgenext_search.training.job import Outcome
 
 FAILURES_AT_START = 3
+SPARE = 4  # times as many as there will be finalists keep their weights: later trials change what is expected
 
 
 class Coordinator:
@@ -323,9 +323,11 @@ class Coordinator:
             )
 
     def _clean_scratch(self) -> None:
-        """Remove the files of trials that are told, but for the weights of the best one so far, or of the front."""
+        """Remove the files of trials that are told, but for the weights of those that may become finalists."""
         records = [record for record in self._store.records() if record.duplicate_of is None]
-        best = best_so_far(records, self._recipe.search.objectives)
+        n, objectives = SPARE * self._recipe.search.finalists, self._recipe.search.objectives
+        kept = choose_finalists(records, n, expectations(self._store, self._recipe), objectives)
+        best = {record.number for record in kept}
         for record in records:
             if record.state != "open":
                 job = self.job(record.candidate, seed=record.seed, until=self._rungs[-1])

@@ -61,18 +61,6 @@ def choose_finalists(
     return best + [trial for trial in ranked if trial.number == BASELINE and trial not in best]
 
 
-def best_so_far(trials: Sequence[TrialRecord], objectives: Sequence[str]) -> set[int]:
-    """Numbers of the complete trials that could win as things stand: the best score's, or those of the front."""
-    complete = sorted(
-        (trial for trial in trials if trial.state == "complete"),
-        key=lambda trial: (-(trial.score or 0.0), trial.number),
-    )
-    if len(objectives) == 1:
-        return {trial.number for trial in complete[:1]}
-    front = _not_dominated([(trial.score or 0.0, trial.cost) for trial in complete], objectives)
-    return {complete[index].number for index in front}
-
-
 def front_of(finalists: Sequence[Finalist], objectives: Sequence[str]) -> list[Finalist]:
     """The finalists that no other finalist dominates by mean score and costs, best score first.
 

@@ -15,6 +15,7 @@ from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.space import Space
 from edgenext_search.errors import UserError
 from edgenext_search.files import find_file, parse_yaml, read_yaml
+from edgenext_search.latency.device import open_device
 from edgenext_search.search.enqueue import find_enqueued
 from edgenext_search.search.merit import Reading
 from edgenext_search.search.objectives import check_objectives, check_tradeoff
@@ -71,7 +72,7 @@ class LatencyKeys(Settings):
     cache, which is measured first where there is none (some ten minutes)."""
     precision: Annotated[float, Field(gt=0, lt=1)] = 0.01
     """Finalists are measured until the interval of their median latency is this share of it to either side..."""
-    seconds: Annotated[float, Field(gt=0)] = 20.0
+    seconds: Annotated[float, Field(gt=0, le=86_400)] = 20.0
     """...or for this long each."""
     unreachable: Literal["pause", "predict"] = "pause"
     """What to do when the device cannot be reached: stop, to be resumed, or go by the predicted latencies."""
@@ -191,7 +192,7 @@ class StudyRecipe(Settings):
         """The same study with the space's keys, the budget's caps and what is enqueued in full: it stands by itself.
 
         Raises:
-            UserError: There is no budget, or the space, the budget or an enqueued entry is wrong.
+            UserError: There is no budget, or the space, the budget, the device or an enqueued entry is wrong.
         """
         if self.budget is None:
             raise UserError("A study needs a budget; write --budget 1.3M, or `budget: 1.3M` in the study file.")
@@ -208,9 +209,13 @@ class StudyRecipe(Settings):
         search = self.search.model_copy(update={"enqueue": [candidate.to_dict() for candidate in enqueued]})
         named = "@" in str(caps.get(LATENCY) if isinstance(caps, dict) else caps)
         latency = self.latency.model_copy(update={"device": budget.device}) if named else self.latency
-        return self.model_copy(
+        found = self.model_copy(
             update={"budget": budget.to_dict(), "space": space.to_dict(), "search": search, "latency": latency}
         )
+        if not found.needs_latency:
+            return found
+        device = open_device(latency.device).name  # canonical: a program by its full path, wherever a run is resumed
+        return found.model_copy(update={"latency": latency.model_copy(update={"device": device})})
 
     @property
     def needs_latency(self) -> bool:

@@ -94,7 +94,9 @@ def run_study(
         summary = summarize(run, recipe, store)
         run.write_summary(summary)
         if complete:
-            kept = [weights for f in ranked if (weights := weights_of(f.candidate, recipe, coordinator))]
+            known = {fingerprint for fingerprint, _ in store.rescores()} | {f.candidate.fingerprint for f in ranked}
+            candidates = [trial.candidate for trial in store.records() if trial.candidate.fingerprint in known]
+            kept = [job for candidate in candidates if (job := weights_of(candidate, recipe, coordinator))]
             clean_scratch(run.scratch, [job.weights_file for job in kept])
     return summary
 

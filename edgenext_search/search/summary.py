@@ -50,6 +50,7 @@ def summarize(run: RunFolder, recipe: StudyRecipe, store: StudyStore, *, running
         "status": status,
         "study": recipe.name,
         "space": recipe.load_space().name,
+        "width_multiple": recipe.load_space().file.width_multiple,
         "budget": recipe.load_budget().to_dict(),
         "deployment": recipe.deployment.to_dict(),
         "data": {key: value for key, value in data.items() if key != "fingerprint"},

@@ -63,7 +63,7 @@ def weights_of(candidate: Candidate, recipe: StudyRecipe, coordinator: Coordinat
 
 
 def clean_scratch(scratch: Path, kept: Sequence[Path]) -> None:
-    """Remove what a complete run needs no more: all but the finalists' weights.
+    """Remove what a complete run needs no more: all but the weights of those that were trained with fresh seeds.
 
     With more trials, another of them may win.
     """

@@ -322,3 +322,14 @@ def test_paths_are_printed_as_they_are(small, executor, tmp_path):
     assert result.exit_code == 0, result.output
     assert f"Starting demo in {out}" in result.stderr
     assert str(out) in result.stdout.replace("\n", "")
+
+
+def test_ctrl_c_before_there_is_a_run_says_what_goes_on(small, tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(session_module, "open_gauge", interrupted)  # while a device is profiled
+    result = call("run", *small, "--out", tmp_path / "out")
+    assert result.exit_code == 130
+    assert "What was finished is kept: the same command goes on." in " ".join(result.stderr.split())
+    assert not (tmp_path / "out").exists()

@@ -2,10 +2,13 @@ import json
 import re
 from pathlib import Path
 
+import yaml
 from latency_profiles import made_profile
 
+from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.published import published_variant
+from edgenext_search.arch.space import Space
 from edgenext_search.models.folder import candidate_text
 from edgenext_search.search.folder import RunFolder
 from edgenext_search.search.recipe import StudyRecipe
@@ -62,6 +65,18 @@ def test_a_family_of_a_runs_winner(tmp_path):
     assert (found["num_classes"], found["img_size"]) == (10, 256)
     assert found["fingerprint"] == winner.fingerprint
     assert call_json("scale", "family", run, "--budgets", "2M", "--num-classes", "7")["num_classes"] == 7
+
+
+def test_a_family_of_a_run_keeps_the_width_multiple_of_its_space(tmp_path):
+    run, space = tmp_path / "run", tmp_path / "wide.yaml"
+    space.write_text(yaml.safe_dump(Space.load("edgenext").to_dict() | {"width_multiple": 32}))
+    RunFolder(run).create(StudyRecipe.load("demo", flags={"budget": "1.3M", "space": str(space)}), storage=None)
+    winner = Candidate.from_dict(
+        published_variant("edgenext_x_small").candidate.to_dict() | {"widths": [32, 64, 96, 192]}
+    )
+    RunFolder(run).write_summary({"winner": {"candidate": winner.to_dict()}})
+    found = call_json("scale", "family", run, "--budgets", "0.9M,3M,6M")
+    assert not any(width % 32 for row in found["members"] for width in row["candidate"]["widths"])
 
 
 def test_a_family_of_a_model_folder_has_its_classes(tmp_path):

@@ -6,8 +6,10 @@ import re
 
 import pytest
 
+from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
+from edgenext_search.arch.scaling import RULES, scale_family
 from edgenext_search.report.family_section import STEPS, family_section
 
 from .builders import HOSTILE, a_summary, some_trials
@@ -38,6 +40,20 @@ def test_the_winner_stands_among_its_sizes_and_the_published_ones():
 def test_without_a_cap_on_parameters_the_winners_own_size_counts():
     found = sizes(family_section({**SUMMARY, "budget": {"madds": 300_000_000}}))
     assert 0.95 * 2 * SUMMARY["winner"]["params"] <= found["× 2"] <= 2 * SUMMARY["winner"]["params"]  # noqa: RUF001
+
+
+def test_widths_are_multiples_of_what_the_space_wants():
+    coarse = sizes(family_section({**SUMMARY, "width_multiple": 32}))
+    for step in STEPS:
+        (member,) = scale_family(
+            Candidate.from_dict(SUMMARY["winner"]["candidate"]),
+            [Budget(params=round(step * 1.3e6))],
+            RULES["width"],
+            Deployment(**SUMMARY["deployment"]),
+            width_multiple=32,
+        )
+        assert coarse[f"× {step:g}"] == pytest.approx(member.cost.params, rel=1e-3)  # noqa: RUF001
+    assert coarse != sizes(family_section(SUMMARY))
 
 
 def test_sizes_that_the_winner_does_not_fit_are_left_out():

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgenext_search.search.finalists import (
-    best_so_far,
     choose_finalists,
     choosing_seeds,
     fresh_seeds,
@@ -170,12 +169,6 @@ def test_of_equal_means_the_winner_is_the_one_on_the_front():
     assert [finalist.trial for finalist in ranked] == [1, 2]
     assert front_of(ranked, BOTH) == ranked[:1]
     assert [finalist.trial for finalist in rank_finalists([wide, cheap], {}, seeds=[1])] == [2, 1]
-
-
-def test_what_could_win_so_far():
-    assert best_so_far(FRONT, ("accuracy",)) == {3}
-    assert best_so_far(FRONT, BOTH) == {1, 2, 3, 4}
-    assert best_so_far([], BOTH) == best_so_far([], ("accuracy",)) == set()
 
 
 @given(st.integers(0, 2**31), st.integers(1, 50))

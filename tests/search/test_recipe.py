@@ -20,6 +20,16 @@ def test_a_shipped_study_by_name():
     assert (recipe.load_deployment().num_classes, recipe.load_deployment().img_size) == (1000, 256)
 
 
+def test_a_program_that_measures_is_remembered_by_its_full_path(tmp_path, monkeypatch):
+    (tmp_path / "bench.sh").write_text("#!/bin/sh\n")
+    (tmp_path / "bench.sh").chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    recipe = StudyRecipe.load("demo", flags={"budget": "latency=12ms@cmd:./bench.sh"})
+    assert recipe.latency.device == f"cmd:{tmp_path / 'bench.sh'}"
+    with pytest.raises(UserError, match=r"no program './none\.sh'"):
+        StudyRecipe.load("demo", flags={"budget": "latency=12ms@cmd:./none.sh"})
+
+
 @pytest.mark.parametrize("name", shipped_names("study"))
 def test_every_shipped_study_loads_and_reads_itself_back(name):
     recipe = load(study=name)

@@ -10,7 +10,9 @@ from PIL import Image
 
 from edgenext_search.errors import StudyFailedError, UserError
 from edgenext_search.search import placement
+from edgenext_search.search import run as run_module
 from edgenext_search.search import session as module
+from edgenext_search.search.finalists import finalists_of
 from edgenext_search.search.folder import RunFolder
 from edgenext_search.search.listener import Listener
 from edgenext_search.search.numerics import Probed
@@ -139,14 +141,34 @@ def test_a_run_under_way_is_not_joined(folder, recipe, execution, fake):
     assert fake.current.given == []
 
 
-def test_a_study_that_fails_at_the_start_keeps_what_it_knows(folder, recipe, execution, fake):
+def test_a_study_that_failed_at_the_start_is_tried_again(folder, recipe, execution, fake):
     fake.current = FakeExecutor(lambda _: Failed(reason="no luck"))
     with pytest.raises(StudyFailedError, match="no luck"):
         run_study(folder, recipe, execution)
     fake.current = FakeExecutor()
     summary = run_study(folder, recipe, execution)
-    assert summary["trials"]["failed"] == 3
+    assert summary["trials"]["failed"] == 0
     assert summary["status"] == "complete"
+
+
+def test_weights_of_former_finalists_stay(folder, recipe, execution, fake, monkeypatch):
+    """With still more trials one of them may win, and its fresh seeds are not trained again."""
+
+    class Writing(FakeExecutor):
+        def run(self, jobs, **others):
+            for job, outcome in super().run(jobs, **others):
+                job.folder.mkdir(exist_ok=True)
+                job.weights_file.write_text("")
+                yield job, outcome
+
+    monkeypatch.setattr(run_module, "write_winner", lambda *_: None)
+    finalists = set()
+    for trials in (8, 20, 32):
+        fake.current = Writing()
+        run_study(folder, folder.extend(trials=trials, time=None) if folder.exists() else recipe, execution)
+        finalists |= {finalist.candidate.fingerprint for finalist in finalists_of(folder.open_store(recipe), recipe)}
+    assert len(finalists) > recipe.search.finalists + 1  # not always the same
+    assert {path.name.partition("-")[0] for path in folder.scratch.iterdir()} == finalists
 
 
 def test_failures_are_counted(folder, recipe, execution, fake):
