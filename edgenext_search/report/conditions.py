@@ -17,16 +17,9 @@ from edgenext_search.report.wording import (
     fidelity_text,
     listed,
     number_or_none,
+    ranked_by,
     seeds_text,
 )
-
-RANKED_BY = {
-    "combined": "top-1, held-out loss and training loss together",
-    "loss": "held-out loss",
-    "top1": "top-1",
-    "train_loss": "mean training loss",
-}
-"""What ``search.rank_by`` says, in words."""
 
 
 def conditions_section(summary: Mapping[str, Any]) -> Markup:
@@ -55,7 +48,7 @@ def _conditions(summary: Mapping[str, Any]) -> list[tuple[str, Any]]:
         ("Fidelity", f"{fidelity_text(summary)}, {_count(fidelity.get('train_images'))} training images"),
         ("Scored on", f"{_count(fidelity.get('val_images'))} held-out training images"),
         ("Rungs", f"after epochs {rungs}" if rungs else None),
-        ("Ranked by", RANKED_BY.get(fidelity.get("rank_by", ""), fidelity.get("rank_by"))),
+        ("Ranked by", ranked_by(summary)),
         ("Trials", ", ".join(f"{count} {state}" for state, count in trials.items())),
         ("Seeds", f"study {summary.get('seed', NONE)}; finalists {seeds_text(summary)}"),
         ("Device", _device(conditions)),

@@ -19,6 +19,12 @@ COST_LABELS = {
     "footprint": "weights and peak activations",
     "latency": "latency",
 }
+_READINGS = {
+    "combined": "top-1, held-out loss and training loss together",
+    "loss": "held-out loss",
+    "top1": "top-1",
+    "train_loss": "mean training loss",
+}
 _SIZES = {"xx_small": "XXS", "x_small": "XS", "small": "S", "base": "B"}
 _SIZES |= {f"{name}_bn_hs": f"{size}-BN" for name, size in _SIZES.items()}
 _PUBLISHED = "edgenext_"
@@ -152,6 +158,12 @@ def fidelity_text(summary: Mapping[str, Any]) -> str:
     """What the proxy trained on: ``48 px, 6 epochs``."""
     fidelity = summary.get("fidelity") or {}
     return f"{fidelity.get('img_size', '?')} px, {epochs_text(fidelity.get('epochs', '?'))}"
+
+
+def ranked_by(summary: Mapping[str, Any]) -> str | None:
+    """What a study ranks its candidates by: ``mean training loss``; None where the summary does not say."""
+    reading: str | None = (summary.get("fidelity") or {}).get("rank_by")
+    return _READINGS.get(reading or "", reading)
 
 
 def epochs_text(epochs: object) -> str:
