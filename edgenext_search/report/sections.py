@@ -290,7 +290,9 @@ def model_section(summary: Mapping[str, Any]) -> Markup | None:
     run, folder = PurePath(str(summary.get("run", ""))), PurePath(str(summary["model_dir"]))
     inside = folder.is_relative_to(run) and bool(run.parts)
     path = json.dumps(f"local-dir:{(folder.relative_to(run) if inside else folder).as_posix()}", ensure_ascii=False)
-    code = f"import timm\nmodel = timm.create_model({path}, pretrained=True).eval()"
+    batch_norm = _is_batch_norm(summary["winner"])
+    first = "import timm\nimport edgenext_search.models.bn_hs" if batch_norm else "import timm"
+    code = f"{first}\nmodel = timm.create_model({path}, pretrained=True).eval()"
     where = join(" Run it in the run folder, ", element("code", run.as_posix()), ".") if inside else None
     data = summary.get("data") or {}
     weights = (
@@ -299,7 +301,12 @@ def model_section(summary: Mapping[str, Any]) -> Markup | None:
         "takes one image of that size."
     )
     train = f"edgenext-search train {shlex.quote(str(run))} --data FOLDER --out trained"
-    loaded = element("p", "Load it: the model folder is in timm’s own format, and timm alone reads it.", where)  # noqa: RUF001
+    reads = (
+        "timm reads it once edgenext-search has told it of the BatchNorm network"
+        if batch_norm
+        else "timm alone reads it"
+    )
+    loaded = element("p", f"Load it: the model folder is in timm’s own format, and {reads}.", where)  # noqa: RUF001
     return section(
         "model",
         "Use the winner",
@@ -316,9 +323,18 @@ def model_section(summary: Mapping[str, Any]) -> Markup | None:
 
 def _rest_of_front(summary: Mapping[str, Any], run: PurePath) -> Markup | None:
     """Where the model folders of the front's other members are."""
-    folders = [PurePath(str(row["model_dir"])) for row in (summary.get("front") or [])[1:] if row.get("model_dir")]
-    if not folders:
+    rows = [row for row in (summary.get("front") or [])[1:] if row.get("model_dir")]
+    if not rows:
         return None
+    folders = [PurePath(str(row["model_dir"])) for row in rows]
     names = [folder.relative_to(run) if folder.is_relative_to(run) else folder for folder in folders]
     codes = [join(", " if place else None, element("code", name.as_posix())) for place, name in enumerate(names)]
-    return element("p", "The other networks of the front: ", *codes, ".")
+    first = join(" Those with BatchNorm need ", element("code", "import edgenext_search.models.bn_hs"), " first.")
+    return element(
+        "p", "The other networks of the front: ", *codes, ".", first if any(map(_is_batch_norm, rows)) else None
+    )
+
+
+def _is_batch_norm(finalist: Mapping[str, Any]) -> bool:
+    """Whether its network is none of timm's own, and loads after an import of this package."""
+    return Candidate.from_dict(finalist["candidate"]).norm_act == "bn_hs"

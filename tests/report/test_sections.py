@@ -42,6 +42,22 @@ def test_members_of_a_front_are_marked_and_their_folders_named():
         assert "front" not in part(SUMMARY)
 
 
+def test_a_batch_norm_network_needs_an_import_before_timm_reads_it():
+    plain = sections.model_section(SUMMARY)
+    assert "timm alone reads it" in plain
+    assert "bn_hs" not in plain
+    winner, other = (
+        {**row, "candidate": {**row["candidate"], "norm_act": "bn_hs"}} for row in SUMMARY["finalists"][:2]
+    )
+    text = sections.model_section({**SUMMARY, "winner": winner})
+    assert "import timm\nimport edgenext_search.models.bn_hs\nmodel = timm.create_model" in text
+    assert "timm alone" not in text
+    front = [SUMMARY["front"][0], {**other, "model_dir": f"{SUMMARY['run']}/winners/other"}]
+    text = sections.model_section({**SUMMARY, "front": front})
+    assert "timm alone reads it" in text
+    assert "Those with BatchNorm need <code>import edgenext_search.models.bn_hs</code> first." in text
+
+
 def test_nothing_without_a_winner():
     empty = a_summary()
     assert sections.cards(empty) is None
