@@ -15,6 +15,7 @@ from edgenext_search.report.wording import (
     deployment_text,
     duration_text,
     fidelity_text,
+    is_rescored,
     listed,
     number_or_none,
     ranked_by,
@@ -92,10 +93,10 @@ def _method(summary: Mapping[str, Any]) -> list[Markup | str]:
         ),
         join(
             element("b", "Decision. "),
-            "The best candidates and the baseline were trained again with fresh seeds, and those scores decide: the "
-            "best of many noisy scores is lucky as well as good. How much better the winner is, further seeds of both "
-            "say, which decided nothing. The baseline is the published EdgeNeXt shape, "
-            "scaled to the same budget and trained in the same way.",
+            f"The best candidates and the baseline {'were' if is_rescored(summary) else 'are'} trained again with "
+            "fresh seeds, and those scores decide: the best of many noisy scores is lucky as well as good. How much "
+            "better the winner is, further seeds of both say, which decided nothing. The baseline is the published "
+            "EdgeNeXt shape, scaled to the same budget and trained in the same way.",
         ),
         join(
             element("b", "Limits. "),

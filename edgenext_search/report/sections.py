@@ -1,4 +1,4 @@
-"""The sections of the page that say what was found: headline, notices, key figures, finalists, the model."""
+"""The sections of the page that say what was found: headline, notices, key figures, the model."""
 
 from __future__ import annotations
 
@@ -10,29 +10,22 @@ from typing import Any
 
 from edgenext_search.arch.budget import SIZES, TIMES
 from edgenext_search.arch.candidate import Candidate
-from edgenext_search.report.latency_words import short_latency
 from edgenext_search.report.markup import Markup, element, join
-from edgenext_search.report.parts import command, scroller, section
+from edgenext_search.report.parts import command, section
 from edgenext_search.report.verdict import front_sentences, gain_of, interval_text, is_established, verdict_sentences
 from edgenext_search.report.wording import (
     budget_text,
     cap_of,
-    costs_of_front,
     count_text,
     deployment_text,
     fidelity_text,
+    fresh_seeds,
     is_same,
     latency_text,
     number_or_none,
-    origin_text,
     percent,
     points,
-    ranked,
-    rematch_text,
-    score_text,
-    seeds_text,
     shown_score,
-    stages_text,
 )
 
 _CARDS = {
@@ -167,9 +160,8 @@ def _score_card(summary: Mapping[str, Any], winner: Mapping[str, Any], other: Ma
     note = join(element("small", f" ± {100 * std:.1f}")) if std is not None else None
     lines = [element("dd", percent(score["mean"]), element("small", "%"), note, class_="value")]
     further = " further" if winner.get("rematch") else ""
-    lines.append(
-        element("dd", f"one{further} seed" if score["n"] == 1 else f"mean ± std of {score['n']}{further} seeds")
-    )
+    one = f"one{further} seed" if fresh_seeds(winner) else "one seed, in the search"
+    lines.append(element("dd", one if score["n"] == 1 else f"mean ± std of {score['n']}{further} seeds"))
     if other:
         gain = points(gain_of(summary))
         sure = " gain" if is_established(summary) else ""
@@ -215,72 +207,6 @@ def _number_and_unit(name: str, value: float) -> tuple[str, str]:
     byte = "B" if name in SIZES else ""
     text = count_text(value)
     return (text[:-1], text[-1] + byte) if text[-1].isalpha() else (text, byte)
-
-
-def finalists_section(summary: Mapping[str, Any]) -> Markup | None:
-    """The finalists, scored again with fresh seeds, best first."""
-    rows = ranked(summary)
-    if not rows:
-        return None
-    heads = [
-        ("#", True),
-        ("Candidate", False),
-        ("Top-1, % (n)", True),
-        ("vs baseline, points", True),
-        ("In the search, %", True),
-        ("Params", True),
-        ("MAdds", True),
-        *([("Latency", True)] if summary.get("latency") else []),
-        ("Origin", False),
-        ("Widths", False),
-        ("Depths", False),
-        ("Kernels", False),
-        ("SDTA", False),
-    ]
-    head = element("tr", *(element("th", name, scope="col", class_="n" if right else None) for name, right in heads))
-    body = [_finalist_row(summary, *row) for row in rows]
-    table = element("table", element("thead", head), element("tbody", *body))
-    return section(
-        "finalists",
-        "Finalists, scored again",
-        scroller(table, "Finalists"),
-        element(
-            "p",
-            f"Top-1 is mean ± standard deviation, {seeds_text(summary)}, {fidelity_text(summary)}. The score in the "
-            f"search chose the finalists and is optimistic for that reason. {rematch_text(summary)}".strip(),
-            class_="caption",
-        ),
-    )
-
-
-def _finalist_row(summary: Mapping[str, Any], rank: str, row: Mapping[str, Any], difference: str) -> Markup:
-    candidate = Candidate.from_dict(row["candidate"])
-    badge = None
-    if is_same(row, summary.get("winner")):
-        badge = element("span", "winner", class_="badge win")
-    elif is_same(row, summary.get("baseline")):
-        badge = element("span", "baseline", class_="badge")
-    if costs_of_front(summary) and any(is_same(row, member) for member in summary.get("front") or []):
-        badge = join(badge, element("span", "front", class_="badge"))
-    numbers: tuple[str, ...] = (
-        difference,
-        percent(row["search_score"]),
-        count_text(row["params"]),
-        count_text(row["madds"]),
-    )
-    if summary.get("latency"):
-        numbers = (*numbers, short_latency(row))
-    shape = (stages_text(candidate, name) for name in ("widths", "depths", "kernel_sizes", "sdta_blocks"))
-    return element(
-        "tr",
-        element("td", rank, class_="n"),
-        element("th", element("code", row["fingerprint"]), badge, scope="row"),
-        element("td", score_text(row["score"]), class_="n"),
-        *(element("td", text, class_="n") for text in numbers),
-        element("td", origin_text(row["origin"])),
-        *(element("td", text, class_="num") for text in shape),
-        class_="win" if is_same(row, summary.get("winner")) else None,
-    )
 
 
 def model_section(summary: Mapping[str, Any]) -> Markup | None:

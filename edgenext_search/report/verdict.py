@@ -10,6 +10,7 @@ from edgenext_search.report.wording import (
     COST_LABELS,
     cost_text,
     costs_of_front,
+    fresh_seeds,
     is_published,
     is_same,
     listed,
@@ -179,6 +180,9 @@ def _percent_score(finalist: Mapping[str, Any]) -> str:
 
 
 def _seeds(winner: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
+    fresh = [fresh_seeds(side) for side in (winner, baseline)]
+    if not all(fresh):
+        return "fresh seeds against one of the search" if any(fresh) else "one seed each, in the search"
     mine, theirs = winner["score"]["n"], baseline["score"]["n"]
     if mine == theirs:
         return "one seed each" if mine == 1 else f"n = {mine} seeds each"

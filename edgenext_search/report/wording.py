@@ -178,13 +178,24 @@ def deployment_text(summary: Mapping[str, Any]) -> str:
     return f"{deployment.get('num_classes', '?')} classes, {size}x{size} px"
 
 
+def fresh_seeds(finalist: Mapping[str, Any]) -> int:
+    """How many fresh seeds stand behind a finalist's score; none where it is that of the search."""
+    return int(finalist.get("fresh_seeds", finalist["score"]["n"]))
+
+
+def is_rescored(summary: Mapping[str, Any]) -> bool:
+    """Whether every finalist has been scored with a fresh seed; in a complete study some, as trainings may fail."""
+    fresh = [fresh_seeds(row) > 0 for row in summary.get("finalists") or []]
+    return any(fresh) and (all(fresh) or summary.get("status") == "complete")
+
+
 def seeds_text(summary: Mapping[str, Any]) -> str:
     """How many seeds stand behind the finalists' scores: ``2 fresh seeds each``."""
-    counts = sorted({row["score"]["n"] for row in summary.get("finalists") or []})
-    if not counts:
+    counts = sorted({fresh_seeds(row) for row in summary.get("finalists") or []})
+    if counts in ([], [0]):
         return "not scored again with fresh seeds"
     if counts == [1]:
-        return "one seed each"
+        return "one fresh seed each"
     return f"{' to '.join(str(count) for count in (counts[0], counts[-1])[: len(counts)])} fresh seeds each"
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from edgenext_search.report.conditions import conditions_section
 
-from .builders import a_summary, some_trials
+from .builders import a_summary, some_trials, unscored
 
 
 def test_every_condition_is_there():
@@ -31,6 +31,14 @@ def test_a_bare_summary_is_enough():
     text = conditions_section({"budget": {}, "seconds": None})
     assert "Conditions and method" in text
     assert "Time" not in text
+
+
+def test_fresh_seeds_are_told_of_once_they_are_trained():
+    summary = a_summary(some_trials(8))
+    assert "the baseline were trained again with fresh seeds" in conditions_section(summary)
+    text = conditions_section(unscored(summary))
+    assert "the baseline are trained again with fresh seeds" in text
+    assert "study 0; finalists not scored again with fresh seeds" in text
 
 
 def test_objectives_are_named_where_there_are_several():

@@ -74,6 +74,15 @@ def test_one_seed_each_establishes_nothing():
     assert "not established" in text
 
 
+def test_scores_of_the_search_are_called_so():
+    rows = [
+        {**row, "score": {**row["score"], "std": None, "n": 1}, "fresh_seeds": 0, "search_score": row["score"]["mean"]}
+        for row in (WINNER, BASELINE)
+    ]
+    assert "(one seed each, in the search)." in verdict(compared(None, winner=rows[0], baseline=rows[1]))
+    assert "(fresh seeds against one of the search)." in verdict(compared(None, winner=WINNER, baseline=rows[1]))
+
+
 def test_a_front_is_said_in_plain_words():
     rows = [
         {**WINNER, "madds": 260_576_008, "footprint": 2_097_152},
