@@ -21,6 +21,7 @@ from edgenext_search.report.wording import (
     fidelity_text,
     fresh_seeds,
     is_same,
+    known_cost,
     latency_text,
     number_or_none,
     percent,
@@ -174,7 +175,7 @@ def _score_card(summary: Mapping[str, Any], winner: Mapping[str, Any], other: Ma
 def _cost_card(
     label: str, name: str, winner: Mapping[str, Any], other: Mapping[str, Any] | None, cap: float | None
 ) -> Markup:
-    mine, theirs = _known_cost(name, winner), _known_cost(name, other)
+    mine, theirs = known_cost(name, winner), None if other is None else known_cost(name, other)
     number, unit = _number_and_unit(name, mine or 0.0)
     lines = [element("dd", number, element("small", unit), class_="value", title=f"{mine:,}")]
     if cap and mine is not None:
@@ -189,15 +190,6 @@ def _cost_card(
         lines.append(element("dd", element("b", text, class_="delta"), rest))
     how = f"{label}, {'measured' if winner.get('measured') else 'predicted'}" if name in TIMES else label
     return element("div", element("dt", how), *lines, class_="card")
-
-
-def _known_cost(name: str, finalist: Mapping[str, Any] | None) -> float | None:
-    """A finalist's cost; of its latency what was measured, where it was."""
-    if finalist is None:
-        return None
-    if name in TIMES and finalist.get("measured"):
-        return float(finalist["measured"]["p50"])
-    return finalist.get(name)
 
 
 def _number_and_unit(name: str, value: float) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from edgenext_search.arch.budget import TIMES
 from edgenext_search.report.latency_words import latency_sentences, refusal
 from edgenext_search.report.wording import (
     COST_LABELS,
@@ -13,6 +14,7 @@ from edgenext_search.report.wording import (
     fresh_seeds,
     is_published,
     is_same,
+    known_cost,
     listed,
     number_or_none,
     origin_text,
@@ -83,7 +85,11 @@ def front_sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _costs(row: Mapping[str, Any], names: Sequence[str]) -> str:
-    return ", ".join(cost_text(name, row[name]) for name in names)
+    texts = []
+    for name in names:
+        predicted = ", predicted" if name in TIMES and not row.get("measured") else ""
+        texts.append(f"{cost_text(name, known_cost(name, row) or 0.0)}{predicted}")
+    return ", ".join(texts)
 
 
 def is_established(summary: Mapping[str, Any]) -> bool:

@@ -106,6 +106,13 @@ def cost_text(name: str, value: float) -> str:
     return f"{count_text(value)}{'B' if name in SIZES else ''} {COST_LABELS.get(name, name)}"
 
 
+def known_cost(name: str, finalist: Mapping[str, Any]) -> float | None:
+    """A finalist's cost; of its latency what was measured, where it was."""
+    if name in TIMES and finalist.get("measured"):
+        return float(finalist["measured"]["p50"])
+    return finalist.get(name)
+
+
 def listed(texts: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
