@@ -12,7 +12,7 @@ from edgenext_search.report.pareto import COST_NAMES, CostName, front_trials, fu
 from edgenext_search.report.parts import figure, section, tabs
 from edgenext_search.report.plot import Plot
 from edgenext_search.report.progress import BY_IMAGES, BY_TRIALS, hypervolume_costs
-from edgenext_search.report.wording import COST_LABELS, listed, ranked_by
+from edgenext_search.report.wording import COST_LABELS, chosen_text, listed, ranked_by
 from edgenext_search.search.records import TrialRecord
 
 _TAB_LABELS: dict[CostName, str] = {
@@ -84,8 +84,8 @@ def history_section(figures: Mapping[str, Plot], summary: Mapping[str, Any]) -> 
         else figure(HISTORY, figures[HISTORY]),
         element(
             "p",
-            f"{explained}The lines count fully trained candidates alone. The search’s scores choose the finalists; "  # noqa: RUF001
-            "they are not what decides between them.",
+            f"{explained}The lines count fully trained candidates alone. {chosen_text(summary)}; fresh seeds decide "
+            "between them.",
             class_="caption",
         ),
     )

@@ -10,6 +10,7 @@ from edgenext_search.report.latency_words import short_latency
 from edgenext_search.report.markup import Markup, element, join
 from edgenext_search.report.parts import scroller, section
 from edgenext_search.report.wording import (
+    chosen_text,
     costs_of_front,
     count_text,
     fidelity_text,
@@ -51,14 +52,20 @@ def finalists_section(summary: Mapping[str, Any]) -> Markup | None:
     fresh = any(fresh_seeds(row) for _, row, _ in rows)
     scored = "mean ± standard deviation" if fresh else "that of the search"
     table = element("table", element("thead", head), element("tbody", *body))
+    reading = (summary.get("fidelity") or {}).get("rank_by")
+    search = (
+        "the score in the search is of one seed"
+        if reading in {"loss", "train_loss"}
+        else "the score in the search had a part in that and is optimistic for that reason"
+    )
     return section(
         "finalists",
         "Finalists, scored again" if is_rescored(summary) else "Finalists so far",
         scroller(table, "Finalists"),
         element(
             "p",
-            f"Top-1 is {scored}, {seeds_text(summary)}, {fidelity_text(summary)}. The score in the "
-            f"search chose the finalists and is optimistic for that reason. {rematch_text(summary)}".strip(),
+            f"Top-1 is {scored}, {seeds_text(summary)}, {fidelity_text(summary)}. {chosen_text(summary)}; {search}. "
+            f"{rematch_text(summary)}".strip(),
             class_="caption",
         ),
     )

@@ -173,6 +173,12 @@ def ranked_by(summary: Mapping[str, Any]) -> str | None:
     return _READINGS.get(reading or "", reading)
 
 
+def chosen_text(summary: Mapping[str, Any]) -> str:
+    """By what finalists are chosen, in a sentence without its end."""
+    costs = " and by costs" if costs_of_front(summary) else ""
+    return f"Finalists are chosen by the {ranked_by(summary) or 'score'} that all trials together lead to expect{costs}"
+
+
 def epochs_text(epochs: object) -> str:
     """``1 epoch``, ``6 epochs``."""
     return f"{epochs} epoch{'' if epochs == 1 else 's'}"

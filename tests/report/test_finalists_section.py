@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from edgenext_search.report.finalists_section import finalists_section
 
 from .builders import a_summary, some_trials, unscored
@@ -29,6 +31,19 @@ def test_those_that_no_fresh_seed_has_scored_are_not_called_scored_again():
     text = finalists_section(unscored(SUMMARY))
     assert "<h2>Finalists so far</h2>" in text
     assert "Top-1 is that of the search, not scored again with fresh seeds" in text
+
+
+@pytest.mark.parametrize(
+    ("rank_by", "says"),
+    [
+        ("top1", "the score in the search had a part in that and is optimistic for that reason."),
+        ("combined", "the score in the search had a part in that and is optimistic for that reason."),
+        ("train_loss", "the score in the search is of one seed."),
+    ],
+)
+def test_the_score_in_the_search_has_a_part_in_the_choice_where_it_ranks(rank_by, says):
+    text = finalists_section({**SUMMARY, "fidelity": {**SUMMARY["fidelity"], "rank_by": rank_by}})
+    assert f"that all trials together lead to expect; {says}" in text
 
 
 def test_nothing_without_finalists():

@@ -131,6 +131,20 @@ def test_the_searchs_score_is_no_fresh_seed():
     assert not wording.is_rescored(a_summary())
 
 
+@pytest.mark.parametrize(
+    ("rank_by", "objectives", "says"),
+    [
+        ("train_loss", ["accuracy"], "by the mean training loss that all trials together lead to expect"),
+        ("top1", ["accuracy", "madds"], "by the top-1 that all trials together lead to expect and by costs"),
+        (None, ["accuracy"], "by the score that all trials together lead to expect"),
+    ],
+)
+def test_what_chooses_the_finalists_is_said(rank_by, objectives, says):
+    summary = a_summary(objectives=objectives)
+    summary["fidelity"] = {**summary["fidelity"], "rank_by": rank_by}
+    assert wording.chosen_text(summary) == f"Finalists are chosen {says}"
+
+
 def test_a_baseline_outside_the_finalists_is_shown_without_rank():
     winner, baseline = a_finalist(a_trial(1), mean=0.7), a_finalist(a_trial(0), mean=0.6)
     rows = ranked(a_summary(finalists=[winner], winner=winner, baseline=baseline))
