@@ -106,10 +106,25 @@ def test_keys_go_from_mark_to_mark(page):
     plot.send_keys(KEYS["enter"])
     card = page.find("#card")
     assert card.is_displayed()
-    page.run("arguments[0].focus()", card)
-    card.send_keys(KEYS["escape"])
+    assert page.focused() == card
+    page.focused().send_keys(KEYS["escape"])
     assert not card.is_displayed()
-    assert page.run("return document.activeElement === arguments[0]", plot)
+    assert page.focused() == plot
+
+
+def test_escape_closes_the_card_wherever_the_focus_is(page):
+    x, y, _ = page.point("fig-params", "trained")
+    page.mouse("fig-params", x, y).click().perform()
+    card = page.find("#card")
+    assert card.is_displayed()
+    page.focused().send_keys(KEYS["escape"])
+    assert not card.is_displayed()
+    page.run("document.querySelector('#trials tbody tr').click()")
+    assert card.is_displayed()
+    box = page.find("#filter")
+    box.send_keys(KEYS["escape"])
+    assert not card.is_displayed()
+    assert page.focused() == box
 
 
 def test_dragging_zooms_and_a_button_shows_all_again(page):
@@ -194,6 +209,7 @@ def test_a_row_pins_its_candidate(page):
     line = page.find("#trials tbody tr")
     page.run("arguments[0].focus()", line)
     line.send_keys(KEYS["enter"])
+    assert page.focused() == page.find("#card")
     assert "out of memory" in page.find("#card").text
     assert "no learning curve" in page.find("#card").text
 

@@ -55,10 +55,10 @@ function start() {
   const card = new Card(trials);
   const box = document.getElementById("trials-table");
   let table = null;
-  const pin = (row, from) => {
+  const pin = (row, from, byKey) => {
     for (const chart of charts) chart.pin(row);
     table?.mark(row);
-    if (row !== null) card.open(row, from);
+    if (row !== null) card.open(row, from, byKey);
   };
   card.onClose = () => pin(null);
   for (const [id, plot] of Object.entries(figures)) {

@@ -5,7 +5,7 @@ class TrialTable {
   constructor(box, trials, actions) {
     this.box = box;
     this.trials = trials;
-    this.actions = actions;  // pin(row, from)
+    this.actions = actions;  // pin(row, from, byKey)
     this.order = trials.data.columns.run ? ["run", 1] : ["Trial", 1];
     this.page = 0;
     this.columns = this.define();
@@ -63,11 +63,11 @@ class TrialTable {
       this.scroll, this.pager,
     );
     this.body.addEventListener("click", (event) => { const line = event.target.closest("tr"); if (line) this.pick(line); });
-    this.body.addEventListener("keydown", (event) => { if (event.key === "Enter" && event.target.matches("tr")) this.pick(event.target); });
+    this.body.addEventListener("keydown", (event) => { if (event.key === "Enter" && event.target.matches("tr")) this.pick(event.target, true); });
   }
 
-  pick(line) {
-    this.actions.pin(+line.dataset.row, line);
+  pick(line, byKey) {
+    this.actions.pin(+line.dataset.row, line, byKey);
   }
 
   sortBy(name) {
