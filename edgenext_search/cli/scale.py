@@ -116,8 +116,13 @@ def family_command(
     if exponents and rule_name:
         raise UserError(f"--exponents {exponents} is a rule of its own; leave out --rule {rule_name}.")
     wanted, rule = parse_budgets(budgets), ScalingRule.parse(exponents) if exponents else RULES[rule_name or "width"]
+    if profile is not None and rule.size:
+        raise UserError(
+            f"A latency profile is of one image size, which the rule {rule} changes; take --rule width, --exponents "
+            "with 0 for the size, or leave out --profile."
+        )
     candidate, deployment = _start(what, num_classes=num_classes, img_size=img_size)
-    deployment = timed(deployment, None if rule.size else profile)
+    deployment = timed(deployment, profile)
     members = scale_family(candidate, wanted, rule, deployment)
     places = [] if out is None else save_family(members, rule, out)
     facts = family_facts(candidate, members, rule, deployment, places)
