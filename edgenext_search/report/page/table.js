@@ -1,5 +1,5 @@
 // The table of all trials: sorted, filtered, a page at a time, and saved as CSV, JSON or Markdown.
-const PAGE = 100;
+const PAGE = 100, PRINTED = 1000;
 
 class TrialTable {
   constructor(box, trials, actions) {
@@ -133,6 +133,18 @@ class TrialTable {
     this.next.disabled = this.page === last;
     this.where.textContent = `${from + 1} to ${from + shown.length} of ${this.rows.length}`;
     this.mark(this.pinned);
+  }
+
+  print() {  // all that the filter leaves, as far as paper is for so many; what is not there is said beneath
+    const shown = this.rows.slice(0, PRINTED), rest = this.rows.length > PRINTED;
+    this.body.replaceChildren(...shown.map((row) => this.line(row)));
+    this.pager.hidden = shown.length === this.trials.count;
+    this.where.textContent = rest ? `The first ${shown.length} of ${this.status.textContent}` : this.status.textContent;
+    this.mark(this.pinned);
+  }
+
+  get filtered() {
+    return Boolean(this.search.value || this.state.value || this.front.checked);
   }
 
   line(row) {
