@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -155,7 +156,8 @@ def _start(what: str, *, num_classes: int | None, img_size: int | None) -> tuple
     winner = folder.summary().get("winner")
     if winner is None:
         raise UserError(
-            f"The run {what} has no winner; where it was interrupted, `edgenext-search resume {what}` goes on."
+            f"The run {what} has no winner; where it was interrupted, `edgenext-search resume {shlex.quote(what)}` "
+            "goes on."
         )
     return Candidate.from_dict(winner["candidate"]), Deployment(**folder.recipe().deployment.to_dict() | flags)
 
