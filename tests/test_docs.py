@@ -89,6 +89,7 @@ def test_a_training_step_of_deeplab(blocks, winner):
 
 def test_the_guide_to_evaluation(tmp_path, photos, monkeypatch, capsys):
     from edgenext_search.training.evaluate import evaluate_folder
+    from edgenext_search.training.export import export_folder
 
     torch.manual_seed(0)
     monkeypatch.chdir(tmp_path)
@@ -103,8 +104,10 @@ def test_the_guide_to_evaluation(tmp_path, photos, monkeypatch, capsys):
         class_names=["black", "blue", "green", "red", "white", "yellow"],
         about={},
     )
+    export_folder(folder)
     run(*python_blocks("evaluate-export.md"))
-    assert float(capsys.readouterr().out) == evaluate_folder(folder, str(photos)).top1
+    assert float(capsys.readouterr().out.splitlines()[0]) == evaluate_folder(folder, str(photos)).top1
+    assert evaluate_folder(folder, str(photos), onnx=tmp_path / "int8.onnx").n == 30
 
 
 def test_the_guide_to_published_weights(tmp_path, monkeypatch):

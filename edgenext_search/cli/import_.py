@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgenext_search.cli.options import drop_missing, json_option, print_json
+from edgenext_search.cli.options import drop_missing, json_option, print_json, print_loading
 
 if TYPE_CHECKING:
     from edgenext_search.models.checkpoint import Weights
@@ -51,6 +51,4 @@ def import_command(
     size = facts["img_size"]
     click.echo(f"{variant}  {facts['fingerprint']}  from {checkpoint}: {facts['weights']['entry']}")
     click.echo(f"  {facts['num_classes']} classes, {size}x{size} px, {facts['params']:,} parameters")
-    if facts["candidate"]["norm_act"] == "bn_hs":
-        click.echo("  import edgenext_search.models.bn_hs")
-    click.echo(f'  timm.create_model("local-dir:{out}", pretrained=True)')
+    print_loading(out, facts["candidate"])

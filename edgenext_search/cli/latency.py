@@ -159,7 +159,7 @@ def _onnx_files(names: list[str], deployment: Deployment | None) -> Iterator[lis
     paths = [Path(name).expanduser() for name in names]
     known = [own for path in paths if (own := deployment_of(path))]
     if deployment is None and known:  # what runs in turns has the same classes and image size
-        wanted = [None if path.is_dir() else known[0] for path in paths]
+        wanted = [None if path.is_dir() or path.suffix == ".onnx" else known[0] for path in paths]
         click.echo(f"At {known[0]}, as the model folder says.", err=True)
     with tempfile.TemporaryDirectory(prefix="edgenext-search-") as folder:
         yield [

@@ -102,6 +102,13 @@ def print_text(text: str, *, first: str = "", indent: int = 0) -> None:
     click.echo(_wrapped(text, first=first, indent=indent))
 
 
+def print_loading(folder: str | Path, candidate: Mapping[str, Any]) -> None:
+    """The lines of Python that load a model folder, on standard output."""
+    if candidate["norm_act"] == "bn_hs":
+        click.echo("  import edgenext_search.models.bn_hs")
+    click.echo(f'  timm.create_model("local-dir:{folder}", pretrained=True)')
+
+
 def say(text: str) -> None:
     """A sentence on standard error: broken between words in a terminal, on one line in a pipe."""
     click.echo(_wrapped(text) if sys.stderr.isatty() else text, err=True)

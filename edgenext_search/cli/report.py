@@ -81,15 +81,14 @@ def _formats(figures: str | None) -> list[str]:
 def _one(run: Path, storage: str | None, formats: Sequence[str]) -> tuple[Path, dict[str, Any], str]:
     from edgenext_search.report.markdown import markdown
     from edgenext_search.search.folder import RunFolder
-    from edgenext_search.search.scaling_study import SCALING
+    from edgenext_search.search.kind import require_search
     from edgenext_search.search.summary import summarize
 
     folder = RunFolder(run)
     recipe = folder.recipe()
     folder.check_writable()
     store = folder.open_store(recipe, storage, must_exist=True)
-    if store.fact(SCALING) is not None:
-        raise UserError(f"{run} is a scaling study; `edgenext-search scale report {run}` writes its report.")
+    require_search(folder, store)
     summary = summarize(folder, recipe, store, running=folder.is_running())
     trials = store.records()
     write_reports(folder, summary, trials)
@@ -137,6 +136,7 @@ def _read(runs: Sequence[Path], storage: str | None) -> list[RunReport]:
     from edgenext_search.report.several import RunReport
     from edgenext_search.search.comparability import conditions_of
     from edgenext_search.search.folder import RunFolder
+    from edgenext_search.search.kind import require_search
     from edgenext_search.search.summary import summarize
 
     resolved = [run.resolve() for run in runs]
@@ -148,6 +148,7 @@ def _read(runs: Sequence[Path], storage: str | None) -> list[RunReport]:
         folder = RunFolder(run)
         recipe = folder.recipe()
         store = folder.open_store(recipe, storage, must_exist=True)
+        require_search(folder, store)
         found.append(
             RunReport(
                 name=name if short.count(name) == 1 else str(run),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,7 +109,7 @@ def run_command(
         if differing:
             raise UserError(
                 f"{folder.path} holds a run of another recipe (there / here): {'; '.join(differing)}. "
-                f"Go on with it by `edgenext-search resume {folder.path}`, or give another --out."
+                f"Go on with it by `{_resume(folder)}`, or give another --out."
             )
     _run(folder, recipe, execution_from(**execution), train_top=train_top, as_json=as_json)
 
@@ -155,13 +156,13 @@ def _run(folder: RunFolder, recipe: StudyRecipe, execution: Execution, *, train_
             refresher = ReportRefresher(folder, recipe, execution.storage, listener.note)
             summary = run_study(folder, recipe, execution, Listeners(listener, refresher))
     except KeyboardInterrupt:
-        again = f"`edgenext-search resume {folder.path}`" if folder.exists() else "the same command"
+        again = f"`{_resume(folder)}`" if folder.exists() else "the same command"
         say(f"Stopped. What was finished is kept: {again} goes on.")
         raise
     except DeviceError as error:
         if not folder.exists():
             raise
-        kept = f"What was finished is kept: `edgenext-search resume {folder.path}` goes on."
+        kept = f"What was finished is kept: `{_resume(folder)}` goes on."
         raise DeviceError(f"{error} {kept}", transient=error.transient) from error
     if train_top is not None and summary["status"] == "complete":
         summary = _train_finalists(folder, recipe, summary, train_top, execution.device)
@@ -172,6 +173,11 @@ def _run(folder: RunFolder, recipe: StudyRecipe, execution: Execution, *, train_
             show_training(trained, as_json=False)
     if summary["status"] == "interrupted":
         sys.exit(EXIT_INTERRUPTED)
+
+
+def _resume(folder: RunFolder) -> str:
+    """The command that goes on with a run, as a shell takes it."""
+    return f"edgenext-search resume {shlex.quote(str(folder.path))}"
 
 
 def _train_finalists(
@@ -188,10 +194,7 @@ def _train_finalists(
         with train_listener(Console(stderr=True)) as listener:
             train_finalists(folder, recipe, count, device=device, listener=listener)
     except TrainingInterruptedError:
-        say(
-            f"Stopped in full training, which is saved: `edgenext-search resume {folder.path} --train-top {count}` "
-            "goes on."
-        )
+        say(f"Stopped in full training, which is saved: `{_resume(folder)} --train-top {count}` goes on.")
         sys.exit(EXIT_INTERRUPTED)
     summary = {**summary, "trained": trained_in(folder)}
     folder.write_summary(summary)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -116,8 +117,13 @@ def family_command(
     if exponents and rule_name:
         raise UserError(f"--exponents {exponents} is a rule of its own; leave out --rule {rule_name}.")
     wanted, rule = parse_budgets(budgets), ScalingRule.parse(exponents) if exponents else RULES[rule_name or "width"]
+    if profile is not None and rule.size:
+        raise UserError(
+            f"A latency profile is of one image size, which the rule {rule} changes; take --rule width, --exponents "
+            "with 0 for the size, or leave out --profile."
+        )
     candidate, deployment, multiple = _start(what, num_classes=num_classes, img_size=img_size)
-    deployment = timed(deployment, None if rule.size else profile)
+    deployment = timed(deployment, profile)
     members = scale_family(candidate, wanted, rule, deployment, width_multiple=multiple)
     places = [] if out is None else save_family(members, rule, out)
     facts = family_facts(candidate, members, rule, deployment, places)
@@ -153,7 +159,8 @@ def _start(what: str, *, num_classes: int | None, img_size: int | None) -> tuple
     winner = folder.summary().get("winner")
     if winner is None:
         raise UserError(
-            f"The run {what} has no winner; where it was interrupted, `edgenext-search resume {what}` goes on."
+            f"The run {what} has no winner; where it was interrupted, `edgenext-search resume {shlex.quote(what)}` "
+            "goes on."
         )
     recipe = folder.recipe()
     deployment = Deployment(**recipe.deployment.to_dict() | flags)

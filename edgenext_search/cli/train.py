@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenext_search.cli.options import json_option, print_json, print_text, say
+from edgenext_search.cli.options import json_option, print_json, print_loading, print_text, say
 from edgenext_search.errors import StudyFailedError, UserError
 from edgenext_search.texts import counted
 
@@ -175,4 +175,4 @@ def show_training(summary: Mapping[str, Any], *, as_json: bool) -> None:
         indent=2,
     )
     click.echo(f"  best of all epochs: {best['top1']:.2%} after epoch {best['epoch']}")
-    click.echo(f'  timm.create_model("local-dir:{summary["model_dir"]}", pretrained=True)')
+    print_loading(summary["model_dir"], summary["candidate"])

@@ -39,7 +39,7 @@ def all_figures(trials: Sequence[TrialRecord], summary: Mapping[str, Any]) -> di
             found |= {f"fig-{kind}{'' if way == BY_TRIALS else '-images'}": made for way, made in figures.items()}
         found[HISTORY] = history_figure(trials, summary)
     found |= latency_figures(trials, summary)
-    found |= {choice_id(made): made for plots in choice_figures(trials, summary).values() for made in plots}
+    found |= {choice_id(made): made for plots in choice_figures(trials).values() for made in plots}
     for name, figure in (
         (IMPORTANCE, importance_figure(summary)),
         (EDF, edf_figure(trials, summary)),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from edgenext_search.arch.candidate import STAGES, Candidate
 from edgenext_search.report.plot import FULL, Plot, Series
@@ -28,32 +27,32 @@ LEAST = 3  # trials of a value, for an interval
 CONFIDENCE = 0.95
 
 
-def estimates(trials: Sequence[TrialRecord], summary: Mapping[str, Any]) -> dict[int, float]:
-    """What the sampler learns from: each trial's score at the last rung, or what is estimated for it, in [0, 1].
+def estimates(trials: Sequence[TrialRecord]) -> dict[int, float]:
+    """Each trial's top-1 at the last rung, or what is estimated for it, in [0, 1].
 
-    So trials that stopped early count too; among those alone that went on, every choice would look good.
+    So trials that stopped early count too; among those alone that went on, every choice would look good. It is top-1
+    whatever the study ranks by, as everywhere in the report.
 
     Returns:
         By number of the trial, each network once.
     """
     from edgenext_search.search.halving import estimated_scores
 
-    fidelity = summary.get("fidelity") or {}
     scored = [trial for trial in trials if trial.state in ("complete", "pruned") and trial.duplicate_of is None]
     rungs = sorted({epoch for trial in scored for epoch, _ in trial.curve})
     if not rungs:
         return {}
-    found = estimated_scores(scored, rungs, fidelity.get("rank_by", "top1"))
+    found = estimated_scores(scored, rungs)
     return {number: score for number, score in found.items() if math.isfinite(score)}
 
 
-def choice_figures(trials: Sequence[TrialRecord], summary: Mapping[str, Any]) -> dict[str, list[Plot]]:
-    """By field, a small figure for each stage in which it varies: the mean score of each value with its interval.
+def choice_figures(trials: Sequence[TrialRecord]) -> dict[str, list[Plot]]:
+    """By field, a small figure for each stage in which it varies: the mean top-1 of each value with its interval.
 
     Returns:
         In the order of :data:`FIELDS`, without fields that do not vary.
     """
-    scores = estimates(trials, summary)
+    scores = estimates(trials)
     known = [(trial.candidate, scores[trial.number]) for trial in trials if trial.number in scores]
     found: dict[str, list[tuple[str, list[_Group]]]] = {}
     for field, label in FIELDS.items():
@@ -91,7 +90,7 @@ class _Group:
     def note(self) -> str:
         """What shows on hovering."""
         interval = NONE if self.low is None else f"95 % interval {self.low:.1f} to {self.high:.1f}"
-        return f"{self.name}: mean {self.mean:.1f} %\n{interval}\nn = {self.n}"
+        return f"{self.name}: mean top-1 {self.mean:.1f} %\n{interval}\nn = {self.n}"
 
 
 def _figure(title: str, groups: Sequence[_Group], span: tuple[float, float] | None) -> Plot:

@@ -15,18 +15,13 @@ from edgenext_search.report.wording import (
     deployment_text,
     duration_text,
     fidelity_text,
+    is_rescored,
     listed,
     number_or_none,
+    ranked_by,
+    rematch_text,
     seeds_text,
 )
-
-RANKED_BY = {
-    "combined": "top-1, held-out loss and training loss together",
-    "loss": "held-out loss",
-    "top1": "top-1",
-    "train_loss": "mean training loss",
-}
-"""What ``search.rank_by`` says, in words."""
 
 
 def conditions_section(summary: Mapping[str, Any]) -> Markup:
@@ -55,7 +50,7 @@ def _conditions(summary: Mapping[str, Any]) -> list[tuple[str, Any]]:
         ("Fidelity", f"{fidelity_text(summary)}, {_count(fidelity.get('train_images'))} training images"),
         ("Scored on", f"{_count(fidelity.get('val_images'))} held-out training images"),
         ("Rungs", f"after epochs {rungs}" if rungs else None),
-        ("Ranked by", RANKED_BY.get(fidelity.get("rank_by", ""), fidelity.get("rank_by"))),
+        ("Ranked by", ranked_by(summary)),
         ("Trials", ", ".join(f"{count} {state}" for state, count in trials.items())),
         ("Seeds", f"study {summary.get('seed', NONE)}; finalists {seeds_text(summary)}"),
         ("Device", _device(conditions)),
@@ -85,6 +80,11 @@ def _method(summary: Mapping[str, Any]) -> list[Markup | str]:
     grain = (
         f" One image of these {images:,} is {100 / images:.2f} points." if isinstance(images, int) and images else ""
     )
+    further = (
+        "How much better the winner is, further seeds of both say, which decided nothing. "
+        if rematch_text(summary)
+        else ""
+    )
     return [
         join(
             element("b", "Score. "),
@@ -93,22 +93,32 @@ def _method(summary: Mapping[str, Any]) -> list[Markup | str]:
         ),
         join(
             element("b", "Search. "),
-            "Every candidate’s widths were solved so that it fits the budget. A cohort trains rung by rung; the "  # noqa: RUF001
-            "weaker half stops at each rung and is shown as pruned. Which half is weaker is read off what the study "
-            "ranks by, not off top-1 alone. Scores compare only at the same number of epochs.",
+            f"Every candidate’s widths were solved so that it fits the budget. {_halving(summary)}",  # noqa: RUF001
         ),
         join(
             element("b", "Decision. "),
-            "The best candidates and the baseline were trained again with fresh seeds, and those scores decide: the "
-            "best of many noisy scores is lucky as well as good. How much better the winner is, further seeds of both "
-            "say, which decided nothing. The baseline is the published EdgeNeXt shape, "
-            "scaled to the same budget and trained in the same way.",
+            f"The best candidates and the baseline {'were' if is_rescored(summary) else 'are'} trained again with "
+            "fresh seeds, and those scores decide: the best of many noisy scores is lucky as well as good. "
+            f"{further}The baseline is the published EdgeNeXt shape, scaled to the same budget and trained in the same "
+            "way.",
         ),
         join(
             element("b", "Limits. "),
             "A short training on small images ranks candidates; it does not tell the accuracy after full training.",
         ),
     ]
+
+
+def _halving(summary: Mapping[str, Any]) -> str:
+    """How candidates are stopped early, and by what."""
+    if len((summary.get("fidelity") or {}).get("rungs") or []) == 1:
+        return "Each is trained to the end; none stops early."
+    costs = " and costs" if costs_of_front(summary) else ""
+    return (
+        "A cohort trains rung by rung; the weaker half stops at each rung but the last and is shown as pruned. Which "
+        f"half is weaker is read off the {ranked_by(summary) or 'score'}{costs}. Scores compare only at the same "
+        "number of epochs."
+    )
 
 
 def _count(value: object) -> str:

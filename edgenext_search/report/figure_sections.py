@@ -12,7 +12,7 @@ from edgenext_search.report.pareto import COST_NAMES, CostName, front_trials, fu
 from edgenext_search.report.parts import figure, section, tabs
 from edgenext_search.report.plot import Plot
 from edgenext_search.report.progress import BY_IMAGES, BY_TRIALS, hypervolume_costs
-from edgenext_search.report.wording import COST_LABELS, listed
+from edgenext_search.report.wording import COST_LABELS, chosen_text, listed, ranked_by
 from edgenext_search.search.records import TrialRecord
 
 _TAB_LABELS: dict[CostName, str] = {
@@ -84,8 +84,8 @@ def history_section(figures: Mapping[str, Plot], summary: Mapping[str, Any]) -> 
         else figure(HISTORY, figures[HISTORY]),
         element(
             "p",
-            f"{explained}The lines count fully trained candidates alone. The search’s scores choose the finalists; "  # noqa: RUF001
-            "they are not what decides between them.",
+            f"{explained}The lines count fully trained candidates alone. {chosen_text(summary)}; fresh seeds decide "
+            "between them.",
             class_="caption",
         ),
     )
@@ -101,15 +101,16 @@ def choices_section(figures: Mapping[str, Plot], summary: Mapping[str, Any]) -> 
         plots = [figure(name, figures[name], title=_stage(figures[name].title)) for name in members]
         groups.append(join(element("h3", label), element("div", *plots, class_="small-plots")))
     caption = (
-        "Mean score of the networks that have a value, with its 95 % interval (from three networks on), all on one "
+        "Mean top-1 of the networks that have a value, with its 95 % interval (from three networks on), all on one "
         "scale. A network that stopped early counts with its score plus what others gained from there to the last "
         "rung. The sampler tries more of what it likes, and values come together with others, so a difference is a "
         "hint, not an effect."
     )
     found = summary.get("importance") or {}
+    by = f", the best by {reading}" if (reading := ranked_by(summary)) else ""
     method = (
-        f" Importance: {found['method']} (Watanabe et al. 2023) on {found['n']} networks; with few, small shares are "
-        "chance."
+        f" Importance: {found['method']} (Watanabe et al. 2023) on {found['n']} networks{by}; with few, small shares "
+        "are chance."
         if found
         else ""
     )

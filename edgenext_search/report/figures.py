@@ -16,6 +16,7 @@ from edgenext_search.report.wording import (
     cap_text,
     epochs_text,
     fidelity_text,
+    fresh_seeds,
     is_published,
     number_or_none,
     origin_text,
@@ -193,8 +194,7 @@ def _fresh_seeds(trials: Sequence[TrialRecord], summary: Mapping[str, Any], cost
     rows = [
         row
         for row in summary.get("finalists") or []
-        if number_or_none(row["score"]["mean"]) is not None
-        and (row["score"]["n"] > 1 or row["score"]["mean"] != row["search_score"])
+        if number_or_none(row["score"]["mean"]) is not None and fresh_seeds(row)
     ]
     if not rows:
         return []

@@ -21,6 +21,7 @@ from edgenext_search.report.figure_sections import (
     spread_section,
 )
 from edgenext_search.report.files import write_atomically
+from edgenext_search.report.finalists_section import finalists_section
 from edgenext_search.report.latency_section import latency_section
 from edgenext_search.report.markup import Markup, join, json_script
 from edgenext_search.report.page_data import trials_data
@@ -51,7 +52,7 @@ def write_report(summary: Mapping[str, Any], trials: Sequence[TrialRecord], path
         sections.model_section(summary),
         pareto_section(trials, figures),
         history_section(figures, summary),
-        sections.finalists_section(summary),
+        finalists_section(summary),
         latency_section(summary, measured),
         choices_section(figures, summary),
         spread_section(figures),

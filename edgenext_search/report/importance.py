@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgenext_search.report.plot import BAR, Plot, Series
+from edgenext_search.report.wording import ranked_by
 
 SHOWN = 14
 
@@ -22,10 +23,11 @@ def importance_figure(summary: Mapping[str, Any]) -> Plot | None:
     values = list(found["values"].items())[:SHOWN]
     rest = len(found["values"]) - len(values)
     more = f"; {rest} more below {100 * values[-1][1]:.1f} %" if rest else ""
+    by = f" by {reading}" if (reading := ranked_by(summary)) else ""
     return Plot(
         title="What the best trials have in common",
         x_label=f"Importance by {found['method']}, %{more}",
-        y_label=f"What separates the best {100 * found['quantile']:g} % of {found['n']} networks from all of them",
+        y_label=f"What separates the best {100 * found['quantile']:g} % of {found['n']} networks{by} from all of them",
         series=[
             Series(
                 name="importance",

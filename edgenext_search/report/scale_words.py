@@ -77,7 +77,8 @@ def _of_study(summary: Mapping[str, Any]) -> list[str]:
 
 
 def _ranks(summary: Mapping[str, Any]) -> list[str]:
-    pairs = [pair for pair in summary["ranks"]["pairs"] if pair["tau"]]
+    every = summary["ranks"]["pairs"]
+    pairs = [pair for pair in every if pair["tau"]]
     if not pairs:
         return [f"The order of {summary['n']} shapes says too little to be compared between sizes."]
     texts = [
@@ -85,9 +86,16 @@ def _ranks(summary: Mapping[str, Any]) -> list[str]:
         for pair in pairs
         for small, large in [pair["sizes"]]
     ]
-    low = min(pair["tau"]["low"] if pair["tau"]["low"] is not None else -1.0 for pair in pairs)
-    held = "shapes rank alike at all sizes" if low > 0 else "that shapes rank alike at all sizes is not established"
-    return [f"Kendall's tau between sizes: {listed(texts)}; {held}."]
+    return [f"Kendall's tau between sizes: {listed(texts)}; {_held(summary['n'], every)}."]
+
+
+def _held(n: int, pairs: Sequence[Mapping[str, Any]]) -> str:
+    """What the rank correlations of ``n`` shapes show, as the end of a sentence."""
+    if n < FEW:
+        return f"the order of {n} shapes says too little to tell whether they rank alike"
+    if all((number_or_none((pair["tau"] or {}).get("low")) or 0.0) > 0 for pair in pairs):
+        return "the orders agree better than chance at each pair of sizes"
+    return "that the orders agree at each pair of sizes is not established"
 
 
 def _of_comparison(summary: Mapping[str, Any]) -> list[str]:

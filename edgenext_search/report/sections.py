@@ -1,4 +1,4 @@
-"""The sections of the page that say what was found: headline, notices, key figures, finalists, the model."""
+"""The sections of the page that say what was found: headline, notices, key figures, the model."""
 
 from __future__ import annotations
 
@@ -10,29 +10,23 @@ from typing import Any
 
 from edgenext_search.arch.budget import SIZES, TIMES
 from edgenext_search.arch.candidate import Candidate
-from edgenext_search.report.latency_words import short_latency
 from edgenext_search.report.markup import Markup, element, join
-from edgenext_search.report.parts import command, scroller, section
+from edgenext_search.report.parts import command, section
 from edgenext_search.report.verdict import front_sentences, gain_of, interval_text, is_established, verdict_sentences
 from edgenext_search.report.wording import (
     budget_text,
     cap_of,
-    costs_of_front,
     count_text,
     deployment_text,
     fidelity_text,
+    fresh_seeds,
     is_same,
+    known_cost,
     latency_text,
     number_or_none,
-    origin_text,
     percent,
     points,
-    ranked,
-    rematch_text,
-    score_text,
-    seeds_text,
     shown_score,
-    stages_text,
 )
 
 _CARDS = {
@@ -167,9 +161,8 @@ def _score_card(summary: Mapping[str, Any], winner: Mapping[str, Any], other: Ma
     note = join(element("small", f" ± {100 * std:.1f}")) if std is not None else None
     lines = [element("dd", percent(score["mean"]), element("small", "%"), note, class_="value")]
     further = " further" if winner.get("rematch") else ""
-    lines.append(
-        element("dd", f"one{further} seed" if score["n"] == 1 else f"mean ± std of {score['n']}{further} seeds")
-    )
+    one = f"one{further} seed" if fresh_seeds(winner) else "one seed, in the search"
+    lines.append(element("dd", one if score["n"] == 1 else f"mean ± std of {score['n']}{further} seeds"))
     if other:
         gain = points(gain_of(summary))
         sure = " gain" if is_established(summary) else ""
@@ -182,7 +175,7 @@ def _score_card(summary: Mapping[str, Any], winner: Mapping[str, Any], other: Ma
 def _cost_card(
     label: str, name: str, winner: Mapping[str, Any], other: Mapping[str, Any] | None, cap: float | None
 ) -> Markup:
-    mine, theirs = _known_cost(name, winner), _known_cost(name, other)
+    mine, theirs = known_cost(name, winner), None if other is None else known_cost(name, other)
     number, unit = _number_and_unit(name, mine or 0.0)
     lines = [element("dd", number, element("small", unit), class_="value", title=f"{mine:,}")]
     if cap and mine is not None:
@@ -199,15 +192,6 @@ def _cost_card(
     return element("div", element("dt", how), *lines, class_="card")
 
 
-def _known_cost(name: str, finalist: Mapping[str, Any] | None) -> float | None:
-    """A finalist's cost; of its latency what was measured, where it was."""
-    if finalist is None:
-        return None
-    if name in TIMES and finalist.get("measured"):
-        return float(finalist["measured"]["p50"])
-    return finalist.get(name)
-
-
 def _number_and_unit(name: str, value: float) -> tuple[str, str]:
     if name in TIMES:
         number, _, unit = latency_text(value).partition(" ")
@@ -217,72 +201,6 @@ def _number_and_unit(name: str, value: float) -> tuple[str, str]:
     return (text[:-1], text[-1] + byte) if text[-1].isalpha() else (text, byte)
 
 
-def finalists_section(summary: Mapping[str, Any]) -> Markup | None:
-    """The finalists, scored again with fresh seeds, best first."""
-    rows = ranked(summary)
-    if not rows:
-        return None
-    heads = [
-        ("#", True),
-        ("Candidate", False),
-        ("Top-1, % (n)", True),
-        ("vs baseline, points", True),
-        ("In the search, %", True),
-        ("Params", True),
-        ("MAdds", True),
-        *([("Latency", True)] if summary.get("latency") else []),
-        ("Origin", False),
-        ("Widths", False),
-        ("Depths", False),
-        ("Kernels", False),
-        ("SDTA", False),
-    ]
-    head = element("tr", *(element("th", name, scope="col", class_="n" if right else None) for name, right in heads))
-    body = [_finalist_row(summary, *row) for row in rows]
-    table = element("table", element("thead", head), element("tbody", *body))
-    return section(
-        "finalists",
-        "Finalists, scored again",
-        scroller(table, "Finalists"),
-        element(
-            "p",
-            f"Top-1 is mean ± standard deviation, {seeds_text(summary)}, {fidelity_text(summary)}. The score in the "
-            f"search chose the finalists and is optimistic for that reason. {rematch_text(summary)}".strip(),
-            class_="caption",
-        ),
-    )
-
-
-def _finalist_row(summary: Mapping[str, Any], rank: str, row: Mapping[str, Any], difference: str) -> Markup:
-    candidate = Candidate.from_dict(row["candidate"])
-    badge = None
-    if is_same(row, summary.get("winner")):
-        badge = element("span", "winner", class_="badge win")
-    elif is_same(row, summary.get("baseline")):
-        badge = element("span", "baseline", class_="badge")
-    if costs_of_front(summary) and any(is_same(row, member) for member in summary.get("front") or []):
-        badge = join(badge, element("span", "front", class_="badge"))
-    numbers: tuple[str, ...] = (
-        difference,
-        percent(row["search_score"]),
-        count_text(row["params"]),
-        count_text(row["madds"]),
-    )
-    if summary.get("latency"):
-        numbers = (*numbers, short_latency(row))
-    shape = (stages_text(candidate, name) for name in ("widths", "depths", "kernel_sizes", "sdta_blocks"))
-    return element(
-        "tr",
-        element("td", rank, class_="n"),
-        element("th", element("code", row["fingerprint"]), badge, scope="row"),
-        element("td", score_text(row["score"]), class_="n"),
-        *(element("td", text, class_="n") for text in numbers),
-        element("td", origin_text(row["origin"])),
-        *(element("td", text, class_="num") for text in shape),
-        class_="win" if is_same(row, summary.get("winner")) else None,
-    )
-
-
 def model_section(summary: Mapping[str, Any]) -> Markup | None:
     """How to train and load the winner."""
     if not summary.get("model_dir") or not summary.get("winner"):
@@ -290,7 +208,9 @@ def model_section(summary: Mapping[str, Any]) -> Markup | None:
     run, folder = PurePath(str(summary.get("run", ""))), PurePath(str(summary["model_dir"]))
     inside = folder.is_relative_to(run) and bool(run.parts)
     path = json.dumps(f"local-dir:{(folder.relative_to(run) if inside else folder).as_posix()}", ensure_ascii=False)
-    code = f"import timm\nmodel = timm.create_model({path}, pretrained=True).eval()"
+    batch_norm = _is_batch_norm(summary["winner"])
+    first = "import timm\nimport edgenext_search.models.bn_hs" if batch_norm else "import timm"
+    code = f"{first}\nmodel = timm.create_model({path}, pretrained=True).eval()"
     where = join(" Run it in the run folder, ", element("code", run.as_posix()), ".") if inside else None
     data = summary.get("data") or {}
     weights = (
@@ -299,7 +219,12 @@ def model_section(summary: Mapping[str, Any]) -> Markup | None:
         "takes one image of that size."
     )
     train = f"edgenext-search train {shlex.quote(str(run))} --data FOLDER --out trained"
-    loaded = element("p", "Load it: the model folder is in timm’s own format, and timm alone reads it.", where)  # noqa: RUF001
+    reads = (
+        "timm reads it once edgenext-search has told it of the BatchNorm network"
+        if batch_norm
+        else "timm alone reads it"
+    )
+    loaded = element("p", f"Load it: the model folder is in timm’s own format, and {reads}.", where)  # noqa: RUF001
     return section(
         "model",
         "Use the winner",
@@ -316,9 +241,18 @@ def model_section(summary: Mapping[str, Any]) -> Markup | None:
 
 def _rest_of_front(summary: Mapping[str, Any], run: PurePath) -> Markup | None:
     """Where the model folders of the front's other members are."""
-    folders = [PurePath(str(row["model_dir"])) for row in (summary.get("front") or [])[1:] if row.get("model_dir")]
-    if not folders:
+    rows = [row for row in (summary.get("front") or [])[1:] if row.get("model_dir")]
+    if not rows:
         return None
+    folders = [PurePath(str(row["model_dir"])) for row in rows]
     names = [folder.relative_to(run) if folder.is_relative_to(run) else folder for folder in folders]
     codes = [join(", " if place else None, element("code", name.as_posix())) for place, name in enumerate(names)]
-    return element("p", "The other networks of the front: ", *codes, ".")
+    first = join(" Those with BatchNorm need ", element("code", "import edgenext_search.models.bn_hs"), " first.")
+    return element(
+        "p", "The other networks of the front: ", *codes, ".", first if any(map(_is_batch_norm, rows)) else None
+    )
+
+
+def _is_batch_norm(finalist: Mapping[str, Any]) -> bool:
+    """Whether its network is none of timm's own, and loads after an import of this package."""
+    return Candidate.from_dict(finalist["candidate"]).norm_act == "bn_hs"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -147,7 +148,7 @@ def _paths(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     if summary.get("report"):
         rows.append(("report", str(summary["report"])))
     if summary.get("status") == "interrupted":
-        rows.append(("go on", f"edgenext-search resume {summary['run']}"))
+        rows.append(("go on", f"edgenext-search resume {shlex.quote(str(summary['run']))}"))
     else:
         rows.append(("run", str(summary["run"])))
     if (seconds := number_or_none(summary.get("seconds"))) is not None:

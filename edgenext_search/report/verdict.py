@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from edgenext_search.arch.budget import TIMES
 from edgenext_search.report.latency_words import latency_sentences, refusal
 from edgenext_search.report.wording import (
     COST_LABELS,
     cost_text,
     costs_of_front,
+    fresh_seeds,
     is_published,
     is_same,
+    known_cost,
     listed,
     number_or_none,
     origin_text,
@@ -82,7 +85,11 @@ def front_sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _costs(row: Mapping[str, Any], names: Sequence[str]) -> str:
-    return ", ".join(cost_text(name, row[name]) for name in names)
+    texts = []
+    for name in names:
+        predicted = ", predicted" if name in TIMES and not row.get("measured") else ""
+        texts.append(f"{cost_text(name, known_cost(name, row) or 0.0)}{predicted}")
+    return ", ".join(texts)
 
 
 def is_established(summary: Mapping[str, Any]) -> bool:
@@ -179,6 +186,9 @@ def _percent_score(finalist: Mapping[str, Any]) -> str:
 
 
 def _seeds(winner: Mapping[str, Any], baseline: Mapping[str, Any]) -> str:
+    fresh = [fresh_seeds(side) for side in (winner, baseline)]
+    if not all(fresh):
+        return "fresh seeds against one of the search" if any(fresh) else "one seed each, in the search"
     mine, theirs = winner["score"]["n"], baseline["score"]["n"]
     if mine == theirs:
         return "one seed each" if mine == 1 else f"n = {mine} seeds each"

@@ -19,6 +19,12 @@ COST_LABELS = {
     "footprint": "weights and peak activations",
     "latency": "latency",
 }
+_READINGS = {
+    "combined": "top-1, held-out loss and training loss together",
+    "loss": "held-out loss",
+    "top1": "top-1",
+    "train_loss": "mean training loss",
+}
 _SIZES = {"xx_small": "XXS", "x_small": "XS", "small": "S", "base": "B"}
 _SIZES |= {f"{name}_bn_hs": f"{size}-BN" for name, size in _SIZES.items()}
 _PUBLISHED = "edgenext_"
@@ -100,6 +106,13 @@ def cost_text(name: str, value: float) -> str:
     return f"{count_text(value)}{'B' if name in SIZES else ''} {COST_LABELS.get(name, name)}"
 
 
+def known_cost(name: str, finalist: Mapping[str, Any]) -> float | None:
+    """A finalist's cost; of its latency what was measured, where it was."""
+    if name in TIMES and finalist.get("measured"):
+        return float(finalist["measured"]["p50"])
+    return finalist.get(name)
+
+
 def listed(texts: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
@@ -154,6 +167,18 @@ def fidelity_text(summary: Mapping[str, Any]) -> str:
     return f"{fidelity.get('img_size', '?')} px, {epochs_text(fidelity.get('epochs', '?'))}"
 
 
+def ranked_by(summary: Mapping[str, Any]) -> str | None:
+    """What a study ranks its candidates by: ``mean training loss``; None where the summary does not say."""
+    reading: str | None = (summary.get("fidelity") or {}).get("rank_by")
+    return _READINGS.get(reading or "", reading)
+
+
+def chosen_text(summary: Mapping[str, Any]) -> str:
+    """By what finalists are chosen, in a sentence without its end."""
+    costs = " and by costs" if costs_of_front(summary) else ""
+    return f"Finalists are chosen by the {ranked_by(summary) or 'score'} that all trials together lead to expect{costs}"
+
+
 def epochs_text(epochs: object) -> str:
     """``1 epoch``, ``6 epochs``."""
     return f"{epochs} epoch{'' if epochs == 1 else 's'}"
@@ -166,13 +191,24 @@ def deployment_text(summary: Mapping[str, Any]) -> str:
     return f"{deployment.get('num_classes', '?')} classes, {size}x{size} px"
 
 
+def fresh_seeds(finalist: Mapping[str, Any]) -> int:
+    """How many fresh seeds stand behind a finalist's score; none where it is that of the search."""
+    return int(finalist.get("fresh_seeds", finalist["score"]["n"]))
+
+
+def is_rescored(summary: Mapping[str, Any]) -> bool:
+    """Whether every finalist has been scored with a fresh seed; in a complete study some, as trainings may fail."""
+    fresh = [fresh_seeds(row) > 0 for row in summary.get("finalists") or []]
+    return any(fresh) and (all(fresh) or summary.get("status") == "complete")
+
+
 def seeds_text(summary: Mapping[str, Any]) -> str:
     """How many seeds stand behind the finalists' scores: ``2 fresh seeds each``."""
-    counts = sorted({row["score"]["n"] for row in summary.get("finalists") or []})
-    if not counts:
+    counts = sorted({fresh_seeds(row) for row in summary.get("finalists") or []})
+    if counts in ([], [0]):
         return "not scored again with fresh seeds"
     if counts == [1]:
-        return "one seed each"
+        return "one fresh seed each"
     return f"{' to '.join(str(count) for count in (counts[0], counts[-1])[: len(counts)])} fresh seeds each"
 
 

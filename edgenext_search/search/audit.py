@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from edgenext_search.errors import StudyFailedError, UserError
 from edgenext_search.search.conditions import conditions
 from edgenext_search.search.jobs import run_jobs
+from edgenext_search.search.kind import require_search
 from edgenext_search.search.listener import Listener
 from edgenext_search.search.references import (
     AUDIT,
@@ -128,11 +130,12 @@ def run_audit(
 
 
 def _check(store: StudyStore, run: RunFolder) -> None:
+    require_search(run, store)
     scored = sum(map(can_be_audited, store.records()))
     if scored < LEAST_CANDIDATES:
         raise UserError(
             f"{run.path} has {scored} scored candidate{'' if scored == 1 else 's'}, and an audit needs at least "
-            f"{LEAST_CANDIDATES}; `edgenext-search resume {run.path}` scores more."
+            f"{LEAST_CANDIDATES}; `edgenext-search resume {shlex.quote(str(run.path))}` scores more."
         )
 
 

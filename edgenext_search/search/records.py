@@ -182,6 +182,7 @@ class Finalist:
             "candidate": self.candidate.to_dict(),
             **self.cost.to_dict(),
             "score": self.score.to_dict(),
+            "fresh_seeds": len(self.scores),
             "rematch": Score.of([score for _, score in self.rematch]).to_dict() if self.rematch else None,
             "search_score": self.search_score,
             "expected": self.expected.to_dict() if self.expected else None,

@@ -8,6 +8,7 @@ from strategies import tiny
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.files import dump_yaml
 from edgenext_search.latency.measurement import Measurement
+from edgenext_search.models.folder import candidate_text
 from edgenext_search.models.measurable import export_for_measuring
 
 from .helpers import ROOT, call, call_json, imported, refusal
@@ -93,6 +94,18 @@ def test_comparing(program, fields):
 )
 def test_refusals(arguments, message):
     assert message in refusal("latency", *arguments)
+
+
+def test_an_onnx_file_beside_a_model_folder_keeps_its_own_size(program, tmp_path):
+    folder, file = tmp_path / "winner", tmp_path / "other.onnx"
+    folder.mkdir()
+    deployment = Deployment(num_classes=5, img_size=64)
+    (folder / "candidate.yaml").write_text(candidate_text(tiny(), deployment))
+    for path in (folder / "model.onnx", file):
+        export_for_measuring(tiny(), deployment, path)
+    assert call_json("latency", "compare", folder, file, "--device", program, "--seconds", "4")["b"] == str(file)
+    found = call_json("latency", "measure", file, "--reference", folder, "--device", program, *SHORT)
+    assert found["reference"] == str(folder)
 
 
 def test_a_device_that_fails(fields):

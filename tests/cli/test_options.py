@@ -1,6 +1,8 @@
 import sys
 
-from edgenext_search.cli.options import print_text, say
+import pytest
+
+from edgenext_search.cli.options import print_loading, print_text, say
 
 WORDS = "Stopped. What was finished is kept: `edgenext-search resume runs/a-run-with-a-name` goes on from where it was."
 
@@ -30,3 +32,10 @@ def test_narrow_terminals_still_get_words(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "5")
     print_text("one two three four five")
     assert capsys.readouterr().out == "one two three four five\n"
+
+
+@pytest.mark.parametrize(("norm_act", "first"), [("ln_gelu", []), ("bn_hs", ["  import edgenext_search.models.bn_hs"])])
+def test_a_batch_norm_network_is_imported_before_it_is_loaded(norm_act, first, capsys):
+    print_loading("out/model", {"norm_act": norm_act})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [*first, '  timm.create_model("local-dir:out/model", pretrained=True)']

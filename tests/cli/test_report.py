@@ -159,6 +159,20 @@ def test_runs_that_cannot_be_compared_are_refused_a_ranking(run, tmp_path):
     assert [(one["key"], one["values"]) for one in found["differences"]] == [("img_size", [32, 64])]
 
 
+def test_a_scaling_study_has_a_report_of_its_own(run, tmp_path):
+    import shutil
+
+    from edgenext_search.search.scaling_study import SCALING
+
+    shutil.copytree(run.path, tmp_path / "sizes")
+    folder = RunFolder(tmp_path / "sizes")
+    folder.open_store(folder.recipe()).set_fact(SCALING, {"plan": {}})
+    says = f"is a scaling study, not a search; `edgenext-search scale report {folder.path}` writes its report."
+    assert says in refusal("report", folder.path)
+    assert says in refusal("report", run.path, folder.path, "--out", tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()
+
+
 def test_a_run_is_not_compared_with_itself(run, tmp_path):
     assert "given once" in refusal("report", run.path, run.path)
     assert "--out" in refusal("report", run.path, "--out", tmp_path / "page.html")

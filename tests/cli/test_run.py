@@ -188,6 +188,15 @@ def test_another_recipe_on_a_run_is_refused_by_its_keys(small, executor, tmp_pat
     assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
 
 
+def test_commands_that_go_on_are_what_a_shell_takes(small, executor, tmp_path):
+    out = tmp_path / "my runs" / "out"
+    call("run", *small, "--out", out)
+    assert f"`edgenext-search resume '{out}'`" in refusal("run", *small, "--seed", "3", "--out", out)
+    summary = RunFolder(out).summary()
+    RunFolder(out).write_summary({**summary, "winner": None})
+    assert f"`edgenext-search resume '{out}'`" in refusal("scale", "family", out, "--budgets", "60k")
+
+
 def test_a_second_coordinator_is_refused(small, executor, tmp_path):
     out = tmp_path / "out"
     call("run", *small, "--out", out)

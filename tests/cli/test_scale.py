@@ -103,12 +103,11 @@ def test_a_family_of_latencies(tmp_path):
     profile.write_text(named)
     assert "Latencies as predicted for ssh://Pi@Board;" in call(*wanted, "--profile", profile).stdout
     assert "give --profile" in refusal(*wanted)
-    assert "is of one image size" in refusal(*wanted, "--profile", profile, "--rule", "compound")
-    plain = call_json(
-        "scale", "family", "edgenext_small", "--budgets", "1M", "--rule", "compound", "--profile", profile
-    )
-    assert plain["latency"] is None
-    assert "latency" not in plain["members"][0] | plain["published"][0]
+    plain = ("scale", "family", "edgenext_small", "--budgets", "1M", "--profile", profile)
+    assert call_json(*plain, "--exponents", "1:2:0")["latency"]["device"] == "ssh://Pi@Board"
+    for command in ((*wanted, "--profile", profile), plain):
+        assert "is of one image size, which the rule compound (" in refusal(*command, "--rule", "compound")
+        assert "leave out --profile" in refusal(*command, "--exponents", "1:2:1")
 
 
 def test_what_no_family_can_be_made_of():

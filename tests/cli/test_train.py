@@ -64,6 +64,13 @@ def test_train_reports_what_it_made(candidate, images, tmp_path, no_export):
     assert "is complete" in result.stderr
 
 
+def test_a_batch_norm_network_is_imported_before_it_is_loaded(candidate, images, tmp_path, no_export):
+    path = tmp_path / "batch-norm.yaml"
+    path.write_text(f"{candidate.read_text()}norm_act: bn_hs\n")
+    text = call(*usual(path, images, tmp_path / "out", *settings(), "--batch-size", 8)).stdout
+    assert text.index("  import edgenext_search.models.bn_hs\n") < text.index("  timm.create_model(")
+
+
 def test_plain_timm_has_the_same_top1(candidate, images, tmp_path, no_export):
     out = tmp_path / "out"
     summary = call_json(*usual(candidate, images, out, *settings("epochs=4"), "--batch-size", 8))

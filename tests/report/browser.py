@@ -65,6 +65,9 @@ class Page:
     def all(self, selector):
         return self.driver.find_elements("css selector", selector)
 
+    def focused(self):
+        return self.driver.switch_to.active_element
+
     def texts(self, selector):
         return self.run("return [...document.querySelectorAll(arguments[0])].map((node) => node.textContent)", selector)
 

@@ -82,7 +82,22 @@ def a_finalist(trial: TrialRecord, *, mean: float, std: float | None = 0.012, n:
         scores=(mean,),
     ).to_dict()
     row["score"] = Score(mean=mean, std=std, n=n).to_dict()
-    return row
+    return {**row, "fresh_seeds": n}
+
+
+def unscored(summary: dict[str, Any]) -> dict[str, Any]:
+    """A study whose finalists no fresh seed has scored yet."""
+    rows = {
+        row["fingerprint"]: {
+            **row,
+            "score": {"mean": row["search_score"], "std": None, "n": 1},
+            "fresh_seeds": 0,
+            "rematch": None,
+        }
+        for row in summary["finalists"]
+    }
+    sides = {side: rows[summary[side]["fingerprint"]] for side in ("winner", "baseline")}
+    return {**summary, "status": "interrupted", "finalists": list(rows.values()), "gain": None, **sides}
 
 
 def a_summary(trials: Sequence[TrialRecord] = (), /, **changes: Any) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from dataclasses import replace
 import pytest
 from scipy.stats import t
 
+from edgenext_search.report.all_figures import all_figures
 from edgenext_search.report.choices import FIELDS, choice_figures, estimates
+from edgenext_search.search.records import Losses
 
 from .builders import a_candidate, a_summary, a_trial, some_trials
 
@@ -17,7 +19,7 @@ TRIALS = some_trials(40)
 
 def kernels(trials):
     """The figure of the first stage's kernel size."""
-    return choice_figures(trials, a_summary(trials))["Kernel size"][0]
+    return choice_figures(trials)["Kernel size"][0]
 
 
 def test_means_and_intervals_are_those_of_the_scores():
@@ -39,7 +41,25 @@ def test_means_and_intervals_are_those_of_the_scores():
 
 def test_stopped_trials_count_with_an_estimate():
     trials = [a_trial(0, scores=(0.4, 0.7)), a_trial(1, scores=(0.3, 0.6)), a_trial(2, scores=(0.2,))]
-    assert estimates(trials, a_summary(trials))[2] == pytest.approx(0.5)
+    assert estimates(trials)[2] == pytest.approx(0.5)
+
+
+def test_values_are_held_against_each_other_by_top1_whatever_ranks():
+    base = a_trial(0).candidate
+    trials = [
+        a_trial(
+            number,
+            scores=(0.3, 0.70 + 0.01 * (number % 3) - (0.1 if number > 2 else 0)),
+            candidate=replace(base, kernel_sizes=(7 if number > 2 else 3, *base.kernel_sizes[1:])),
+            losses=((6, Losses(train=0.5 if number > 2 else 0.9)),),
+        )
+        for number in range(6)
+    ]
+    summary = a_summary(trials)
+    summary["fidelity"] = {**summary["fidelity"], "rank_by": "train_loss"}
+    (series,) = all_figures(trials, summary)["fig-choice-kernel-size-stage-1"].series
+    assert list(series.y) == pytest.approx([71, 61])
+    assert "mean top-1 71.0 %" in series.notes[0]
 
 
 def test_a_field_that_no_block_uses_has_no_value():
@@ -47,13 +67,13 @@ def test_a_field_that_no_block_uses_has_no_value():
     without = replace(base, sdta_blocks=(0, 0, 0, 0))
     two, three = (replace(base, sdta_blocks=(0, 1, 0, 0), sdta_splits=(2, n, 2, 2)) for n in (2, 3))
     trials = [a_trial(number, candidate=candidate) for number, candidate in enumerate((without, two, three))]
-    (figure,) = choice_figures(trials, a_summary(trials))["SDTA splits"]
+    (figure,) = choice_figures(trials)["SDTA splits"]
     assert (figure.title, list(figure.x_names)) == ("SDTA splits, stage 2", ["2", "3"])
     assert [note.split("\n")[-1] for note in figure.series[0].notes] == ["n = 1", "n = 1"]
 
 
 def test_every_field_that_varies_has_its_figures_on_one_scale():
-    found = choice_figures(TRIALS, a_summary(TRIALS))
+    found = choice_figures(TRIALS)
     assert set(found) <= set(FIELDS.values())
     assert {"Kernel size", "Blocks", "Width over the stage before", "SDTA blocks"} <= set(found)
     assert len({plot.y_range for plots in found.values() for plot in plots}) == 1
@@ -62,7 +82,7 @@ def test_every_field_that_varies_has_its_figures_on_one_scale():
 
 
 def test_width_ratios_are_binned_evenly():
-    (figure, *_) = choice_figures(TRIALS, a_summary(TRIALS))["Width over the stage before"]
+    (figure, *_) = choice_figures(TRIALS)["Width over the stage before"]
     counts = [int(note.rsplit("n = ")[1]) for note in figure.series[0].notes]
     assert 2 <= len(counts) <= 5
     assert sum(counts) == len(TRIALS)
@@ -78,4 +98,4 @@ def test_width_ratios_are_binned_evenly():
     ],
 )
 def test_nothing_varies(trials):
-    assert choice_figures(trials, a_summary(trials)) == {}
+    assert choice_figures(trials) == {}

@@ -86,7 +86,7 @@ def test_finalists_have_bars_only_with_fresh_seeds():
     halves = [high - mean for high, mean in zip(bars.high, bars.y, strict=True)]
     assert halves == pytest.approx([1.2] * len(SUMMARY["finalists"]))
     trial = TRIALS[0]
-    alone = a_finalist(trial, mean=trial.score, std=None, n=1)
+    alone = {**a_finalist(trial, mean=trial.score, std=None, n=1), "fresh_seeds": 0}
     summary = a_summary(TRIALS, finalists=[alone], winner=alone, baseline=alone)
     assert not any("finalist" in name for name in pareto_figure(TRIALS, summary).named())
 

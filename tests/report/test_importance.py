@@ -15,6 +15,12 @@ def test_bars_in_the_order_given_with_names_in_words():
     assert "best 25 % of 40" in figure.y_label
 
 
+def test_what_the_best_are_best_by_is_said():
+    found = {"method": "PED-ANOVA", "quantile": 0.25, "n": 40, "values": {"depth": 1.0}}
+    figure = importance_figure({"importance": found, "fidelity": {"rank_by": "train_loss"}})
+    assert figure.y_label == "What separates the best 25 % of 40 networks by mean training loss from all of them"
+
+
 def test_without_there_is_no_figure():
     assert importance_figure({}) is None
     assert importance_figure({"importance": None}) is None

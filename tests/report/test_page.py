@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from xml.etree import ElementTree as ET
 
@@ -106,10 +107,25 @@ def test_keys_go_from_mark_to_mark(page):
     plot.send_keys(KEYS["enter"])
     card = page.find("#card")
     assert card.is_displayed()
-    page.run("arguments[0].focus()", card)
-    card.send_keys(KEYS["escape"])
+    assert page.focused() == card
+    page.focused().send_keys(KEYS["escape"])
     assert not card.is_displayed()
-    assert page.run("return document.activeElement === arguments[0]", plot)
+    assert page.focused() == plot
+
+
+def test_escape_closes_the_card_wherever_the_focus_is(page):
+    x, y, _ = page.point("fig-params", "trained")
+    page.mouse("fig-params", x, y).click().perform()
+    card = page.find("#card")
+    assert card.is_displayed()
+    page.focused().send_keys(KEYS["escape"])
+    assert not card.is_displayed()
+    page.run("document.querySelector('#trials tbody tr').click()")
+    assert card.is_displayed()
+    box = page.find("#filter")
+    box.send_keys(KEYS["escape"])
+    assert not card.is_displayed()
+    assert page.focused() == box
 
 
 def test_dragging_zooms_and_a_button_shows_all_again(page):
@@ -194,6 +210,7 @@ def test_a_row_pins_its_candidate(page):
     line = page.find("#trials tbody tr")
     page.run("arguments[0].focus()", line)
     line.send_keys(KEYS["enter"])
+    assert page.focused() == page.find("#card")
     assert "out of memory" in page.find("#card").text
     assert "no learning curve" in page.find("#card").text
 
@@ -268,6 +285,70 @@ def test_print_shows_all_tabs_on_white_ground(page, driver):
         assert page.run("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     finally:
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_print_has_all_rows_that_the_filter_leaves_and_says_what_it_has_not(page, driver):
+    def printed():
+        page.run("window.dispatchEvent(new Event('beforeprint'))")
+        return rows(page)
+
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        assert page.find(".pager").text == "1 to 100 of 120"
+        assert printed() == list(range(len(TRIALS)))
+        assert not page.find(".pager").is_displayed()
+        page.run("window.dispatchEvent(new Event('afterprint'))")
+        assert rows(page) == list(range(100))
+    finally:
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    search(page, "trial<5")
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        assert printed() == list(range(5))
+        assert page.find(".pager").text == "5 of 120 trials"
+    finally:
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+def test_print_of_very_many_rows_says_how_many_are_left_out(driver, tmp_path):
+    trials = [replace(trial, number=number) for number, trial in enumerate(TRIALS * 9)]
+    path = tmp_path / "index.html"
+    write_report(a_summary(trials), trials, path)
+    page = Page(driver, path)
+    page.run("window.dispatchEvent(new Event('beforeprint'))")
+    assert len(rows(page)) == 1000
+    assert page.run("return document.querySelector('.pager').textContent").find("The first 1000 of 1080 trials") >= 0
+
+
+def test_a_live_page_loads_itself_again_unless_it_is_in_use(driver, tmp_path):
+    trials = some_trials(9)
+    path = tmp_path / "index.html"
+    write_report(a_summary(trials, status="running"), trials, path)
+    source = "window.setInterval = (call) => { window.minute = call; };"
+    script = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": source})
+    choose = "const [box, state] = arguments; box.value = state; box.dispatchEvent(new Event('change'))"
+
+    def stays():
+        page.run("window.stayed = true; window.minute()")
+        time.sleep(0.5)
+        return page.run("return window.stayed === true")
+
+    try:
+        page = Page(driver, path)
+        search(page, "trial<5")
+        assert stays()
+        page.find("#filter").clear()
+        page.run(choose, page.find("#state"), "complete")
+        assert stays()
+        page.run(choose, page.find("#state"), "")
+        page.run("document.getElementById('front').click()")
+        assert stays()
+        page.run("document.getElementById('front').click(); document.querySelector('#trials tbody tr').click()")
+        assert stays()
+        page.run("document.querySelector('#card .close').click()")
+        assert not stays()
+    finally:
+        driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", {"identifier": script["identifier"]})
 
 
 def nothing(trials=(), **changes):

@@ -71,7 +71,7 @@ def test_the_page_of_a_study_needs_nothing_beside_itself(study, tmp_path):
     assert "Enter pins" not in page
     for name in ("sizes", "laws", "ranks", "candidates", "conditions"):
         assert f'href="#{name}"' in page
-    assert "shapes rank alike at all sizes" in page
+    assert "the order of 5 shapes says too little to tell whether they rank alike" in page
 
 
 def test_the_page_of_a_comparison(comparison, tmp_path):
@@ -109,6 +109,26 @@ def test_a_study_with_nothing_to_say(tmp_path):
     none = summary_of(spaces, _comparison, missing=range(0, 10, 2))
     assert "edgenext has 0 scored candidates and paper 5: too few" in scaling_sentences(none)[0]
     assert 'class="plot"' not in page_of(none, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("n", "lows", "says"),
+    [
+        (5, [0.6, 0.6, 0.6], "the order of 5 shapes says too little"),
+        (8, [0.6, 0.1, 0.6], "the orders agree better than chance at each pair of sizes."),
+        (8, [0.6, -0.1, 0.6], "is not established."),
+        (8, [0.6, None, 0.6], "is not established."),
+        (8, [0.6, "no tau", 0.6], "is not established."),
+    ],
+)
+def test_shapes_rank_alike_where_that_is_shown_of_each_pair_of_sizes(study, n, lows, says):
+    pairs = [
+        {**pair, "n": n, "tau": None if low == "no tau" else {"value": 0.8, "low": low, "high": 0.9}}
+        for pair, low in zip(study["ranks"]["pairs"], lows, strict=True)
+    ]
+    *_, last = scaling_sentences({**study, "n": n, "ranks": {**study["ranks"], "pairs": pairs}})
+    assert says in last
+    assert last.count("0.80") == len([low for low in lows if low != "no tau"])
 
 
 @pytest.fixture(scope="module")

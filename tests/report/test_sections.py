@@ -1,10 +1,10 @@
-"""Key figures and finalists on the page."""
+"""Headline, key figures and the model on the page."""
 
 from __future__ import annotations
 
 from edgenext_search.report import sections
 
-from .builders import a_summary, some_trials
+from .builders import a_summary, some_trials, unscored
 
 TRIALS = some_trials(24)
 SUMMARY = a_summary(TRIALS)
@@ -31,26 +31,38 @@ def test_an_equal_cost_is_said_in_words():
     assert "as the baseline" in text
 
 
-def test_members_of_a_front_are_marked_and_their_folders_named():
+def test_members_of_a_front_are_said_and_their_folders_named():
     run = SUMMARY["run"]
     front = [{**row, "model_dir": f"{run}/winners/{row['fingerprint']}"} for row in SUMMARY["finalists"][:3]]
     summary = {**SUMMARY, "objectives": ["accuracy", "madds"], "front": front}
-    assert sections.finalists_section(summary).count(">front<") == 3
     assert "3 of the 4 finalists are on the front" in sections.header(summary)
     assert f"<code>winners/{front[2]['fingerprint']}</code>." in sections.model_section(summary)
-    for part in (sections.finalists_section, sections.header, sections.model_section):
+    for part in (sections.header, sections.model_section):
         assert "front" not in part(SUMMARY)
+
+
+def test_a_batch_norm_network_needs_an_import_before_timm_reads_it():
+    plain = sections.model_section(SUMMARY)
+    assert "timm alone reads it" in plain
+    assert "bn_hs" not in plain
+    winner, other = (
+        {**row, "candidate": {**row["candidate"], "norm_act": "bn_hs"}} for row in SUMMARY["finalists"][:2]
+    )
+    text = sections.model_section({**SUMMARY, "winner": winner})
+    assert "import timm\nimport edgenext_search.models.bn_hs\nmodel = timm.create_model" in text
+    assert "timm alone" not in text
+    front = [SUMMARY["front"][0], {**other, "model_dir": f"{SUMMARY['run']}/winners/other"}]
+    text = sections.model_section({**SUMMARY, "front": front})
+    assert "timm alone reads it" in text
+    assert "Those with BatchNorm need <code>import edgenext_search.models.bn_hs</code> first." in text
 
 
 def test_nothing_without_a_winner():
     empty = a_summary()
     assert sections.cards(empty) is None
-    assert sections.finalists_section(empty) is None
     assert sections.model_section(empty) is None
 
 
-def test_finalists_mark_winner_and_baseline():
-    text = sections.finalists_section(SUMMARY)
-    assert text.count('class="badge win"') == 1
-    assert text.count(">baseline</span>") == 1
-    assert text.count("<tr") == 1 + len(SUMMARY["finalists"])
+def test_the_searchs_score_is_called_so():
+    assert "<dd>mean ± std of 3 seeds</dd>" in sections.cards(SUMMARY)
+    assert "<dd>one seed, in the search</dd>" in sections.cards(unscored(SUMMARY))

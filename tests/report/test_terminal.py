@@ -78,7 +78,8 @@ def test_ascii_consoles():
 def test_no_winner_and_how_to_go_on():
     text = printed(a_summary(status="interrupted", run="runs/x", report=None))
     assert "No winner yet" in text
-    assert "edgenext-search resume runs/x" in text
+    assert "edgenext-search resume runs/x\n" in text
+    assert "edgenext-search resume 'my runs/x'\n" in printed(a_summary(status="interrupted", run="my runs/x"))
     assert "Candidate" not in text
 
 

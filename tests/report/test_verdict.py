@@ -8,7 +8,7 @@ import pytest
 
 from edgenext_search.report.verdict import front_sentences, gain_of, is_established, verdict, verdict_sentences
 
-from .builders import a_finalist, a_summary, a_trial
+from .builders import a_finalist, a_measurement, a_summary, a_trial
 
 BASELINE = a_finalist(a_trial(0, origin="edgenext_xx_small"), mean=0.66)
 WINNER = a_finalist(a_trial(7), mean=0.71)
@@ -74,6 +74,15 @@ def test_one_seed_each_establishes_nothing():
     assert "not established" in text
 
 
+def test_scores_of_the_search_are_called_so():
+    rows = [
+        {**row, "score": {**row["score"], "std": None, "n": 1}, "fresh_seeds": 0, "search_score": row["score"]["mean"]}
+        for row in (WINNER, BASELINE)
+    ]
+    assert "(one seed each, in the search)." in verdict(compared(None, winner=rows[0], baseline=rows[1]))
+    assert "(fresh seeds against one of the search)." in verdict(compared(None, winner=WINNER, baseline=rows[1]))
+
+
 def test_a_front_is_said_in_plain_words():
     rows = [
         {**WINNER, "madds": 260_576_008, "footprint": 2_097_152},
@@ -88,6 +97,14 @@ def test_a_front_is_said_in_plain_words():
     three = {**summary, "objectives": ["accuracy", "madds", "footprint"]}
     assert "of top-1, MAdds and weights and peak activations:" in front_sentences(three)[0]
     assert front_sentences(three)[1].endswith("260.6M MAdds, 2.097MB weights and peak activations.")
+
+
+def test_a_front_of_latency_has_the_times_that_decided_it():
+    rows = [{**WINNER, "latency": 8_000, "measured": a_measurement(9_120.0)}, {**BASELINE, "latency": 7_300}]
+    summary = compared(gain(0.05, 0.01, 0.09), objectives=["accuracy", "latency"], front=rows)
+    _, first, second = front_sentences(summary)
+    assert first.endswith(" (n = 3), 9.12 ms latency.")
+    assert second.endswith(" (n = 3), 7.30 ms latency, predicted.")
 
 
 def test_a_front_of_one_and_none():

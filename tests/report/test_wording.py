@@ -10,7 +10,7 @@ from edgenext_search.arch.candidate import Candidate
 from edgenext_search.report import wording
 from edgenext_search.report.wording import ranked
 
-from .builders import a_finalist, a_summary, a_trial, some_trials
+from .builders import a_finalist, a_summary, a_trial, some_trials, unscored
 
 
 @pytest.mark.parametrize(
@@ -114,6 +114,35 @@ def test_seeds():
     assert wording.seeds_text(a_summary()) == "not scored again with fresh seeds"
     mixed = [a_finalist(a_trial(number), mean=0.5, n=number) for number in (2, 4)]
     assert wording.seeds_text(a_summary(finalists=mixed)) == "2 to 4 fresh seeds each"
+    one = a_summary(finalists=[a_finalist(a_trial(), mean=0.5, std=None, n=1)])
+    assert wording.seeds_text(one) == "one fresh seed each"
+
+
+def test_the_searchs_score_is_no_fresh_seed():
+    summary = a_summary(some_trials(8))
+    assert wording.is_rescored(summary)
+    young = unscored(summary)
+    assert wording.seeds_text(young) == "not scored again with fresh seeds"
+    assert not wording.is_rescored(young)
+    under_way = {**young, "finalists": [*young["finalists"][:-1], summary["finalists"][-1]]}
+    assert wording.seeds_text(under_way) == "0 to 3 fresh seeds each"
+    assert not wording.is_rescored(under_way)
+    assert wording.is_rescored({**under_way, "status": "complete"})
+    assert not wording.is_rescored(a_summary())
+
+
+@pytest.mark.parametrize(
+    ("rank_by", "objectives", "says"),
+    [
+        ("train_loss", ["accuracy"], "by the mean training loss that all trials together lead to expect"),
+        ("top1", ["accuracy", "madds"], "by the top-1 that all trials together lead to expect and by costs"),
+        (None, ["accuracy"], "by the score that all trials together lead to expect"),
+    ],
+)
+def test_what_chooses_the_finalists_is_said(rank_by, objectives, says):
+    summary = a_summary(objectives=objectives)
+    summary["fidelity"] = {**summary["fidelity"], "rank_by": rank_by}
+    assert wording.chosen_text(summary) == f"Finalists are chosen {says}"
 
 
 def test_a_baseline_outside_the_finalists_is_shown_without_rank():

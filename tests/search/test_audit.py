@@ -12,6 +12,7 @@ from edgenext_search.search.folder import RunFolder
 from edgenext_search.search.listener import Listener
 from edgenext_search.search.references import reference_seeds
 from edgenext_search.search.run import run_study
+from edgenext_search.search.scaling_study import SCALING
 from edgenext_search.search.session import Execution
 from edgenext_search.training.job import Failed, Trained
 from edgenext_search.training.numerics import Numerics
@@ -211,6 +212,13 @@ def test_too_few_scored_candidates_are_refused(class_folder, execution, fake, tm
     folder = RunFolder(tmp_path / "small")
     run_study(folder, with_data(a_recipe(trials=3, cohort=3), class_folder), execution)
     with pytest.raises(UserError, match=r"has 3 scored candidates, and an audit needs at least 4.*resume"):
+        audited(folder, execution, fake)
+    assert fake.current.given == []
+
+
+def test_a_scaling_study_is_not_audited(folder, execution, fake):
+    folder.open_store(folder.recipe()).set_fact(SCALING, {"plan": {}})
+    with pytest.raises(UserError, match="is a scaling study, not a search; `edgenext-search scale report"):
         audited(folder, execution, fake)
     assert fake.current.given == []
 

@@ -74,6 +74,9 @@ def test_fresh_scores_decide_and_the_searchs_do_not():
     assert (ranked[2].score.mean, ranked[2].score.n) == (pytest.approx(0.45), 2)
     assert ranked[2].score.std == pytest.approx(0.0707107)
     assert (ranked[0].score.n, ranked[0].score.std, ranked[0].search_score) == (1, None, 0.7)
+    assert [finalist.to_dict()["fresh_seeds"] for finalist in ranked] == [1, 1, 2]
+    (young, *_) = rank_finalists(chosen, {}, seeds=[1, 2])
+    assert (young.score.n, young.to_dict()["fresh_seeds"]) == (1, 0)
 
 
 def test_the_rematch_chooses_nothing():

@@ -73,11 +73,11 @@ class Card {
     this.trials = trials;
     this.onClose = () => {};
     this.box = html("aside", { id: "card", class: "sheet", "aria-label": "Pinned candidate", tabindex: "-1", hidden: true });
-    this.box.addEventListener("keydown", (event) => { if (event.key === "Escape") this.close(); });
+    document.addEventListener("keydown", (event) => { if (event.key === "Escape" && !this.box.hidden) this.close(); });
     document.querySelector("main").append(this.box);
   }
 
-  open(row, from) {
+  open(row, from, byKey) {
     const { trials } = this;
     this.from = from ?? this.from;
     const copyButton = html("button", { type: "button", on: { click: () => copy(JSON.stringify(trials.candidate(row)), copyButton) } }, "Copy as JSON");
@@ -101,6 +101,7 @@ class Card {
       html("p", { class: "tools" }, copyButton),
     );
     this.box.hidden = false;
+    if (byKey) this.box.focus({ preventScroll: true });
     this.row = row;
     const figure = this.box.querySelector("figure");
     if (figure) new Chart(figure, this.curvePlot(row), { tell: (other) => trials.words(other), pin: () => {} });
@@ -126,8 +127,9 @@ class Card {
   }
 
   close() {
+    const { activeElement } = document, elsewhere = activeElement !== document.body && !this.box.contains(activeElement);
     this.box.hidden = true;
     this.onClose();
-    this.from?.focus({ preventScroll: true });
+    if (!elsewhere) this.from?.focus({ preventScroll: true });
   }
 }

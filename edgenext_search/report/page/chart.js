@@ -286,7 +286,7 @@ class Chart {
         const now = this.points.indexOf(this.current);
         this.show(this.points[Math.min(Math.max(now < 0 ? 0 : now + move, 0), this.points.length - 1)]);
       } else if ((event.key === "Enter" || event.key === " ") && this.current) {
-        if (this.current.row >= 0) this.actions.pin(this.current.row, host);
+        if (this.current.row >= 0) this.actions.pin(this.current.row, host, true);
       } else if (event.key === "Escape" && this.current) {
         this.show(null);
       } else return;

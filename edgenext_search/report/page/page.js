@@ -55,10 +55,10 @@ function start() {
   const card = new Card(trials);
   const box = document.getElementById("trials-table");
   let table = null;
-  const pin = (row, from) => {
+  const pin = (row, from, byKey) => {
     for (const chart of charts) chart.pin(row);
     table?.mark(row);
-    if (row !== null) card.open(row, from);
+    if (row !== null) card.open(row, from, byKey);
   };
   card.onClose = () => pin(null);
   for (const [id, plot] of Object.entries(figures)) {
@@ -66,6 +66,8 @@ function start() {
     if (figure) charts.push(new Chart(figure, plot, { tell: (row) => trials.words(row), pin }));
   }
   if (box && trials.count) table = new TrialTable(box, trials, { pin });
+  window.addEventListener("beforeprint", () => table?.print());
+  window.addEventListener("afterprint", () => table?.show());
   let width = window.innerWidth, waiting = 0;
   window.addEventListener("resize", () => {
     if (window.innerWidth === width) return;
@@ -73,7 +75,7 @@ function start() {
     clearTimeout(waiting);
     waiting = setTimeout(() => charts.forEach((chart) => chart.draw()), 120);
   });
-  if (root.dataset.live) setInterval(() => { if (card.box.hidden && !table?.search.value && !document.hidden) location.reload(); }, 60_000);
+  if (root.dataset.live) setInterval(() => { if (card.box.hidden && !table?.filtered && !document.hidden) location.reload(); }, 60_000);
 }
 
 setTheme(remembered("edgenext-search-theme") ?? "auto");

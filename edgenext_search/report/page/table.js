@@ -1,11 +1,11 @@
 // The table of all trials: sorted, filtered, a page at a time, and saved as CSV, JSON or Markdown.
-const PAGE = 100;
+const PAGE = 100, PRINTED = 1000;
 
 class TrialTable {
   constructor(box, trials, actions) {
     this.box = box;
     this.trials = trials;
-    this.actions = actions;  // pin(row, from)
+    this.actions = actions;  // pin(row, from, byKey)
     this.order = trials.data.columns.run ? ["run", 1] : ["Trial", 1];
     this.page = 0;
     this.columns = this.define();
@@ -63,11 +63,11 @@ class TrialTable {
       this.scroll, this.pager,
     );
     this.body.addEventListener("click", (event) => { const line = event.target.closest("tr"); if (line) this.pick(line); });
-    this.body.addEventListener("keydown", (event) => { if (event.key === "Enter" && event.target.matches("tr")) this.pick(event.target); });
+    this.body.addEventListener("keydown", (event) => { if (event.key === "Enter" && event.target.matches("tr")) this.pick(event.target, true); });
   }
 
-  pick(line) {
-    this.actions.pin(+line.dataset.row, line);
+  pick(line, byKey) {
+    this.actions.pin(+line.dataset.row, line, byKey);
   }
 
   sortBy(name) {
@@ -133,6 +133,18 @@ class TrialTable {
     this.next.disabled = this.page === last;
     this.where.textContent = `${from + 1} to ${from + shown.length} of ${this.rows.length}`;
     this.mark(this.pinned);
+  }
+
+  print() {  // all that the filter leaves, as far as paper is for so many; what is not there is said beneath
+    const shown = this.rows.slice(0, PRINTED), rest = this.rows.length > PRINTED;
+    this.body.replaceChildren(...shown.map((row) => this.line(row)));
+    this.pager.hidden = shown.length === this.trials.count;
+    this.where.textContent = rest ? `The first ${shown.length} of ${this.status.textContent}` : this.status.textContent;
+    this.mark(this.pinned);
+  }
+
+  get filtered() {
+    return Boolean(this.search.value || this.state.value || this.front.checked);
   }
 
   line(row) {

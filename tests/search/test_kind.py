@@ -1,0 +1,15 @@
+from types import SimpleNamespace
+
+import pytest
+
+from edgenext_search.errors import UserError
+from edgenext_search.search.folder import RunFolder
+from edgenext_search.search.kind import require_search
+from edgenext_search.search.scaling_study import SCALING
+
+
+def test_a_scaling_study_is_refused_with_what_reports_it(tmp_path):
+    run = RunFolder(tmp_path / "my sizes")
+    require_search(run, SimpleNamespace(fact={}.get))
+    with pytest.raises(UserError, match=f"`edgenext-search scale report '{run.path}'` writes its report"):
+        require_search(run, SimpleNamespace(fact={SCALING: {"plan": {}}}.get))
