@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from edgenext_search.training.deliver import deliver
 from edgenext_search.training.full_job import Progress
 from edgenext_search.training.initial import HEAD
 from edgenext_search.training.loader import FullLoader
-from edgenext_search.training.loop import Manner, Trainer, TrainingDivergedError
+from edgenext_search.training.loop import Manner, Trainer
 from edgenext_search.training.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -98,6 +97,11 @@ class FullRun:
         if state is not None:
             self.trainer.restore(state)
             listener.note(f"Going on after step {self.trainer.updates} of {self._steps}.")
+            if (before := state.get("device", device.type)) != device.type:
+                listener.note(
+                    f"The steps before were done on {before}, those to come on {device.type}: rounding and, unless "
+                    "train.precision is set, precision are others."
+                )
             if ranks.rank == 0 and not self.trainer.position:
                 self._keep_best()
 
@@ -187,10 +191,6 @@ class FullRun:
     def _row(self, clock: _Clock) -> Row:
         """Evaluate what the epoch came to."""
         trainer = self.trainer
-        if not math.isfinite(trainer.losses[-1]):
-            raise TrainingDivergedError(
-                f"the loss is {trainer.losses[-1]} in epoch {trainer.epoch}; a lower lr may help"
-            )
         speed, wait = clock.images_per_second, clock.input_wait
         raw, averaged = trainer.evaluate_both(self._val)
         return {
@@ -222,7 +222,7 @@ class FullRun:
         """Write a checkpoint, on all ranks together; weights that are no numbers never take the place of sound ones."""
         trainer = self.trainer
         trainer.check()
-        state = {**trainer.state(), "rows": self.rows, "seconds": seconds}
+        state = {**trainer.state(), "rows": self.rows, "seconds": seconds, "device": self.device.type}
         if self.ranks.rank == 0:
             self.folder.checkpoints.save(state, trainer.updates)
 

@@ -139,6 +139,24 @@ def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(images, tmp_p
     assert_equal(newest(job.out), newest(undisturbed[0]))
 
 
+@pytest.mark.parametrize(("device", "said"), [("cpu", False), ("cuda", True)])
+def test_a_training_of_another_device_is_gone_on_with(images, tmp_path, device, said):
+    job = a_job(images, tmp_path / "out", recipe={"epochs": 1})
+    kept = Checkpoints(job.out / "checkpoints")
+
+    class Stopper(Recorder):
+        def epoch_done(self, row):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(job, Stopper())
+    state = kept.load(CPU, pytest.fail)
+    kept.save({**state, "device": device}, state["updates"])
+    listener = Recorder()
+    train(job, listener)
+    assert any("done on cuda, those to come on cpu" in note for note in listener.notes) == said
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
