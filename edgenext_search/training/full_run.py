@@ -219,12 +219,16 @@ class FullRun:
             self.folder.checkpoints.save_best(self.trainer.updates)
 
     def _save(self, seconds: float) -> None:
-        """Write a checkpoint, on all ranks together; weights that are no numbers never take the place of sound ones."""
+        """Write a checkpoint, on all ranks together, which return once it is on the disk.
+
+        Weights that are no numbers never take the place of sound ones.
+        """
         trainer = self.trainer
         trainer.check()
         state = {**trainer.state(), "rows": self.rows, "seconds": seconds, "device": self.device.type}
         if self.ranks.rank == 0:
             self.folder.checkpoints.save(state, trainer.updates)
+        self.ranks.any_of(False)
 
     def _show(self, clock: _Clock) -> None:
         if self.ranks.rank or not clock.due():
