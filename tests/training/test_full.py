@@ -87,6 +87,7 @@ def test_a_training_ends_with_a_model_folder_and_its_figures(undisturbed):
         "model.safetensors",
         "raw.safetensors",
     }
+    assert len({path.stat().st_mode for path in (out / "model").iterdir()}) == 1  # who reads one reads all
     said = listener.notes[:6]
     assert "tiny" in said[0]
     assert "3 classes, 48 training and 15 validation images" in said[1]
