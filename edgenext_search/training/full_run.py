@@ -225,7 +225,8 @@ class FullRun:
         """
         trainer = self.trainer
         trainer.check()
-        state = {**trainer.state(), "rows": self.rows, "seconds": seconds, "device": self.device.type}
+        about = {"device": self.device.type, "classes": list(self.plan.data.classes)}
+        state = {**trainer.state(), "rows": self.rows, "seconds": seconds, **about}
         if self.ranks.rank == 0:
             self.folder.checkpoints.save(state, trainer.updates)
         self.ranks.any_of(False)

@@ -13,6 +13,7 @@ from edgenext_search.training import deliver, full_folder, full_run
 from edgenext_search.training.checkpoint import Checkpoints
 from edgenext_search.training.full import train_fully
 from edgenext_search.training.full_run import TrainingInterruptedError
+from edgenext_search.training.initial import read_initial
 from edgenext_search.training.loop import TrainingDivergedError
 from edgenext_search.training.metrics import METRICS_FILE, TIMES
 from edgenext_search.training.ranks import Ranks
@@ -240,6 +241,11 @@ def test_new_classes_get_a_new_classifier_which_learns_first(images, tmp_path, u
     moved = [{name for name, value in state.items() if not torch.equal(value, begun[name])} for state in seen]
     assert moved[0] == {"head.fc.weight", "head.fc.bias"}
     assert len(moved[1]) > 20
+
+
+def test_a_checkpoint_knows_its_classes(undisturbed):
+    path = Checkpoints(undisturbed[0] / "checkpoints").newest_first()[0]
+    assert read_initial(path).classes == CLASSES
 
 
 def _copy(model):
