@@ -179,7 +179,8 @@ class FullRun:
 
     def _wandb_id(self) -> str:
         """The same for the same training in the same folder."""
-        text = f"{self.folder.path.resolve()} {self.plan.training}"
+        training = {**self.plan.training, "name": self.folder.training()["name"]}  # as it was begun
+        text = f"{self.folder.path.resolve()} {training}"
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def _free(self, epoch: int) -> None:
