@@ -75,7 +75,8 @@ class FullRun:
             rank=ranks.rank,
             world=ranks.world,
         )
-        self._steps = sum(self._train.steps(epoch) // plan.shares.accumulate for epoch in range(recipe.epochs))
+        self._steps_of = [self._train.steps(epoch) // plan.shares.accumulate for epoch in range(recipe.epochs)]
+        self._steps = sum(self._steps_of)
         self.trainer = Trainer(
             model,
             recipe,
@@ -139,7 +140,8 @@ class FullRun:
                 due = self.ranks.rank == 0 and time.monotonic() - last_save > 60 * self.job.minutes
                 stop, save = self.ranks.any_of(stopping(), due)
                 self._show(clock)
-                if stop or save:
+                trained = trainer.position == self._steps_of[trainer.epoch]  # to be evaluated, which may take long
+                if stop or save or trained:
                     self._save(clock.seconds)
                     last_save = time.monotonic()
                 if stop:

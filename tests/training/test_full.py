@@ -122,6 +122,26 @@ def test_interrupted_anywhere_it_ends_with_the_same_bits(images, tmp_path, undis
     assert len(stopped) / 2 <= said <= len(stopped)  # one that is stopping already is not told again
 
 
+def test_killed_in_its_evaluations_it_repeats_no_epoch(images, tmp_path, undisturbed, monkeypatch):
+    job = a_job(images, tmp_path / "out", recipe={"mixup": 0.2})
+    row, trained = full_run.FullRun._row, []
+
+    def killed_at_first(run, clock):
+        if run.trainer.epoch not in trained:
+            trained.append(run.trainer.epoch)
+            raise KeyboardInterrupt
+        assert run.trainer.seen == 0  # since it was started
+        return row(run, clock)
+
+    monkeypatch.setattr(full_run.FullRun, "_row", killed_at_first)
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            train(job)
+    train(job)
+    assert trained == [1, 2, 3]
+    assert_equal(newest(job.out), newest(undisturbed[0]))
+
+
 def test_a_complete_training_is_not_repeated(images, undisturbed):
     out, summary, _ = undisturbed
     listener = Recorder()
