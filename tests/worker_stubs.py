@@ -68,7 +68,7 @@ def words(ranks):
     try:
         ranks.from_first(refuse)
     except UserError as error:
-        refusal = str(error)
+        refusal = type(error).__name__, str(error)
     made = ranks.from_first(lambda: f"made by {ranks.rank}")
     return ranks.any_of(False, ranks.rank == 2), made, refusal, ranks.gathered(torch.tensor(ranks.rank + 0.5))
 
