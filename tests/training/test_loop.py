@@ -352,6 +352,14 @@ def test_losses_that_overflowed_stay_left_out_in_a_restored_trainer(tmp_path):
     assert straight.losses == restored.losses
 
 
+def test_losses_that_overflowed_on_two_processes_are_left_out_on_one():
+    """Of four steps on two processes, one overflowed on both."""
+    trainer = in_float16()
+    trainer.restore(trainer.state() | {"position": 4, "summed": [1.0, 2.0], "skipped": [0.5, 0.5]})
+    trainer.fit(a_loader(), until=1)
+    assert trainer.losses == [1.0]
+
+
 def test_float16_that_overflows_for_good_ends_the_training():
     with pytest.raises(TrainingDivergedError, match="the loss is nan in epoch 2; a lower lr may help"):
         in_float16().fit(Overflowing(4, 5, 6, 7), until=3)
