@@ -16,7 +16,11 @@ from edgenext_search.data.full_loader import TrainLoader
 from edgenext_search.errors import UserError
 from edgenext_search.models.build import build
 from edgenext_search.training.batch_norm import share_statistics
+from edgenext_search.training.checkpoint import Checkpoints
+from edgenext_search.training.full import train_fully
+from edgenext_search.training.full_job import SilentListener
 from edgenext_search.training.full_recipe import FullRecipe
+from edgenext_search.training.full_run import FullRun, TrainingInterruptedError
 from edgenext_search.training.job import Failed, OutOfMemory, Trained
 from edgenext_search.training.loader import FullLoader
 from edgenext_search.training.loop import Manner, Trainer
@@ -64,7 +68,7 @@ def words(ranks):
     try:
         ranks.from_first(refuse)
     except UserError as error:
-        refusal = str(error)
+        refusal = type(error).__name__, str(error)
     made = ranks.from_first(lambda: f"made by {ranks.rank}")
     return ranks.any_of(False, ranks.rank == 2), made, refusal, ranks.gathered(torch.tensor(ranks.rank + 0.5))
 
@@ -95,6 +99,21 @@ def probe_dies(_request, _messages):
 
 def probe_hangs(_request, _messages):
     time.sleep(600)
+
+
+def interrupted(ranks, job):
+    """The checkpoints that are there when this process stops, on a slow disk."""
+    save = Checkpoints.save
+
+    def slowly(*given):
+        time.sleep(1)
+        save(*given)
+
+    Checkpoints.save = slowly
+    FullRun._show = lambda run, _clock: os.kill(os.getpid(), signal.SIGTERM) if run.trainer.updates == 2 else None
+    with contextlib.suppress(TrainingInterruptedError):
+        train_fully(job, ranks, torch.device("cpu"), SilentListener())
+    return [path.name for path in Checkpoints(job.out / "checkpoints").newest_first()]
 
 
 class Enough(Exception):  # noqa: N818 - no error

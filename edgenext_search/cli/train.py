@@ -100,9 +100,13 @@ def train_command(
         options["workers"], options["threads"] = shares
         job = _job(what, data=data, study=study, settings=[*settings, *_precision(amp)], options=options)
         summary = _train(job, devices, place)
-    except UserError:
-        if speaks:
+    except UserError as error:
+        if place is None or place.rank == 0:
             raise
+        from edgenext_search.training.ranks import FirstRefusedError
+
+        if not isinstance(error, FirstRefusedError):
+            say(f"Error on process {place.rank}: {error}")
         sys.exit(EXIT_USER_ERROR)
     if speaks:
         show_training(summary, as_json=as_json)

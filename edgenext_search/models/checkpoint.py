@@ -93,7 +93,7 @@ def read_checkpoint(path: Path, weights: Weights | None = None) -> Checkpoint:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    entry, found = _choose(path, _load(path), weights)
+    entry, found = _choose(path, read_file(path), weights)
     return Checkpoint(path=path, sha256=digest, entry=entry, weights=_tensors(path, entry, found))
 
 
@@ -183,7 +183,12 @@ def _check_writable(folder: Path) -> None:
         raise UserError(f"{folder} exists and is not empty; give another folder with --out.")
 
 
-def _load(path: Path) -> object:
+def read_file(path: Path) -> object:
+    """All that a file of ``torch.save`` or, by its ending, ``.safetensors`` holds, without running anything of it.
+
+    Raises:
+        UserError: It cannot be read.
+    """
     import argparse
 
     import torch

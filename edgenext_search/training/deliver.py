@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.models.build import build
-from edgenext_search.models.folder import RAW_WEIGHTS_FILE, save_model_folder
+from edgenext_search.models.folder import CONFIG_FILE, RAW_WEIGHTS_FILE, save_model_folder
 from edgenext_search.training.evaluate import evaluate_folder
 from edgenext_search.training.export import export_folder
 
@@ -72,7 +72,9 @@ def deliver(
         },
     )
     if recipe.weights == "ema":
-        save_file(_on_cpu(trainer.model), folder.model / RAW_WEIGHTS_FILE)
+        raw = folder.model / RAW_WEIGHTS_FILE
+        save_file(_on_cpu(trainer.model), raw)
+        raw.chmod((folder.model / CONFIG_FILE).stat().st_mode)  # safetensors lets its owner alone read it
     evaluation = evaluate_folder(
         folder.model,
         job.data,

@@ -61,13 +61,14 @@ class TrainingFolder:
         """Begin a training here, or see to it that the one here is the same.
 
         Args:
-            training: All that decides the weights that come out.
+            training: All that decides the weights that come out. Its name may differ: the fingerprint decides.
 
         Raises:
             UserError: The folder holds another training or something else, or cannot be written.
         """
         if self.exists():
-            differing = _differences(self.training(), training)
+            there = self.training()
+            differing = _differences(there, {**training, "name": there.get("name")})
             if differing:
                 raise UserError(
                     f"{self.path} holds another training (there / here): {'; '.join(differing)}. "

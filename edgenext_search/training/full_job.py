@@ -112,7 +112,7 @@ class FullJob:
         accumulate: Parts of a batch that each process adds up; None to find out.
         workers: Processes that decode images, for each process that trains.
         threads: CPU threads of each process; None for torch's own number.
-        minutes: Time between two checkpoints; there is one after each epoch besides.
+        minutes: Time between two checkpoints; there are those of each epoch besides.
         keep: How many of the last checkpoints stay.
         wandb: Whether metrics go to Weights & Biases too.
     """

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.data.full import open_full_data
+from edgenext_search.data.multi_scale import MultiScaleSampler
 from edgenext_search.errors import UserError
 from edgenext_search.texts import counted
 from edgenext_search.training.full_folder import TrainingFolder
@@ -94,6 +95,7 @@ def plan_training(job: FullJob, *, world: int, device: str) -> Plan:
             f"training images: {_for_small_sets(len(data.train))} Or give a smaller --batch-size, with "
             "which the learning rate is scaled along."
         )
+    _check_epochs(recipe, shares, data)
     recipe = recipe.model_copy(update={"batch_size": shares.total})
     training = {
         "name": job.name,
@@ -112,6 +114,25 @@ def plan_training(job: FullJob, *, world: int, device: str) -> Plan:
         "init": None if job.init is None else str(job.init),
     }
     return Plan(recipe=recipe, data=data, shares=shares, training=training)
+
+
+def _check_epochs(recipe: FullRecipe, shares: BatchShares, data: FullData) -> None:
+    """Refuse a batch of so many parts that an epoch may end before its first step: parts of small images have more."""
+    sampler = MultiScaleSampler(
+        len(data.train),
+        batch_size=shares.each * shares.world,
+        img_size=recipe.img_size,
+        sizes=recipe.sizes,
+        seed=recipe.seed,
+    )
+    least = min(sampler.steps(epoch) for epoch in range(recipe.epochs))
+    if least < shares.accumulate:
+        raise UserError(
+            f"A step of the optimizer takes {counted(shares.accumulate, 'batch', 'batches')} ({shares}), but of the "
+            f"{len(data.train)} training images of {data.name} some epochs make only {least}: "
+            f"{_for_small_sets(len(data.train))} Or give --batch-size {shares.each} --accumulate {least}, with which "
+            "the learning rate is scaled along."
+        )
 
 
 def _for_small_sets(images: int) -> str:

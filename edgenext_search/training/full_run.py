@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from edgenext_search.training.deliver import deliver
 from edgenext_search.training.full_job import Progress
 from edgenext_search.training.initial import HEAD
 from edgenext_search.training.loader import FullLoader
-from edgenext_search.training.loop import Manner, Trainer, TrainingDivergedError
+from edgenext_search.training.loop import Manner, Trainer
 from edgenext_search.training.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -76,7 +75,8 @@ class FullRun:
             rank=ranks.rank,
             world=ranks.world,
         )
-        self._steps = sum(self._train.steps(epoch) // plan.shares.accumulate for epoch in range(recipe.epochs))
+        self._steps_of = [self._train.steps(epoch) // plan.shares.accumulate for epoch in range(recipe.epochs)]
+        self._steps = sum(self._steps_of)
         self.trainer = Trainer(
             model,
             recipe,
@@ -98,6 +98,11 @@ class FullRun:
         if state is not None:
             self.trainer.restore(state)
             listener.note(f"Going on after step {self.trainer.updates} of {self._steps}.")
+            if (before := state.get("device", device.type)) != device.type:
+                listener.note(
+                    f"The steps before were done on {before}, those to come on {device.type}: rounding and, unless "
+                    "train.precision is set, precision are others."
+                )
             if ranks.rank == 0 and not self.trainer.position:
                 self._keep_best()
 
@@ -135,7 +140,8 @@ class FullRun:
                 due = self.ranks.rank == 0 and time.monotonic() - last_save > 60 * self.job.minutes
                 stop, save = self.ranks.any_of(stopping(), due)
                 self._show(clock)
-                if stop or save:
+                trained = trainer.position == self._steps_of[trainer.epoch]  # to be evaluated, which may take long
+                if stop or save or trained:
                     self._save(clock.seconds)
                     last_save = time.monotonic()
                 if stop:
@@ -175,7 +181,8 @@ class FullRun:
 
     def _wandb_id(self) -> str:
         """The same for the same training in the same folder."""
-        text = f"{self.folder.path.resolve()} {self.plan.training}"
+        training = {**self.plan.training, "name": self.folder.training()["name"]}  # as it was begun
+        text = f"{self.folder.path.resolve()} {training}"
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def _free(self, epoch: int) -> None:
@@ -187,10 +194,6 @@ class FullRun:
     def _row(self, clock: _Clock) -> Row:
         """Evaluate what the epoch came to."""
         trainer = self.trainer
-        if not math.isfinite(trainer.losses[-1]):
-            raise TrainingDivergedError(
-                f"the loss is {trainer.losses[-1]} in epoch {trainer.epoch}; a lower lr may help"
-            )
         speed, wait = clock.images_per_second, clock.input_wait
         raw, averaged = trainer.evaluate_both(self._val)
         return {
@@ -219,12 +222,17 @@ class FullRun:
             self.folder.checkpoints.save_best(self.trainer.updates)
 
     def _save(self, seconds: float) -> None:
-        """Write a checkpoint, on all ranks together; weights that are no numbers never take the place of sound ones."""
+        """Write a checkpoint, on all ranks together, which return once it is on the disk.
+
+        Weights that are no numbers never take the place of sound ones.
+        """
         trainer = self.trainer
         trainer.check()
-        state = {**trainer.state(), "rows": self.rows, "seconds": seconds}
+        about = {"device": self.device.type, "classes": list(self.plan.data.classes)}
+        state = {**trainer.state(), "rows": self.rows, "seconds": seconds, **about}
         if self.ranks.rank == 0:
             self.folder.checkpoints.save(state, trainer.updates)
+        self.ranks.any_of(False)
 
     def _show(self, clock: _Clock) -> None:
         if self.ranks.rank or not clock.due():

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from edgenext_search.errors import UserError
-from edgenext_search.models.checkpoint import read_checkpoint, repository_name
+from edgenext_search.models.checkpoint import read_checkpoint, read_file, repository_name
 from edgenext_search.models.folder import CONFIG_FILE, WEIGHTS_FILE
 from edgenext_search.training.checkpoint import CheckpointError, digest_file, read_checked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from torch import Tensor, nn
 
 HEAD = "head.fc."
 _MOST_NAMED = 3
+_KEYS = {"ema", "model", "position"}  # what tells a checkpoint of full training from others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +93,23 @@ def read_initial(path: Path) -> InitialWeights:
         except Exception as error:  # whatever a damaged file does to its reader
             raise UserError(f"{path} is damaged: {' '.join(str(error).split())[:200]}.") from error
         return InitialWeights(path=path, weights=weights, classes=tuple(names) if names else None)
+    state = _full_training(path)
+    if state is None:
+        return InitialWeights(path=path, weights=read_checkpoint(path).weights)
+    names = state.get("classes")
+    return InitialWeights(path=path, weights=state["ema"], classes=tuple(names) if names else None)
+
+
+def _full_training(path: Path) -> Mapping[str, Any] | None:
+    """What a checkpoint of full training holds, also where it was copied without its digest; None of another file."""
     if digest_file(path).is_file():
         try:
-            return InitialWeights(path=path, weights=read_checked(path, torch.device("cpu"))["ema"])
+            found: object = read_checked(path, torch.device("cpu"))
         except CheckpointError as error:
             raise UserError(f"{error}; give another one with --init.") from error
-    return InitialWeights(path=path, weights=read_checkpoint(path).weights)
+    else:
+        found = read_file(path) if path.is_file() else None
+    return found if isinstance(found, Mapping) and found.keys() >= _KEYS else None
 
 
 def _shape(tensor: Tensor) -> str:

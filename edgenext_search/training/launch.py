@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgenext_search.errors import UserError
 from edgenext_search.training.full_job import SilentListener
-from edgenext_search.training.worker import die_with_parent
+from edgenext_search.training.worker import die_with_parent, stop_with_parent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -132,7 +132,7 @@ def launch(job: FullJob, devices: Sequence[str], listener: TrainListener) -> dic
 
 
 def train_as_rank(job: FullJob, place: Rank, device: str, listener: TrainListener) -> dict[str, Any]:
-    """Train as one of torchrun's processes; see :func:`launch`.
+    """Train as one of torchrun's processes; see :func:`launch`. Where torchrun dies, the training is saved and ends.
 
     Args:
         job: What to train.
@@ -143,6 +143,7 @@ def train_as_rank(job: FullJob, place: Rank, device: str, listener: TrainListene
     Returns:
         The summary on the first process, an empty one on the others.
     """
+    threading.Thread(target=stop_with_parent, args=(os.getppid(),), daemon=True).start()
     import torch
 
     from edgenext_search.training.full import train_fully

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 CHECK_EVERY = 50  # steps; reading the loss makes a GPU wait
+LEAST_SCALE = 1e-4  # of float16's losses; it halves with each step that overflows
 StepHook = Callable[[int, int], None]  # steps done, steps to do
 Objective = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """The mean loss of images [b, 3, h, w] with logits float32 [b, classes] and targets as a loader gives them."""
@@ -77,7 +78,7 @@ class Manner:
 
 
 class TrainingDivergedError(RuntimeError):
-    """The loss is no longer a number."""
+    """The loss or a weight is no longer a number."""
 
 
 class Trainer:
@@ -132,7 +133,7 @@ class Trainer:
         self._objective = self.manner.objective or (lambda _images, logits, labels: self._loss(logits, labels))
         self.updates = 0
         self._added = 0  # batches whose gradients wait for the optimizer
-        self._summed = torch.zeros((), device=self.device)  # losses of the epoch under way
+        self._summed, self._skipped = self._zero(), self._zero()  # losses of this epoch, and steps without one
 
     def _make_optimizer(self) -> torch.optim.Optimizer:
         lr, decay = self.recipe.lr, self.recipe.weight_decay
@@ -161,7 +162,7 @@ class Trainer:
             on_epoch: Called after each epoch with the number of epochs trained in total.
 
         Raises:
-            TrainingDivergedError: The loss is NaN or infinite.
+            TrainingDivergedError: The loss is NaN or infinite; in float16 a weight, or all losses of an epoch.
         """
         if self.epoch >= until:
             return
@@ -175,28 +176,25 @@ class Trainer:
             self.model.train()
             # Stochastic depth draws from the global generator.
             torch.manual_seed(epoch_seed(self.seed, self.epoch) + self.ranks.rank)
-            for loss in self._steps(loader, begins[self.epoch], schedule):
+            for _ in self._steps(loader, begins[self.epoch], schedule):
                 done += 1
                 if done % CHECK_EVERY == 0 or done == total:
-                    self._check(loss)
+                    self.check()
                 if on_step:
                     on_step(done, total)
-            self.losses.append(self.ranks.total(self._summed).item() / self.position)
-            self._summed = torch.zeros((), device=self.device)
+            self.losses.append(self._mean_loss())
+            self._summed, self._skipped = self._zero(), self._zero()
             self.epoch, self.position = self.epoch + 1, 0
             if on_epoch:
                 on_epoch(self.epoch)
 
-    def _steps(self, loader: Loader, before: int, schedule: Schedule) -> Iterator[torch.Tensor]:
+    def _steps(self, loader: Loader, before: int, schedule: Schedule) -> Iterator[None]:
         """What is left of the epoch under way, a step of the optimizer at a time.
 
         Args:
             loader: The training batches.
             before: Steps of the epochs before.
             schedule: Learning rates by the number of the step.
-
-        Yields:
-            This rank's share of the loss of each step.
         """
         accumulate, sizes = self.manner.accumulate, loader.batch_sizes(self.epoch)
         batches = iter(loader.epoch(self.epoch, self.position * accumulate))
@@ -206,16 +204,19 @@ class Trainer:
                 torch.manual_seed(epoch_seed(self.seed, number * self.ranks.world + self.ranks.rank))
             for group in self.optimizer.param_groups:
                 group["lr"] = schedule(number)
-            loss = torch.zeros((), device=self.device)
+            loss = self._zero()
             for size in sizes[self.position * accumulate : (self.position + 1) * accumulate]:
                 began = time.perf_counter()
                 images, labels = next(batches)
                 self.waited += time.perf_counter() - began
                 loss += self.step(images, labels, size)
                 self.seen += size
+            if self._scaler.is_enabled():  # a loss that overflows costs its step alone
+                self._skipped += ~loss.isfinite()
+                loss = torch.where(loss.isfinite(), loss, 0)
             self._summed += loss
             self.position += 1
-            yield loss
+            yield
 
     def step(self, images: torch.Tensor, labels: torch.Tensor, batch_size: int) -> torch.Tensor:
         """Take in a batch; every ``accumulate``-th call is a step of the optimizer.
@@ -230,7 +231,7 @@ class Trainer:
         """
         if not self._added:
             self.optimizer.zero_grad(set_to_none=True)
-        total = torch.zeros((), device=self.device)
+        total = self._zero()
         size = self.micro_batch or len(labels)
         weight = 1 / self.manner.accumulate
         for start in range(0, len(labels), size):
@@ -263,15 +264,31 @@ class Trainer:
             return contextlib.nullcontext()
         return torch.autocast(self.device.type, _DTYPES[self.numerics.precision])
 
-    def _check(self, loss: torch.Tensor) -> None:
-        """A loss that is not a number stays so: the weights took it over."""
-        value = loss.item()
-        if not math.isfinite(value):
-            raise TrainingDivergedError(f"the loss is {value} in epoch {self.epoch + 1}; a lower lr may help")
+    def _mean_loss(self) -> float:
+        """Of the epoch under way, over all ranks and the steps whose loss did not overflow."""
+        summed, skipped = self.ranks.total(torch.stack([self._summed, self._skipped])).tolist()
+        count = self.position - skipped / self.ranks.world
+        return self._sound(summed / count if count else math.nan)
 
     def check(self) -> None:
-        """Raise :class:`TrainingDivergedError` where the epoch under way has had a loss that is no number."""
-        self._check(self._summed)
+        """Raise :class:`TrainingDivergedError` where a loss of this epoch, in float16 a weight, is no number."""
+        if not self._scaler.is_enabled():
+            self._sound(self._summed.item())  # stays no number, as the weights took it over
+            return
+        values = [value.isfinite().all() for value in self.model.state_dict().values() if value.is_floating_point()]
+        if self._scaler.get_scale() < LEAST_SCALE or not torch.stack(values).all():
+            raise self._diverged("float16 overflows")
+
+    def _sound(self, loss: float) -> float:
+        if not math.isfinite(loss):
+            raise self._diverged(f"the loss is {loss}")
+        return loss
+
+    def _diverged(self, why: str) -> TrainingDivergedError:
+        return TrainingDivergedError(f"{why} in epoch {self.epoch + 1}; a lower lr may help")
+
+    def _zero(self) -> torch.Tensor:
+        return torch.zeros((), device=self.device)
 
     @property
     def scored(self) -> nn.Module:
@@ -311,6 +328,7 @@ class Trainer:
             "updates": self.updates,
             "losses": self.losses,
             "summed": self.ranks.gathered(self._summed) if self.position else [],
+            "skipped": self.ranks.gathered(self._skipped / self.ranks.world) if self.position else [],
             "model": self.model.state_dict(),
             "ema": self.ema.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -321,9 +339,11 @@ class Trainer:
         """Take over what :meth:`state` gave, on any number of ranks."""
         self.epoch, self.updates, self.losses = state["epoch"], state["updates"], list(state["losses"])
         self.position = state.get("position", 0)
-        mine = state.get("summed", [])[self.ranks.rank :: self.ranks.world]  # one, with as many ranks as before
-        self._summed = torch.tensor(sum(mine), dtype=torch.float32, device=self.device)
+        rank, world = self.ranks.rank, self.ranks.world  # of each list one is mine, with as many ranks as before
+        self._summed = self._zero() + sum(state.get("summed", [])[rank::world])
+        self._skipped = self._zero() + sum(state.get("skipped", [])[rank::world]) * world
         self.model.load_state_dict(state["model"])
         self.ema.module.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self._scaler.load_state_dict(state["scaler"])
+        if state["scaler"]:  # there is none of a training in another precision
+            self._scaler.load_state_dict(state["scaler"])

@@ -22,6 +22,10 @@ T = TypeVar("T")
 PATIENCE = timedelta(minutes=10)  # for the slowest of the ranks; one that dies is noticed at once
 
 
+class FirstRefusedError(UserError):
+    """What the first rank refuses, on the others: it says so itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ranks:
     """This process among those that train together.
@@ -69,7 +73,7 @@ class Ranks:
         """What the first rank makes, on all ranks.
 
         Raises:
-            UserError: It could not be made, on all ranks alike.
+            UserError: It could not be made; on the other ranks :class:`FirstRefusedError`, with the same message.
         """
         if self.world == 1:
             return make()
@@ -82,7 +86,7 @@ class Ranks:
         distributed.broadcast_object_list(made, group=self.words)
         value, refusal = made[0]
         if refusal is not None:
-            raise UserError(refusal)
+            raise (FirstRefusedError if self.rank else UserError)(refusal)
         return cast("T", value)
 
     def gathered(self, value: torch.Tensor) -> list[float]:

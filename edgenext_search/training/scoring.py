@@ -46,7 +46,7 @@ def score_networks(
 
     Args:
         networks: Modules from images [b, 3, h, w] to logits [b, classes]; they are put into evaluation mode.
-        batches: This process's images and their labels int64 [b].
+        batches: This process's images and their labels int64 [b]; none where no image of a batch can be decoded.
         device: Where networks and images lie.
         micro_batch: Most images that go through a network at once; None for a whole batch.
         layout: Of the images in memory.
@@ -60,7 +60,7 @@ def score_networks(
     sums = torch.zeros(len(networks), 4, dtype=torch.float64, device=device)
     with torch.inference_mode():
         for images, labels in batches:
-            size = micro_batch or len(labels)
+            size = micro_batch or max(1, len(labels))
             for start in range(0, len(labels), size):
                 part = images[start : start + size].contiguous(memory_format=layout)
                 wanted = labels[start : start + size]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from edgenext_search.training.numerics import ProbeRequest
 
 REPORT_EVERY = 0.2  # seconds between two messages of progress
+LOOK_EVERY = 1.0  # seconds between two looks after a parent that may be gone
 # Of CUDA and HIP, of torch on CPUs, and of the system.
 _MEMORY_ERRORS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 
@@ -81,3 +82,14 @@ def die_with_parent() -> None:
     if parent is not None:
         connection.wait([parent.sentinel])
         os._exit(1)
+
+
+def stop_with_parent(parent: int) -> None:
+    """Ask this process to stop, as SIGTERM does, as soon as its parent is gone; runs in a thread of its own.
+
+    Args:
+        parent: The parent's process number.
+    """
+    while os.getppid() == parent:
+        time.sleep(LOOK_EVERY)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -16,9 +16,11 @@ from strategies import TINY
 
 from edgenext_search.data.full import open_val_set
 from edgenext_search.data.full_loader import ValLoader
+from edgenext_search.errors import UserError
 from edgenext_search.files import dump_yaml
-from edgenext_search.training import deliver, full_run
+from edgenext_search.training import deliver, full_run, launch
 from edgenext_search.training.checkpoint import Checkpoints
+from edgenext_search.training.ranks import FirstRefusedError
 
 from .helpers import ROOT, call, call_json, imported, refusal
 
@@ -123,6 +125,30 @@ def test_a_signal_at_the_end_stops_at_once_and_the_same_command_ends_it(
     assert not (tmp_path / "out" / "summary.json").exists()
     assert call(*command).exit_code == 0
     assert (tmp_path / "out" / "summary.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("rank", "error", "said"),
+    [
+        (0, UserError("no images"), ["Error: no images"]),
+        (1, UserError("no images"), ["Error on process 1: no images"]),
+        (1, FirstRefusedError("no images"), []),
+    ],
+)
+def test_each_of_torchruns_processes_says_what_it_alone_refuses(
+    candidate, images, tmp_path, monkeypatch, rank, error, said
+):
+    for name, value in (("RANK", rank), ("WORLD_SIZE", 2), ("LOCAL_RANK", rank), ("MASTER_ADDR", "localhost")):
+        monkeypatch.setenv(name, str(value))
+
+    def refuse(*_given):
+        raise error
+
+    monkeypatch.setattr(launch, "train_as_rank", refuse)
+    result = call(*usual(candidate, images, tmp_path / "out", *settings(), "--batch-size", 8))
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.splitlines() == said
 
 
 def test_a_training_that_diverges_says_so(candidate, images, tmp_path):

@@ -13,6 +13,7 @@ from edgenext_search.training import deliver, full_folder, full_run
 from edgenext_search.training.checkpoint import Checkpoints
 from edgenext_search.training.full import train_fully
 from edgenext_search.training.full_run import TrainingInterruptedError
+from edgenext_search.training.initial import read_initial
 from edgenext_search.training.loop import TrainingDivergedError
 from edgenext_search.training.metrics import METRICS_FILE, TIMES
 from edgenext_search.training.ranks import Ranks
@@ -87,6 +88,7 @@ def test_a_training_ends_with_a_model_folder_and_its_figures(undisturbed):
         "model.safetensors",
         "raw.safetensors",
     }
+    assert len({path.stat().st_mode for path in (out / "model").iterdir()}) == 1  # who reads one reads all
     said = listener.notes[:6]
     assert "tiny" in said[0]
     assert "3 classes, 48 training and 15 validation images" in said[1]
@@ -120,6 +122,26 @@ def test_interrupted_anywhere_it_ends_with_the_same_bits(images, tmp_path, undis
     assert len(stopped) / 2 <= said <= len(stopped)  # one that is stopping already is not told again
 
 
+def test_killed_in_its_evaluations_it_repeats_no_epoch(images, tmp_path, undisturbed, monkeypatch):
+    job = a_job(images, tmp_path / "out", recipe={"mixup": 0.2})
+    row, trained = full_run.FullRun._row, []
+
+    def killed_at_first(run, clock):
+        if run.trainer.epoch not in trained:
+            trained.append(run.trainer.epoch)
+            raise KeyboardInterrupt
+        assert run.trainer.seen == 0  # since it was started
+        return row(run, clock)
+
+    monkeypatch.setattr(full_run.FullRun, "_row", killed_at_first)
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            train(job)
+    train(job)
+    assert trained == [1, 2, 3]
+    assert_equal(newest(job.out), newest(undisturbed[0]))
+
+
 def test_a_complete_training_is_not_repeated(images, undisturbed):
     out, summary, _ = undisturbed
     listener = Recorder()
@@ -137,6 +159,24 @@ def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(images, tmp_p
     train(job, listener)
     assert any("is damaged" in note and "falling back" in note for note in listener.notes)
     assert_equal(newest(job.out), newest(undisturbed[0]))
+
+
+@pytest.mark.parametrize(("device", "said"), [("cpu", False), ("cuda", True)])
+def test_a_training_of_another_device_is_gone_on_with(images, tmp_path, device, said):
+    job = a_job(images, tmp_path / "out", recipe={"epochs": 1})
+    kept = Checkpoints(job.out / "checkpoints")
+
+    class Stopper(Recorder):
+        def epoch_done(self, row):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(job, Stopper())
+    state = kept.load(CPU, pytest.fail)
+    kept.save({**state, "device": device}, state["updates"])
+    listener = Recorder()
+    train(job, listener)
+    assert any("done on cuda, those to come on cpu" in note for note in listener.notes) == said
 
 
 @pytest.mark.parametrize(
@@ -221,6 +261,11 @@ def test_new_classes_get_a_new_classifier_which_learns_first(images, tmp_path, u
     moved = [{name for name, value in state.items() if not torch.equal(value, begun[name])} for state in seen]
     assert moved[0] == {"head.fc.weight", "head.fc.bias"}
     assert len(moved[1]) > 20
+
+
+def test_a_checkpoint_knows_its_classes(undisturbed):
+    path = Checkpoints(undisturbed[0] / "checkpoints").newest_first()[0]
+    assert read_initial(path).classes == CLASSES
 
 
 def _copy(model):

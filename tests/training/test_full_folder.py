@@ -14,6 +14,8 @@ def test_a_training_is_begun_once_and_recognised(tmp_path):
     assert folder.exists()
     assert folder.training() == TRAINING
     folder.begin(TRAINING)
+    folder.begin({**TRAINING, "name": "the winner of ../runs/tiny"})
+    assert folder.training() == TRAINING
     other = {**TRAINING, "recipe": {"lr": 2e-6, "sizes": [32], "mixup": None}}
     with pytest.raises(UserError, match=r"recipe.lr: 1e-06 / 2e-06; recipe.sizes: \[32, 64\] / \[32\]. Give the same"):
         folder.begin(other)

@@ -55,11 +55,41 @@ def test_another_number_of_classes(folder):
     assert torch.equal(model.stem[0].weight, network(1).stem[0].weight)
 
 
-def test_a_checkpoint_of_full_training_gives_its_averaged_weights(tmp_path):
-    path = tmp_path / "step-000000001.pt"
-    write_checked(path, {"model": network(0).state_dict(), "ema": network(1).state_dict(), "epoch": 1})
+def a_checkpoint(path, **more):
+    write_checked(path, {"model": network(0).state_dict(), "ema": network(1).state_dict(), "position": 0, **more})
+    return path
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_checkpoint_of_full_training_gives_its_averaged_weights(tmp_path, copied):
+    path = a_checkpoint(tmp_path / "step-000000001.pt")
+    if copied:
+        path = path.rename(tmp_path / "copy.pt")
     model = network(2)
     assert read_initial(path).fill(model, CLASSES)
+    assert equal(model, network(1))
+
+
+def test_a_checkpoint_of_other_classes_keeps_the_new_classifier(tmp_path):
+    path = a_checkpoint(tmp_path / "step-000000001.pt", classes=list(CLASSES))
+    assert read_initial(path).fill(network(2), CLASSES)
+    model = network(2)
+    assert not read_initial(path).fill(model, ("a", "b", "d"))
+    assert torch.equal(model.head.fc.weight, network(2).head.fc.weight)
+    assert torch.equal(model.stem[0].weight, network(1).stem[0].weight)
+
+
+def test_a_checkpoint_whose_digest_is_another_is_refused(tmp_path):
+    path = a_checkpoint(tmp_path / "step-000000001.pt")
+    path.write_bytes(path.read_bytes() + b"x")
+    with pytest.raises(UserError, match=r"is damaged.*give another one with --init"):
+        read_initial(path)
+
+
+def test_a_file_of_others_may_have_a_digest_beside_it(tmp_path):
+    write_checked(tmp_path / "theirs.pth", {"state_dict": network(1).state_dict()})
+    model = network(2)
+    assert read_initial(tmp_path / "theirs.pth").fill(model, CLASSES)
     assert equal(model, network(1))
 
 

@@ -12,7 +12,14 @@ from rank_processes import on_ranks
 from edgenext_search.errors import UserError
 from edgenext_search.training.checkpoint import Checkpoints
 from edgenext_search.training.full_run import TrainingInterruptedError
-from edgenext_search.training.launch import TrainingFailedError, launch, local_devices, started_by_torchrun
+from edgenext_search.training.launch import (
+    Rank,
+    TrainingFailedError,
+    launch,
+    local_devices,
+    started_by_torchrun,
+    train_as_rank,
+)
 from edgenext_search.training.ranks import Ranks
 
 STEPS = 50
@@ -100,6 +107,15 @@ def test_devices_of_this_host():
     if not torch.cuda.is_available():
         with pytest.raises(UserError, match="--device cuda needs a GPU"):
             local_devices("cuda", None)
+
+
+def test_what_torchrun_started_looks_after_it(tmp_path, monkeypatch):
+    watched = threading.Event()
+    look = "edgenext_search.training.launch.stop_with_parent"
+    monkeypatch.setattr(look, lambda parent: parent == os.getppid() and watched.set())
+    with pytest.raises(UserError, match="nowhere"):
+        train_as_rank(a_job(tmp_path / "nowhere", tmp_path / "out"), Rank(0, 1, 0), "cpu", Recorder())
+    assert watched.wait(5)
 
 
 def test_a_place_that_torchrun_gave(monkeypatch):

@@ -9,7 +9,7 @@ from torch import nn
 from edgenext_search.data import ImageSet
 from edgenext_search.models.build import build
 from edgenext_search.training.loader import MemoryLoader, evaluation_batches
-from edgenext_search.training.loop import Trainer, TrainingDivergedError
+from edgenext_search.training.loop import Manner, Trainer, TrainingDivergedError
 from edgenext_search.training.numerics import Numerics
 from edgenext_search.training.recipe import TrainRecipe
 
@@ -307,6 +307,84 @@ def test_scaled_losses_skip_a_step_that_overflows():
     other = Trainer(network(), recipe, seed=0, numerics=Numerics(precision="fp16"))
     other.restore(trainer.state())
     assert other.state()["scaler"] == trainer.state()["scaler"]
+
+
+class Overflowing:
+    """A loader some of whose batches are too much for float16."""
+
+    def __init__(self, *numbers):
+        self.loader, self.numbers = a_loader(), numbers
+        self.batches, self.batch_sizes = self.loader.batches, self.loader.batch_sizes
+
+    def epoch(self, epoch, start=0):
+        for number, (images, labels) in enumerate(self.loader.epoch(epoch, start), 4 * epoch + start):
+            yield images * (float("inf") if number in self.numbers else 1), labels
+
+
+def in_float16(**recipe):
+    manner = Manner(reseed_steps=True)
+    return Trainer(linear(), TrainRecipe(**recipe), seed=0, numerics=Numerics(precision="fp16"), manner=manner)
+
+
+def test_a_loss_that_overflows_costs_its_step_alone():
+    trainer = in_float16()
+    losses = _record_losses(trainer)
+    trainer.fit(Overflowing(0, 5, 6), until=2, on_step=lambda *_: trainer.check())
+    assert [not np.isfinite(loss) for loss in losses] == [True, *[False] * 4, True, True, False]
+    assert trainer.losses == pytest.approx([np.mean(losses[1:4]), np.mean([losses[4], losses[7]])])
+    assert scored(trainer) > 0.5
+
+
+def test_losses_that_overflowed_stay_left_out_in_a_restored_trainer(tmp_path):
+    straight, cut = in_float16(), in_float16()
+
+    def stop(done, _total):
+        if done == 3:
+            raise KeyboardInterrupt
+
+    straight.fit(Overflowing(1), until=1)
+    with pytest.raises(KeyboardInterrupt):
+        cut.fit(Overflowing(1), until=1, on_step=stop)
+    torch.save(cut.state(), tmp_path / "state.pt")
+    restored = in_float16()
+    restored.restore(torch.load(tmp_path / "state.pt", weights_only=True))
+    restored.fit(Overflowing(1), until=1)
+    assert straight.losses == restored.losses
+
+
+def test_losses_that_overflowed_on_two_processes_are_left_out_on_one():
+    """Of four steps on two processes, one overflowed on both."""
+    trainer = in_float16()
+    trainer.restore(trainer.state() | {"position": 4, "summed": [1.0, 2.0], "skipped": [0.5, 0.5]})
+    trainer.fit(a_loader(), until=1)
+    assert trainer.losses == [1.0]
+
+
+def test_float16_that_overflows_for_good_ends_the_training():
+    with pytest.raises(TrainingDivergedError, match="the loss is nan in epoch 2; a lower lr may help"):
+        in_float16().fit(Overflowing(4, 5, 6, 7), until=3)
+    overflowed, scaled_down = in_float16(), in_float16()
+    with torch.no_grad():
+        overflowed.model[2].weight[0, 0] = float("inf")
+    scaled_down._scaler.load_state_dict({**scaled_down._scaler.state_dict(), "scale": 5e-5})
+    for trainer in (overflowed, scaled_down):
+        with pytest.raises(TrainingDivergedError, match="float16 overflows in epoch 1; a lower lr may help"):
+            trainer.check()
+
+
+@pytest.mark.parametrize(("before", "after"), [("fp32", "fp16"), ("fp16", "fp32")])
+def test_a_training_goes_on_in_another_precision(before, after, tmp_path):
+    """As where one that was begun on a CPU goes on on a GPU."""
+    begun, other = (
+        Trainer(linear(), TrainRecipe(epochs=2), seed=0, numerics=Numerics(precision=precision))
+        for precision in (before, after)
+    )
+    begun.fit(a_loader(), until=1)
+    torch.save(begun.state(), tmp_path / "state.pt")
+    other.restore(torch.load(tmp_path / "state.pt", weights_only=True))
+    other.fit(a_loader(), until=2)
+    assert other.epoch == 2
+    assert np.isfinite(other.losses).all()
 
 
 def test_what_has_memory_for_few_images_is_scored_few_at_a_time():

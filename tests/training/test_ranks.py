@@ -19,10 +19,10 @@ def test_one_process_meets_nobody():
 
 def test_words_are_exchanged(tmp_path):
     """Of three ranks the last has a wish, and the first makes and refuses."""
-    for wishes, made, refusal, numbers in on_ranks(3, "words", folder=tmp_path):
+    for rank, (wishes, made, refusal, numbers) in enumerate(on_ranks(3, "words", folder=tmp_path)):
         assert wishes == [False, True]
         assert made == "made by 0"
-        assert refusal == "rank 0 refuses"
+        assert refusal == ("FirstRefusedError" if rank else "UserError", "rank 0 refuses")
         assert numbers == [0.5, 1.5, 2.5]
 
 

@@ -32,6 +32,13 @@ def test_hits_and_loss(micro_batch):
     )
 
 
+@pytest.mark.parametrize("micro_batch", [None, 2])
+def test_a_batch_whose_images_cannot_be_decoded_counts_nothing(micro_batch):
+    rows, labels = images([[1.0, 0.0], [1.0, 0.0]]), torch.tensor([0, 1])
+    (found,) = score([Fixed()], [(rows[:0], labels[:0]), (rows, labels)], micro_batch=micro_batch)
+    assert found.top1 == 0.5
+
+
 def test_several_networks_see_the_same_images():
     loaded = []
 

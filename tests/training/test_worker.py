@@ -1,4 +1,6 @@
 import signal
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -158,3 +160,23 @@ def test_a_probe_sends_what_it_found_or_why_not(monkeypatch):
     monkeypatch.setattr(probe, "probe", fails)
     run_probe("request", pipe)
     assert pipe.messages[1] == Failed(reason="ValueError: no")
+
+
+ORPHAN = """
+import os, signal, threading, time
+from edgenext_search.training.worker import stop_with_parent
+signal.signal(signal.SIGTERM, lambda *_: (print("asked to stop", flush=True), os._exit(0)))
+threading.Thread(target=stop_with_parent, args=(os.getppid(),), daemon=True).start()
+print("at work", flush=True)
+time.sleep(30)
+print("nobody asked", flush=True)
+"""
+PARENT = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]], start_new_session=True)"
+
+
+def test_a_process_whose_parent_is_gone_is_asked_to_stop():
+    """As where torchrun dies of a signal that it does not handle; its processes have sessions of their own."""
+    with subprocess.Popen([sys.executable, "-c", PARENT, ORPHAN], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout.readline() == "at work\n"
+        parent.send_signal(signal.SIGUSR1)
+        assert parent.stdout.read() == "asked to stop\n"
