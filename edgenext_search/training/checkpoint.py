@@ -37,7 +37,7 @@ class Checkpoints:
 
     Attributes:
         folder: Where they lie.
-        keep: How many of the last ones stay.
+        keep: How many of the last ones stay; two at least while the newest may be saved again.
     """
 
     folder: Path
@@ -50,8 +50,10 @@ class Checkpoints:
             OSError: It cannot be written, as where the disk is full; the former ones are left as they were.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        again = self._path(step).exists()
         write_checked(self._path(step), state)
-        for old in self.newest_first()[self.keep :]:
+        # A step that is saved again has no file for a moment: until then the one before it stays in any case.
+        for old in self.newest_first()[self.keep if again else max(self.keep, 2) :]:
             digest_file(old).unlink(missing_ok=True)
             old.unlink(missing_ok=True)
 

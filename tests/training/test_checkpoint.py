@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 import torch
@@ -81,6 +82,23 @@ def test_a_damaged_one_falls_back_to_the_one_before(tmp_path, damage):
     assert found(checkpoints)[0] is None
     checkpoints.save(state(33), 3)  # trained again up to there
     assert found(checkpoints) == (33, [])
+
+
+def test_a_step_that_is_saved_again_is_never_the_only_one(tmp_path, monkeypatch):
+    checkpoints = saved(tmp_path, 1, 2, keep=1)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            checkpoints.save(state(22), 2)
+    assert found(checkpoints) == (1, [])
+    checkpoints.save(state(2), 2)
+    checkpoints.save(state(22), 2)
+    assert [path.name for path in checkpoints.newest_first()] == ["step-000000002.pt"]
+    assert found(checkpoints) == (22, [])
 
 
 def test_nothing_that_could_run_is_loaded(tmp_path):
