@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Iterable
 
 
@@ -15,6 +16,11 @@ def counted(count: int, one: str, many: str | None = None) -> str:
         many: The noun for all other counts; None for ``one`` with an s.
     """
     return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def command_line(*words: object) -> str:
+    """A command of ours that can be typed as it stands, whatever its paths hold: ``edgenext-search resume 'a run'``."""
+    return f"edgenext-search {shlex.join(map(str, words))}"
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -1,6 +1,9 @@
+import shlex
+from pathlib import Path
+
 import pytest
 
-from edgenext_search.texts import counted, nearest
+from edgenext_search.texts import command_line, counted, nearest
 
 
 def test_one_and_many():
@@ -21,3 +24,11 @@ def test_one_and_many():
 )
 def test_the_name_that_was_meant(typed, meant):
     assert nearest(typed, ["edgenext_x_small", "edgenext_xx_small", "edgenext_small_bn_hs", "edgenext_small"]) == meant
+
+
+def test_a_command_can_be_typed_as_it_stands():
+    assert command_line("resume", Path("runs/demo")) == "edgenext-search resume runs/demo"
+    hostile = "a run; rm -rf '$HOME'"
+    assert shlex.split(command_line("resume", hostile, "--train-top", 2)) == [
+        "edgenext-search", "resume", hostile, "--train-top", "2",
+    ]  # fmt: skip

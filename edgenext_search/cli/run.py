@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from edgenext_search.cli.options import deployment_options, execution_from, exec
 from edgenext_search.cli.report import show_summary, write_reports
 from edgenext_search.cli.train import show_training
 from edgenext_search.errors import UserError
+from edgenext_search.texts import command_line
 
 if TYPE_CHECKING:
     from edgenext_search.search.folder import RunFolder
@@ -109,7 +109,7 @@ def run_command(
         if differing:
             raise UserError(
                 f"{folder.path} holds a run of another recipe (there / here): {'; '.join(differing)}. "
-                f"Go on with it by `{_resume(folder)}`, or give another --out."
+                f"Go on with it by `{command_line('resume', folder.path)}`, or give another --out."
             )
     _run(folder, recipe, execution_from(**execution), train_top=train_top, as_json=as_json)
 
@@ -156,13 +156,13 @@ def _run(folder: RunFolder, recipe: StudyRecipe, execution: Execution, *, train_
             refresher = ReportRefresher(folder, recipe, execution.storage, listener.note)
             summary = run_study(folder, recipe, execution, Listeners(listener, refresher))
     except KeyboardInterrupt:
-        again = f"`{_resume(folder)}`" if folder.exists() else "the same command"
+        again = f"`{command_line('resume', folder.path)}`" if folder.exists() else "the same command"
         say(f"Stopped. What was finished is kept: {again} goes on.")
         raise
     except DeviceError as error:
         if not folder.exists():
             raise
-        kept = f"What was finished is kept: `{_resume(folder)}` goes on."
+        kept = f"What was finished is kept: `{command_line('resume', folder.path)}` goes on."
         raise DeviceError(f"{error} {kept}", transient=error.transient) from error
     if train_top is not None and summary["status"] == "complete":
         summary = _train_finalists(folder, recipe, summary, train_top, execution.device)
@@ -173,11 +173,6 @@ def _run(folder: RunFolder, recipe: StudyRecipe, execution: Execution, *, train_
             show_training(trained, as_json=False)
     if summary["status"] == "interrupted":
         sys.exit(EXIT_INTERRUPTED)
-
-
-def _resume(folder: RunFolder) -> str:
-    """The command that goes on with a run, as a shell takes it."""
-    return f"edgenext-search resume {shlex.quote(str(folder.path))}"
 
 
 def _train_finalists(
@@ -194,7 +189,8 @@ def _train_finalists(
         with train_listener(Console(stderr=True)) as listener:
             train_finalists(folder, recipe, count, device=device, listener=listener)
     except TrainingInterruptedError:
-        say(f"Stopped in full training, which is saved: `{_resume(folder)} --train-top {count}` goes on.")
+        again = command_line("resume", folder.path, "--train-top", count)
+        say(f"Stopped in full training, which is saved: `{again}` goes on.")
         sys.exit(EXIT_INTERRUPTED)
     summary = {**summary, "trained": trained_in(folder)}
     folder.write_summary(summary)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -154,14 +153,10 @@ def _start(what: str, *, num_classes: int | None, img_size: int | None) -> tuple
     if not (path / STUDY_FILE).is_file():
         return find_candidate(what), replace(deployment_of(path) or Deployment(), **flags), WIDTH_MULTIPLE
     from edgenext_search.search.folder import RunFolder
+    from edgenext_search.search.kind import winner_of
 
     folder = RunFolder(path)
-    winner = folder.summary().get("winner")
-    if winner is None:
-        raise UserError(
-            f"The run {what} has no winner; where it was interrupted, `edgenext-search resume {shlex.quote(what)}` "
-            "goes on."
-        )
+    winner = winner_of(folder)
     recipe = folder.recipe()
     deployment = Deployment(**recipe.deployment.to_dict() | flags)
     return Candidate.from_dict(winner["candidate"]), deployment, recipe.load_space().file.width_multiple

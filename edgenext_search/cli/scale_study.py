@@ -19,6 +19,7 @@ from edgenext_search.cli.options import (
     say,
 )
 from edgenext_search.errors import UserError
+from edgenext_search.texts import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -76,8 +77,8 @@ def study_command(
 ) -> None:
     """Train the same shapes at several sizes, and fit the law of their errors.
 
-    Says what the next size would give, and whether shapes rank alike at all sizes. Called again with the same --out,
-    it goes on where it was.
+    Says what the next size would give, and whether the order of the shapes holds across sizes. Called again with the
+    same --out, it goes on where it was.
     """
     from edgenext_search.arch.scaling import parse_budgets
     from edgenext_search.search.scaling_plan import Plan
@@ -217,7 +218,7 @@ def _terms(
     if folder.exists() and (differing := folder.recipe().differences(recipe)):
         raise UserError(
             f"{folder.path} holds a run of another recipe (there / here): {'; '.join(differing)}. "
-            f"Go on with it by `edgenext-search scale resume {folder.path}`, or give another --out."
+            f"Go on with it by `{command_line('scale', 'resume', folder.path)}`, or give another --out."
         )
     return recipe, folder, execution_from(**execution)
 
@@ -240,7 +241,7 @@ def _run(
         with progress_listener(Console(stderr=True), folder, recipe) as listener:
             summary = run_scaling(folder, recipe, plan, execution, listener, profile=profile)
     except KeyboardInterrupt:
-        say(f"Stopped. What was finished is kept: `edgenext-search scale resume {folder.path}` goes on.")
+        say(f"Stopped. What was finished is kept: `{command_line('scale', 'resume', folder.path)}` goes on.")
         raise
     _show(folder, summary, as_json=as_json)
     if summary["status"] == "interrupted":

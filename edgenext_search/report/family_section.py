@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from edgenext_search.errors import UserError
 from edgenext_search.report.markup import Markup, element
 from edgenext_search.report.parts import command, scroller, section
 from edgenext_search.report.wording import cap_text, count_text, origin_text, stages_text
+from edgenext_search.texts import command_line
 
 STEPS = (0.5, 2.0, 4.0)  # times the winner's own size
 _HEADS = ("Size", "Params", "MAdds", "Activations", "Widths", "Depths", "ImageNet top-1, %")
@@ -64,8 +64,8 @@ def family_section(summary: Mapping[str, Any]) -> Markup | None:
     rows = [_row(size) for size in sorted(sizes, key=lambda size: size.cost.params)]
     heads = [element("th", name, scope="col", class_="n" if at in _RIGHT else None) for at, name in enumerate(_HEADS)]
     table = element("table", element("thead", element("tr", *heads)), element("tbody", *rows))
-    run = shlex.quote(str(summary.get("run", "RUN")))
-    saves = f"edgenext-search scale family {run} --budgets {','.join(budgets)} --out family"
+    run = summary.get("run", "RUN")
+    saves = command_line("scale", "family", run, "--budgets", ",".join(budgets), "--out", "family")
     return section(
         "sizes",
         "The winner at other sizes",

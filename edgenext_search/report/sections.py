@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
@@ -28,6 +27,7 @@ from edgenext_search.report.wording import (
     points,
     shown_score,
 )
+from edgenext_search.texts import command_line
 
 _CARDS = {
     "params": "Parameters",
@@ -104,7 +104,7 @@ def notices(summary: Mapping[str, Any]) -> Markup:
     """What a reader must know before the numbers: an interrupted run, a demonstration."""
     boxes = []
     if summary.get("status") == "interrupted":
-        command = f"edgenext-search resume {shlex.quote(str(summary['run']))}"
+        command = command_line("resume", summary["run"])
         boxes.append(
             element(
                 "aside",
@@ -218,7 +218,7 @@ def model_section(summary: Mapping[str, Any]) -> Markup | None:
         f"of a full training. The costs above are those of the deployment, {deployment_text(summary)}; model.onnx "
         "takes one image of that size."
     )
-    train = f"edgenext-search train {shlex.quote(str(run))} --data FOLDER --out trained"
+    train = command_line("train", run, "--data", "FOLDER", "--out", "trained")
     reads = (
         "timm reads it once edgenext-search has told it of the BatchNorm network"
         if batch_norm

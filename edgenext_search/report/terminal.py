@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from edgenext_search.report.wording import (
     seeds_text,
     stages_text,
 )
+from edgenext_search.texts import command_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -148,7 +148,7 @@ def _paths(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     if summary.get("report"):
         rows.append(("report", str(summary["report"])))
     if summary.get("status") == "interrupted":
-        rows.append(("go on", f"edgenext-search resume {shlex.quote(str(summary['run']))}"))
+        rows.append(("go on", command_line("resume", summary["run"])))
     else:
         rows.append(("run", str(summary["run"])))
     if (seconds := number_or_none(summary.get("seconds"))) is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -25,7 +24,7 @@ from edgenext_search.search.references import (
 )
 from edgenext_search.search.session import open_session
 from edgenext_search.search.summary import summarize
-from edgenext_search.texts import counted
+from edgenext_search.texts import command_line, counted
 from edgenext_search.training.job import Trained, TrainJob
 
 if TYPE_CHECKING:
@@ -135,7 +134,7 @@ def _check(store: StudyStore, run: RunFolder) -> None:
     if scored < LEAST_CANDIDATES:
         raise UserError(
             f"{run.path} has {scored} scored candidate{'' if scored == 1 else 's'}, and an audit needs at least "
-            f"{LEAST_CANDIDATES}; `edgenext-search resume {shlex.quote(str(run.path))}` scores more."
+            f"{LEAST_CANDIDATES}; `{command_line('resume', run.path)}` scores more."
         )
 
 

@@ -17,6 +17,7 @@ from edgenext_search.files import dump_yaml, read_yaml
 from edgenext_search.search.conditions import versions
 from edgenext_search.search.recipe import StudyRecipe
 from edgenext_search.search.store import StudyStore, hide_password
+from edgenext_search.texts import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -232,7 +233,7 @@ class RunFolder:
             summary: dict[str, Any] = json.loads(self.summary_file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise UserError(
-                f"{self.path} has no summary yet; `edgenext-search resume {self.path}` makes one."
+                f"{self.path} has no summary yet; `{command_line('resume', self.path)}` makes one."
             ) from error
         return summary
 

@@ -183,11 +183,9 @@ def _job(recipe: StudyRecipe, candidate: Candidate, name: str, out: Path, device
 
 def _winner(run: RunFolder) -> Candidate:
     from edgenext_search.arch.candidate import Candidate
+    from edgenext_search.search.kind import winner_of
 
-    winner = run.summary().get("winner")
-    if winner is None:
-        raise UserError(f"{run.path} has no winner yet; `edgenext-search resume {run.path}` goes on with it.")
-    return Candidate.from_dict(winner["candidate"])
+    return Candidate.from_dict(winner_of(run)["candidate"])
 
 
 def _name_of(what: str) -> str:

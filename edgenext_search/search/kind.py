@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edgenext_search.errors import UserError
 from edgenext_search.search.scaling_study import SCALING
+from edgenext_search.texts import command_line
 
 if TYPE_CHECKING:
     from edgenext_search.search.folder import RunFolder
@@ -20,7 +20,27 @@ def require_search(run: RunFolder, store: StudyStore) -> None:
         UserError: The folder is of a scaling study.
     """
     if store.fact(SCALING) is not None:
-        place = shlex.quote(str(run.path))
+        raise _scaling(run)
+
+
+def winner_of(run: RunFolder) -> dict[str, Any]:
+    """The winner in a run's summary.
+
+    Raises:
+        UserError: There is no summary or no winner yet, or the folder is of a scaling study.
+    """
+    summary = run.summary()
+    if "kind" in summary:
+        raise _scaling(run)
+    found: dict[str, Any] | None = summary.get("winner")
+    if found is None:
         raise UserError(
-            f"{run.path} is a scaling study, not a search; `edgenext-search scale report {place}` writes its report."
+            f"{run.path} has no winner; where it was interrupted, `{command_line('resume', run.path)}` goes on with it."
         )
+    return found
+
+
+def _scaling(run: RunFolder) -> UserError:
+    return UserError(
+        f"{run.path} is a scaling study, not a search; `{command_line('scale', 'report', run.path)}` writes its report."
+    )

@@ -18,6 +18,7 @@ from edgenext_search.search.scaling_study import SCALING
 from edgenext_search.search.session import Execution, Session, open_session
 from edgenext_search.search.summary import summarize
 from edgenext_search.search.winner import clean_scratch, weights_of, write_winner
+from edgenext_search.texts import command_line
 
 if TYPE_CHECKING:
     from edgenext_search.search.folder import RunFolder
@@ -55,7 +56,7 @@ def run_study(
     def announce(store: StudyStore) -> None:
         if store.fact(SCALING) is not None:
             raise UserError(
-                f"{run.path} is a scaling study; `edgenext-search scale resume {run.path}` goes on with it."
+                f"{run.path} is a scaling study; `{command_line('scale', 'resume', run.path)}` goes on with it."
             )
         listener.study_started(resumed=resumed)
 

@@ -13,7 +13,7 @@ from edgenext_search.search.references import forget_failures, reference_seeds
 from edgenext_search.search.scaling_latency import keep_profile, timed
 from edgenext_search.search.scaling_plan import Entry, Plan, entries
 from edgenext_search.search.session import open_session
-from edgenext_search.texts import counted
+from edgenext_search.texts import command_line, counted
 from edgenext_search.training.job import Trained, TrainJob
 
 if TYPE_CHECKING:
@@ -105,8 +105,8 @@ def plan_of(run: RunFolder, store: StudyStore, plan: Plan | None = None) -> Plan
     recorded = Plan.from_dict(fact["plan"])
     if plan is not None and plan != recorded:
         raise UserError(
-            f"{run.path} holds another plan: {_what(recorded)}. Go on with it by `edgenext-search scale resume "
-            f"{run.path}`, or give another --out."
+            f"{run.path} holds another plan: {_what(recorded)}. Go on with it by "
+            f"`{command_line('scale', 'resume', run.path)}`, or give another --out."
         )
     return recorded
 

@@ -56,9 +56,12 @@ def test_a_family_of_a_runs_winner(tmp_path):
     recipe = StudyRecipe.load("demo", flags={"budget": "1.3M", "deployment.num_classes": 10})
     RunFolder(run).create(recipe, storage=None)
     assert "has no summary yet" in refusal("scale", "family", run, "--budgets", "2M")
-    for summary in ({"winner": None}, {"kind": "study"}):
-        RunFolder(run).write_summary(summary)
-        assert "has no winner" in refusal("scale", "family", run, "--budgets", "2M")
+    RunFolder(run).write_summary({"winner": None})
+    assert "has no winner" in refusal("scale", "family", run, "--budgets", "2M")
+    RunFolder(run).write_summary({"kind": "study"})
+    assert "is a scaling study, not a search; `edgenext-search scale report" in refusal(
+        "scale", "family", run, "--budgets", "2M"
+    )
     winner = published_variant("edgenext_xx_small").candidate
     RunFolder(run).write_summary({"winner": {"candidate": winner.to_dict()}})
     found = call_json("scale", "family", run, "--budgets", "2M")
