@@ -15,6 +15,7 @@ from edgenext_search.report.spread import edf
 from edgenext_search.report.wording import (
     budget_text,
     fidelity_text,
+    fresh_seeds,
     listed,
     number_or_none,
     score_text,
@@ -53,15 +54,14 @@ def comparison(runs: Sequence[RunReport]) -> dict[str, Any]:
 
     Returns:
         ``comparable``; ``differences`` (``topic``, ``key``, ``values`` in the order of the runs) that forbid a ranking;
-        ``ranking``: names of the runs that have a winner, by its score over the seeds that chose nothing where it
-        had a re-match, best first, null where they may not be ranked; ``runs``: ``name``, ``run``, ``status``,
-        ``study``, ``budget``, ``winner``, ``baseline``, ``gain``.
+        ``ranking``: names of the runs with a winner that fresh seeds have scored, by its score over the seeds that
+        chose nothing where it had a re-match, best first, null where they may not be ranked; ``runs``: ``name``,
+        ``run``, ``status``, ``study``, ``budget``, ``winner``, ``baseline``, ``gain``.
     """
     from edgenext_search.search.comparability import differences
 
     differing = differences([run.conditions for run in runs])
-    known = [run for run in runs if run.summary.get("winner") and _mean(run) is not None]
-    ranked = sorted(known, key=lambda run: -(_mean(run) or 0.0))
+    ranked = sorted(filter(_is_scored, runs), key=lambda run: -(_mean(run) or 0.0))
     fields = ("run", "status", "study", "budget", "winner", "baseline", "gain")
     return {
         "comparable": not differing,
@@ -80,11 +80,13 @@ def comparison_sentences(runs: Sequence[RunReport], found: Mapping[str, Any]) ->
             "Each run's own comparison of its winner with its baseline holds all the same.",
         )
     if not found["ranking"]:
-        return ("None of these runs has a winner yet.",)
+        return ("None of these runs has a winner yet that fresh seeds have scored.",)
     by_name = {run.name: run for run in runs}
     best = by_name[found["ranking"][0]]
     level = [name for name in found["ranking"] if _mean(by_name[name]) == _mean(best)]
     verb = "has the best winner" if len(level) == 1 else "come out level"
+    if len(found["ranking"]) == 1:
+        verb = "alone has a winner that fresh seeds have scored"
     score, budget = score_text(shown_score(best.summary["winner"])), budget_text(best.summary.get("budget") or {})
     said = [f"{listed(level)} {verb}: {score} % top-1{f', budget {budget}' if len(level) == 1 else ''}."]
     if len({budget_text(run.summary.get("budget") or {}) for run in runs}) > 1:
@@ -206,6 +208,12 @@ def _offsets(runs: Sequence[RunReport]) -> list[tuple[RunReport, int]]:
 def _label(runs: Sequence[RunReport]) -> str:
     alike = len({fidelity_text(run.summary) for run in runs}) == 1
     return score_label(runs[0].summary) if alike else "Top-1 on held-out training images, % (fidelities differ)"
+
+
+def _is_scored(run: RunReport) -> bool:
+    """Whether its winner's score is no longer that of the search, which chose it and flatters it."""
+    winner = run.summary.get("winner")
+    return winner is not None and _mean(run) is not None and fresh_seeds(winner) > 0
 
 
 def _mean(run: RunReport) -> float | None:

@@ -55,7 +55,18 @@ def test_equal_winners_are_level_and_runs_without_one_come_last():
     assert "Not complete yet: empty." in said
     assert "no winner yet" in comparison_markdown(runs, found).splitlines()[-3]
     nothing = [empty, empty]
-    assert comparison_sentences(nothing, comparison(nothing)) == ("None of these runs has a winner yet.",)
+    assert comparison_sentences(nothing, comparison(nothing)) == (
+        "None of these runs has a winner yet that fresh seeds have scored.",
+    )
+
+
+def test_a_score_of_the_search_is_not_ranked_with_those_of_fresh_seeds():
+    lucky = a_run("lucky", seed=1, status="interrupted")
+    lucky.summary["winner"] |= {"fresh_seeds": 0, "score": {"mean": 0.99, "std": None, "n": 1}}
+    runs = [a_run("one"), lucky]
+    found = comparison(runs)
+    assert found["ranking"] == ["one"]
+    assert comparison_sentences(runs, found)[0].startswith("one alone has a winner that fresh seeds have scored: ")
 
 
 def test_other_budgets_are_said():
