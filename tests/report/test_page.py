@@ -266,8 +266,8 @@ def test_commands_are_copied(page):
     page.wait(lambda: button.text == "Copied")
 
 
-@pytest.mark.parametrize("width", [390, 800])
-def test_a_narrow_page_does_not_scroll_sideways(page, driver, width):
+@pytest.mark.parametrize("width", [390, 800, 900, 1200])
+def test_no_page_scrolls_sideways(page, driver, width):
     size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": True}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:
