@@ -34,7 +34,11 @@ FIGURES = "figures"  # folder beside a page
     show_default=True,
     help="What is printed: md for pull requests.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help=f"Page of several runs.  [default: {SEVERAL.as_posix()}]")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    help=f"Page of several runs (.html), or a folder for it.  [default: {SEVERAL.as_posix()}]",
+)
 @click.option("--storage", metavar="URL", help="The runs' Optuna storage, if it has a password.")
 @json_option
 def report_command(
@@ -62,6 +66,8 @@ def report_command(
             click.echo(text, nl=False)
     else:
         page = out or SEVERAL
+        if page.suffix.lower() not in (".html", ".htm"):
+            page /= SEVERAL.name
         known, found = _several(runs, storage, formats, page)
         _show_several(known, found, as_json=as_json, markdown=form == "md")
     if formats and not as_json:

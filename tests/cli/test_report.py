@@ -146,6 +146,7 @@ def test_several_runs_are_compared(run, tmp_path):
     assert max(map(len, text.replace(str(page), "").splitlines())) <= 80
     assert "run and again come out level" in " ".join(text.split())
     assert text.endswith(f"report   {page}\n")
+    assert call_json("report", run.path, tmp_path / "again", "--out", page.parent)["report"] == str(page)  # a folder
 
 
 def test_runs_that_cannot_be_compared_are_refused_a_ranking(run, tmp_path):
