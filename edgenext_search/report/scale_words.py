@@ -93,9 +93,14 @@ def _held(n: int, pairs: Sequence[Mapping[str, Any]]) -> str:
     """What the rank correlations of ``n`` shapes show, as the end of a sentence."""
     if n < FEW:
         return f"the order of {n} shapes says too little to tell whether they rank alike"
-    if all((number_or_none((pair["tau"] or {}).get("low")) or 0.0) > 0 for pair in pairs):
+    if all(_surely_positive(pair["tau"]) for pair in pairs):
         return "the orders agree better than chance at each pair of sizes"
     return "that the orders agree at each pair of sizes is not established"
+
+
+def _surely_positive(tau: Mapping[str, Any] | None) -> bool:
+    """Whether a correlation is above 0 with its whole interval; one of 1 has none, as every resample orders alike."""
+    return tau is not None and (tau["value"] == 1 or (number_or_none(tau["low"]) or 0.0) > 0)
 
 
 def _of_comparison(summary: Mapping[str, Any]) -> list[str]:

@@ -119,16 +119,18 @@ def test_a_study_with_nothing_to_say(tmp_path):
         (8, [0.6, -0.1, 0.6], "is not established."),
         (8, [0.6, None, 0.6], "is not established."),
         (8, [0.6, "no tau", 0.6], "is not established."),
+        (8, [0.6, "one", 0.6], "the orders agree better than chance at each pair of sizes."),
     ],
 )
 def test_shapes_rank_alike_where_that_is_shown_of_each_pair_of_sizes(study, n, lows, says):
+    special = {"no tau": None, "one": {"value": 1.0, "low": None, "high": None}}
     pairs = [
-        {**pair, "n": n, "tau": None if low == "no tau" else {"value": 0.8, "low": low, "high": 0.9}}
+        {**pair, "n": n, "tau": special.get(low, {"value": 0.8, "low": low, "high": 0.9})}
         for pair, low in zip(study["ranks"]["pairs"], lows, strict=True)
     ]
     *_, last = scaling_sentences({**study, "n": n, "ranks": {**study["ranks"], "pairs": pairs}})
     assert says in last
-    assert last.count("0.80") == len([low for low in lows if low != "no tau"])
+    assert last.count("0.80") == len([low for low in lows if low not in special])
 
 
 @pytest.fixture(scope="module")
