@@ -41,19 +41,20 @@ class Normalisation:
 
     def apply(self, pixels: torch.Tensor) -> torch.Tensor:
         """Values 0..255 of any type [b, 3, h, w], as the network takes them: float32 of the same shape."""
-        import torch
-
-        mean = torch.tensor(self.mean, device=pixels.device).mul(255).view(1, -1, 1, 1)
-        scale = torch.tensor(self.std, device=pixels.device).mul(255).reciprocal().view(1, -1, 1, 1)
-        return (pixels.float() - mean) * scale
+        mean, std = self._of_bytes(pixels.device)
+        return (pixels.float() - mean) * std.reciprocal()
 
     def undo(self, images: torch.Tensor) -> torch.Tensor:
         """Values 0..255, but for rounding, of images float32 [b, 3, h, w] as :meth:`apply` gives them."""
+        mean, std = self._of_bytes(images.device)
+        return images * std + mean
+
+    def _of_bytes(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and deviation of values 0..255; float32 [1, 3, 1, 1] each."""
         import torch
 
-        mean = torch.tensor(self.mean, device=images.device).mul(255).view(1, -1, 1, 1)
-        scale = torch.tensor(self.std, device=images.device).mul(255).view(1, -1, 1, 1)
-        return images * scale + mean
+        mean, std = (torch.tensor(values, device=device).mul(255).view(1, -1, 1, 1) for values in (self.mean, self.std))
+        return mean, std
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,10 +57,8 @@ def test_stages_are_measured_beyond_the_widths_of_the_networks():
         assert min(alone) <= min(networks)
 
 
-def test_a_space_with_both_kinds_of_norm_is_profiled_for_both():
-    values = Space.load("edgenext").to_dict() | {"norm_act": ["ln_gelu", "bn_hs"]}
-    space = Space.from_dict(values)
-    plan = make_plan(space, DEPLOYMENT, networks=60, stages=24, seed=0)
+def fitted(space, *, networks=40, stages=16):
+    plan = make_plan(space, DEPLOYMENT, networks=networks, stages=stages, seed=0)
     profile = make_profile(
         [Measured.of(target, measurement(target)) for target in plan],
         device=INFO,
@@ -70,8 +68,14 @@ def test_a_space_with_both_kinds_of_norm_is_profiled_for_both():
         reference=REFERENCE,
         seconds=1.0,
     )
-    assert {covered.norm_act for covered in profile.covered} == {"ln_gelu", "bn_hs"}
-    predictor = Predictor(profile)
+    return plan, Predictor(profile)
+
+
+def test_a_space_with_both_kinds_of_norm_is_profiled_for_both():
+    values = Space.load("edgenext").to_dict() | {"norm_act": ["ln_gelu", "bn_hs"]}
+    space = Space.from_dict(values)
+    _, predictor = fitted(space, networks=60, stages=24)
+    assert {covered.norm_act for covered in predictor.profile.covered} == {"ln_gelu", "bn_hs"}
     for norm_act in ("ln_gelu", "bn_hs"):
         candidate = Candidate.from_dict(REFERENCE.to_dict() | {"norm_act": norm_act})
         truth = true_microseconds(Target(what="network", candidate=candidate))
@@ -83,20 +87,6 @@ def narrow(**changes):
     values = Space.load("edgenext").to_dict()
     stages = [{key: changes.get(key, value) for key, value in stage.items()} for stage in values["stages"]]
     return Space.from_dict(values | {"stages": stages} | {key: changes[key] for key in changes if key in values})
-
-
-def fitted(space):
-    plan = make_plan(space, DEPLOYMENT, networks=40, stages=16, seed=0)
-    profile = make_profile(
-        [Measured.of(target, measurement(target)) for target in plan],
-        device=INFO,
-        conditions={},
-        space=space.to_dict(),
-        deployment=DEPLOYMENT,
-        reference=REFERENCE,
-        seconds=1.0,
-    )
-    return plan, Predictor(profile)
 
 
 @pytest.mark.parametrize(
