@@ -77,6 +77,6 @@ def test_a_server_that_stops_in_the_middle_of_a_run(server, tmp_path, class_fold
     summary = json.loads(ended.stdout)
     assert RunFolder(out).open_store(recipe, None).records() == before
     assert summary["latency"]["device"] == device.name
-    assert summary["latency"]["measured"] >= 2
+    assert summary["latency"]["measured"] >= len(summary["finalists"])  # one, where the baseline is expected to be best
     assert all(finalist["measured"]["conditions"]["device"] == device.name for finalist in summary["finalists"])
     assert server.left_behind() == []
