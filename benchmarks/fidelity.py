@@ -23,13 +23,13 @@ from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.projection import Projection
 from edgenext_search.arch.space import Assignment, Space
-from edgenext_search.search.agreement import judge
-from edgenext_search.search.expectation import expected_scores
-from edgenext_search.search.features import Features
-from edgenext_search.search.merit import Reading, merits
-from edgenext_search.search.propose import Observation
+from edgenext_search.search.ranking.agreement import judge
+from edgenext_search.search.ranking.metric import Reading, merits
 from edgenext_search.search.recipe import StudyRecipe
-from edgenext_search.training.recipe import TrainRecipe
+from edgenext_search.search.sampler.features import Features
+from edgenext_search.search.sampler.propose import Observation
+from edgenext_search.search.study.expectation import expected_scores
+from edgenext_search.training.proxy.recipe import TrainRecipe
 
 EACH, SMALLEST = 24, 250_000
 REFERENCE = {"images": 4000, "epochs": 8, "batch_size": 32, "val_images": 10_000}

@@ -23,12 +23,12 @@ from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.projection import Projection
 from edgenext_search.arch.space import Space
-from edgenext_search.search.halving import survivors
-from edgenext_search.search.merit import Reading as MeritReading
-from edgenext_search.search.merit import merits
+from edgenext_search.search.ranking.metric import Reading as MeritReading
+from edgenext_search.search.ranking.metric import merits
 from edgenext_search.search.recipe import StudyRecipe
-from edgenext_search.search.records import TrialRecord
-from edgenext_search.training.recipe import TrainRecipe
+from edgenext_search.search.store.records import TrialRecord
+from edgenext_search.search.study.halving import survivors
+from edgenext_search.training.proxy.recipe import TrainRecipe
 
 TRIALS, COHORT, SEEDS, FRESH = 8, 8, 5, 2
 TRAIN_IMAGES, VAL_IMAGES, EPOCHS, BATCH = 1500, 2000, 8, 16

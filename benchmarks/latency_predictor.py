@@ -28,14 +28,14 @@ from common import conditions, emit, parser, significant
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.space import Space
-from edgenext_search.latency.accuracy import accuracy
-from edgenext_search.latency.device import Device, open_device
-from edgenext_search.latency.fit import Fit, total_work
+from edgenext_search.latency.devices.device import Device, open_device
 from edgenext_search.latency.measurement import MeasureSettings
-from edgenext_search.latency.plan import Target, draw_networks
-from edgenext_search.latency.predictor import Predictor
-from edgenext_search.latency.profile import Measured, Profile, disturbance
-from edgenext_search.latency.profiling import ProfileSettings, measure_profile
+from edgenext_search.latency.profile.accuracy import accuracy
+from edgenext_search.latency.profile.fit import Fit, total_work
+from edgenext_search.latency.profile.plan import Target, draw_networks
+from edgenext_search.latency.profile.predictor import Predictor
+from edgenext_search.latency.profile.profile import Measured, Profile, disturbance
+from edgenext_search.latency.profile.profiling import ProfileSettings, measure_profile
 from edgenext_search.models.measurable import export_for_measuring
 
 PER_PROCESS = 5

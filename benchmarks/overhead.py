@@ -22,12 +22,12 @@ from common import conditions, emit, median, parser, seeded, significant
 
 from edgenext_search.arch.cost import cost
 from edgenext_search.arch.projection import Projection
-from edgenext_search.search.coordinator import Coordinator
-from edgenext_search.search.listener import Listener
-from edgenext_search.search.propose import distributions, encode
 from edgenext_search.search.recipe import StudyRecipe
-from edgenext_search.search.store import StudyStore
-from edgenext_search.training.job import Trained
+from edgenext_search.search.sampler.propose import distributions, encode
+from edgenext_search.search.store.store import StudyStore
+from edgenext_search.search.study.coordinator import Coordinator
+from edgenext_search.search.study.listener import Listener
+from edgenext_search.training.proxy.job import Trained
 
 TRIAL_SECONDS = 30.0
 
@@ -73,9 +73,9 @@ def _start_seconds(jobs: int, folder: Path) -> list[float]:
     """Seconds from each job to the end of its first step, but for the first job, which starts the server."""
     from edgenext_search.arch.published import published_variant
     from edgenext_search.data import open_source, prepare
-    from edgenext_search.search.executor import LocalExecutor
-    from edgenext_search.training.job import Placement, TrainJob
-    from edgenext_search.training.recipe import TrainRecipe
+    from edgenext_search.execution.local import LocalExecutor
+    from edgenext_search.training.proxy.job import Placement, TrainJob
+    from edgenext_search.training.proxy.recipe import TrainRecipe
 
     data = prepare(
         open_source(None, None), image_size=55, train_images=64, val_images=16, val_fraction=0.2, seed=0,

@@ -153,11 +153,11 @@ def _engine(folder: Path) -> None:
     """All candidates by the tool's own parts: data cache, executor and trial processes."""
     from edgenext_search.arch.candidate import Candidate
     from edgenext_search.data import default_cache_dir, open_source, prepare
-    from edgenext_search.search.executor import LocalExecutor, start_server
-    from edgenext_search.search.numerics import probe_host
-    from edgenext_search.search.placement import local_places
+    from edgenext_search.execution.local import LocalExecutor, start_server
+    from edgenext_search.execution.placement import local_places
     from edgenext_search.search.recipe import StudyRecipe
-    from edgenext_search.training.job import Trained, TrainJob
+    from edgenext_search.search.study.numerics import probe_host
+    from edgenext_search.training.proxy.job import Trained, TrainJob
 
     start_server()
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))

@@ -24,7 +24,7 @@ from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.projection import Projection
 from edgenext_search.arch.space import Space
 from edgenext_search.report.html import write_report
-from edgenext_search.search.records import Finalist, TrialRecord
+from edgenext_search.search.store.records import Finalist, TrialRecord
 
 RUNGS = (3, 10)
 TWO_FRAMES = "requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() - began)));"

@@ -6,7 +6,7 @@ in it. Without --quick, learning is nested too: the 69 are cut into four parts, 
 predicted with a prior learned from the other three. Baselines: the last member's error again, and least squares on the
 logarithms of error and cost.
 
---learn prints the priors that `edgenext_search/search/scaling_law.py` holds.
+--learn prints the priors that `edgenext_search/scaling/law.py` holds.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import numpy as np
 from common import conditions, emit, parser
 from scipy.optimize import minimize
 
-from edgenext_search.search.families import LeftOut, Member, fit_families, left_out, read_families
-from edgenext_search.search.scaling_law import GENERAL, IMAGENET, Prior, fit_law
+from edgenext_search.scaling.families import LeftOut, Member, fit_families, left_out, read_families
+from edgenext_search.scaling.law import GENERAL, IMAGENET, Prior, fit_law
 
 HERE = Path(__file__).resolve().parent
 FOLDS = 4

@@ -21,8 +21,8 @@ import numpy as np
 from common import conditions, emit, median, parser, seeded, significant
 from landscapes import Landscape, from_table, made_up
 
-from edgenext_search.search.expectation import expected_scores
-from edgenext_search.search.propose import Observation, propose
+from edgenext_search.search.sampler.propose import Observation, propose
+from edgenext_search.search.study.expectation import expected_scores
 
 EVALUATIONS, COHORT = 96, 8
 NOISES = {"0": 0.0, "075": 0.75, "150": 1.5}  # standard deviation of a score's noise, in spreads

@@ -95,12 +95,12 @@ def make_loops(
     from timm.utils import ModelEmaV3
 
     from edgenext_search.arch.published import published_variant
-    from edgenext_search.data.full import open_full_data
-    from edgenext_search.data.full_loader import TrainLoader
+    from edgenext_search.data.loading.datasets import open_full_data
+    from edgenext_search.data.loading.full_loader import TrainLoader
     from edgenext_search.models.build import build
-    from edgenext_search.training.full_recipe import FullRecipe
-    from edgenext_search.training.loader import FullLoader
-    from edgenext_search.training.loop import Manner, Trainer
+    from edgenext_search.training.engine.loader import FullLoader
+    from edgenext_search.training.engine.loop import Manner, Trainer
+    from edgenext_search.training.full.recipe import FullRecipe
 
     torch.set_num_threads(THREADS)
     device = torch.device(args.device)

@@ -15,12 +15,12 @@ from typing import Any
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.data import PreparedData, default_cache_dir, open_source, prepare
-from edgenext_search.search.executor import LocalExecutor
-from edgenext_search.search.images import CROP_MARGIN
-from edgenext_search.search.placement import local_places
-from edgenext_search.search.records import Losses, TrialRecord
-from edgenext_search.training.job import Trained, TrainJob
-from edgenext_search.training.recipe import TrainRecipe
+from edgenext_search.execution.local import LocalExecutor
+from edgenext_search.execution.placement import local_places
+from edgenext_search.search.store.records import Losses, TrialRecord
+from edgenext_search.search.study.images import CROP_MARGIN
+from edgenext_search.training.proxy.job import Trained, TrainJob
+from edgenext_search.training.proxy.recipe import TrainRecipe
 
 VAL_SHARE = 1 / 6  # 10,000 of Fashion-MNIST's 60,000 training images
 

@@ -23,7 +23,7 @@ from torchvision.datasets import ImageFolder
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.models.build import build
-from edgenext_search.training.recipe import TrainRecipe
+from edgenext_search.training.proxy.recipe import TrainRecipe
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

@@ -21,12 +21,12 @@ from timm.data import create_dataset
 from trainings import Trainings, data_options, images
 
 from edgenext_search.arch.candidate import Candidate
-from edgenext_search.data.augment import center_crop, normalize
+from edgenext_search.data.augment.batches import center_crop, normalize
 from edgenext_search.data.images import fit_square
 from edgenext_search.models.build import build
-from edgenext_search.search.folder import RunFolder
-from edgenext_search.search.images import CROP_MARGIN
-from edgenext_search.training.recipe import TrainRecipe
+from edgenext_search.search.store.run_folder import RunFolder
+from edgenext_search.search.study.images import CROP_MARGIN
+from edgenext_search.training.proxy.recipe import TrainRecipe
 
 FIRST_SEED = 77_000
 BATCH = 500

@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 from strategies import tiny
 
-from edgenext_search.training.full_job import FullJob, SilentListener
-from edgenext_search.training.full_recipe import FullRecipe
+from edgenext_search.training.full.job import FullJob, SilentListener
+from edgenext_search.training.full.recipe import FullRecipe
 
 CLASSES = ("bright", "dark", "left")
 QUICK: dict[str, Any] = {

@@ -7,10 +7,10 @@ from functools import cache
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.published import published_variant
 from edgenext_search.arch.space import Space
-from edgenext_search.latency.device import DeviceError, DeviceInfo
+from edgenext_search.latency.devices.device import DeviceError, DeviceInfo
 from edgenext_search.latency.measurement import Measurement
-from edgenext_search.latency.plan import Target, make_plan
-from edgenext_search.latency.profile import Measured, make_profile
+from edgenext_search.latency.profile.plan import Target, make_plan
+from edgenext_search.latency.profile.profile import Measured, make_profile
 
 INFO = DeviceInfo(name="host", runtime="onnxruntime", version="1.2.3", machine="made up", threads=1)
 DEPLOYMENT = Deployment()

@@ -9,7 +9,7 @@ import worker_stubs
 def on_ranks(world, function, *arguments, folder):
     """What a function of ``worker_stubs`` gives on each of several processes that have met."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["edgenext_search.training.preload"])
+    context.set_forkserver_preload(["edgenext_search.execution.preload"])
     pipes, processes = [], []
     for rank in range(world):
         receiver, sender = context.Pipe(duplex=False)

@@ -88,8 +88,8 @@ def test_a_training_step_of_deeplab(blocks, winner):
 
 
 def test_the_guide_to_evaluation(tmp_path, photos, monkeypatch, capsys):
-    from edgenext_search.training.evaluate import evaluate_folder
-    from edgenext_search.training.export import export_folder
+    from edgenext_search.training.evaluation.evaluate import evaluate_folder
+    from edgenext_search.training.evaluation.export import export_folder
 
     torch.manual_seed(0)
     monkeypatch.chdir(tmp_path)

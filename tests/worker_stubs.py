@@ -11,21 +11,21 @@ from full_builders import QUICK
 from strategies import tiny
 from torch import nn
 
-from edgenext_search.data.full import open_full_data
-from edgenext_search.data.full_loader import TrainLoader
+from edgenext_search.data.loading.datasets import open_full_data
+from edgenext_search.data.loading.full_loader import TrainLoader
 from edgenext_search.errors import UserError
 from edgenext_search.models.build import build
-from edgenext_search.training.batch_norm import share_statistics
-from edgenext_search.training.checkpoint import Checkpoints
-from edgenext_search.training.full import train_fully
-from edgenext_search.training.full_job import SilentListener
-from edgenext_search.training.full_recipe import FullRecipe
-from edgenext_search.training.full_run import FullRun, TrainingInterruptedError
-from edgenext_search.training.job import Failed, OutOfMemory, Trained
-from edgenext_search.training.loader import FullLoader
-from edgenext_search.training.loop import Manner, Trainer
-from edgenext_search.training.numerics import Numerics, ProbeResult, Timing
-from edgenext_search.training.ranks import joined
+from edgenext_search.training.engine.batch_norm import share_statistics
+from edgenext_search.training.engine.distributed import joined
+from edgenext_search.training.engine.loader import FullLoader
+from edgenext_search.training.engine.loop import Manner, Trainer
+from edgenext_search.training.engine.numerics import Numerics, ProbeResult, Timing
+from edgenext_search.training.full.checkpoint import Checkpoints
+from edgenext_search.training.full.epochs import FullRun, TrainingInterruptedError
+from edgenext_search.training.full.job import SilentListener
+from edgenext_search.training.full.recipe import FullRecipe
+from edgenext_search.training.full.training import train_fully
+from edgenext_search.training.proxy.job import Failed, OutOfMemory, Trained
 
 
 def _sized(job, messages, most):

@@ -33,7 +33,7 @@ Counts = tuple[int, int, int]
 
 
 class LatencyModel(Protocol):
-    """Predicts the time that a network takes on a device; :mod:`edgenext_search.latency.predictor` is one."""
+    """Predicts the time that a network takes on a device; :mod:`edgenext_search.latency.profile.predictor` is one."""
 
     def microseconds(
         self,

@@ -36,10 +36,10 @@ def audit_command(
     """
     from rich.console import Console
 
+    from edgenext_search.audit.run import Audit, run_audit
     from edgenext_search.cli.progress import progress_listener
     from edgenext_search.report.audit_terminal import print_audit
-    from edgenext_search.search.audit import Audit, run_audit
-    from edgenext_search.search.folder import RunFolder
+    from edgenext_search.search.store.run_folder import RunFolder
 
     folder, console = RunFolder(run), Console(stderr=True)
     recipe = folder.recipe()

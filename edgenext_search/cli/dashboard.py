@@ -16,7 +16,7 @@ import click
 def dashboard_command(*, run: Path, port: int, opened: bool, storage: str | None) -> None:
     """Show a run in optuna-dashboard, on this machine alone, also while it goes on. Ctrl-C ends it."""
     from edgenext_search.search.dashboard import LOOPBACK, dashboard_server
-    from edgenext_search.search.folder import RunFolder
+    from edgenext_search.search.store.run_folder import RunFolder
 
     folder = RunFolder(run)
     store = folder.open_store(folder.recipe(), storage, must_exist=True)

@@ -17,7 +17,7 @@ from edgenext_search.texts import counted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from edgenext_search.data.inventory import Holding
+    from edgenext_search.data.cache.inventory import Holding
 
 cache_option = click.option(
     "--cache-dir", type=click.Path(file_okay=False, path_type=Path), help="Where prepared images are kept."
@@ -53,9 +53,9 @@ def prepare_command(
     """
     from rich.console import Console
 
-    from edgenext_search.search.conditions import cpu_cores
-    from edgenext_search.search.images import open_images, prepare_images
+    from edgenext_search.execution.conditions import cpu_cores
     from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.study.images import open_images, prepare_images
 
     flags = {"data.source": data, "data.dir": data_dir}
     recipe = StudyRecipe.draft(study or ("imagenet" if data else "demo"), flags=flags, settings=settings)
@@ -96,8 +96,8 @@ def info_command(*, verify: bool, cache_dir: Path | None, as_json: bool) -> None
     Folders that killed processes left behind are listed too.
     """
     from edgenext_search.data import default_cache_dir
-    from edgenext_search.data.inventory import holdings
-    from edgenext_search.data.removing import leftovers, size_of, used
+    from edgenext_search.data.cache.inventory import holdings
+    from edgenext_search.data.cache.removing import leftovers, size_of, used
 
     where = cache_dir or default_cache_dir()
     found = holdings(where, verify=verify)
@@ -135,8 +135,8 @@ def clear_command(
     without any, leftovers alone are removed.
     """
     from edgenext_search.data import default_cache_dir
-    from edgenext_search.data.inventory import choose
-    from edgenext_search.data.removing import entries, remove, size_of, sweep
+    from edgenext_search.data.cache.inventory import choose
+    from edgenext_search.data.cache.removing import entries, remove, size_of, sweep
 
     where = (cache_dir or default_cache_dir()).absolute()
     if names and everything:

@@ -45,7 +45,7 @@ def doctor_command(*, as_json: bool) -> None:
 
 
 def _numerics(facts: dict[str, Any]) -> str:
-    from edgenext_search.training.numerics import Numerics
+    from edgenext_search.training.engine.numerics import Numerics
 
     return str(Numerics(**{name: facts[name] for name in ("precision", "channels_last", "compile")}))
 
@@ -62,9 +62,9 @@ def _facts() -> dict[str, Any]:
     import shutil
 
     from edgenext_search.data import default_cache_dir
+    from edgenext_search.execution.conditions import PACKAGES, cpu_cores, cpu_name, installed, versions
     from edgenext_search.files import shipped_folder, shipped_names
-    from edgenext_search.search.conditions import PACKAGES, cpu_cores, cpu_name, installed, versions
-    from edgenext_search.search.numerics import probes
+    from edgenext_search.search.study.numerics import probes
 
     found = versions()
     problems = [f"{package} is not installed; pip install {package}" for package in PACKAGES if package not in found]

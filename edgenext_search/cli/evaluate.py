@@ -11,7 +11,7 @@ from edgenext_search.cli.options import json_option, print_json
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
-    from edgenext_search.training.evaluate import FolderEvaluation, Weights
+    from edgenext_search.training.evaluation.evaluate import FolderEvaluation, Weights
 
 
 @click.command("evaluate")
@@ -60,10 +60,10 @@ def evaluate_command(
     """
     import torch
 
+    from edgenext_search.execution.conditions import cpu_cores, versions
+    from edgenext_search.execution.launch import local_devices
     from edgenext_search.models.folder import model_folder
-    from edgenext_search.search.conditions import cpu_cores, versions
-    from edgenext_search.training.evaluate import evaluate_folder
-    from edgenext_search.training.launch import local_devices
+    from edgenext_search.training.evaluation.evaluate import evaluate_folder
 
     if onnx is not None and device == "cuda":
         raise UserError("ONNX files are run on the CPU; leave out --device cuda.")

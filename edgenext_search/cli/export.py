@@ -12,7 +12,7 @@ from edgenext_search.errors import UserError
 from edgenext_search.models.export import LEAST_OPSET
 
 if TYPE_CHECKING:
-    from edgenext_search.training.evaluate import Weights
+    from edgenext_search.training.evaluation.evaluate import Weights
 
 
 IMAGES = 256  # to compare on
@@ -49,7 +49,7 @@ def export_command(
     FOLDER is a model folder, the folder of a full training, or a run's, for its winner.
     """
     from edgenext_search.models.folder import model_folder
-    from edgenext_search.training.export import export_folder
+    from edgenext_search.training.evaluation.export import export_folder
 
     if images is not None and data is None:
         raise UserError(f"--images {images} says how many images of --data to compare on; give --data too.")

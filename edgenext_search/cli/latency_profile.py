@@ -12,9 +12,9 @@ import click
 from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json, print_text, say
 
 if TYPE_CHECKING:
-    from edgenext_search.latency.predictor import Predictor
-    from edgenext_search.latency.profile import Profile
-    from edgenext_search.latency.profiling import Listener
+    from edgenext_search.latency.profile.predictor import Predictor
+    from edgenext_search.latency.profile.profile import Profile
+    from edgenext_search.latency.profile.profiling import Listener
 
 
 @click.command("profile")
@@ -50,8 +50,8 @@ def profile_command(
     """
     from edgenext_search.arch.cost import Deployment
     from edgenext_search.arch.space import Space
-    from edgenext_search.latency.device import open_device
-    from edgenext_search.latency.profiling import ProfileSettings, measure_profile
+    from edgenext_search.latency.devices.device import open_device
+    from edgenext_search.latency.profile.profiling import ProfileSettings, measure_profile
 
     deployment = Deployment(**drop_missing(num_classes=num_classes, img_size=img_size))
     asked = ProfileSettings(**drop_missing(**settings))
@@ -92,8 +92,8 @@ def predict_command(
     """
     from dataclasses import replace
 
-    from edgenext_search.latency.predictor import Predictor
-    from edgenext_search.latency.profile import Profile
+    from edgenext_search.latency.profile.predictor import Predictor
+    from edgenext_search.latency.profile.profile import Profile
     from edgenext_search.models.find import find_candidate
     from edgenext_search.models.folder import deployment_of
 
@@ -103,7 +103,7 @@ def predict_command(
     predictor = Predictor(profile, deployment=deployment, rescale=rescale)
     candidate = find_candidate(what)
     if device is not None:
-        from edgenext_search.latency.device import open_device
+        from edgenext_search.latency.devices.device import open_device
 
         predictor.check_device(open_device(device).check())
     prediction = predictor.predict(candidate)

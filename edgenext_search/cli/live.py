@@ -6,14 +6,14 @@ import time
 from typing import TYPE_CHECKING
 
 from edgenext_search.cli.report import write_reports
-from edgenext_search.search.listener import Listener
+from edgenext_search.search.study.listener import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from edgenext_search.search.folder import RunFolder
     from edgenext_search.search.recipe import StudyRecipe
-    from edgenext_search.search.store import StudyStore
+    from edgenext_search.search.store.run_folder import RunFolder
+    from edgenext_search.search.store.store import StudyStore
 
 LEAST_SECONDS = 30.0  # between two reports
 SHARE = 0.02  # of the study's time that reports may take
@@ -28,7 +28,7 @@ class ReportRefresher(Listener):
     Args:
         folder: The run.
         recipe: Its study.
-        storage: As :meth:`~edgenext_search.search.folder.RunFolder.open_store` takes it.
+        storage: As :meth:`~edgenext_search.search.store.run_folder.RunFolder.open_store` takes it.
         say: Called with what a person should know.
         clock: Seconds that pass.
         work: Seconds that this thread computes, so that other work on the machine does not make reports rarer.
@@ -68,7 +68,7 @@ class ReportRefresher(Listener):
         self._due = self._clock() + max(LEAST_SECONDS, took / SHARE)
 
     def _write(self) -> None:
-        from edgenext_search.search.summary import summarize
+        from edgenext_search.search.study.summary import summarize
 
         if self._store is None:
             self._store = self._folder.open_store(self._recipe, self._storage, must_exist=True)

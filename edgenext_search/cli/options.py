@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from edgenext_search.search.session import Execution
+    from edgenext_search.search.study.session import Execution
 
 AUTO = 0
 F = TypeVar("F", bound=Callable[..., Any])
@@ -77,7 +77,7 @@ def execution_options(function: F) -> F:
 def execution_from(*, cache_dir: str | None, timeout: str | None, **options: Any) -> Execution:  # noqa: ANN401
     """What :func:`execution_options` were given."""
     from edgenext_search.search.recipe import parse_duration
-    from edgenext_search.search.session import Execution
+    from edgenext_search.search.study.session import Execution
 
     return Execution(
         cache_dir=None if cache_dir is None else Path(cache_dir),

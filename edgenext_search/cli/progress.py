@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from edgenext_search.search.listener import Listener
+from edgenext_search.search.study.listener import Listener
 from edgenext_search.texts import counted
 
 if TYPE_CHECKING:
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from edgenext_search.search.folder import RunFolder
     from edgenext_search.search.recipe import StudyRecipe
-    from edgenext_search.search.records import TrialRecord
+    from edgenext_search.search.store.records import TrialRecord
+    from edgenext_search.search.store.run_folder import RunFolder
 
 
 NARROW = 80  # columns below which bars give way to figures

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from edgenext_search.report.several import RunReport
-    from edgenext_search.search.folder import RunFolder
-    from edgenext_search.search.records import TrialRecord
+    from edgenext_search.search.store.records import TrialRecord
+    from edgenext_search.search.store.run_folder import RunFolder
 
 SEVERAL = Path("comparison") / "index.html"
 FIGURES = "figures"  # folder beside a page
@@ -86,9 +86,9 @@ def _formats(figures: str | None) -> list[str]:
 
 def _one(run: Path, storage: str | None, formats: Sequence[str]) -> tuple[Path, dict[str, Any], str]:
     from edgenext_search.report.markdown import markdown
-    from edgenext_search.search.folder import RunFolder
-    from edgenext_search.search.kind import require_search
-    from edgenext_search.search.summary import summarize
+    from edgenext_search.search.store.kind import require_search
+    from edgenext_search.search.store.run_folder import RunFolder
+    from edgenext_search.search.study.summary import summarize
 
     folder = RunFolder(run)
     recipe = folder.recipe()
@@ -141,9 +141,9 @@ def _show_several(runs: Sequence[RunReport], found: Mapping[str, Any], *, as_jso
 def _read(runs: Sequence[Path], storage: str | None) -> list[RunReport]:
     from edgenext_search.report.several import RunReport
     from edgenext_search.search.comparability import conditions_of
-    from edgenext_search.search.folder import RunFolder
-    from edgenext_search.search.kind import require_search
-    from edgenext_search.search.summary import summarize
+    from edgenext_search.search.store.kind import require_search
+    from edgenext_search.search.store.run_folder import RunFolder
+    from edgenext_search.search.study.summary import summarize
 
     resolved = [run.resolve() for run in runs]
     if len(set(resolved)) < len(resolved):

@@ -15,9 +15,9 @@ from edgenext_search.errors import UserError
 from edgenext_search.texts import command_line
 
 if TYPE_CHECKING:
-    from edgenext_search.search.folder import RunFolder
     from edgenext_search.search.recipe import StudyRecipe
-    from edgenext_search.search.session import Execution
+    from edgenext_search.search.store.run_folder import RunFolder
+    from edgenext_search.search.study.session import Execution
 
 EXIT_INTERRUPTED = 130
 train_top_option = click.option(
@@ -84,8 +84,8 @@ def run_command(
     Without --data the built-in images are used, and the ranking is a demonstration. A run folder that exists is
     resumed when the recipe is the same, and refused otherwise.
     """
-    from edgenext_search.search.folder import RunFolder
     from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.store.run_folder import RunFolder
 
     flags = {
         "budget": budget,
@@ -131,7 +131,7 @@ def resume_command(
     **execution: Any,  # noqa: ANN401
 ) -> None:
     """Go on with a run that was interrupted, or with more trials."""
-    from edgenext_search.search.folder import RunFolder
+    from edgenext_search.search.store.run_folder import RunFolder
 
     folder = RunFolder(run)
     recipe = folder.extend(trials=trials, time=time)
@@ -143,10 +143,10 @@ def _run(folder: RunFolder, recipe: StudyRecipe, execution: Execution, *, train_
 
     from edgenext_search.cli.live import ReportRefresher
     from edgenext_search.cli.progress import progress_listener
-    from edgenext_search.latency.device import DeviceError
+    from edgenext_search.latency.devices.device import DeviceError
     from edgenext_search.search.full_training import check_full_training
-    from edgenext_search.search.listener import Listeners
-    from edgenext_search.search.run import run_study
+    from edgenext_search.search.study.listener import Listeners
+    from edgenext_search.search.study.run import run_study
 
     if train_top is not None:
         check_full_training(recipe, device=execution.device)
@@ -183,7 +183,7 @@ def _train_finalists(
 
     from edgenext_search.cli.train_progress import train_listener
     from edgenext_search.search.full_training import train_finalists, trained_in
-    from edgenext_search.training.full_run import TrainingInterruptedError
+    from edgenext_search.training.full.epochs import TrainingInterruptedError
 
     try:
         with train_listener(Console(stderr=True)) as listener:

@@ -54,8 +54,8 @@ def fit_command(*, file: Path, by: Any, prior_name: str, as_json: bool) -> None:
 
     FILE is JSON with families of networks, each with its size and top-1, as benchmarks/imagenet_families.json.
     """
-    from edgenext_search.search.families import fit_families, read_families
-    from edgenext_search.search.scaling_law import PRIORS
+    from edgenext_search.scaling.families import fit_families, read_families
+    from edgenext_search.scaling.law import PRIORS
 
     found = {
         "file": str(file),
@@ -111,7 +111,7 @@ def family_command(
     """
     from edgenext_search.arch.scaling import RULES, ScalingRule, parse_budgets, scale_family
     from edgenext_search.models.family import family_facts, save_family
-    from edgenext_search.search.scaling_latency import latency_facts, timed
+    from edgenext_search.scaling.latency import latency_facts, timed
 
     if exponents and rule_name:
         raise UserError(f"--exponents {exponents} is a rule of its own; leave out --rule {rule_name}.")
@@ -152,8 +152,8 @@ def _start(what: str, *, num_classes: int | None, img_size: int | None) -> tuple
     path = Path(what).expanduser()
     if not (path / STUDY_FILE).is_file():
         return find_candidate(what), replace(deployment_of(path) or Deployment(), **flags), WIDTH_MULTIPLE
-    from edgenext_search.search.folder import RunFolder
-    from edgenext_search.search.kind import winner_of
+    from edgenext_search.search.store.kind import winner_of
+    from edgenext_search.search.store.run_folder import RunFolder
 
     folder = RunFolder(path)
     winner = winner_of(folder)

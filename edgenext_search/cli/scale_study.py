@@ -24,10 +24,10 @@ from edgenext_search.texts import command_line
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from edgenext_search.search.folder import RunFolder
+    from edgenext_search.scaling.plan import Plan
     from edgenext_search.search.recipe import StudyRecipe
-    from edgenext_search.search.scaling_plan import Plan
-    from edgenext_search.search.session import Execution
+    from edgenext_search.search.store.run_folder import RunFolder
+    from edgenext_search.search.study.session import Execution
 
 EXIT_INTERRUPTED = 130
 F = TypeVar("F", bound=Callable[..., Any])
@@ -81,7 +81,7 @@ def study_command(
     same --out, it goes on where it was.
     """
     from edgenext_search.arch.scaling import parse_budgets
-    from edgenext_search.search.scaling_plan import Plan
+    from edgenext_search.scaling.plan import Plan
 
     wanted = _ascending(parse_budgets(budgets))
     recipe, folder, execution = _terms(budget=wanted[-1].to_dict(), space=space, **options)
@@ -115,7 +115,7 @@ def compare_command(
     """
     from edgenext_search.arch.budget import Budget
     from edgenext_search.arch.space import Space
-    from edgenext_search.search.scaling_plan import Plan
+    from edgenext_search.scaling.plan import Plan
 
     caps, spaces = Budget.parse(budget), [Space.load(name) for name in (space_a, space_b)]
     keys = [space.to_dict() for space in spaces]
@@ -134,7 +134,7 @@ def compare_command(
 @json_option
 def resume_command(*, run: Path, as_json: bool, **execution: Any) -> None:  # noqa: ANN401
     """Go on with a scaling study that was interrupted."""
-    from edgenext_search.search.folder import RunFolder
+    from edgenext_search.search.store.run_folder import RunFolder
 
     folder = RunFolder(run)
     _run(folder, folder.recipe(), None, execution_from(**execution), as_json=as_json)
@@ -147,11 +147,11 @@ def resume_command(*, run: Path, as_json: bool, **execution: Any) -> None:  # no
 @json_option
 def report_command(*, run: Path, storage: str | None, profile: Path | None, as_json: bool) -> None:
     """Write the report of a scaling study afresh, and print it; works while the study goes on."""
-    from edgenext_search.search.folder import RunFolder
-    from edgenext_search.search.scaling_latency import keep_profile, timed
-    from edgenext_search.search.scaling_plan import entries
-    from edgenext_search.search.scaling_results import scaling_summary
-    from edgenext_search.search.scaling_study import plan_of
+    from edgenext_search.scaling.latency import keep_profile, timed
+    from edgenext_search.scaling.plan import entries
+    from edgenext_search.scaling.results import scaling_summary
+    from edgenext_search.scaling.study import plan_of
+    from edgenext_search.search.store.run_folder import RunFolder
 
     folder = RunFolder(run)
     recipe = folder.recipe()
@@ -201,8 +201,8 @@ def _terms(
     """
     import time
 
-    from edgenext_search.search.folder import RunFolder
     from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.store.run_folder import RunFolder
 
     flags = {
         "budget": dict(budget),
@@ -235,7 +235,7 @@ def _run(
     from rich.console import Console
 
     from edgenext_search.cli.progress import progress_listener
-    from edgenext_search.search.scaling_study import run_scaling
+    from edgenext_search.scaling.study import run_scaling
 
     try:
         with progress_listener(Console(stderr=True), folder, recipe) as listener:

@@ -16,8 +16,8 @@ from edgenext_search.texts import counted
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from edgenext_search.training.full_job import FullJob
-    from edgenext_search.training.launch import Rank
+    from edgenext_search.execution.launch import Rank
+    from edgenext_search.training.full.job import FullJob
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -81,8 +81,8 @@ def train_command(
     Trains the winner of a run, a candidate's file, a model folder's network or a published variant, from new weights
     unless --init gives some. The same command goes on with a training that was interrupted.
     """
-    from edgenext_search.training.full_job import shared_out
-    from edgenext_search.training.launch import local_devices, started_by_torchrun
+    from edgenext_search.execution.launch import local_devices, started_by_torchrun
+    from edgenext_search.training.full.job import shared_out
 
     place = started_by_torchrun()
     speaks = place is None or place.rank == 0  # of torchrun's processes the first
@@ -103,7 +103,7 @@ def train_command(
     except UserError as error:
         if place is None or place.rank == 0:
             raise
-        from edgenext_search.training.ranks import FirstRefusedError
+        from edgenext_search.training.engine.distributed import FirstRefusedError
 
         if not isinstance(error, FirstRefusedError):
             say(f"Error on process {place.rank}: {error}")
@@ -116,7 +116,7 @@ def _job(
     what: str, *, data: str | None, study: str | None, settings: Sequence[str], options: dict[str, Any]
 ) -> FullJob:
     from edgenext_search.search.full_training import find_subject
-    from edgenext_search.training.full_job import FullJob
+    from edgenext_search.training.full.job import FullJob
 
     subject = find_subject(what, data=data, data_dir=options.pop("data_dir"), study=study, settings=settings)
     if subject.data is None:
@@ -145,9 +145,9 @@ def _train(job: FullJob, devices: Sequence[str], place: Rank | None) -> Mapping[
     from rich.console import Console
 
     from edgenext_search.cli.train_progress import train_listener
-    from edgenext_search.training.full_run import TrainingInterruptedError
-    from edgenext_search.training.launch import TrainingFailedError, launch, train_as_rank
-    from edgenext_search.training.loop import TrainingDivergedError
+    from edgenext_search.execution.launch import TrainingFailedError, launch, train_as_rank
+    from edgenext_search.training.engine.loop import TrainingDivergedError
+    from edgenext_search.training.full.epochs import TrainingInterruptedError
 
     try:
         with train_listener(Console(stderr=True)) as listener:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from edgenext_search.training.full_job import Progress, TrainListener
+    from edgenext_search.training.full.job import Progress, TrainListener
 
 LINE_EVERY = 60.0  # seconds between two lines of progress in a pipe
 

@@ -1,8 +1,8 @@
 """Images for training: sources, the resized cache, splits and batched augmentation."""
 
-from edgenext_search.data.cache import ImageSet, PreparedData, default_cache_dir, open_prepared, prepare
+from edgenext_search.data.cache.prepare import ImageSet, PreparedData, default_cache_dir, open_prepared, prepare
 from edgenext_search.data.images import UnreadableImageError
-from edgenext_search.data.source import Source, open_source
+from edgenext_search.data.sources.source import Source, open_source
 from edgenext_search.data.split import stratified_split, stratified_subset
 
 __all__ = [

@@ -16,7 +16,7 @@ from edgenext_search.report.plot import Plot
 from edgenext_search.report.progress import BY_TRIALS, best_figures, hypervolume_figures
 from edgenext_search.report.spread import edf_figure
 from edgenext_search.report.wording import costs_of_front
-from edgenext_search.search.records import TrialRecord
+from edgenext_search.search.store.records import TrialRecord
 
 CHOICE = "fig-choice-"
 HISTORY, EDF, IMPORTANCE, AUDIT = "fig-history", "fig-edf", "fig-importance", "fig-audit"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from edgenext_search.arch.candidate import STAGES, Candidate
 from edgenext_search.report.plot import FULL, Plot, Series
 from edgenext_search.report.wording import NONE, stage_values
-from edgenext_search.search.records import TrialRecord
+from edgenext_search.search.store.records import TrialRecord
 
 FIELDS = {
     "kernel_sizes": "Kernel size",
@@ -36,7 +36,7 @@ def estimates(trials: Sequence[TrialRecord]) -> dict[int, float]:
     Returns:
         By number of the trial, each network once.
     """
-    from edgenext_search.search.halving import estimated_scores
+    from edgenext_search.search.study.halving import estimated_scores
 
     scored = [trial for trial in trials if trial.state in ("complete", "pruned") and trial.duplicate_of is None]
     rungs = sorted({epoch for trial in scored for epoch, _ in trial.curve})

@@ -13,7 +13,7 @@ from edgenext_search.report.parts import figure, section, tabs
 from edgenext_search.report.plot import Plot
 from edgenext_search.report.progress import BY_IMAGES, BY_TRIALS, hypervolume_costs
 from edgenext_search.report.wording import COST_LABELS, chosen_text, listed, ranked_by
-from edgenext_search.search.records import TrialRecord
+from edgenext_search.search.store.records import TrialRecord
 
 _TAB_LABELS: dict[CostName, str] = {
     "params": "Parameters",

@@ -24,7 +24,7 @@ from edgenext_search.report.wording import (
     score_text,
     size_text,
 )
-from edgenext_search.search.records import TrialRecord
+from edgenext_search.search.store.records import TrialRecord
 
 TITLES: dict[CostName, str] = {
     "params": "Accuracy against parameters",

@@ -28,7 +28,7 @@ from edgenext_search.report.page_data import trials_data
 from edgenext_search.report.plot import Plot
 from edgenext_search.report.trials_section import trials_section
 from edgenext_search.report.wording import budget_text
-from edgenext_search.search.records import TrialRecord
+from edgenext_search.search.store.records import TrialRecord
 
 _SCRIPTS = ("dom.js", "chart.js", "candidate.js", "table.js", "page.js")
 

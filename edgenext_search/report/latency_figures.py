@@ -9,7 +9,7 @@ from edgenext_search.report.figures import score_label
 from edgenext_search.report.latency_words import VERDICTS
 from edgenext_search.report.plot import Plot, Series, Style
 from edgenext_search.report.wording import cap_of, latency_text, number_or_none, origin_text, score_text, shown_score
-from edgenext_search.search.records import TrialRecord
+from edgenext_search.search.store.records import TrialRecord
 
 _Reading = Callable[[Mapping[str, Any]], float]
 _BANDS = (0.10, 0.05)

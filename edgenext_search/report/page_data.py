@@ -9,7 +9,7 @@ from typing import Any
 from edgenext_search.report.pareto import COST_NAMES, front_trials
 from edgenext_search.report.table import COLUMNS, trial_rows
 from edgenext_search.report.wording import origin_text
-from edgenext_search.search.records import TrialRecord
+from edgenext_search.search.store.records import TrialRecord
 
 _FRONT_LABELS = {"params": "params", "madds": "MAdds", "latency": "latency"}
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal, get_args
 
-from edgenext_search.search.records import TrialRecord
+from edgenext_search.search.store.records import TrialRecord
 
 CostName = Literal["params", "madds", "acts", "memory", "footprint", "latency"]
 COST_NAMES: tuple[CostName, ...] = get_args(CostName)

@@ -10,7 +10,7 @@ from edgenext_search.report.figures import score_label
 from edgenext_search.report.pareto import CostName, cost_of, full_fidelity, non_dominated
 from edgenext_search.report.plot import FRONT, Plot, Series
 from edgenext_search.report.wording import COST_LABELS, costs_of_front, listed
-from edgenext_search.search.records import TrialRecord
+from edgenext_search.search.store.records import TrialRecord
 
 MARGIN = 0.1  # of each objective's range, between the worst point and the reference point
 BY_TRIALS, BY_IMAGES = "Trials", "Images trained"
@@ -81,7 +81,7 @@ def hypervolumes(trials: Sequence[TrialRecord], names: Sequence[CostName]) -> li
     """
     import numpy as np
 
-    from edgenext_search.search.front import hypervolume
+    from edgenext_search.search.sampler.front import hypervolume
 
     known = [trial for trial in full_fidelity(trials) if all(name in trial.cost.to_dict() for name in names)]
     if not known:

@@ -32,10 +32,10 @@ def print_fit(found: Mapping[str, Any], console: Console) -> None:
     """Print what the law foretells of each family's largest member.
 
     Args:
-        found: What :func:`~edgenext_search.search.families.fit_families` returns.
+        found: What :func:`~edgenext_search.scaling.families.fit_families` returns.
         console: Where to print.
     """
-    from edgenext_search.search.scaling_law import law_text
+    from edgenext_search.scaling.law import law_text
 
     wide = console.width >= WIDE
     rows = []
@@ -119,7 +119,7 @@ def print_scaling(summary: Mapping[str, Any], console: Console) -> None:
     """Print what a scaling study found.
 
     Args:
-        summary: What :func:`~edgenext_search.search.scaling_results.scaling_summary` returns.
+        summary: What :func:`~edgenext_search.scaling.results.scaling_summary` returns.
         console: Where to print.
     """
     from rich.text import Text

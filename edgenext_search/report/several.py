@@ -21,7 +21,7 @@ from edgenext_search.report.wording import (
     score_text,
     shown_score,
 )
-from edgenext_search.search.records import TrialRecord
+from edgenext_search.search.store.records import TrialRecord
 
 _TOPICS = {
     "data": "the images that they were trained and scored on",

@@ -8,7 +8,7 @@ from typing import Any
 from edgenext_search.report.pareto import full_fidelity
 from edgenext_search.report.plot import Plot, Series, Style
 from edgenext_search.report.wording import fidelity_text, is_published, number_or_none
-from edgenext_search.search.records import TrialRecord
+from edgenext_search.search.store.records import TrialRecord
 
 LEAST = 8  # candidates of a half: below, it says nothing
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgenext_search.report.files import write_atomically
 from edgenext_search.report.pareto import front_trials
-from edgenext_search.search.records import Losses, TrialRecord
+from edgenext_search.search.store.records import Losses, TrialRecord
 
 if TYPE_CHECKING:
     import pandas as pd

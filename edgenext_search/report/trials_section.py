@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from edgenext_search.report.markup import Markup, element
 from edgenext_search.report.parts import section
-from edgenext_search.search.records import TrialRecord
+from edgenext_search.search.store.records import TrialRecord
 
 _SHOWN_REASONS = 5
 _SHOWN_NUMBERS = 12

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from edgenext_search.search.finalists import choosing_seeds, rematch_seeds
+from edgenext_search.search.study.finalists import choosing_seeds, rematch_seeds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from edgenext_search.search.recipe import StudyRecipe
-    from edgenext_search.search.store import StudyStore
+    from edgenext_search.search.store.store import StudyStore
 
 _SPEED = ("precision", "channels_last", "compile")  # change scores by rounding alone
 

@@ -15,7 +15,7 @@ from edgenext_search.errors import UserError
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-    from edgenext_search.search.store import StudyStore
+    from edgenext_search.search.store.store import StudyStore
 
 LOOPBACK = "127.0.0.1"
 _READING = ("GET", "HEAD")

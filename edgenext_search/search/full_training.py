@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from edgenext_search.errors import UserError
 from edgenext_search.search.recipe import StudyRecipe, parse_setting
-from edgenext_search.training.full_recipe import FullRecipe
+from edgenext_search.training.full.recipe import FullRecipe
 from edgenext_search.validation import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.search.folder import RunFolder
-    from edgenext_search.training.full_job import FullJob, TrainListener
+    from edgenext_search.search.store.run_folder import RunFolder
+    from edgenext_search.training.full.job import FullJob, TrainListener
 
 SECTION = "train"
 
@@ -60,7 +60,7 @@ def find_subject(
         UserError: There is no such thing, the run has no winner yet, or a setting is wrong.
     """
     from edgenext_search.models.find import find_candidate
-    from edgenext_search.search.folder import RunFolder
+    from edgenext_search.search.store.run_folder import RunFolder
 
     run = RunFolder(Path(what).expanduser())
     recipe = StudyRecipe.draft(study, flags={}).train if study else FullRecipe()
@@ -112,8 +112,8 @@ def check_full_training(recipe: StudyRecipe, *, device: str) -> None:
         UserError: It has no images of its own, none to evaluate on, or too few for the recipe's batch.
     """
     from edgenext_search.arch.published import published_variants
-    from edgenext_search.training.full_plan import plan_training
-    from edgenext_search.training.launch import local_devices
+    from edgenext_search.execution.launch import local_devices
+    from edgenext_search.training.full.plan import plan_training
 
     devices = local_devices(device, None)
     stand_in = next(iter(published_variants().values())).candidate  # the checks hang on the data alone
@@ -141,7 +141,7 @@ def train_finalists(
         TrainingInterruptedError: A signal came.
     """
     from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.training.launch import launch, local_devices
+    from edgenext_search.execution.launch import launch, local_devices
 
     devices = local_devices(device, None)
     found = []
@@ -154,14 +154,14 @@ def train_finalists(
 
 def trained_in(run: RunFolder) -> list[dict[str, Any]]:
     """The summaries of the full trainings in a run's folder that are complete, best top-1 first."""
-    from edgenext_search.training.full_folder import TrainingFolder
+    from edgenext_search.training.full.folder import TrainingFolder
 
     found = [TrainingFolder(path).summary() for path in sorted(run.trained.glob("*"))]
     return sorted((summary for summary in found if summary), key=lambda summary: -summary["top1"])
 
 
 def _job(recipe: StudyRecipe, candidate: Candidate, name: str, out: Path, devices: Sequence[str]) -> FullJob:
-    from edgenext_search.training.full_job import FullJob, shared_out
+    from edgenext_search.training.full.job import FullJob, shared_out
 
     if recipe.data.source is None:
         raise UserError(
@@ -183,7 +183,7 @@ def _job(recipe: StudyRecipe, candidate: Candidate, name: str, out: Path, device
 
 def _winner(run: RunFolder) -> Candidate:
     from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.search.kind import winner_of
+    from edgenext_search.search.store.kind import winner_of
 
     return Candidate.from_dict(winner_of(run)["candidate"])
 

@@ -6,11 +6,11 @@ import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from edgenext_search.search.halving import estimated_scores
+from edgenext_search.search.study.halving import estimated_scores
 
 if TYPE_CHECKING:
     from edgenext_search.search.recipe import StudyRecipe
-    from edgenext_search.search.store import StudyStore
+    from edgenext_search.search.store.store import StudyStore
 
 LEAST = 16  # scored trials below which importances are chance
 QUANTILE = 0.25  # of the scores, the best of which are held against all
@@ -30,7 +30,7 @@ def importance(store: StudyStore, recipe: StudyRecipe) -> dict[str, Any] | None:
     import optuna
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 
-    from edgenext_search.search.propose import distributions, encode
+    from edgenext_search.search.sampler.propose import distributions, encode
 
     trials = [trial for trial in store.records() if trial.duplicate_of is None]
     scores = {

@@ -15,12 +15,12 @@ from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.space import Space
 from edgenext_search.errors import UserError
 from edgenext_search.files import find_file, parse_yaml, read_yaml
-from edgenext_search.latency.device import open_device
-from edgenext_search.search.enqueue import find_enqueued
-from edgenext_search.search.merit import Reading
+from edgenext_search.latency.devices.device import open_device
 from edgenext_search.search.objectives import check_objectives, check_tradeoff
-from edgenext_search.training.full_recipe import FullRecipe
-from edgenext_search.training.recipe import TrainRecipe
+from edgenext_search.search.ranking.metric import Reading
+from edgenext_search.search.study.enqueue import find_enqueued
+from edgenext_search.training.full.recipe import FullRecipe
+from edgenext_search.training.proxy.recipe import TrainRecipe
 from edgenext_search.validation import Settings
 
 Sampler = Literal["bayes", "gp", "tpe", "nsga2", "random"]

@@ -1,8 +1,8 @@
 import pytest
 
-from edgenext_search.search import session
-from edgenext_search.search.numerics import Probed
-from edgenext_search.training.numerics import Numerics
+from edgenext_search.search.study import session
+from edgenext_search.search.study.numerics import Probed
+from edgenext_search.training.engine.numerics import Numerics
 
 
 @pytest.fixture(autouse=True)

@@ -3,8 +3,8 @@ import shutil
 
 import pytest
 
-from edgenext_search.search import session as session_module
-from edgenext_search.search.folder import RunFolder
+from edgenext_search.search.store.run_folder import RunFolder
+from edgenext_search.search.study import session as session_module
 
 from .helpers import call, call_json, imported, refusal
 from .test_run import Scripted
@@ -14,8 +14,8 @@ from .test_run import Scripted
 def finished(class_folder, cache_dir, tmp_path_factory):
     """A finished run whose trainings were scripted."""
     from edgenext_search.search.recipe import StudyRecipe
-    from edgenext_search.search.run import run_study
-    from edgenext_search.search.session import Execution
+    from edgenext_search.search.study.run import run_study
+    from edgenext_search.search.study.session import Execution
 
     flags = {
         "budget": "60k",

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from edgenext_search.search import dashboard
-from edgenext_search.search.folder import RunFolder
 from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.search.store.run_folder import RunFolder
 
 from .helpers import call, refusal
 

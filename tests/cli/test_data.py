@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from edgenext_search.cli import main
 from edgenext_search.data import open_prepared
-from edgenext_search.data.removing import entries
+from edgenext_search.data.cache.removing import entries
 
 from .helpers import ROOT, call, call_json, imported, refusal
 
@@ -61,8 +61,8 @@ def test_prepare_makes_the_entry_that_run_opens(cache, class_folder, tmp_path):
         options += ["--set", setting]
     made = call_json("data", "prepare", *options)
     assert made["built"]
-    from edgenext_search.search.images import open_images, prepare_images
     from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.study.images import open_images, prepare_images
 
     flags = {"budget": "300k", "data.source": str(class_folder)}
     study = StudyRecipe.load("laptop", flags=flags, settings=options[7::2])

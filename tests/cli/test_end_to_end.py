@@ -21,7 +21,7 @@ import pytest
 import torch
 
 from edgenext_search.files import read_yaml
-from edgenext_search.search.folder import RunFolder
+from edgenext_search.search.store.run_folder import RunFolder
 
 pytestmark = pytest.mark.slow
 
@@ -242,7 +242,7 @@ def test_plain_timm_loads_the_winner_and_onnx_says_the_same(undisturbed, tmp_pat
 def test_the_winner_scores_as_it_was_scored(undisturbed, prepared):
     """The weights in the model folder are those of the first fresh seed."""
     from edgenext_search.models.folder import load_model_folder
-    from edgenext_search.training.loader import evaluation_batches
+    from edgenext_search.training.engine.loader import evaluation_batches
 
     program, printed = undisturbed
     folder = RunFolder(program.out)

@@ -10,7 +10,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from edgenext_search.search.folder import RunFolder
+from edgenext_search.search.store.run_folder import RunFolder
 
 from .test_end_to_end import Program, left_of, result
 

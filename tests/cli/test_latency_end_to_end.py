@@ -11,12 +11,12 @@ from latency_profiles import INFO, REFERENCE, measurement
 
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.space import Space
-from edgenext_search.latency.device import open_device
-from edgenext_search.latency.plan import make_plan
-from edgenext_search.latency.predictor import Predictor
-from edgenext_search.latency.profile import Measured, make_profile
-from edgenext_search.search.folder import RunFolder
+from edgenext_search.latency.devices.device import open_device
+from edgenext_search.latency.profile.plan import make_plan
+from edgenext_search.latency.profile.predictor import Predictor
+from edgenext_search.latency.profile.profile import Measured, make_profile
 from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.search.store.run_folder import RunFolder
 
 from .helpers import call
 

@@ -7,9 +7,9 @@ from strategies import tiny
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.published import published_variant
 from edgenext_search.files import dump_yaml
-from edgenext_search.latency import profiling
-from edgenext_search.latency.plan import Target
-from edgenext_search.latency.predictor import Predictor
+from edgenext_search.latency.profile import profiling
+from edgenext_search.latency.profile.plan import Target
+from edgenext_search.latency.profile.predictor import Predictor
 from edgenext_search.models.folder import candidate_text
 
 from .helpers import call, call_json, imported, refusal
@@ -25,7 +25,7 @@ def board(tmp_path):
 @pytest.fixture
 def device(monkeypatch):
     made = MadeUpDevice()
-    monkeypatch.setattr("edgenext_search.latency.device.open_device", lambda text: made)
+    monkeypatch.setattr("edgenext_search.latency.devices.device.open_device", lambda text: made)
     monkeypatch.setattr(profiling, "_export", write_target)
     monkeypatch.setattr(
         "edgenext_search.models.measurable.export_for_measuring",

@@ -29,7 +29,7 @@ def setting(monkeypatch):
 
     setting = SimpleNamespace(clock=clock, written=written, said=said, takes=0.1, error=None)
     monkeypatch.setattr(live, "write_reports", write)
-    monkeypatch.setattr("edgenext_search.search.summary.summarize", lambda *_, **__: {})
+    monkeypatch.setattr("edgenext_search.search.study.summary.summarize", lambda *_, **__: {})
     folder = SimpleNamespace(open_store=lambda *_, **__: SimpleNamespace(records=list))
     setting.refresher = ReportRefresher(folder, None, None, said.append, clock=clock, work=clock)
     return setting

@@ -5,8 +5,8 @@ import pytest
 from rich.console import Console
 
 from edgenext_search.cli.progress import LineListener, LiveListener, _Work, progress_listener
-from edgenext_search.search.folder import RunFolder
 from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.search.store.run_folder import RunFolder
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from edgenext_search.search.folder import RunFolder
-from edgenext_search.search.session import Execution
+from edgenext_search.search.store.run_folder import RunFolder
+from edgenext_search.search.study.session import Execution
 
 from .helpers import call, call_json, imported, refusal
 from .test_run import Scripted
@@ -12,9 +12,9 @@ from .test_run import Scripted
 @pytest.fixture(scope="module")
 def run(class_folder, cache_dir, tmp_path_factory):
     """A finished run whose trainings were scripted."""
-    from edgenext_search.search import session as module
     from edgenext_search.search.recipe import StudyRecipe
-    from edgenext_search.search.run import run_study
+    from edgenext_search.search.study import session as module
+    from edgenext_search.search.study.run import run_study
 
     flags = {
         "budget": "60k",
@@ -163,7 +163,7 @@ def test_runs_that_cannot_be_compared_are_refused_a_ranking(run, tmp_path):
 def test_a_scaling_study_has_a_report_of_its_own(run, tmp_path):
     import shutil
 
-    from edgenext_search.search.scaling_study import SCALING
+    from edgenext_search.search.store.kind import SCALING
 
     shutil.copytree(run.path, tmp_path / "sizes")
     folder = RunFolder(tmp_path / "sizes")

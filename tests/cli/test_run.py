@@ -5,9 +5,9 @@ import pytest
 from strategies import tiny
 
 from edgenext_search.files import dump_yaml, read_yaml
-from edgenext_search.search import session as session_module
-from edgenext_search.search.folder import RunFolder
-from edgenext_search.training.job import Failed, Trained
+from edgenext_search.search.store.run_folder import RunFolder
+from edgenext_search.search.study import session as session_module
+from edgenext_search.training.proxy.job import Failed, Trained
 
 from .helpers import call, call_json, refusal
 

@@ -10,8 +10,8 @@ from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.published import published_variant
 from edgenext_search.arch.space import Space
 from edgenext_search.models.folder import candidate_text
-from edgenext_search.search.folder import RunFolder
 from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.search.store.run_folder import RunFolder
 
 from .helpers import call, call_json, imported, refusal
 

@@ -8,8 +8,8 @@ from latency_profiles import made_profile
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.space import Space
-from edgenext_search.latency.predictor import Predictor
-from edgenext_search.search import session as session_module
+from edgenext_search.latency.profile.predictor import Predictor
+from edgenext_search.search.study import session as session_module
 
 from .helpers import call, call_json, imported, refusal
 from .test_run import Scripted

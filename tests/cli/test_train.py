@@ -14,13 +14,15 @@ import torch
 from full_builders import CLASSES, write_images
 from strategies import TINY
 
-from edgenext_search.data.full import open_val_set
-from edgenext_search.data.full_loader import ValLoader
+from edgenext_search.data.loading.datasets import open_val_set
+from edgenext_search.data.loading.full_loader import ValLoader
 from edgenext_search.errors import UserError
+from edgenext_search.execution import launch
 from edgenext_search.files import dump_yaml
-from edgenext_search.training import deliver, full_run, launch
-from edgenext_search.training.checkpoint import Checkpoints
-from edgenext_search.training.ranks import FirstRefusedError
+from edgenext_search.training.engine.distributed import FirstRefusedError
+from edgenext_search.training.full import deliver
+from edgenext_search.training.full import epochs as full_run
+from edgenext_search.training.full.checkpoint import Checkpoints
 
 from .helpers import ROOT, call, call_json, imported, refusal
 

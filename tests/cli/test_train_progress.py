@@ -5,7 +5,7 @@ from rich.console import Console
 
 from edgenext_search.cli import train_progress as module
 from edgenext_search.cli.train_progress import LineListener, LiveListener, epoch_text, train_listener
-from edgenext_search.training.full_job import Progress
+from edgenext_search.training.full.job import Progress
 
 ROW = {"epoch": 3, "train_loss": 1.23456, "top1": 0.5, "ema_top1": 0.625, "images_per_second": 1234.5}
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from edgenext_search.errors import UserError
-from edgenext_search.latency.device import DeviceError, open_device
+from edgenext_search.latency.devices.device import DeviceError, open_device
 from edgenext_search.latency.measurement import Measurement, MeasureSettings
 
 from .networks import convolutions
@@ -16,7 +16,7 @@ QUICK = MeasureSettings(seconds=0.4, warmup_seconds=0.02, precision=0.02)
 
 
 class DeviceConformance:
-    """The promises of :class:`edgenext_search.latency.device.Device`.
+    """The promises of :class:`edgenext_search.latency.devices.device.Device`.
 
     A subclass gives ``device``, and may give ``left_behind``: a function that lists what a measurement has left.
     """

@@ -10,7 +10,7 @@ from typing import Any
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.published import published_variant
-from edgenext_search.search.records import Finalist, Score, TrialRecord
+from edgenext_search.search.store.records import Finalist, Score, TrialRecord
 
 RUNGS = (2, 6)
 HOSTILE = "</script><img src=x onerror=alert(1)>&\"'${verdict}"
@@ -162,7 +162,7 @@ def an_audit(
     trials: Sequence[TrialRecord], *, seeds: int = 2, noise: float = 0.02, n: int = 12, rank_by: str = "top1"
 ) -> dict[str, Any]:
     """A finished audit of the first ``n`` scored trials, judged as a real one is; noise is that of a long training."""
-    from edgenext_search.search.agreement import judge, seeds_agree
+    from edgenext_search.search.ranking.agreement import judge, seeds_agree
 
     rng = random.Random(1)  # noqa: S311
     chosen = [trial for trial in trials if trial.score is not None][:n]

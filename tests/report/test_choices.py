@@ -10,7 +10,7 @@ from scipy.stats import t
 
 from edgenext_search.report.all_figures import all_figures
 from edgenext_search.report.choices import FIELDS, choice_figures, estimates
-from edgenext_search.search.records import Losses
+from edgenext_search.search.store.records import Losses
 
 from .builders import a_candidate, a_summary, a_trial, some_trials
 

@@ -7,7 +7,7 @@ from edgenext_search.arch.published import published_variant
 from edgenext_search.arch.scaling import RULES, parse_budgets, scale_family
 from edgenext_search.models.family import family_facts
 from edgenext_search.report.scale_terminal import print_family, print_fit, print_lines, print_rows
-from edgenext_search.search.families import Member, fit_families
+from edgenext_search.scaling.families import Member, fit_families
 
 
 def printed(show, width=140):

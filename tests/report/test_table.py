@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from edgenext_search.report.table import COLUMNS, read_csv, trials_frame, write_csv
-from edgenext_search.search.records import Losses
+from edgenext_search.search.store.records import Losses
 
 from .builders import HOSTILE, a_trial, some_trials
 

@@ -17,7 +17,7 @@ from edgenext_search.arch.projection import Projection
 from edgenext_search.arch.space import Space
 from edgenext_search.errors import UserError
 from edgenext_search.search.dashboard import dashboard_server, read_only, readable
-from edgenext_search.search.store import StudyStore
+from edgenext_search.search.store.store import StudyStore
 
 SPACE = Space.load("paper")
 

@@ -5,7 +5,6 @@ from full_builders import write_images
 from strategies import tiny
 
 from edgenext_search.errors import UserError
-from edgenext_search.search.folder import RunFolder
 from edgenext_search.search.full_training import (
     check_full_training,
     find_subject,
@@ -14,8 +13,9 @@ from edgenext_search.search.full_training import (
     with_settings,
 )
 from edgenext_search.search.recipe import StudyRecipe
-from edgenext_search.training.full_job import SilentListener
-from edgenext_search.training.full_recipe import FullRecipe
+from edgenext_search.search.store.run_folder import RunFolder
+from edgenext_search.training.full.job import SilentListener
+from edgenext_search.training.full.recipe import FullRecipe
 
 
 def recipe(*settings, **flags):
@@ -98,7 +98,7 @@ def test_the_best_finalists_are_trained_each_in_its_folder(tmp_path, monkeypatch
         (job.out / "summary.json").write_text(json.dumps({"top1": top1}))
         return {"devices": devices}
 
-    monkeypatch.setattr("edgenext_search.training.launch.launch", launch)
+    monkeypatch.setattr("edgenext_search.execution.launch.launch", launch)
     found = train_finalists(run, study, 2, device="cpu", listener=SilentListener())
     assert found == [{"devices": ("cpu",)}] * 2
     assert [job.candidate for job in jobs] == candidates[:2]

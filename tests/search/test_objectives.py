@@ -1,12 +1,11 @@
 import math
 
 import pytest
+from study_builders import a_candidate
 
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.errors import UserError
 from edgenext_search.search.objectives import OBJECTIVES, check_objectives, check_tradeoff, costs_in, losses_of
-
-from .builders import a_candidate
 
 
 def test_their_order_is_fixed():

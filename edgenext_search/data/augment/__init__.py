@@ -1,0 +1,1 @@
+"""Batched augmentation, a pure function of seed, epoch and image."""

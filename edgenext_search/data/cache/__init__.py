@@ -1,0 +1,1 @@
+"""Images decoded and resized once, memory-mapped by every trial."""

@@ -1,0 +1,1 @@
+"""Loaders of full training and evaluation."""

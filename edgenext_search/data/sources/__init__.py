@@ -1,0 +1,1 @@
+"""Where images come from: class folders, tar shards, timm datasets, the built-in set."""

@@ -1,0 +1,1 @@
+"""Where and how trainings run: executors, processes, placement, numerics. Knows no Optuna."""

@@ -1,0 +1,74 @@
+"""What a number was measured with: versions, device, threads."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgenext_search.training.engine.numerics import Numerics
+    from edgenext_search.training.proxy.job import Placement
+
+PACKAGES = ("edgenext-search", "torch", "timm", "optuna", "numpy", "onnx", "onnxruntime")
+
+
+def versions() -> dict[str, str]:
+    """Installed versions by package; those that are missing are left out."""
+    found = {"python": platform.python_version()}
+    found |= {package: version for package in PACKAGES if (version := installed(package))}
+    return found
+
+
+def installed(package: str) -> str | None:
+    """The version of a package; None where it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def cpu_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def cpu_name() -> str:
+    """The processor's name, as the system gives it."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123 - not a file of ours
+            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def conditions(places: Sequence[Placement], numerics: Numerics) -> dict[str, Any]:
+    """The conditions of a run for its summary.
+
+    Args:
+        places: Where jobs were trained at the same time.
+        numerics: What they were trained with.
+    """
+    devices = [device for place in places for device in place.devices]
+    return {
+        "device": ", ".join(sorted({device.partition(":")[0] for device in devices})),
+        "device_name": device_name(devices),
+        "parallel": len(places),
+        "devices_per_trial": len(places[0].devices),
+        "threads": places[0].threads,
+        "numerics": str(numerics),
+        "host_cores": cpu_cores(),
+        "versions": versions(),
+    }
+
+
+def device_name(devices: Sequence[str]) -> str:
+    """The GPUs' names, or the processor's."""
+    gpus = sorted({device for device in devices if device.startswith("cuda")})
+    if not gpus:
+        return cpu_name()
+    import torch
+
+    return ", ".join(sorted({torch.cuda.get_device_name(gpu) for gpu in gpus}))

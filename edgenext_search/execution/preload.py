@@ -1,0 +1,20 @@
+"""Imported once by the server that trial processes are forked from, so that each of them starts at once."""
+
+import logging
+import signal
+import warnings
+
+# Ctrl-C reaches this process too, and the import would end in a traceback; the coordinator decides what ends.
+_handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # libraries that warn of each other's deprecations when imported
+    import timm  # noqa: F401
+    import torch  # noqa: F401
+
+    import edgenext_search.training.proxy.rung  # noqa: F401
+
+# timm's schedule says that an epoch of a single step has nothing to anneal; the run has said so itself.
+logging.getLogger("timm.scheduler").setLevel(logging.ERROR)
+
+signal.signal(signal.SIGINT, _handler)

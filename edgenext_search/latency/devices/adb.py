@@ -1,0 +1,142 @@
+"""An Android device that is reached with the ``adb`` client, and timed with a program of the user."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgenext_search.errors import UserError
+from edgenext_search.latency.devices.command import find_program
+from edgenext_search.latency.devices.device import DeviceError, DeviceInfo, Progress, read_options, with_options
+from edgenext_search.latency.devices.host import require_models
+from edgenext_search.latency.devices.process import Finished
+from edgenext_search.latency.devices.reply import (
+    RUNS_VARIABLE,
+    SECONDS_VARIABLE,
+    Call,
+    ProgramReply,
+    check_by_call,
+    measure_by_calls,
+    read_reply,
+    run_program,
+)
+from edgenext_search.latency.measurement import DEFAULT_SETTINGS, Measurement, MeasureSettings
+from edgenext_search.validation import short
+
+ADB = "adb"
+TEMPORARY = "/data/local/tmp/edgenext-search-XXXXXX"
+FOLDER = re.compile(r"/data/local/tmp/edgenext-search-\w+", re.ASCII)
+_SERIAL = re.compile(r"\w[\w.:-]*", re.ASCII)
+# What adb says, whether it may pass by itself, and what to do.
+_TROUBLES = (
+    ("unauthorized", False, "it does not trust this computer; unlock it and allow USB debugging"),
+    ("No space left", False, "it has no room for the model; free some there"),
+    ("offline", True, "it is offline; connect it again"),
+    ("not found", True, "it is not connected; see adb devices"),
+    ("no devices", True, "it is not connected; see adb devices"),
+    ("closed", True, "the connection was lost; connect it again"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdbDevice:
+    """``adb://serial?program=./bench``.
+
+    Attributes:
+        serial: As ``adb devices`` lists it.
+        program: Absolute path here of a benchmark program for the device; it is copied there.
+    """
+
+    serial: str
+    program: str
+
+    @classmethod
+    def parse(cls, text: str) -> AdbDevice:
+        """The device of a text that begins with ``adb:``.
+
+        Raises:
+            UserError: It is not of that form, or there is no such program.
+        """
+        serial, _, query = text.removeprefix("adb://").partition("?")
+        if not text.startswith("adb://") or not _SERIAL.fullmatch(serial):
+            raise UserError(f"An Android device is written adb://serial?program=./bench, but got {short(text)}.")
+        options = read_options(f"adb://{serial}", query, ("program",))
+        if "program" not in options:
+            raise UserError(f"adb://{serial} needs a benchmark program to copy there: adb://{serial}?program=./bench.")
+        return cls(serial=serial, program=find_program(options["program"]))
+
+    @property
+    def name(self) -> str:
+        """See :class:`~edgenext_search.latency.devices.device.Device`."""
+        return with_options(f"adb://{self.serial}", {"program": self.program})
+
+    def check(self) -> DeviceInfo:
+        """See :class:`~edgenext_search.latency.devices.device.Device`."""
+        with self._there() as call:
+            return check_by_call(self.name, call)
+
+    def measure(
+        self,
+        models: Sequence[Path],
+        *,
+        reference: Path | None = None,
+        settings: MeasureSettings = DEFAULT_SETTINGS,
+        progress: Progress | None = None,
+    ) -> list[Measurement]:
+        """See :class:`~edgenext_search.latency.devices.device.Device`; files there are removed at the end."""
+        require_models([*models, *([reference] if reference else [])])
+        with self._there() as call:
+            return measure_by_calls(self.name, call, models, reference=reference, settings=settings, progress=progress)
+
+    @contextmanager
+    def _there(self) -> Iterator[Call]:
+        """The program in a folder of its own on the device."""
+        made = self._adb("shell", f"mktemp -d {TEMPORARY}")
+        folder = made.stdout.decode("utf-8", "replace").strip()
+        if not FOLDER.fullmatch(folder):
+            raise DeviceError(
+                f"{self.name} made no temporary folder: it answered {short(folder)}; is it an Android device?",
+                transient=False,
+            )
+        copied: dict[Path, str] = {}
+
+        def call(model: Path, seconds: float, min_runs: int) -> ProgramReply:
+            if model not in copied:
+                copied[model] = f"{folder}/{len(copied)}.onnx"
+                self._adb("push", str(model.resolve()), copied[model])
+            line = f"{SECONDS_VARIABLE}={seconds:.3f} {RUNS_VARIABLE}={min_runs} {folder}/program {copied[model]}"
+            return read_reply(self.name, self._run(["shell", line], seconds))
+
+        try:
+            self._adb("push", self.program, f"{folder}/program")
+            self._adb("shell", f"chmod 700 {folder}/program")
+            yield call
+        finally:
+            with suppress(DeviceError):  # the first trouble is the one to tell
+                self._adb("shell", f"rm -rf {shlex.quote(folder)}")
+
+    def _adb(self, *arguments: str) -> Finished:
+        """Run adb, which must succeed."""
+        finished = self._run(arguments, 0.0)
+        if finished.code != 0:
+            raise DeviceError(f"{self.name}: adb {arguments[0]} failed ({finished.last_words}).", transient=True)
+        return finished
+
+    def _run(self, arguments: Sequence[str], seconds: float) -> Finished:
+        try:
+            finished = run_program(self.name, [ADB, "-s", self.serial, *arguments], seconds=seconds)
+        except DeviceError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                raise DeviceError(
+                    f"{self.name} needs the adb client; install the Android platform tools.", transient=False
+                ) from error
+            raise
+        for said, transient, advice in _TROUBLES:
+            adb_failed = finished.code != 0 and said in finished.stderr
+            if adb_failed and (arguments[0] != "shell" or finished.last_words.startswith(("error:", "adb:"))):
+                raise DeviceError(f"{self.name}: {advice} ({finished.last_words.rstrip('.')}).", transient=transient)
+        return finished

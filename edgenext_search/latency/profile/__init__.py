@@ -1,0 +1,1 @@
+"""The latency profile of a device, and the predictor fitted to it."""

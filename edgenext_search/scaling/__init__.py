@@ -1,0 +1,1 @@
+"""Scaling studies: how error falls with cost, and how two spaces compare."""

@@ -1,0 +1,61 @@
+"""Latency among the costs of a scaling study: predicted by the profile that lies in its folder."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from edgenext_search.arch.candidate import Candidate
+    from edgenext_search.arch.cost import Deployment
+    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.store.run_folder import RunFolder
+
+
+def timed(deployment: Deployment, profile: Path | None) -> Deployment:
+    """A deployment with the latency that a profile predicts among its costs; as it is without a profile.
+
+    Raises:
+        UserError: The file is no profile, or one of another deployment.
+    """
+    if profile is None:
+        return deployment
+    from edgenext_search.latency.profile.predictor import Predictor
+
+    return replace(deployment, latency_model=Predictor.load(profile, deployment=deployment))
+
+
+def scaling_deployment(run: RunFolder, recipe: StudyRecipe) -> Deployment:
+    """What the costs of a scaling study are counted for."""
+    profile = run.latency_profile
+    return timed(recipe.load_deployment(), profile if profile.is_file() else None)
+
+
+def keep_profile(run: RunFolder, profile: Path | None) -> None:
+    """Lay a profile into a run's folder, in place of the one there: it changes no training."""
+    if profile is not None and profile.resolve() != run.latency_profile.resolve():
+        shutil.copyfile(profile, run.latency_profile)
+
+
+def latency_facts(deployment: Deployment, candidates: Iterable[Candidate]) -> dict[str, Any] | None:
+    """What the summary says of where latencies come from; None where there are none.
+
+    Args:
+        deployment: Of :func:`timed`.
+        candidates: Whose latencies are shown; ``interpolated`` is how many are outside of what the profile measured.
+    """
+    from edgenext_search.latency.profile.predictor import Predictor
+
+    model = deployment.latency_model
+    if not isinstance(model, Predictor):
+        return None
+    return {
+        "device": model.device,
+        "interpolated": sum(model.predict(candidate).interpolated for candidate in candidates),
+        "conditions": model.conditions,
+        "held_out": model.held_out.to_dict(),
+    }

@@ -1,0 +1,72 @@
+"""What ranks candidates: their top-1, a steadier reading of the same training, or the mean of all, on top-1's scale."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from edgenext_search.search.store.records import Losses, TrialRecord
+
+Reading = Literal["combined", "top1", "loss", "train_loss"]
+Curves = dict[int, dict[int, float]]  # by number of the trial and epoch
+FEW = 3  # scores below which there is no line to fit: the spread of fewer says nothing
+
+
+def merits(trials: Iterable[TrialRecord], reading: Reading) -> Curves:
+    """What each trial is ranked by at each rung that it finished, by number and epoch; higher is better.
+
+    A loss takes every image into account by how sure the network is of it, where top-1 counts the few that cross the
+    line. It is brought to the scale of top-1 by the standardised major axis (Warton, Wright, Falster, Westoby 2006,
+    "Bivariate line-fitting methods for allometry"): over the trials that a rung has scored, the line through both means
+    whose slope is minus the ratio of the standard deviations. So the order is the loss's, and the numbers read as
+    top-1. Where fewer than three trials, or trials of one loss or one top-1, give no line, the slope is -1.
+
+    Args:
+        trials: All that are to be ranked among one another.
+        reading: ``top1``; ``loss``, the held-out cross-entropy; ``train_loss``, the mean of all training steps; or
+            ``combined``, the mean of these three on the scale of top-1. A trial without a recorded loss counts with
+            its top-1.
+    """
+    known = list(trials)
+    if reading == "combined":
+        return _mean([merits(known, single) for single in ("top1", "loss", "train_loss")])
+    found = {trial.number: dict(trial.curve) for trial in known}
+    if reading == "top1":
+        return found
+    for epoch in sorted({epoch for curve in found.values() for epoch in curve}):
+        losses = {
+            trial.number: loss
+            for trial in known
+            if epoch in found[trial.number] and (loss := _loss(dict(trial.losses).get(epoch), reading)) is not None
+        }
+        scores = [found[number][epoch] for number in losses]
+        if losses:
+            slope = _slope(scores, list(losses.values()))
+            score, middle = statistics.fmean(scores), statistics.fmean(losses.values())
+            for number, loss in losses.items():
+                found[number][epoch] = score + slope * (loss - middle)
+    return found
+
+
+def _mean(parts: Sequence[Curves]) -> Curves:
+    first, *_ = parts
+    return {
+        number: {epoch: statistics.fmean(part[number][epoch] for part in parts) for epoch in curve}
+        for number, curve in first.items()
+    }
+
+
+def _loss(losses: Losses | None, reading: Reading) -> float | None:
+    value = None if losses is None else losses.held_out if reading == "loss" else losses.train
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _slope(scores: list[float], losses: list[float]) -> float:
+    if len(scores) < FEW:
+        return -1.0
+    up, across = statistics.stdev(scores), statistics.stdev(losses)
+    return -up / across if up > 0 and across > 0 else -1.0

@@ -1,0 +1,246 @@
+"""Reference trainings of an audit: which candidates, which seeds, and what the scores of the search say about them."""
+
+from __future__ import annotations
+
+import bisect
+import math
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from edgenext_search.search.ranking.metric import merits
+from edgenext_search.search.store.records import Score
+from edgenext_search.search.study.finalists import BASELINE
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping, Sequence
+
+    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.store.records import TrialRecord
+    from edgenext_search.search.store.store import StudyStore
+
+References = dict[tuple[str, int, int], float | str]  # by fingerprint, epochs and seed: a score, or why there is none
+AUDIT = "audit"  # key of the fact that an audit leaves: what was asked, where and how long
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A candidate that is trained longer.
+
+    Attributes:
+        trial: The trial that it is from.
+        scores: Top-1 by seed, in [0, 1].
+        reasons: By seed, why there is no score.
+    """
+
+    trial: TrialRecord
+    scores: dict[int, float]
+    reasons: dict[int, str]
+
+    def to_dict(self, merit: Mapping[int, float]) -> dict[str, Any]:
+        """The form it has in ``summary.json``.
+
+        Args:
+            merit: What ranks it at each rung that it finished, by epoch.
+        """
+        trial = self.trial
+        return {
+            "fingerprint": trial.candidate.fingerprint,
+            "trial": trial.number,
+            "origin": trial.origin,
+            "params": trial.cost.params,
+            "madds": trial.cost.madds,
+            "curve": [{"epochs": epochs, "score": score, "merit": merit[epochs]} for epochs, score in trial.curve],
+            "reference": Score.of([*self.scores.values()]).to_dict() if self.scores else None,
+            "scores": [{"seed": seed, "score": score} for seed, score in self.scores.items()],
+        }
+
+
+def can_be_audited(trial: TrialRecord) -> bool:
+    """Whether a trial has a score of its own, and did not fail later."""
+    return trial.score is not None and trial.duplicate_of is None and trial.reason is None
+
+
+def sample(trials: Sequence[TrialRecord], n: int, *, seed: int) -> list[TrialRecord]:
+    """A stratified sample of the trials that can be audited, in which every smaller one is contained.
+
+    Trials stand in a line, those trained equally long together, by score. The sample is the baseline, then one trial
+    after another: the nearest that is left to the next point of van der Corput's sequence, shifted at random. Any
+    number of its first points are spread evenly, so is the sample: over how long was trained, and over the scores.
+
+    Args:
+        trials: All trials of the study.
+        n: How many, with the baseline; all that there are, where they are fewer.
+        seed: Of the shift.
+    """
+    line = sorted(filter(can_be_audited, trials), key=lambda t: (t.epochs, t.score or 0.0, t.number))
+    chosen = [trial for trial in line if trial.number == BASELINE][:n]
+    left = [index for index, trial in enumerate(line) if trial.number != BASELINE]
+    shift, count = random.Random(seed).random(), len(line)  # noqa: S311 - no secret hangs on it
+    for k in range(min(n, count) - len(chosen)):
+        point = (_van_der_corput(k) + shift) % 1.0 * count - 0.5
+        at = bisect.bisect_left(left, point)
+        near = [i for i in (at - 1, at) if 0 <= i < len(left)]
+        chosen.append(line[left.pop(min(near, key=lambda i: abs(left[i] - point)))])
+    return chosen
+
+
+def reference_seeds(seed: int, n: int) -> list[int]:
+    """Training seeds of ``n`` reference trainings: never that of the search, nor one of its finalists' fresh seeds."""
+    return [seed + 500_000 + 1_000_000 * index for index in range(n)]
+
+
+def drawn(store: StudyStore, recipe: StudyRecipe, n: int) -> list[int]:
+    """Numbers of the :func:`sample` of today's trials."""
+    return [trial.number for trial in sample(store.records(), n, seed=recipe.search.seed)]
+
+
+def drawn_by(fact: Mapping[str, Any], store: StudyStore, recipe: StudyRecipe) -> list[int]:
+    """Numbers of the trials that an audit drew when it began; where it did not record them, drawn anew.
+
+    Args:
+        fact: What the audit has recorded under :data:`AUDIT`.
+        store: The run's record.
+        recipe: Its study.
+    """
+    known: list[int] | None = fact.get("trials")
+    return drawn(store, recipe, fact["n"]) if known is None else known
+
+
+def pending(
+    references: Sequence[Reference], trials: Container[int], seeds: Sequence[int]
+) -> list[tuple[Reference, int]]:
+    """Who of an audit's trials has yet to be trained with which seed: the first seed of all before the second of any.
+
+    Args:
+        references: What has been trained.
+        trials: Numbers of those that the audit drew; others are not waited for.
+        seeds: With which it trains each.
+    """
+    return [
+        (item, seed)
+        for seed in seeds
+        for item in references
+        if item.trial.number in trials and seed not in item.scores | item.reasons
+    ]
+
+
+def forget_failures(store: StudyStore, epochs: int) -> None:
+    """Take back the failures of trainings of so many epochs where nothing else came of any: they are tried again.
+
+    Whatever made the first trainings all fail stopped the series, and is mended when somebody goes on with it.
+    """
+    known = {key: result for key, result in store.references().items() if key[1] == epochs}
+    if not any(isinstance(result, float) for result in known.values()):
+        for fingerprint, _, seed in known:
+            store.add_reference(fingerprint, epochs, seed, None)
+
+
+def audited(store: StudyStore, trials: Container[int], *, epochs: int) -> list[Reference]:
+    """Those that an audit drew, and whoever has been trained as long in an earlier one, with what came of it.
+
+    Args:
+        store: The run's record.
+        trials: Numbers of those that the audit drew.
+        epochs: Of a reference training.
+    """
+    found: dict[str, dict[int, float | str]] = {}
+    for (fingerprint, trained, seed), result in sorted(store.references().items()):
+        if trained == epochs:
+            found.setdefault(fingerprint, {})[seed] = result
+    references = []
+    for trial in filter(can_be_audited, store.records()):
+        if trial.number not in trials and trial.candidate.fingerprint not in found:
+            continue
+        results = found.get(trial.candidate.fingerprint, {})
+        references.append(
+            Reference(
+                trial=trial,
+                scores={seed: result for seed, result in results.items() if isinstance(result, float)},
+                reasons={seed: result for seed, result in results.items() if isinstance(result, str)},
+            )
+        )
+    return references
+
+
+def audit_summary(store: StudyStore, recipe: StudyRecipe, *, running: bool = False) -> dict[str, Any] | None:
+    """What the latest audit of a run has found, from the record alone.
+
+    Args:
+        store: The run's record.
+        recipe: Its study.
+        running: Whether another process works on the run.
+
+    Returns:
+        A JSON object; ``docs/json.md`` describes its keys. None without an audit.
+    """
+    if (fact := store.fact(AUDIT)) is None:
+        return None
+    epochs, data = fact["epochs"], store.fact("data") or {}
+    trials = drawn_by(fact, store, recipe)
+    references = audited(store, trials, epochs=epochs)
+    open_ = len(pending(references, trials, reference_seeds(recipe.search.seed, fact["seeds"])))
+    scored = [item for item in references if item.scores]
+    ranked_by = merits([item.trial for item in scored], recipe.search.rank_by)
+    curves = [ranked_by[item.trial.number] for item in scored]
+    return {
+        "status": "complete" if not open_ else "running" if running else "interrupted",
+        "fidelity": {
+            "img_size": recipe.proxy.img_size,
+            "epochs": epochs,
+            "train_images": data.get("train_images"),
+            "val_images": data.get("val_images"),
+            "rank_by": recipe.search.rank_by,
+        },
+        "asked": {"n": fact["n"], "seeds": fact["seeds"]},
+        "n": len(scored),
+        "seeds": max((len(item.scores) for item in scored), default=0),
+        "open": open_,
+        "failed": [
+            {"fingerprint": item.trial.candidate.fingerprint, "trial": item.trial.number, "seed": seed, "reason": text}
+            for item in references
+            for seed, text in item.reasons.items()
+        ],
+        "candidates": [item.to_dict(curve) for item, curve in zip(scored, curves, strict=True)],
+        **_judged(scored, curves, recipe, epochs),
+        "seconds": round(fact["seconds"], 1),
+        "conditions": fact["conditions"],
+    }
+
+
+def _judged(
+    references: Sequence[Reference], curves: Sequence[Mapping[int, float]], recipe: StudyRecipe, epochs: int
+) -> dict[str, Any]:
+    """``seeds_agree`` and ``series``: what ranks at each rung, and the costs alone, against the references."""
+    from edgenext_search.search.ranking.agreement import judge, pairs_right, seeds_agree
+
+    seeds = sorted({seed for item in references for seed in item.scores})
+    table = [[item.scores.get(seed, math.nan) for seed in seeds] for item in references]
+    costs = {name: [float(getattr(item.trial.cost, name)) for item in references] for name in ("params", "madds")}
+    covariates = [[math.log(count) for count in counts] for counts in zip(*costs.values(), strict=True)]
+    rungs = [(epoch, [curve.get(epoch, math.nan) for curve in curves]) for epoch in recipe.proxy.rung_epochs]
+    series: list[dict[str, Any]] = []
+    if not references:
+        return {"seeds_agree": None, "series": series}
+    for epoch, scores in rungs:
+        agreement = judge(scores, table, covariates, seed=recipe.search.seed).to_dict()
+        rung = {"name": f"rung:{epoch}", "epochs": epoch, "cost_ratio": epoch / epochs, **agreement}
+        for name, counts in costs.items():
+            alike = [count if math.isfinite(score) else math.nan for count, score in zip(counts, scores, strict=True)]
+            counted = pairs_right(alike, table, seed=recipe.search.seed)
+            rung[f"{name}_pairs_right"] = counted.to_dict() if counted else None
+        series.append(rung)
+    for name, counts in costs.items():
+        agreement = judge(counts, table, seed=recipe.search.seed).to_dict()
+        series.append({"name": name, "epochs": 0, "cost_ratio": 0.0, **agreement})
+    agreed = seeds_agree(table, seed=recipe.search.seed)
+    return {"seeds_agree": agreed.to_dict() if agreed else None, "series": series}
+
+
+def _van_der_corput(k: int) -> float:
+    """The k-th point of van der Corput's sequence in base 2 (Proc. Akad. Amsterdam 38, 1935): k's digits mirrored."""
+    point, scale = 0.0, 0.5
+    while k:
+        point += scale * (k & 1)
+        k, scale = k >> 1, scale / 2
+    return point

@@ -1,0 +1,1 @@
+"""The record of a study: trials in Optuna's storage, and the run folder."""

@@ -1,0 +1,47 @@
+"""What a run folder is of: searches and scaling studies look alike from outside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from edgenext_search.errors import UserError
+from edgenext_search.texts import command_line
+
+if TYPE_CHECKING:
+    from edgenext_search.search.store.run_folder import RunFolder
+    from edgenext_search.search.store.store import StudyStore
+
+SCALING = "scaling"  # key of the fact that a scaling study leaves: what was asked, where and how long
+
+
+def require_search(run: RunFolder, store: StudyStore) -> None:
+    """Refuse what is no search, but shares its folder's form.
+
+    Raises:
+        UserError: The folder is of a scaling study.
+    """
+    if store.fact(SCALING) is not None:
+        raise _scaling(run)
+
+
+def winner_of(run: RunFolder) -> dict[str, Any]:
+    """The winner in a run's summary.
+
+    Raises:
+        UserError: There is no summary or no winner yet, or the folder is of a scaling study.
+    """
+    summary = run.summary()
+    if "kind" in summary:
+        raise _scaling(run)
+    found: dict[str, Any] | None = summary.get("winner")
+    if found is None:
+        raise UserError(
+            f"{run.path} has no winner; where it was interrupted, `{command_line('resume', run.path)}` goes on with it."
+        )
+    return found
+
+
+def _scaling(run: RunFolder) -> UserError:
+    return UserError(
+        f"{run.path} is a scaling study, not a search; `{command_line('scale', 'report', run.path)}` writes its report."
+    )

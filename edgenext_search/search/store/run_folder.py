@@ -1,0 +1,256 @@
+"""The run folder: where everything that a run writes lies, but for the data cache."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import re
+import secrets
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgenext_search.errors import UserError
+from edgenext_search.execution.conditions import versions
+from edgenext_search.files import dump_yaml, read_yaml
+from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.search.store.store import StudyStore, hide_password
+from edgenext_search.texts import command_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+STUDY_FILE = "study.yaml"
+STUDY_KEY, STORAGE_KEY, NAME_KEY, VERSIONS_KEY = "study", "storage", "name_in_storage", "versions"
+
+
+class RunFolder:
+    """The files of one run.
+
+    Attributes:
+        path: The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def default_path(cls, recipe: StudyRecipe) -> Path:
+        """``runs/<study>-<budget>-<date>-<time>``, under the working directory."""
+        budget = re.sub(r"[^\w.]+", "-", str(recipe.load_budget()).replace("=", ""))
+        return Path("runs") / f"{recipe.name}-{budget}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+    @property
+    def study_file(self) -> Path:
+        """The study as resolved, with versions."""
+        return self.path / STUDY_FILE
+
+    @property
+    def summary_file(self) -> Path:
+        """The result, as ``--json`` prints it."""
+        return self.path / "summary.json"
+
+    @property
+    def report_file(self) -> Path:
+        """The report for people."""
+        return self.path / "report" / "index.html"
+
+    @property
+    def csv_file(self) -> Path:
+        """The table of trials."""
+        return self.path / "report" / "trials.csv"
+
+    @property
+    def winners(self) -> Path:
+        """Model folders of winners, by fingerprint."""
+        return self.path / "winners"
+
+    @property
+    def latency_profile(self) -> Path:
+        """The latency profile that the run's candidates are projected with; there where latency is asked for."""
+        return self.path / "latency.json"
+
+    @property
+    def trained(self) -> Path:
+        """Full trainings of finalists, by fingerprint."""
+        return self.path / "trained"
+
+    @property
+    def scratch(self) -> Path:
+        """States of trainings under way, and the weights of finalists."""
+        return self.path / "scratch"
+
+    def exists(self) -> bool:
+        """Whether there is a run here."""
+        return self.study_file.is_file()
+
+    def create(self, recipe: StudyRecipe, *, storage: str | None) -> None:
+        """Begin a run here.
+
+        Raises:
+            UserError: The folder holds something else, or cannot be written.
+        """
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise UserError(f"{self.path} exists and is not a run; give another folder with --out.")
+        values = {
+            STUDY_KEY: recipe.to_dict(),
+            STORAGE_KEY: hide_password(storage) if storage else None,
+            NAME_KEY: f"{self.path.resolve().name}-{secrets.token_hex(4)}",
+            VERSIONS_KEY: versions(),
+        }
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_text(self.study_file, dump_yaml(values))
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be written: {error.strerror}; give another with --out.") from error
+
+    def recipe(self) -> StudyRecipe:
+        """The study of the run here.
+
+        Raises:
+            UserError: There is no run here, or its study file was damaged.
+        """
+        study = self._study().get(STUDY_KEY)
+        if isinstance(study, dict) and isinstance(search := study.get("search"), dict):
+            study = {**study, "search": {"rank_by": "top1", **search}}  # as runs did before there was a choice
+        return StudyRecipe.read(study, where=str(self.study_file))
+
+    def extend(self, *, trials: int | None, time: str | None) -> StudyRecipe:
+        """The study of the run here, from now on with more trials or time.
+
+        Raises:
+            UserError: There are fewer trials than before, the time is none, or another process works on the run.
+        """
+        recipe = self.recipe()
+        if trials is not None and trials < recipe.search.trials:
+            raise UserError(f"--trials must be >= the run's {recipe.search.trials}, but got {trials}.")
+        changed = {key: value for key, value in (("trials", trials), ("time", time)) if value is not None}
+        if changed:
+            values = self._study()
+            values[STUDY_KEY]["search"] |= changed
+            recipe = StudyRecipe.read(values[STUDY_KEY], where=str(self.study_file))
+            with self.lock():
+                write_text(self.study_file, dump_yaml(values))
+        return recipe
+
+    def storage(self, given: str | None) -> str:
+        """The URL of the run's Optuna storage: SQLite in the folder unless the run was begun with another.
+
+        Args:
+            given: The URL that the user gives now; needed where the recorded one had a password.
+
+        Raises:
+            UserError: The recorded URL had a password, which was not recorded, and none is given; or the run was begun
+                with another storage.
+        """
+        recorded = self._study().get(STORAGE_KEY)
+        if recorded is None:
+            if given not in (None, self._own_storage):
+                raise UserError(
+                    f"The run's storage is SQLite in {self.path}, since it was begun without --storage; leave it out, "
+                    "or begin a run with another --out."
+                )
+            return self._own_storage
+        if given and hide_password(given) == recorded:
+            return given
+        if given or ":***@" in recorded:
+            raise UserError(f"The run's storage is {recorded}; give the same one, with its password, by --storage.")
+        return str(recorded)
+
+    def open_store(self, recipe: StudyRecipe, storage: str | None = None, *, must_exist: bool = False) -> StudyStore:
+        """The record of the run's trials, wherever the folder was moved, and whoever else uses the storage.
+
+        Args:
+            recipe: The run's study.
+            storage: As in :meth:`storage`.
+            must_exist: Whether it has to be there already; else it is made.
+
+        Raises:
+            UserError: It cannot be opened, or was lost.
+        """
+        name = self._study().get(NAME_KEY, self.path.resolve().name)
+        url = self.storage(storage)
+        if must_exist and url == self._own_storage and not self._database.is_file():
+            raise UserError(f"{self.path} has no {self._database.name}, the record of its trials; copy it back first.")
+        return StudyStore(url, name, recipe.load_space(), objectives=recipe.search.objectives, must_exist=must_exist)
+
+    def check_writable(self) -> None:
+        """Refuse a folder that nothing can be written to, before any work.
+
+        Raises:
+            UserError: It is such a folder.
+        """
+        if not os.access(self.path, os.W_OK):
+            raise UserError(f"{self.path} cannot be written; copy it to a folder of your own.")
+
+    def is_running(self) -> bool:
+        """Whether a coordinator is at work here."""
+        if not self._lock_file.exists():
+            return False
+        with self._lock_file.open() as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
+    @property
+    def _lock_file(self) -> Path:
+        return self.path / ".lock"
+
+    @property
+    def _database(self) -> Path:
+        return self.path / "study.db"
+
+    @property
+    def _own_storage(self) -> str:
+        return f"sqlite:///{self._database}"
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other coordinators out while this one works.
+
+        Raises:
+            UserError: Another one is at work here.
+        """
+        self.check_writable()
+        with self._lock_file.open("w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise UserError(f"Another process works on {self.path}; wait for it, or stop it first.") from error
+            yield
+
+    def summary(self) -> dict[str, Any]:
+        """What the run has come to.
+
+        Raises:
+            UserError: It has come to nothing yet.
+        """
+        try:
+            summary: dict[str, Any] = json.loads(self.summary_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"{self.path} has no summary yet; `{command_line('resume', self.path)}` makes one."
+            ) from error
+        return summary
+
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
+        """Write ``summary.json``, whole or not at all."""
+        write_text(self.summary_file, json.dumps(summary, indent=2) + "\n")
+
+    def _study(self) -> dict[str, Any]:
+        if not self.path.exists():
+            raise UserError(f"There is no run {self.path}: the folder does not exist.")
+        if not self.exists():
+            raise UserError(f"{self.path} is not a run: it has no {STUDY_FILE}.")
+        return read_yaml(self.study_file)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

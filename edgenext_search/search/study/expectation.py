@@ -1,0 +1,49 @@
+"""What the trials of a study say together about each of them: the chooser of finalists."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgenext_search.search.sampler.features import Features, Parameters
+from edgenext_search.search.sampler.surrogate import Surrogate
+from edgenext_search.search.store.records import Expected
+from edgenext_search.search.study.halving import estimated_scores
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.sampler.propose import Observation
+    from edgenext_search.search.store.store import StudyStore
+
+
+def expected_scores(space: Parameters, observed: Sequence[Observation]) -> list[Expected]:
+    """What score to expect of each observed assignment, given all of them; in their order.
+
+    A score is one noisy draw, and the best of many was lucky. The posterior mean of :class:`Surrogate` takes that back:
+    it weighs a trial's own score with those of trials that are alike.
+    """
+    features = Features(space)
+    if not observed:
+        return []
+    codes = features.codes([observation.values for observation in observed])
+    surrogate = Surrogate(features, codes, np.array([observation.score for observation in observed]))
+    means, stds = surrogate.mean_and_std(codes)
+    return [Expected(mean=float(mean), std=float(std)) for mean, std in zip(means, stds, strict=True)]
+
+
+def expectations(store: StudyStore, recipe: StudyRecipe) -> dict[int, Expected]:
+    """What score to expect of each scored trial of a study at the last rung, by number.
+
+    A trial of a candidate that had been scored before is left out: its score is no second draw.
+    """
+    from edgenext_search.search.sampler.propose import Observation
+
+    trials = [trial for trial in store.records() if trial.duplicate_of is None]
+    estimates = sorted(estimated_scores(trials, recipe.proxy.rung_epochs, recipe.search.rank_by).items())
+    values = store.values()
+    observed = [Observation(values=values[number], score=score) for number, score in estimates]
+    expected = expected_scores(recipe.load_space(), observed)
+    return {number: expectation for (number, _), expectation in zip(estimates, expected, strict=True)}

@@ -1,0 +1,176 @@
+"""Who is trained again with fresh seeds, and what came of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edgenext_search.search.objectives import ACCURACY, costs_in, losses_of
+from edgenext_search.search.sampler.front import best_points, non_dominated_ranks
+from edgenext_search.search.store.records import Finalist, Measured
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from edgenext_search.arch.cost import Cost
+    from edgenext_search.search.recipe import SearchKeys, StudyRecipe
+    from edgenext_search.search.store.records import Expected, TrialRecord
+    from edgenext_search.search.store.store import StudyStore
+
+BASELINE = 0  # number of the trial that the search has to beat
+Rescores = dict[tuple[str, int], float | str]  # by fingerprint and seed: a score, or why there is none
+
+
+def choose_finalists(
+    trials: Sequence[TrialRecord],
+    n: int,
+    expected: Mapping[int, Expected] | None = None,
+    objectives: Sequence[str] = (ACCURACY,),
+    measured: Mapping[str, Measured] | None = None,
+) -> list[TrialRecord]:
+    """The ``n`` best complete trials and the baseline, each candidate once.
+
+    Best is what all trials together lead to expect most of; of equals the one with fewer multiply-adds, then the
+    earlier. A trial's own score stands in where nothing is expected of it. With costs among the objectives, best is a
+    lower non-domination rank in expectation and costs, and then more hypervolume, see
+    :func:`~edgenext_search.search.sampler.front.best_points`; the most that is expected comes first all the same.
+
+    Args:
+        trials: All trials.
+        n: How many.
+        expected: By number of the trial.
+        objectives: Of the study.
+        measured: By fingerprint, what the device said; those that it refused are left out. Where it refused all, the
+            fastest are taken.
+    """
+    latencies = measured or {}
+
+    def merit(trial: TrialRecord) -> float:
+        known = (expected or {}).get(trial.number)
+        return known.mean if known else trial.score or 0.0
+
+    complete = (t for t in trials if t.state == "complete" and t.duplicate_of is None)
+    ranked = sorted(complete, key=lambda trial: (-merit(trial), trial.cost.madds, trial.number))
+    refused = [t for t in ranked if (said := latencies.get(t.candidate.fingerprint)) and said.refused]
+    holding = [trial for trial in ranked if trial not in refused]
+    best = holding[:n] or sorted(refused, key=lambda t: latencies[t.candidate.fingerprint].measurement.p50)[:n]
+    if len(objectives) > 1 and holding:
+        losses = np.array([losses_of(merit(trial), costs_in(trial.cost, objectives)) for trial in holding])
+        best = [holding[index] for index in best_points(losses, n)]
+    return best + [trial for trial in ranked if trial.number == BASELINE and trial not in best]
+
+
+def front_of(finalists: Sequence[Finalist], objectives: Sequence[str]) -> list[Finalist]:
+    """The finalists that no other finalist dominates by mean score and costs, best score first.
+
+    Of accuracy alone that is the winner. Finalists that no fresh seed has scored are not compared with those that some
+    has: the score that the search chose them for is optimistic.
+
+    Args:
+        finalists: As :func:`rank_finalists` ranks them.
+        objectives: Of the study.
+    """
+    if len(objectives) == 1:
+        return list(finalists[:1])
+    comparable = [f for f in finalists if f.scores] or list(finalists)
+    comparable = [f for f in comparable if not (f.measured and f.measured.refused)] or comparable
+    points = [(f.score.mean, f.true_cost) for f in comparable]
+    return [comparable[index] for index in _not_dominated(points, objectives)]
+
+
+def _not_dominated(points: Sequence[tuple[float, Cost]], objectives: Sequence[str]) -> list[int]:
+    """Indices of the points of the front, each a score and costs, in ascending order."""
+    if not points:
+        return []
+    losses = np.array([losses_of(score, costs_in(cost, objectives)) for score, cost in points])
+    return [index for index, rank in enumerate(non_dominated_ranks(losses)) if rank == 0]
+
+
+def finalists_of(store: StudyStore, recipe: StudyRecipe) -> list[Finalist]:
+    """The finalists of a study as far as they are scored, best first."""
+    from edgenext_search.search.study.expectation import expectations
+
+    expected, search, measured = expectations(store, recipe), recipe.search, measured_of(store, recipe)
+    chosen = choose_finalists(store.records(), search.finalists, expected, search.objectives, measured)
+    seeds = choosing_seeds(search)
+    return rank_finalists(chosen, store.rescores(), expected, search.objectives, seeds=seeds, measured=measured)
+
+
+def measured_of(store: StudyStore, recipe: StudyRecipe) -> dict[str, Measured]:
+    """By fingerprint: what the device said of the candidates that were measured on it."""
+    cap = recipe.load_budget().latency
+    return {
+        fingerprint: Measured(measurement=found, verdict=None if cap is None else found.verdict(cap))
+        for fingerprint, found in store.latencies().items()
+    }
+
+
+def rank_finalists(
+    chosen: Sequence[TrialRecord],
+    rescores: Rescores,
+    expected: Mapping[int, Expected] | None = None,
+    objectives: Sequence[str] = (ACCURACY,),
+    *,
+    seeds: Sequence[int],
+    measured: Mapping[str, Measured] | None = None,
+) -> list[Finalist]:
+    """The finalists as far as they are scored, best first: by mean score, then by the objectives' costs, then madds.
+
+    Those that no fresh seed has scored come last, because the score that the search chose them for is optimistic; after
+    them those that the device refused.
+
+    Args:
+        chosen: The finalists' trials.
+        rescores: All that fresh seeds have come to.
+        expected: By number of the trial.
+        objectives: Of the study.
+        seeds: The seeds that decide; what others came to is the re-match.
+        measured: By fingerprint, what the device said.
+    """
+    finalists = [
+        Finalist(
+            trial=trial.number,
+            origin=trial.origin,
+            candidate=trial.candidate,
+            cost=trial.cost,
+            search_score=trial.score or 0.0,
+            scores=tuple(score for seed, score in found.items() if seed in seeds),
+            expected=(expected or {}).get(trial.number),
+            rematch=tuple((seed, score) for seed, score in found.items() if seed not in seeds),
+            measured=(measured or {}).get(trial.candidate.fingerprint),
+        )
+        for trial in chosen
+        for found in (_scores(trial.candidate.fingerprint, rescores),)
+    ]
+    return sorted(
+        finalists,
+        key=lambda f: (
+            bool(f.measured and f.measured.refused),
+            not f.scores,
+            -f.score.mean,
+            costs_in(f.true_cost, objectives),
+            f.cost.madds,
+            f.trial,
+        ),
+    )
+
+
+def choosing_seeds(search: SearchKeys) -> list[int]:
+    """The fresh seeds that each finalist is trained with, and that choose the winner."""
+    return fresh_seeds(search.seed, search.rescore_seeds)
+
+
+def rematch_seeds(search: SearchKeys) -> list[int]:
+    """The seeds that winner and baseline are trained with once the winner is chosen."""
+    return fresh_seeds(search.seed, search.rescore_seeds + search.rematch_seeds)[search.rescore_seeds :]
+
+
+def fresh_seeds(seed: int, n: int) -> list[int]:
+    """``n`` training seeds that are never the search's own, the same for all finalists."""
+    return [seed + 1_000_000 * (index + 1) for index in range(n)]
+
+
+def _scores(fingerprint: str, rescores: Rescores) -> dict[int, float]:
+    results = {seed: result for (owner, seed), result in sorted(rescores.items()) if owner == fingerprint}
+    return {seed: result for seed, result in results.items() if isinstance(result, float)}

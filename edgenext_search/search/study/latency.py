@@ -1,0 +1,274 @@
+"""Latency in a study: what candidates are projected with, and what the device says of the finalists."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import random
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgenext_search.data import default_cache_dir
+from edgenext_search.latency.devices.device import CHECKED, DeviceError, open_device
+from edgenext_search.latency.measurement import WARMUP_SECONDS, MeasureSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from edgenext_search.arch.budget import Budget
+    from edgenext_search.arch.cost import Deployment
+    from edgenext_search.arch.projection import Projection
+    from edgenext_search.latency.devices.device import Device
+    from edgenext_search.latency.measurement import Measurement
+    from edgenext_search.latency.profile.predictor import Predictor
+    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.store.records import TrialRecord
+    from edgenext_search.search.store.run_folder import RunFolder
+    from edgenext_search.search.store.store import StudyStore
+    from edgenext_search.search.study.listener import Listener
+
+
+BUSY = 1.1  # a reference so many times slower or faster than in the profile is worth a note
+SAMPLED = 50  # networks whose blocks are looked for in the profile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gauge:
+    """A study's device, and the model that predicts latencies on it.
+
+    Attributes:
+        device: Where finalists are measured.
+        predictor: Predicts what it will say.
+        profile: The predictor's file.
+    """
+
+    device: Device
+    predictor: Predictor
+    profile: Path
+
+    def deployment(self, deployment: Deployment) -> Deployment:
+        """The study's deployment, with the predicted latency among its costs."""
+        return replace(deployment, latency_model=self.predictor)
+
+    def aim(self, budget: Budget) -> Budget:
+        """What candidates are projected into: the cap less the margin that measured times exceed predicted ones by."""
+        if budget.latency is None:
+            return budget
+        return replace(budget, latency=max(1, int(budget.latency / self.predictor.margin)))
+
+    def facts(self, budget: Budget) -> dict[str, Any]:
+        """What the record says of it."""
+        return {
+            "device": self.device.name,
+            "cap": budget.latency,
+            "aim": self.aim(budget).latency,
+            "margin": self.predictor.margin,
+            "profile": {"conditions": self.predictor.conditions, "held_out": self.predictor.held_out.to_dict()},
+        }
+
+    def notes(self, budget: Budget, projection: Projection) -> list[str]:
+        """What candidates are scaled to, and whether the profile covers them.
+
+        Raises:
+            UserError: It knows nothing like one of their blocks.
+        """
+        found = []
+        if budget.latency is not None and (aim := self.aim(budget).latency) is not None:
+            found.append(
+                f"Candidates are scaled to a predicted {aim / 1000:.4g} ms on {self.device.name}, the cap less the "
+                "margin of the profile's errors; the finalists are measured."
+            )
+        rng = random.Random(0)  # noqa: S311 - a sample, no secret
+        sample = [projection.candidate(projection.space.sample(rng)) for _ in range(SAMPLED)]
+        outside = [predicted for c in sample if (predicted := self.predictor.predict(c)).interpolated]
+        if outside:
+            share = round(100 * len(outside) / SAMPLED)
+            found.append(
+                f"Note: the latency of some {share} % of this study's networks is outside what the profile measured "
+                f"({outside[0].notes[0]}); the finalists are measured all the same."
+            )
+        return found
+
+
+def open_gauge(
+    run: RunFolder,
+    recipe: StudyRecipe,
+    listener: Listener,
+    *,
+    cache_dir: Path | None,
+    measures: bool = True,
+) -> Gauge | None:
+    """The device and predictor of a study that asks for latency; None for others.
+
+    The profile is the run's own where the run has begun, else the file that the study names, else the one in the
+    cache, which is measured here where there is none.
+
+    Args:
+        run: The folder of the study.
+        recipe: The study.
+        listener: Whoever watches.
+        cache_dir: Where profiles are kept; None for the default.
+        measures: Whether the device will be measured on. Where not, it is not asked, and without a profile of the run's
+            own there is no gauge.
+
+    Raises:
+        UserError: The device cannot be used, or the profile is not of this device and deployment.
+    """
+    if not recipe.needs_latency or not (measures or run.latency_profile.is_file()):
+        return None
+    from edgenext_search.latency.profile.predictor import Predictor
+
+    device, info = open_device(recipe.latency.device), None
+    cached = _cached_profiles(device, recipe, cache_dir or default_cache_dir())
+    profile = next(_profiles(run, recipe, cached), None)
+    if measures:
+        try:
+            info = device.check()
+        except DeviceError as error:
+            if not (error.transient and profile is not None and recipe.latency.unreachable == "predict"):
+                raise
+            listener.note(f"Note: {error} The study goes by predicted latencies.")
+    if info is not None and (profile is None or profile.parent == cached):
+        profile = cached / f"{_digest(*(getattr(info, field) for field in CHECKED))}.json"
+        _measure_profile(device, recipe, profile, listener)
+    assert profile is not None  # noqa: S101 - there was one, or the device answered
+    predictor = Predictor.load(profile, deployment=recipe.load_deployment())
+    if info is not None:
+        predictor.check_device(info)
+    return Gauge(device=device, predictor=predictor, profile=profile)
+
+
+def _profiles(run: RunFolder, recipe: StudyRecipe, cached: Path) -> Iterator[Path]:
+    """The profiles that a study may go by, the first that there is before the others."""
+    if run.latency_profile.is_file():
+        yield run.latency_profile
+    if recipe.latency.profile is not None:
+        yield Path(recipe.latency.profile).expanduser()
+    yield from sorted(cached.glob("*.json"), key=lambda path: -path.stat().st_mtime)
+
+
+def _cached_profiles(device: Device, recipe: StudyRecipe, cache_dir: Path) -> Path:
+    """The folder in the cache of the profiles of a device, a space and a deployment, one for each runtime."""
+    return cache_dir / "latency" / _digest(device.name, recipe.load_space().to_dict(), recipe.load_deployment())
+
+
+def _measure_profile(device: Device, recipe: StudyRecipe, path: Path, listener: Listener) -> None:
+    """Measure a profile if it is not there."""
+    from edgenext_search.latency.profile.profiling import measure_profile
+
+    if path.is_file():
+        return
+    space, deployment = recipe.load_space(), recipe.load_deployment()
+    listener.note(
+        f"Profiling {device.name} for space {space.name} at {deployment}: some ten minutes, once. Interrupted, it "
+        "goes on where it was."
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    measure_profile(device, space, deployment, path, listener=functools.partial(listener.measured, "Profile"))
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
+
+
+class FinalistGauge:
+    """Measures finalists on the device, in turns with the profile's reference network.
+
+    A latency is the ratio to the reference times the reference's in the profile: at the speed of the profile, to which
+    the predictions refer, whatever else the device does meanwhile.
+
+    Args:
+        gauge: The study's device.
+        recipe: The study.
+        store: Its record.
+        listener: Whoever watches.
+        should_stop: Asked between two networks.
+    """
+
+    def __init__(
+        self,
+        gauge: Gauge,
+        recipe: StudyRecipe,
+        store: StudyStore,
+        listener: Listener,
+        *,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        self._gauge = gauge
+        self._recipe = recipe
+        self._store = store
+        self._listener = listener
+        self._should_stop = should_stop
+
+    def __call__(self, trials: Sequence[TrialRecord]) -> bool:
+        """Measure the candidates of some trials one by one, and record what the device said of each at once.
+
+        Returns:
+            Whether it did; False where it should stop, or the device is out of reach and the study goes by predictions.
+
+        Raises:
+            DeviceError: The device cannot be used, and the study is to pause then. Nothing recorded is lost.
+        """
+        from edgenext_search.models.measurable import export_for_measuring
+
+        device, keys = self._gauge.device, self._recipe.latency
+        profile, deployment = self._gauge.predictor.profile, self._recipe.load_deployment()
+        settings = MeasureSettings(
+            precision=keys.precision,
+            seconds=keys.seconds,
+            warmup_seconds=min(WARMUP_SECONDS, keys.seconds / 4),
+            precise="ratio",
+        )
+        self._listener.note(f"Measuring {len(trials)} finalists on {device.name}")
+        slower = []
+        with tempfile.TemporaryDirectory() as folder:
+            reference = Path(folder) / "reference.onnx"
+            export_for_measuring(profile.reference, deployment, reference)
+            for index, trial in enumerate(trials):
+                path = Path(folder) / f"{trial.candidate.fingerprint}.onnx"
+                export_for_measuring(trial.candidate, deployment, path)
+                progress = functools.partial(self._progress, index, len(trials))
+                try:
+                    progress(0, 1)
+                    (found,) = device.measure([path], reference=reference, settings=settings, progress=progress)
+                except _StopError:
+                    return False
+                except DeviceError as error:
+                    if error.transient and keys.unreachable == "predict":
+                        self._listener.note(f"Note: {error} Finalists go by their predicted latencies.")
+                        return False
+                    raise
+                self._record(trial, found.at_speed(profile.reference_us))
+                if found.reference_p50:
+                    slower.append(found.reference_p50 / profile.reference_us)
+        self._warn(slower)
+        return True
+
+    def _record(self, trial: TrialRecord, measurement: Measurement) -> None:
+        """Record what the device said of a trial's candidate, and say it."""
+        self._store.add_latency(trial.candidate.fingerprint, measurement)
+        cap = self._recipe.load_budget().latency
+        said = "" if cap is None else f": {measurement.verdict(cap)} at {cap / 1000:g} ms"
+        self._listener.note(
+            f"trial {trial.number}: {measurement.p50 / 1000:.2f} ms "
+            f"({measurement.low / 1000:.2f} to {measurement.high / 1000:.2f}){said}"
+        )
+
+    def _warn(self, slower: Sequence[float]) -> None:
+        """Say so where the device was not as fast as when it was profiled, which is the speed that times refer to."""
+        if slower and not 1 / BUSY < (most := max(slower, key=lambda share: abs(share - 1))) < BUSY:
+            self._listener.note(
+                f"Note: the device was {most:.2f} times as slow as when it was profiled, by a reference network that "
+                "ran in turns; the latencies above are at the profiled speed."
+            )
+
+    def _progress(self, before: int, total: int, done: int, _: int) -> None:
+        if self._should_stop():
+            raise _StopError
+        self._listener.measured("Latency", before + done, total)
+
+
+class _StopError(KeyboardInterrupt):
+    """Ends a measurement that the run should not wait for; devices clean up as they do on Ctrl-C."""

@@ -1,0 +1,136 @@
+"""A study from beginning to end: data, search, finalists, winner, summary."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from edgenext_search.arch.cost import cost
+from edgenext_search.arch.projection import BAND
+from edgenext_search.errors import UserError
+from edgenext_search.execution.conditions import conditions
+from edgenext_search.search.store.kind import SCALING
+from edgenext_search.search.study.coordinator import Coordinator
+from edgenext_search.search.study.enqueue import enqueue_notes
+from edgenext_search.search.study.finalists import finalists_of, front_of
+from edgenext_search.search.study.latency import FinalistGauge
+from edgenext_search.search.study.listener import Listener
+from edgenext_search.search.study.session import Execution, Session, open_session
+from edgenext_search.search.study.summary import summarize
+from edgenext_search.search.study.winner import clean_scratch, weights_of, write_winner
+from edgenext_search.texts import command_line
+
+if TYPE_CHECKING:
+    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.store.run_folder import RunFolder
+    from edgenext_search.search.store.store import StudyStore
+
+FEW_IMAGES = 200  # held-out images below which a score moves by half a point with a single one
+
+
+def run_study(
+    run: RunFolder, recipe: StudyRecipe, execution: Execution, listener: Listener | None = None
+) -> dict[str, Any]:
+    """Run a study, or go on with it, until it is complete or interrupted by Ctrl-C.
+
+    All that can be wrong with the recipe, the data and the devices is found before any training.
+
+    Args:
+        run: Its folder; begun here when there is no run in it yet.
+        recipe: A resolved study; the one that the run was begun with.
+        execution: Where and how fast.
+        listener: Whoever watches.
+
+    Returns:
+        The summary, also written to the folder.
+
+    Raises:
+        UserError: The recipe, the data or the folder cannot be used.
+        StudyFailedError: The first trials all failed.
+        KeyboardInterrupt: Ctrl-C came before there was anything to report, or twice.
+    """
+    listener = listener or Listener()
+    started = time.monotonic()
+    resumed = run.exists()
+
+    def announce(store: StudyStore) -> None:
+        if store.fact(SCALING) is not None:
+            raise UserError(
+                f"{run.path} is a scaling study; `{command_line('scale', 'resume', run.path)}` goes on with it."
+            )
+        listener.study_started(resumed=resumed)
+
+    with open_session(run, recipe, execution, listener, announce=announce) as session:
+        store, data, should_stop = session.store, session.data, session.should_stop
+        for warning in _warnings(recipe, session):
+            listener.note(warning)
+        store.set_fact("complete", False)
+        store.set_fact("conditions", conditions(session.places, session.numerics))
+        coordinator = Coordinator(
+            recipe,
+            projection=session.projection,
+            store=store,
+            executor=session.executor,
+            numerics=session.numerics,
+            data=data.folder,
+            scratch=run.scratch,
+            listener=listener,
+            should_stop=should_stop,
+            measure=_finalist_gauge(recipe, session, listener),
+        )
+        coordinator.search()
+        if not should_stop():
+            coordinator.rescore()
+        complete = not should_stop()
+        ranked = finalists_of(store, recipe)
+        front = front_of(ranked, recipe.search.objectives)
+        if front:
+            listener.note(
+                "Writing the model folders of the front" if front[1:] else "Writing the winner's model folder"
+            )
+        for finalist in front:
+            write_winner(run, recipe, coordinator, finalist.candidate, data)
+        store.set_fact("complete", complete)
+        store.set_fact("seconds", (store.fact("seconds") or 0.0) + time.monotonic() - started)
+        summary = summarize(run, recipe, store)
+        run.write_summary(summary)
+        if complete:
+            known = {fingerprint for fingerprint, _ in store.rescores()} | {f.candidate.fingerprint for f in ranked}
+            candidates = [trial.candidate for trial in store.records() if trial.candidate.fingerprint in known]
+            kept = [job for candidate in candidates if (job := weights_of(candidate, recipe, coordinator))]
+            clean_scratch(run.scratch, [job.weights_file for job in kept])
+    return summary
+
+
+def _finalist_gauge(recipe: StudyRecipe, session: Session, listener: Listener) -> FinalistGauge | None:
+    if session.gauge is None:
+        return None
+    return FinalistGauge(session.gauge, recipe, session.store, listener, should_stop=session.should_stop)
+
+
+def _warnings(recipe: StudyRecipe, session: Session) -> list[str]:
+    """What will make this study slow, or its scores coarse, with the way out."""
+    found = []
+    projection, train, val = session.projection, len(session.data.train.labels), len(session.data.val.labels)
+    if session.places[0].devices[0] == "cpu" and recipe.name == "imagenet":
+        found.append("The study imagenet is made for GPUs, and this host has none; --study laptop is made for a CPU.")
+    if val < FEW_IMAGES:
+        found.append(
+            f"Only {val} held-out images score the candidates, {100 / val:.1f} points each, so close "
+            "candidates cannot be told apart; --set data.val_share=0.3 holds out more."
+        )
+    if recipe.proxy.batch_size > train:
+        found.append(
+            f"proxy.batch_size is {recipe.proxy.batch_size}, but there are {train} training images: an epoch is a "
+            f"single step; --set proxy.batch_size={max(1, train // 8)} makes more of it."
+        )
+    usage = projection.budget.usage(
+        cost(projection.published(projection.nearest_published()[0]), projection.deployment)
+    )
+    if usage < BAND:
+        found.append(
+            f"The baseline, the published shape scaled to the budget, uses {100 * usage:.0f} % of the tightest cap: "
+            "the steps of its widths leave no more, as is usual for caps on memory. Its gain may be flattering."
+        )
+    found += enqueue_notes(projection, recipe.load_enqueued())
+    return [f"Note: {text}" for text in found]

@@ -1,0 +1,300 @@
+"""The beginnings that all trainings of a run share: its folder locked, its images, places and numerics at hand."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import shutil
+import signal
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgenext_search.arch.projection import Projection, require_sensible
+from edgenext_search.data import default_cache_dir
+from edgenext_search.errors import UserError
+from edgenext_search.execution.conditions import cpu_cores
+from edgenext_search.execution.local import LocalExecutor, start_server
+from edgenext_search.execution.placement import gpu_memory, local_places
+from edgenext_search.search.study.images import open_images, prepare_images
+from edgenext_search.search.study.latency import Gauge, open_gauge
+from edgenext_search.search.study.numerics import Probed, fixed_numerics, probe_host, trials_that_fit
+from edgenext_search.texts import counted
+from edgenext_search.training.engine.numerics import Numerics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from edgenext_search.data import PreparedData
+    from edgenext_search.execution.local import Executor
+    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.store.run_folder import RunFolder
+    from edgenext_search.search.store.store import StudyStore
+    from edgenext_search.search.study.listener import Listener
+    from edgenext_search.training.proxy.job import Placement
+
+FOR_GPUS = "imagenet"  # the shipped study that a CPU would take weeks for
+MAX_SKIPPED_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """Where and how fast a study runs; changes nothing of its result on the same kind of device but by rounding.
+
+    Attributes:
+        device: ``auto``, ``cpu`` or ``cuda``.
+        parallel: Trials at once; None for as many as the devices hold.
+        gpus_per_trial: GPUs that train a trial together, each a share of every batch; on the CPU, processes.
+        trials_per_gpu: Trials that share a GPU; 0 for as many as its memory holds.
+        threads: CPU threads of each process; None for one on the CPU, and the cores shared out on GPUs.
+        timeout: Seconds after which a rung of a trial fails; None for no limit.
+        cache_dir: Where prepared images are kept; None for the user's cache.
+        storage: URL of an Optuna storage; None for SQLite in the run folder.
+    """
+
+    device: str = "auto"
+    parallel: int | None = None
+    gpus_per_trial: int = 1
+    trials_per_gpu: int = 1
+    threads: int | None = None
+    timeout: float | None = None
+    cache_dir: Path | None = None
+    storage: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A run that this process has to itself, with all that its trainings need.
+
+    Attributes:
+        projection: Turns assignments into candidates that hold the budget.
+        store: The run's record.
+        data: The prepared images.
+        places: Where jobs are trained at the same time.
+        numerics: Precision, memory layout and compilation of all trainings.
+        executor: Trains.
+        should_stop: Whether Ctrl-C or SIGTERM came.
+        gauge: The device and its predictor; None where latency is not asked for.
+    """
+
+    projection: Projection
+    store: StudyStore
+    data: PreparedData
+    places: Sequence[Placement]
+    numerics: Numerics
+    executor: Executor
+    should_stop: Callable[[], bool]
+    gauge: Gauge | None = None
+
+
+@contextlib.contextmanager
+def open_session(
+    run: RunFolder,
+    recipe: StudyRecipe,
+    execution: Execution,
+    listener: Listener,
+    *,
+    announce: Callable[[StudyStore], None],
+    measures: bool = True,
+) -> Iterator[Session]:
+    """Lock a run, begun here when there is none in its folder yet, and make ready whatever its trainings need.
+
+    All that can be wrong with the recipe, the data and the devices is found before any training.
+
+    Args:
+        run: Its folder.
+        recipe: Its study.
+        execution: Where and how fast.
+        listener: Whoever watches.
+        announce: Called as soon as the record is open, before anything that takes time; it may refuse.
+        measures: Whether the study's device, if it has one, will be measured on; where not, it is not asked.
+
+    Raises:
+        UserError: The recipe, the data or the folder cannot be used, or another process works on the run.
+        KeyboardInterrupt: Ctrl-C came while the images were prepared.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: the sampler is small work
+    source = open_images(recipe)
+    places = _places(execution, execution.trials_per_gpu or 1)
+    _check_shares(recipe, execution)
+    gauge = open_gauge(run, recipe, listener, cache_dir=execution.cache_dir, measures=measures)
+    projection = _projection(recipe, gauge)
+    resumed = run.exists()
+    if not resumed:
+        run.create(recipe, storage=execution.storage)
+    if gauge is not None and not run.latency_profile.is_file():
+        shutil.copyfile(gauge.profile, run.latency_profile)
+    with (
+        _removed_when_refused(run, new=not resumed) as begun,
+        run.lock(),
+        _stop_signals(listener) as should_stop,
+    ):
+        store = run.open_store(recipe, execution.storage, must_exist=resumed)
+        announce(store)
+        if gauge is not None:
+            store.set_fact("latency", gauge.facts(recipe.load_budget()))
+            for note in gauge.notes(recipe.load_budget(), projection):
+                listener.note(note)
+        if not resumed and recipe.name == FOR_GPUS and all(_on_cpu(place) for place in places):
+            listener.note(f"Note: no GPU is used, and the study {FOR_GPUS} is sized for GPUs; --study laptop is not.")
+        if execution.trials_per_gpu != 1 and _on_cpu(places[0]):
+            listener.note(
+                "Note: without a GPU --trials-per-gpu changes nothing; --parallel says how many trials run at once."
+            )
+        start_server()  # it imports torch while images are prepared
+
+        def on_image(done: int, total: int) -> None:
+            if should_stop():
+                raise KeyboardInterrupt
+            listener.data_progress(done, total)
+
+        data = prepare_images(source, recipe, cache_dir=execution.cache_dir, workers=cpu_cores(), progress=on_image)
+        _record_data(recipe, store, data, listener)
+        begun.set()
+        probe = functools.partial(
+            probe_host,
+            recipe,
+            projection,
+            places[0],
+            num_classes=len(data.classes),
+            train_images=len(data.train.labels),
+            cache_dir=execution.cache_dir or default_cache_dir(),
+            should_stop=should_stop,
+        )
+        numerics, trials_per_gpu = _numerics(recipe, execution, places[0], store=store, listener=listener, probe=probe)
+        if trials_per_gpu > 1:
+            places = _places(execution, trials_per_gpu)
+        yield Session(
+            projection=projection,
+            store=store,
+            data=data,
+            places=places,
+            numerics=numerics,
+            executor=LocalExecutor(places, timeout=execution.timeout),
+            should_stop=should_stop,
+            gauge=gauge,
+        )
+
+
+def _on_cpu(place: Placement) -> bool:
+    return all(device == "cpu" for device in place.devices)
+
+
+def _projection(recipe: StudyRecipe, gauge: Gauge | None) -> Projection:
+    space, budget, deployment = recipe.load_space(), recipe.load_budget(), recipe.load_deployment()
+    require_sensible(budget, deployment)
+    if gauge is None:
+        return Projection(space, budget, deployment)
+    return Projection(space, gauge.aim(budget), gauge.deployment(deployment))
+
+
+def _record_data(recipe: StudyRecipe, store: StudyStore, data: PreparedData, listener: Listener) -> None:
+    """Record what the run is trained on; refuse to go on with other images than it was begun with."""
+    begun = store.fact("data")
+    if begun is not None and begun["fingerprint"] != data.fingerprint:
+        raise UserError(
+            f"The images of {data.name} have changed since the run began, so its scores would not compare; "
+            "start a new run with another --out, or bring the images back."
+        )
+    facts = {
+        "name": data.name,
+        "classes": len(data.classes),
+        "train_images": len(data.train.labels),
+        "val_images": len(data.val.labels),
+        "skipped_images": len(data.skipped),
+        "demonstration": data.demonstration,
+        "fingerprint": data.fingerprint,
+    }
+    store.set_fact("data", facts)
+    deployed = recipe.load_deployment().num_classes
+    if begun is None and not data.demonstration and deployed != len(data.classes):
+        listener.note(
+            f"Note: {data.name} has {counted(len(data.classes), 'class', 'classes')}, but costs are counted for "
+            f"{deployed:,}; --num-classes says for how many."
+        )
+    if data.skipped:
+        named = ", ".join(data.skipped[:MAX_SKIPPED_NAMED])
+        more = f" and {len(data.skipped) - MAX_SKIPPED_NAMED} more" if len(data.skipped) > MAX_SKIPPED_NAMED else ""
+        listener.note(f"{len(data.skipped)} unreadable images were skipped: {named}{more}")
+
+
+def _places(execution: Execution, trials_per_gpu: int) -> list[Placement]:
+    return local_places(
+        execution.device,
+        parallel=execution.parallel,
+        threads=execution.threads,
+        gpus_per_trial=execution.gpus_per_trial,
+        trials_per_gpu=trials_per_gpu,
+    )
+
+
+def _check_shares(recipe: StudyRecipe, execution: Execution) -> None:
+    if recipe.proxy.batch_size < execution.gpus_per_trial:
+        raise UserError(
+            f"Each of a trial's devices needs an image of every batch, but --gpus-per-trial {execution.gpus_per_trial} "
+            f"exceeds proxy.batch_size={recipe.proxy.batch_size}; use fewer, or a larger batch."
+        )
+
+
+def _numerics(
+    recipe: StudyRecipe,
+    execution: Execution,
+    place: Placement,
+    *,
+    store: StudyStore,
+    listener: Listener,
+    probe: Callable[[], Probed],
+) -> tuple[Numerics, int]:
+    """What all trials of the run are trained with, and how many share a GPU.
+
+    A run that goes on keeps the numerics that it was begun with, so that its scores compare.
+    """
+    known = store.fact("numerics")
+    numerics = fixed_numerics(recipe.proxy) if known is None else Numerics(**known)
+    pack = not execution.trials_per_gpu and place.devices[0].startswith("cuda")
+    if numerics is not None and not pack:
+        return numerics, 1
+    listener.note("Timing precision and memory layout on this host")
+    probed = probe()
+    if probed.note:
+        listener.note(probed.note)
+    numerics = numerics or probed.numerics
+    if probed.note is None:
+        store.set_fact("numerics", numerics.to_dict())
+    return numerics, trials_that_fit(probed.gpu_bytes, gpu_memory()) if pack else 1
+
+
+@contextlib.contextmanager
+def _removed_when_refused(run: RunFolder, *, new: bool) -> Iterator[threading.Event]:
+    """Leave no folder of a new run behind that is refused before the event that this yields is set."""
+    begun = threading.Event()
+    try:
+        yield begun
+    except UserError:
+        if new and not begun.is_set():
+            shutil.rmtree(run.path, ignore_errors=True)
+        raise
+
+
+@contextlib.contextmanager
+def _stop_signals(listener: Listener) -> Iterator[Callable[[], bool]]:
+    """Turn the first Ctrl-C or SIGTERM into a wish to stop; the second one interrupts at once."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop.is_set
+        return
+
+    def handle(number: int, _frame: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        listener.note(f"{signal.Signals(number).name}: stopping with a report; once more to stop at once")
+
+    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop.is_set
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -1,0 +1,74 @@
+"""The model folders of winners, and what a complete run leaves behind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edgenext_search.search.study.finalists import choosing_seeds
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from edgenext_search.arch.candidate import Candidate
+    from edgenext_search.data import PreparedData
+    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.store.run_folder import RunFolder
+    from edgenext_search.search.study.coordinator import Coordinator
+    from edgenext_search.training.proxy.job import TrainJob
+
+
+def write_winner(
+    run: RunFolder, recipe: StudyRecipe, coordinator: Coordinator, candidate: Candidate, data: PreparedData
+) -> None:
+    """Write the model folder of a winner with the weights of its first fresh seed, or else of the search.
+
+    A folder of an earlier call stays as it is where no weights are left.
+    """
+    from safetensors.torch import load_file
+
+    from edgenext_search.models.build import build
+    from edgenext_search.models.export import export_onnx
+    from edgenext_search.models.folder import save_model_folder
+
+    folder = run.winners / candidate.fingerprint
+    job = weights_of(candidate, recipe, coordinator)
+    if job is None:
+        return
+    model = build(candidate, num_classes=len(data.classes)).eval()
+    model.load_state_dict(load_file(job.weights_file))
+    deployment = recipe.load_deployment()
+    save_model_folder(
+        model,
+        candidate,
+        folder,
+        deployment=deployment,
+        trained_size=recipe.proxy.img_size,
+        class_names=data.classes,
+        about={
+            "from": "proxy training, not full training",
+            "data": data.name,
+            "epochs": recipe.proxy.epochs,
+            "seed": job.seed,
+        },
+    )
+    export_onnx(model, folder / "model.onnx", img_size=deployment.img_size)
+
+
+def weights_of(candidate: Candidate, recipe: StudyRecipe, coordinator: Coordinator) -> TrainJob | None:
+    """The training whose weights stand for a candidate: of its first fresh seed that left any, or of the search."""
+    seeds = [*choosing_seeds(recipe.search), recipe.search.seed]
+    jobs = (coordinator.job(candidate, seed=seed, until=recipe.proxy.epochs) for seed in seeds)
+    return next((job for job in jobs if job.weights_file.is_file()), None)
+
+
+def clean_scratch(scratch: Path, kept: Sequence[Path]) -> None:
+    """Remove what a complete run needs no more: all but the weights of those that were trained with fresh seeds.
+
+    With more trials, another of them may win.
+    """
+    for path in scratch.glob("*"):
+        if path not in kept:
+            path.unlink()
+    if scratch.is_dir() and not any(scratch.iterdir()):
+        scratch.rmdir()

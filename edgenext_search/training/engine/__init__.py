@@ -1,0 +1,1 @@
+"""The training loop and its parts, shared by proxy and full training."""

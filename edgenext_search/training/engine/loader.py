@@ -1,0 +1,191 @@
+"""Batches of images that lie in memory, augmented on the device and shared out among processes."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+
+from edgenext_search.data.augment.batches import Augmentation, augmented, center_crop, normalize
+from edgenext_search.data.augment.mixing import mix
+from edgenext_search.data.augment.randomness import Draws
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from edgenext_search.data import ImageSet
+    from edgenext_search.data.loading.full_loader import TrainLoader
+
+Batch = tuple[torch.Tensor, torch.Tensor]
+EVALUATION_BATCH = 256
+
+
+class Loader(Protocol):
+    """What the loop trains on."""
+
+    def batches(self, epoch: int) -> int:
+        """Batches in an epoch; the same on every process."""
+        ...
+
+    def batch_sizes(self, epoch: int) -> Sequence[int]:
+        """Images of each batch of an epoch, over all processes."""
+        ...
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """Normalised images float32 [b, 3, h, w] and their targets, from batch ``start`` of an epoch on.
+
+        They are the same for the same ``epoch``.
+        Targets are labels int64 [b], or where images are mixed, shares of the classes float32 [b, classes].
+        """
+        ...
+
+
+class MemoryLoader:
+    """Shuffled, augmented batches of a set in memory; the last, smaller batch of an epoch is left out.
+
+    An image's augmentation depends on seed, epoch and its index in the set alone. So of ``world`` processes each takes
+    every ``world``-th image of a batch, and together they train on the very batch that a single one would. Slices
+    differ by one image where ``world`` does not divide the batch, and are empty beyond its size.
+
+    Args:
+        images: The set, stored with a margin for crops.
+        batch_size: Images of a batch, over all processes; the attribute is at most the number of images.
+        img_size: Height and width that images are cropped to, in pixels.
+        seed: Seed of order and augmentation; together with an epoch's number it decides them.
+        device: Where the batches go.
+        augmentation: How images vary.
+        num_classes: Number of classes; needed where images are mixed.
+        rank: Number of this process, below ``world``.
+        world: Number of processes that share each batch.
+
+    Raises:
+        ValueError: If images are to be mixed without the number of classes, or ``rank`` is not below ``world``.
+    """
+
+    def __init__(
+        self,
+        images: ImageSet,
+        *,
+        batch_size: int,
+        img_size: int,
+        seed: int,
+        device: torch.device,
+        augmentation: Augmentation | None = None,
+        num_classes: int | None = None,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self._images = images.images
+        self._labels = _tensor(images.labels)
+        self._img_size = img_size
+        self._seed = seed
+        self._device = device
+        self._augmentation = augmentation or Augmentation()
+        self._classes = num_classes
+        self._slice = _share(rank, world)
+        self.batch_size = min(batch_size, len(self._labels))
+        self.steps = len(self._labels) // self.batch_size
+        if self._augmentation.mixes and num_classes is None:
+            raise ValueError("mixed images have soft targets: num_classes must be given")
+
+    def batches(self, epoch: int) -> int:  # noqa: ARG002 - all epochs have as many
+        """See :class:`Loader`."""
+        return self.steps
+
+    def batch_sizes(self, epoch: int) -> Sequence[int]:
+        """See :class:`Loader`."""
+        return [self.batch_size] * self.batches(epoch)
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """See :class:`Loader`."""
+        generator = torch.Generator().manual_seed(epoch_seed(self._seed, epoch))
+        order = torch.randperm(len(self._labels), generator=generator).numpy()
+        for step in range(start, self.steps):
+            rows = order[step * self.batch_size : (step + 1) * self.batch_size]
+            yield self._mixed(rows, epoch) if self._augmentation.mixes else self._plain(rows[self._slice], epoch)
+
+    def _plain(self, rows: npt.NDArray[np.int64], epoch: int) -> Batch:
+        draws = Draws(self._seed, epoch, rows)
+        images = augmented(self._images, draws, self._img_size, self._augmentation, self._device)
+        return images, self._labels[torch.from_numpy(rows)].to(self._device, non_blocking=True)
+
+    def _mixed(self, rows: npt.NDArray[np.int64], epoch: int) -> Batch:
+        """The slice of a whole batch, each image mixed with the one as far from the end as it is from the beginning."""
+        mine = rows[self._slice]
+        images, labels = self._plain(mine, epoch)
+        if len(mine) == len(rows):
+            others, other_labels = images.flip(0), labels.flip(0)
+        else:
+            others, other_labels = self._plain(rows[::-1][self._slice].copy(), epoch)
+        assert self._classes is not None  # noqa: S101 - __init__ saw to it
+        draws = Draws(self._seed, epoch, mine)
+        return mix(
+            images, others, labels, other_labels, classes=self._classes, augmentation=self._augmentation, draws=draws
+        )
+
+
+class FullLoader:
+    """The batches of full training, as the loop wants them.
+
+    Args:
+        loader: Decodes and augments the images.
+    """
+
+    def __init__(self, loader: TrainLoader) -> None:
+        self._loader = loader
+
+    def batches(self, epoch: int) -> int:
+        """See :class:`Loader`."""
+        return self._loader.steps(epoch)
+
+    def batch_sizes(self, epoch: int) -> Sequence[int]:
+        """See :class:`Loader`."""
+        return list(self._loader.images_of(epoch))
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """See :class:`Loader`."""
+        return self._loader.epoch(epoch, start)
+
+
+def evaluation_batches(
+    images: ImageSet, *, img_size: int, device: torch.device, rank: int = 0, world: int = 1
+) -> Iterator[Batch]:
+    """The images of a set in order, cropped at their centre: all of them, or every ``world``-th for each process.
+
+    Args:
+        images: The set.
+        img_size: Height and width that images are cropped to, in pixels.
+        device: Where the batches go.
+        rank: Number of this process, below ``world``.
+        world: Number of processes that share the set out.
+
+    Yields:
+        Normalised images float32 [b, 3, h, w] and labels int64 [b].
+    """
+    share = _share(rank, world)
+    pixels, labels = _tensor(images.images)[share], _tensor(images.labels)[share]
+    for start in range(0, len(labels), EVALUATION_BATCH):
+        rows = slice(start, start + EVALUATION_BATCH)
+        yield normalize(center_crop(pixels[rows], img_size).to(device)), labels[rows].to(device)
+
+
+def epoch_seed(seed: int, epoch: int) -> int:
+    """A seed of its own for each epoch of each training seed."""
+    return (seed * 1_000_003 + epoch * 7_919 + 17) % 2**63
+
+
+def _share(rank: int, world: int) -> slice:
+    if not 0 <= rank < world:
+        raise ValueError(f"processes are numbered from 0 to world - 1, but rank is {rank} and world {world}")
+    return slice(rank, None, world)
+
+
+def _tensor(array: npt.NDArray[np.generic]) -> torch.Tensor:
+    """A memory-mapped array as a tensor, without copying it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*not writable.*")  # nothing writes to it
+        return torch.from_numpy(array)

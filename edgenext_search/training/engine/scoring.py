@@ -1,0 +1,76 @@
+"""How networks do on labelled images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from torch import nn
+
+    from edgenext_search.training.engine.loader import Batch
+
+BEST = 5  # classes that a top-5 hit is among
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """How a network does on a set of labelled images.
+
+    Attributes:
+        top1: Share of the images whose class comes first, in [0, 1].
+        loss: Mean cross-entropy, without label smoothing, in nats.
+        top5: Share of the images whose class is among the first five, in [0, 1].
+    """
+
+    top1: float
+    loss: float
+    top5: float
+
+
+def score_networks(
+    networks: Sequence[nn.Module],
+    batches: Iterable[Batch],
+    *,
+    device: torch.device,
+    micro_batch: int | None = None,
+    layout: torch.memory_format = torch.contiguous_format,
+    total: Callable[[torch.Tensor], torch.Tensor],
+) -> list[Evaluation]:
+    """Evaluate networks on the same images, which are loaded once.
+
+    Args:
+        networks: Modules from images [b, 3, h, w] to logits [b, classes]; they are put into evaluation mode.
+        batches: This process's images and their labels int64 [b]; none where no image of a batch can be decoded.
+        device: Where networks and images lie.
+        micro_batch: Most images that go through a network at once; None for a whole batch.
+        layout: Of the images in memory.
+        total: Adds up the counts of all processes.
+
+    Returns:
+        What all processes' images come to, for each network.
+    """
+    for network in networks:
+        network.eval()
+    sums = torch.zeros(len(networks), 4, dtype=torch.float64, device=device)
+    with torch.inference_mode():
+        for images, labels in batches:
+            size = micro_batch or max(1, len(labels))
+            for start in range(0, len(labels), size):
+                part = images[start : start + size].contiguous(memory_format=layout)
+                wanted = labels[start : start + size]
+                for network, row in zip(networks, sums, strict=True):
+                    logits = network(part).float()
+                    row[0] += (logits.argmax(1) == wanted).sum()
+                    row[1] += functional.cross_entropy(logits, wanted, reduction="sum")
+                    row[2] += (logits.topk(min(BEST, logits.shape[1])).indices == wanted[:, None]).sum()
+                    row[3] += len(wanted)
+    return [
+        Evaluation(top1=right / count, loss=loss / count, top5=among / count)
+        for right, loss, among, count in total(sums).tolist()
+    ]

@@ -1,0 +1,1 @@
+"""A network judged: top-1 on the validation images, and ONNX files compared with it."""

@@ -1,0 +1,288 @@
+"""A model folder on the validation images: the same result as a plain evaluation with timm."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+import torch
+
+from edgenext_search.arch.cost import IN_CHANNELS, Deployment
+from edgenext_search.data.class_names import difference, read_classes
+from edgenext_search.data.loading.datasets import open_val_set
+from edgenext_search.data.loading.full_loader import ValLoader
+from edgenext_search.errors import UserError
+from edgenext_search.files import read_yaml
+from edgenext_search.models.export import Normalisation
+from edgenext_search.models.folder import (
+    CANDIDATE_FILE,
+    RAW_WEIGHTS_FILE,
+    class_names,
+    load_model_folder,
+    read_candidate,
+)
+from edgenext_search.training.engine.scoring import BEST, score_networks
+from edgenext_search.training.evaluation.onnx_network import OnnxNetwork
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import nn
+
+    from edgenext_search.data.loading.datasets import ValSet
+
+Weights: TypeAlias = Literal["ema", "raw"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FolderEvaluation:
+    """How a model folder does on validation images.
+
+    Attributes:
+        top1: Share of the images whose class comes first, in [0, 1].
+        top5: Share of the images whose class is among the first five, in [0, 1]; None with five classes or fewer.
+        loss: Mean cross-entropy, without label smoothing, in nats.
+        n: Images that count.
+        unreadable: Images that could not be decoded, and are left out.
+        images_per_second: Throughput, loading included.
+        img_size: Height and width of the images, in pixels.
+        crop_pct: Share of the resized image's side that is kept.
+        weights: "ema" or "raw"; None where the folder does not say.
+        data: Name of the image set.
+        classes: Number of classes.
+        fingerprint: Of the architecture.
+        device: Where it ran.
+        onnx: The ONNX file that ran in place of the folder's network; None for that itself.
+    """
+
+    top1: float
+    top5: float | None
+    loss: float
+    n: int
+    unreadable: int
+    images_per_second: float
+    img_size: int
+    crop_pct: float
+    weights: str | None
+    data: str
+    classes: int
+    fingerprint: str
+    device: str
+    onnx: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def evaluate_folder(
+    folder: Path,
+    data: str,
+    *,
+    data_dir: Path | None = None,
+    classes_file: Path | None = None,
+    weights: Weights | None = None,
+    onnx: Path | None = None,
+    img_size: int | None = None,
+    batch_size: int = 256,
+    workers: int = 0,
+    device: torch.device | None = None,
+) -> FolderEvaluation:
+    """Evaluate a model folder on validation images, prepared as its ``config.json`` says.
+
+    Args:
+        folder: The model folder.
+        data: A folder with ``val/``, or a dataset name of timm.
+        data_dir: Where a named dataset lies.
+        classes_file: The data's class of each output, one a line; for data that call the classes otherwise.
+        weights: Averaged or those of the last step, where the folder has both; None for ``model.safetensors``.
+        onnx: An ONNX file to run in place of the folder's network, as it was exported or quantized since; on the CPU.
+        img_size: Height and width of the images, in pixels; None for the size trained on, or that of the ONNX file.
+        batch_size: Images that go through the network at once.
+        workers: Processes that load images.
+        device: Where to compute; None for the CPU.
+
+    Raises:
+        UserError: The folder is no model folder or lacks these weights, the data are not there, their classes are not
+            the model's, or the ONNX file cannot be run on such images.
+    """
+    if img_size is not None:
+        Deployment(img_size=img_size)
+    if onnx is not None and weights is not None:
+        raise UserError("An ONNX file has its own weights; leave out --weights.")
+    fingerprint = read_candidate(folder).fingerprint
+    which = _which(folder, weights)
+    images = matching_val_set(folder, data, data_dir=data_dir, classes_file=classes_file)
+    model = load(folder, weights)
+    if (outputs := int(model.num_classes)) != len(images.classes):  # type: ignore[arg-type]  # timm's attribute
+        raise UserError(
+            f"{folder} has {outputs} outputs, but {images.source.name} has {len(images.classes)} classes. "
+            "Give the data that it was trained on, or with --classes the class of each output."
+        )
+    device = torch.device("cpu") if device is None or onnx is not None else device
+    network = model if onnx is None else _onnx_network(onnx, model, img_size)
+    size = network.img_size if isinstance(network, OnnxNetwork) and img_size is None else img_size
+    loader, config = val_loader(model, images, img_size=size, batch_size=batch_size, workers=workers, device=device)
+    start = time.perf_counter()
+    with contextlib.closing(loader):
+        (score,) = score_networks([network.to(device)], loader, device=device, total=lambda sums: sums)
+    seconds = time.perf_counter() - start
+    n = len(images) - len(loader.unreadable)
+    return FolderEvaluation(
+        top1=score.top1,
+        top5=score.top5 if len(images.classes) > BEST else None,
+        loss=score.loss,
+        n=n,
+        unreadable=len(loader.unreadable),
+        images_per_second=n / seconds,
+        img_size=config["input_size"][-1],
+        crop_pct=config["crop_pct"],
+        weights=which if onnx is None else None,
+        data=images.source.name,
+        classes=len(images.classes),
+        fingerprint=fingerprint,
+        device=str(device),
+        onnx=None if onnx is None else str(onnx),
+    )
+
+
+def _onnx_network(path: Path, model: nn.Module, img_size: int | None) -> OnnxNetwork:
+    """The ONNX file that stands for a network.
+
+    Raises:
+        UserError: It cannot be run, or not at this size, or has other outputs.
+    """
+    config = data_config(model)
+    network = OnnxNetwork(path, Normalisation(mean=config["mean"], std=config["std"]))
+    if img_size is not None and network.img_size not in (None, img_size):
+        raise UserError(f"{path} takes images of {network.img_size} px, not of {img_size}; leave out --img-size.")
+    size = network.img_size or img_size or config["input_size"][-1]
+    outputs = network(torch.zeros(1, IN_CHANNELS, size, size)).shape[1:]
+    if tuple(outputs) != (model.num_classes,):
+        raise UserError(f"{path} must have an output for each of {model.num_classes} classes, but has {[*outputs]}.")
+    return network
+
+
+def val_loader(
+    model: nn.Module,
+    images: ValSet,
+    *,
+    img_size: int | None = None,
+    batch_size: int,
+    workers: int = 0,
+    device: torch.device | None = None,
+) -> tuple[ValLoader, dict[str, Any]]:
+    """A loader that prepares images as timm would for this network, and what timm says of it.
+
+    Args:
+        model: A network of timm's, with its ``pretrained_cfg``.
+        images: The images.
+        img_size: Their height and width, in pixels; None for the size trained on.
+        batch_size: Images of a batch.
+        workers: Processes that load images.
+        device: Where batches go.
+
+    Returns:
+        The loader, and timm's ``input_size``, ``crop_pct``, ``interpolation``, ``crop_mode``, ``mean`` and ``std``.
+    """
+    config = data_config(model)
+    if img_size is not None:
+        config["input_size"] = (*config["input_size"][:1], img_size, img_size)
+    keys = ("crop_pct", "interpolation", "crop_mode", "mean", "std")
+    loader = ValLoader(
+        images,
+        img_size=config["input_size"][-1],
+        batch_size=batch_size,
+        workers=workers,
+        device=device,
+        **{key: config[key] for key in keys},
+    )
+    return loader, config
+
+
+def data_config(model: nn.Module) -> dict[str, Any]:
+    """How timm would prepare images for a network of its own, by the network's ``pretrained_cfg``."""
+    from timm.data import resolve_model_data_config
+
+    config: dict[str, Any] = resolve_model_data_config(model)  # type: ignore[no-untyped-call]
+    return config
+
+
+def load(folder: Path, weights: Weights | None) -> nn.Module:
+    """The network of a model folder with one of its weights, in evaluation mode.
+
+    Raises:
+        UserError: It is no model folder, or lacks these weights.
+    """
+    from safetensors.torch import load_file
+
+    _which(folder, weights)
+    model = load_model_folder(folder)
+    if weights == "raw" and (folder / RAW_WEIGHTS_FILE).is_file():
+        model.load_state_dict(load_file(folder / RAW_WEIGHTS_FILE))
+    return model
+
+
+def matching_val_set(
+    folder: Path, data: str, *, data_dir: Path | None = None, classes_file: Path | None = None
+) -> ValSet:
+    """Validation images labelled by a model's outputs: classes are matched by name, whatever the data's order.
+
+    Raises:
+        UserError: The data are not there, or their classes are not the model's.
+    """
+    names = class_names(folder)
+    if classes_file is not None:
+        chosen = read_classes(classes_file)
+        _check_file(classes_file, chosen, folder, names)
+        return open_val_set(data, data_dir=data_dir, classes=chosen)
+    images = open_val_set(data, data_dir=data_dir)
+    if names is None or names == images.classes:
+        return images
+    if said := difference(names, images.classes, str(folder), f"the validation images of {images.source.name}"):
+        raise UserError(
+            f"The classes of model and data must be the same, but {said}. Give the data that it was trained on, or "
+            "with --classes the data's class of each output."
+        )
+    return open_val_set(data, data_dir=data_dir, classes=names)
+
+
+def some_of(images: ValSet, n: int) -> ValSet:
+    """At most ``n`` of the images, evenly spread."""
+    chosen = np.unique(np.linspace(0, len(images) - 1, n).round().astype(np.int64))
+    return replace(images, rows=images.rows[chosen], labels=images.labels[chosen])
+
+
+def _check_file(path: Path, chosen: Sequence[str], folder: Path, names: Sequence[str] | None) -> None:
+    """A file may call the classes otherwise than the model does, but not half of them, and not in another order."""
+    if names is None or tuple(chosen) == tuple(names):
+        return
+    if len(chosen) != len(names):
+        raise UserError(
+            f"{path} must name a class for each of the {len(names)} outputs of {folder}, not {len(chosen)}."
+        )
+    for output, (ours, theirs) in enumerate(zip(chosen, names, strict=True)):
+        if ours != theirs and (ours in names or theirs in chosen):
+            raise UserError(
+                f"{path} must name the class of each output in the outputs' order, but its line {output + 1} is "
+                f"{ours!r}, while output {output} of {folder} is {theirs!r}. Leave --classes out to match by name."
+            )
+
+
+def _which(folder: Path, weights: Weights | None) -> str | None:
+    """Which weights these are.
+
+    Raises:
+        UserError: The folder lacks them.
+    """
+    facts = read_yaml(folder / CANDIDATE_FILE).get("weights", {}) if (folder / CANDIDATE_FILE).is_file() else {}
+    both = (folder / RAW_WEIGHTS_FILE).is_file()
+    kept = "ema" if both else {"ema": "ema", "last": "raw"}.get(facts.get("which", ""))
+    if weights is None or weights == kept or (weights == "raw" and both):
+        return weights or kept
+    has = f"those of {'the last step' if kept == 'raw' else 'the average'}" if kept else "weights of no stated kind"
+    raise UserError(f"{folder} has no {weights} weights, but {has} alone. Leave --weights out.")

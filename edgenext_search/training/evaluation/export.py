@@ -1,0 +1,117 @@
+"""A model folder as ONNX, compared with the network on real images where there are any."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgenext_search.arch.cost import Deployment
+from edgenext_search.data.loading.datasets import open_val_set
+from edgenext_search.errors import UserError
+from edgenext_search.files import write_text
+from edgenext_search.models.export import Normalisation, check_parity, export_onnx
+from edgenext_search.models.folder import read_candidate
+from edgenext_search.training.evaluation.evaluate import data_config, load, some_of, val_loader
+
+if TYPE_CHECKING:
+    from edgenext_search.training.evaluation.evaluate import Weights
+
+
+def export_folder(
+    folder: Path,
+    *,
+    out: Path | None = None,
+    img_size: int | None = None,
+    uint8: bool = False,
+    opset: int | None = None,
+    weights: Weights | None = None,
+    data: str | None = None,
+    data_dir: Path | None = None,
+    images: int = 256,
+) -> dict[str, Any]:
+    """Write a model folder's network as ONNX; the file appears only once it computes what the network computes.
+
+    Args:
+        folder: The model folder.
+        out: The file; None for ``model.onnx`` or ``model-uint8.onnx`` in the folder. An existing file is replaced.
+        img_size: Height and width of the input, in pixels; None for the size trained on.
+        uint8: Whether the input is uint8 [1, height, width, 3], with the normalisation inside.
+        opset: Version of ONNX's operators; None for the exporter's own.
+        weights: Averaged or those of the last step, where the folder has both.
+        data: Validation images to compare on: a folder with ``val/``, or a dataset name of timm. None compares on one
+            random image.
+        data_dir: Where a named dataset lies.
+        images: How many of them.
+
+    Returns:
+        Plain values, as ``docs/json.md`` describes.
+
+    Raises:
+        UserError: The folder is no model folder, the data are not there, or the file cannot be written.
+        ExportError: The ONNX model computes something else.
+    """
+    if img_size is not None:
+        Deployment(img_size=img_size)
+    fingerprint = read_candidate(folder).fingerprint
+    path = out or folder / ("model-uint8.onnx" if uint8 else "model.onnx")
+    _check_writable(path)
+    val = None if data is None else some_of(open_val_set(data, data_dir=data_dir), images)
+    model = load(folder, weights)
+    loader, config = (
+        (None, data_config(model)) if val is None else val_loader(model, val, img_size=img_size, batch_size=16)
+    )
+    size = img_size or config["input_size"][-1]
+    normalisation = Normalisation(mean=config["mean"], std=config["std"])
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as scratch:
+        new = Path(scratch) / "model.onnx"
+        difference = export_onnx(model, new, img_size=size, uint8=normalisation if uint8 else None, opset=opset)
+        parity = None
+        if loader is not None:
+            parity = check_parity(model, new, loader.pixels(), normalisation=normalisation)
+        facts = _facts(new)
+        new.replace(path)
+    return {
+        "onnx": str(path),
+        "fingerprint": fingerprint,
+        **facts,
+        "preprocessing": {
+            "resize": int(size / config["crop_pct"]),
+            "interpolation": config["interpolation"],
+            "crop_mode": config["crop_mode"],
+            "crop": size,
+            "mean": None if uint8 else list(config["mean"]),
+            "std": None if uint8 else list(config["std"]),
+        },
+        "random_image_difference": difference,
+        "parity": None if parity is None or val is None else {"data": val.source.name, **asdict(parity)},
+    }
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    """What an ONNX file takes and is."""
+    import onnx
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    (image,), (logits,) = session.get_inputs(), session.get_outputs()
+    kinds = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
+    opset = next(entry.version for entry in onnx.load(path).opset_import if not entry.domain)
+    return {
+        "input": {"name": image.name, "shape": image.shape, "type": kinds[image.type]},
+        "output": {"name": logits.name, "shape": logits.shape},
+        "opset": opset,
+        "bytes": path.stat().st_size,
+    }
+
+
+def _check_writable(path: Path) -> None:
+    """Find out before the work that the file has a place."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; give a file with --out, such as {path / 'model.onnx'}.")
+    if not path.parent.is_dir():
+        raise UserError(f"{path} cannot be written: there is no folder {path.parent}. Make it, or correct --out.")
+    probe = path.parent / f".{path.name}-writable"
+    write_text(probe, "")
+    probe.unlink()

@@ -1,0 +1,155 @@
+"""The folder of a full training: what is trained, its checkpoints, its metrics and what it comes to."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import time
+from typing import IO, TYPE_CHECKING, Any
+
+from edgenext_search.errors import UserError
+from edgenext_search.files import dump_yaml, read_yaml
+from edgenext_search.training.full.checkpoint import FOLDER, Checkpoints
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+TRAINING_FILE = "training.yaml"
+SUMMARY_FILE = "summary.json"
+MODEL_FOLDER = "model"
+PATIENCE = 12.0  # seconds; torch's workers look every five whether their parent is alive
+
+
+class TrainingFolder:
+    """The files of one full training.
+
+    Args:
+        path: The folder.
+        keep: How many of the last checkpoints stay.
+    """
+
+    def __init__(self, path: Path, *, keep: int = 3) -> None:
+        self.path = path
+        self.checkpoints = Checkpoints(path / FOLDER, keep)
+        self.model = path / MODEL_FOLDER
+
+    @property
+    def training_file(self) -> Path:
+        """What is trained, as resolved."""
+        return self.path / TRAINING_FILE
+
+    @property
+    def summary_file(self) -> Path:
+        """What it came to, as ``--json`` prints it; there is none before the end."""
+        return self.path / SUMMARY_FILE
+
+    def exists(self) -> bool:
+        """Whether a training was begun here."""
+        return self.training_file.is_file()
+
+    def training(self) -> dict[str, Any]:
+        """What was begun here.
+
+        Raises:
+            UserError: The file cannot be read.
+        """
+        return read_yaml(self.training_file)
+
+    def begin(self, training: Mapping[str, Any]) -> None:
+        """Begin a training here, or see to it that the one here is the same.
+
+        Args:
+            training: All that decides the weights that come out. Its name may differ: the fingerprint decides.
+
+        Raises:
+            UserError: The folder holds another training or something else, or cannot be written.
+        """
+        if self.exists():
+            there = self.training()
+            differing = _differences(there, {**training, "name": there.get("name")})
+            if differing:
+                raise UserError(
+                    f"{self.path} holds another training (there / here): {'; '.join(differing)}. "
+                    "Give the same settings to go on with it, or another --out."
+                )
+            return
+        if self.path.exists() and (not self.path.is_dir() or any(self._foreign())):
+            raise UserError(f"{self.path} exists and is not a training; give another folder with --out.")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            write_whole(self.training_file, dump_yaml(dict(training)))
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be written: {error.strerror}; give another with --out.") from error
+
+    def _foreign(self) -> Iterator[Path]:
+        return (path for path in self.path.iterdir() if path.name not in {".lock", f".{TRAINING_FILE}.part"})
+
+    def summary(self) -> dict[str, Any] | None:
+        """What the training came to; None before its end."""
+        try:
+            summary: dict[str, Any] = json.loads(self.summary_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return summary
+
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
+        """Write what the training came to."""
+        write_whole(self.summary_file, json.dumps(summary, indent=2) + "\n")
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other trainings out while this one is under way.
+
+        Raises:
+            UserError: Another one is, or the folder cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle = (self.path / ".lock").open("w")
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be written: {error.strerror}; give another with --out.") from error
+        with handle:
+            if not _locked(handle):
+                raise UserError(f"Another process trains in {self.path}; wait for it, or stop it first.")
+            yield
+
+
+def _locked(handle: IO[str]) -> bool:
+    """Take the lock of a file; where a training was killed, its workers hold it for some seconds more."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.1)
+        except OSError:  # a file system without locks
+            return True
+        else:
+            return True
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def _differences(there: Mapping[str, Any], here: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Dotted keys, with both values, in which two trainings differ."""
+    found: list[str] = []
+    for key in sorted({*there, *here}):
+        ours, theirs = here.get(key), there.get(key)
+        if isinstance(ours, dict) and isinstance(theirs, dict):
+            found += _differences(theirs, ours, f"{prefix}{key}.")
+        elif ours != theirs:
+            found.append(f"{prefix}{key}: {_short(theirs)} / {_short(ours)}")
+    return found
+
+
+def _short(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,116 @@
+"""Weights that a training begins with, for other classes than they were trained on if need be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from edgenext_search.errors import UserError
+from edgenext_search.models.checkpoint import read_checkpoint, read_file, repository_name
+from edgenext_search.models.folder import CONFIG_FILE, WEIGHTS_FILE
+from edgenext_search.training.full.checkpoint import CheckpointError, digest_file, read_checked
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from torch import Tensor, nn
+
+HEAD = "head.fc."
+_MOST_NAMED = 3
+_KEYS = {"ema", "model", "position"}  # what tells a checkpoint of full training from others
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitialWeights:
+    """Trained weights.
+
+    Attributes:
+        path: Where they come from.
+        weights: Tensors under timm's names, or under those of the EdgeNeXt repository.
+        classes: What the outputs stand for; None where that is not known.
+    """
+
+    path: Path
+    weights: Mapping[str, Tensor]
+    classes: tuple[str, ...] | None = None
+
+    def fill(self, model: nn.Module, classes: Sequence[str]) -> bool:
+        """Give a network these weights; the classifier keeps its own where it has other classes.
+
+        Returns:
+            Whether the classifier was taken over too.
+
+        Raises:
+            UserError: They are of another network.
+        """
+        own = model.state_dict()
+        names = {name: name if name in self.weights else repository_name(name) for name in own}
+        wrong = [
+            f"{name} {_shape(tensor)}"
+            + (f", here {_shape(self.weights[names[name]])}" if names[name] in self.weights else "")
+            for name, tensor in own.items()
+            if not name.startswith(HEAD)
+            and (names[name] not in self.weights or self.weights[names[name]].shape != tensor.shape)
+        ]
+        if wrong:
+            more = f" and {len(wrong) - _MOST_NAMED} more" if len(wrong) > _MOST_NAMED else ""
+            raise UserError(
+                f"{self.path} has the weights of another network: {'; '.join(wrong[:_MOST_NAMED])}{more} do not fit. "
+                "Train the candidate that they belong to, such as the model folder itself."
+            )
+        same = self.classes is None or tuple(classes) == self.classes
+        heads = [name for name in own if name.startswith(HEAD)]
+        fits = same and all(
+            names[name] in self.weights and self.weights[names[name]].shape == own[name].shape for name in heads
+        )
+        taken = {name: own[name] if name in heads and not fits else self.weights[names[name]] for name in own}
+        model.load_state_dict(taken)
+        return fits
+
+
+def read_initial(path: Path) -> InitialWeights:
+    """The weights in a model folder, a ``.safetensors`` or ``.pth`` file, or a checkpoint of full training.
+
+    Of a file that has averaged weights those are taken.
+
+    Raises:
+        UserError: There are none.
+    """
+    from safetensors.torch import load_file
+
+    if path.is_dir():
+        for name in (CONFIG_FILE, WEIGHTS_FILE):
+            if not (path / name).is_file():
+                raise UserError(f"{path} is not a model folder: it has no {name}; --init takes one, or a checkpoint.")
+        try:
+            names = json.loads((path / CONFIG_FILE).read_text(encoding="utf-8")).get("label_names")
+            weights = load_file(path / WEIGHTS_FILE)
+        except Exception as error:  # whatever a damaged file does to its reader
+            raise UserError(f"{path} is damaged: {' '.join(str(error).split())[:200]}.") from error
+        return InitialWeights(path=path, weights=weights, classes=tuple(names) if names else None)
+    state = _full_training(path)
+    if state is None:
+        return InitialWeights(path=path, weights=read_checkpoint(path).weights)
+    names = state.get("classes")
+    return InitialWeights(path=path, weights=state["ema"], classes=tuple(names) if names else None)
+
+
+def _full_training(path: Path) -> Mapping[str, Any] | None:
+    """What a checkpoint of full training holds, also where it was copied without its digest; None of another file."""
+    if digest_file(path).is_file():
+        try:
+            found: object = read_checked(path, torch.device("cpu"))
+        except CheckpointError as error:
+            raise UserError(f"{error}; give another one with --init.") from error
+    else:
+        found = read_file(path) if path.is_file() else None
+    return found if isinstance(found, Mapping) and found.keys() >= _KEYS else None
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "scalar"

@@ -1,0 +1,1 @@
+"""Proxy training: one rung of a candidate, from the state after the rung before to a score."""

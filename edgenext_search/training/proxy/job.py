@@ -1,0 +1,105 @@
+"""One rung of one candidate's training, as a message between the coordinator and the processes that train."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edgenext_search.arch.candidate import Candidate
+from edgenext_search.training.engine.numerics import Numerics
+from edgenext_search.training.proxy.recipe import TrainRecipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where a job is trained: one process on each device, together on one global batch.
+
+    Attributes:
+        devices: ``cpu``, ``cuda:0`` and the like, one for each process.
+        threads: CPU threads of each process.
+    """
+
+    devices: tuple[str, ...] = ("cpu",)
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainJob:
+    """What to train, on what, and where.
+
+    Attributes:
+        name: Unique among the jobs under way; the stem of the job's files in ``folder``.
+        label: What people know the job by, such as ``trial 3``.
+        candidate: The network.
+        recipe: How to train it.
+        data: Folder of the prepared images.
+        seed: Seed of weights, order and augmentation.
+        until: Number of epochs trained in total when the job is done.
+        folder: Where the state after the rung is kept for the next one.
+        numerics: Precision, memory layout and compilation.
+        placement: Devices and threads.
+        micro_batch: Most images that a process takes through the network at once; gradients of several such parts of
+            a batch are added up. None: all of its share.
+    """
+
+    name: str
+    label: str
+    candidate: Candidate
+    recipe: TrainRecipe
+    data: Path
+    seed: int
+    until: int
+    folder: Path
+    numerics: Numerics = field(default_factory=Numerics)
+    placement: Placement = field(default_factory=Placement)
+    micro_batch: int | None = None
+
+    @property
+    def state_file(self) -> Path:
+        """The state after the last rung that was finished."""
+        return self.folder / f"{self.name}.pt"
+
+    @property
+    def weights_file(self) -> Path:
+        """The scored weights after the last epoch of the recipe."""
+        return self.folder / f"{self.name}.safetensors"
+
+    def halved_micro_batch(self) -> int | None:
+        """Half of what a process takes through the network at once; None where that is a single image."""
+        share = -(-self.recipe.batch_size // len(self.placement.devices))
+        taken = self.micro_batch or share
+        return (taken + 1) // 2 if taken > 1 else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """The job was done.
+
+    Attributes:
+        score: Top-1 on the held-out training images, in [0, 1].
+        seconds: Time that the job took in its process, with evaluation.
+        loss: Mean cross-entropy on the same images, in nats.
+        train_loss: Mean loss of all training steps from the first on, with label smoothing; None where not known.
+        micro_batch: The job's, where memory was too small for its whole share of a batch.
+    """
+
+    score: float
+    seconds: float
+    loss: float | None = None
+    train_loss: float | None = None
+    micro_batch: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The job could not be done; ``reason`` is for people."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutOfMemory(Failed):
+    """The job could not be done because memory ran out; with smaller micro-batches it may be."""
+
+
+Outcome = Trained | Failed

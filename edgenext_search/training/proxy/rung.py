@@ -1,0 +1,127 @@
+"""Training one rung of a candidate: from the state after the rung before to a score and the next state."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import save_file
+
+from edgenext_search.data import open_prepared
+from edgenext_search.models.build import build
+from edgenext_search.training.engine.distributed import joined
+from edgenext_search.training.engine.loader import MemoryLoader, evaluation_batches
+from edgenext_search.training.engine.loop import Trainer
+from edgenext_search.training.proxy.job import Trained, TrainJob
+
+if TYPE_CHECKING:
+    from edgenext_search.training.engine.loop import StepHook
+    from edgenext_search.training.engine.scoring import Evaluation
+
+
+def train_rung(
+    job: TrainJob, on_step: StepHook | None = None, *, rank: int = 0, meeting: Path | None = None
+) -> Trained:
+    """Train a candidate up to ``job.until`` epochs and score it.
+
+    The result depends on candidate, recipe, data, seed, numerics and the kind of device, and on the number of
+    processes and micro-batches by rounding alone (batch norms see micro-batches one by one). A state that an
+    interrupted run left behind is used when it fits; otherwise the training starts over.
+
+    Args:
+        job: What to train.
+        on_step: Called after each step with the steps done and to do.
+        rank: Which of the job's devices this process has.
+        meeting: File in which several processes meet.
+
+    Raises:
+        TrainingDivergedError: The loss is no longer a number.
+    """
+    start = time.perf_counter()
+    placement, recipe = job.placement, job.recipe
+    torch.set_num_threads(placement.threads)
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
+    device = torch.device(placement.devices[rank])
+    data = open_prepared(job.data)
+    with joined(rank, len(placement.devices), meeting, device) as ranks:
+        torch.manual_seed(job.seed)
+        model = build(
+            job.candidate,
+            num_classes=len(data.classes),
+            drop_path=recipe.drop_path,
+            layer_scale_init=recipe.layer_scale_init,
+        )
+        trainer = Trainer(
+            model,
+            recipe,
+            seed=job.seed,
+            device=device,
+            numerics=job.numerics,
+            ranks=ranks,
+            micro_batch=job.micro_batch,
+        )
+        state = _read_state(job, device)
+        if state and state["epoch"] == job.until:
+            return Trained(**state["result"], micro_batch=job.micro_batch)
+        if state:
+            trainer.restore(state)
+        loader = MemoryLoader(
+            data.train,
+            batch_size=recipe.batch_size,
+            img_size=recipe.img_size,
+            seed=job.seed,
+            device=device,
+            augmentation=recipe.augmentation,
+            num_classes=len(data.classes),
+            rank=ranks.rank,
+            world=ranks.world,
+        )
+        found: list[Evaluation] = []
+        since = max((epoch for epoch in recipe.rung_epochs if epoch < job.until), default=0)
+
+        def on_epoch(epoch: int) -> None:
+            if epoch > max(since, job.until - recipe.score_epochs):
+                held_out = evaluation_batches(
+                    data.val, img_size=recipe.img_size, device=device, rank=ranks.rank, world=ranks.world
+                )
+                found.append(trainer.evaluate(held_out))
+
+        for until in (epoch for epoch in recipe.rung_epochs if trainer.epoch < epoch <= job.until):
+            trainer.fit(loader, until=until, on_step=on_step, on_epoch=on_epoch)
+        result = Trained(
+            score=statistics.fmean(evaluation.top1 for evaluation in found),
+            seconds=time.perf_counter() - start,
+            loss=statistics.fmean(evaluation.loss for evaluation in found),
+            train_loss=statistics.fmean(trainer.losses),
+            micro_batch=job.micro_batch,
+        )
+        if rank == 0:
+            _write(job, trainer, result)
+    return result
+
+
+def _read_state(job: TrainJob, device: torch.device) -> dict[str, Any] | None:
+    """The state that the rung before left behind; None when there is none that can be read or used."""
+    try:
+        state: dict[str, Any] = torch.load(job.state_file, map_location=device, weights_only=True)
+        return state if state["epoch"] <= job.until else None
+    except Exception:  # missing, or damaged when a machine went down: torch has many words for that
+        return None
+
+
+def _write(job: TrainJob, trainer: Trainer, result: Trained) -> None:
+    """Write the state for the next rung, and after the last one the scored weights."""
+    job.folder.mkdir(parents=True, exist_ok=True)
+    if job.until == job.recipe.epochs:  # before the state, which says that the job is done
+        weights = {name: tensor.contiguous().cpu() for name, tensor in trainer.scored.state_dict().items()}
+        temporary = job.weights_file.with_suffix(".part")
+        save_file(weights, temporary)
+        temporary.replace(job.weights_file)
+    temporary = job.state_file.with_suffix(".part")
+    kept = {name: getattr(result, name) for name in ("score", "seconds", "loss", "train_loss")}
+    torch.save({**trainer.state(), "result": kept}, temporary)
+    temporary.replace(job.state_file)

@@ -1,0 +1,325 @@
+import contextlib
+import multiprocessing
+import os
+import signal
+import time
+from dataclasses import replace
+from multiprocessing import forkserver
+from pathlib import Path
+
+import pytest
+import torch
+import worker_stubs
+from strategies import tiny
+from study_builders import FakeExecutor
+
+from edgenext_search.execution import local as module
+from edgenext_search.execution.local import LocalExecutor
+from edgenext_search.training.proxy.job import Failed, OutOfMemory, Placement, Trained, TrainJob
+from edgenext_search.training.proxy.recipe import TrainRecipe
+from edgenext_search.training.proxy.rung import train_rung
+
+from .executor_conformance import ExecutorConformance, silent
+
+RECIPE = TrainRecipe(img_size=32, epochs=1, batch_size=64)
+TWO = [Placement(), Placement()]  # two jobs at once, a process each
+PAIR = Placement(devices=("cpu", "cpu"))  # one job on two processes
+
+
+def some_jobs(data, folder, count=4):
+    return [
+        TrainJob(
+            name=f"job-{number}",
+            label=f"trial {number}",
+            candidate=tiny(),
+            recipe=RECIPE,
+            data=data,
+            seed=number,
+            until=1,
+            folder=folder,
+        )
+        for number in range(count)
+    ]
+
+
+class TestLocalExecutor(ExecutorConformance):
+    @pytest.fixture
+    def executor(self):
+        yield LocalExecutor(TWO)
+        assert workers() == []
+
+    @pytest.fixture
+    def jobs(self, prepared, tmp_path):
+        return some_jobs(prepared.folder, tmp_path / "scratch", count=4)
+
+
+class TestFakeExecutor(ExecutorConformance):
+    """The scripted executor of the other tests keeps the promises too, or they would show nothing."""
+
+    @pytest.fixture
+    def executor(self):
+        def outcome(job):
+            if not job.data.exists():
+                return Failed(reason=f"UserError: {job.data} is not there")
+            return Trained(score=job.seed / 10, seconds=1.0)
+
+        return FakeExecutor(outcome)
+
+    @pytest.fixture
+    def jobs(self, tmp_path):
+        return some_jobs(tmp_path, tmp_path / "scratch")
+
+
+@pytest.fixture
+def executor():
+    """Two jobs at once; what hangs is given up."""
+    yield LocalExecutor(TWO)
+    assert workers() == []
+
+
+@pytest.fixture
+def jobs(prepared, tmp_path):
+    return some_jobs(prepared.folder, tmp_path / "scratch", count=3)
+
+
+def workers():
+    """Trial processes: living children of the server that they are forked from."""
+    server = forkserver._forkserver._forkserver_pid
+    assert multiprocessing.active_children() == []
+    return [pid for pid, parent, state in _processes() if parent == server and state != "Z"]
+
+
+def _processes():
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):
+                state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+                yield int(folder.name), int(parent), state
+
+
+def endless(job):
+    """The same job, but it would train for hours."""
+    return replace(job, name="endless", recipe=job.recipe.model_copy(update={"epochs": 10**6}), until=10**6)
+
+
+def signal_to(name, number):
+    """A progress callback that sends a signal to the process of one job, once it trains."""
+
+    def on_progress(job, _share):
+        if job.name == name.partition(",")[0]:
+            (process,) = [child for child in multiprocessing.active_children() if child.name == name]
+            os.kill(process.pid, number)
+
+    return on_progress
+
+
+def run(executor, jobs, **others):
+    return ExecutorConformance.outcomes(executor, jobs, **others)
+
+
+def test_a_process_trains_what_a_call_trains(executor, jobs, tmp_path):
+    outcome = run(executor, jobs[:1])[jobs[0].name]
+    threads = torch.get_num_threads()
+    assert outcome.score == train_rung(replace(jobs[0], folder=tmp_path / "here")).score
+    torch.set_num_threads(threads)
+    assert jobs[0].weights_file.is_file()
+    assert jobs[0].state_file.is_file()
+
+
+def test_a_job_that_diverges_fails_and_the_others_are_done(executor, jobs):
+    wild = replace(jobs[1], recipe=RECIPE.model_copy(update={"lr": 1e30}))
+    found = run(executor, [jobs[0], wild, jobs[2]])
+    assert found[wild.name].reason.startswith("TrainingDivergedError: the loss is nan in epoch 1")
+    assert {type(found[job.name]) for job in (jobs[0], jobs[2])} == {Trained}
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_killed_process_fails_its_job_and_the_others_are_done(executor, jobs, number):
+    victim = endless(jobs[0])
+    found = run(executor, [victim, *jobs[1:]], on_progress=signal_to("endless", number))
+    reason = found["endless"].reason
+    assert reason.startswith(f"the process was killed by {number.name}")
+    assert ("too much memory" in reason) == (number == signal.SIGKILL)
+    assert {type(found[job.name]) for job in jobs[1:]} == {Trained}
+
+
+def test_a_process_that_hangs_is_ended_after_its_time(jobs):
+    executor = LocalExecutor(TWO, timeout=6)
+    run(executor, jobs[:1])  # the server has imported torch
+    begun = time.monotonic()
+    found = run(executor, [endless(jobs[0]), *jobs[1:]], on_progress=signal_to("endless", signal.SIGSTOP))
+    assert found["endless"] == Failed(reason="timed out after 6 s")
+    assert {type(found[job.name]) for job in jobs[1:]} == {Trained}
+    assert 6 <= time.monotonic() - begun < 20
+    assert workers() == []
+
+
+def test_a_stop_ends_what_runs_at_once(executor, jobs):
+    stopped = []
+
+    def on_progress(_job, _share):
+        if not stopped:
+            stopped.append(time.monotonic())
+
+    found = run(
+        executor,
+        [endless(jobs[0]), replace(endless(jobs[1]), name="endless too")],
+        on_progress=on_progress,
+        should_stop=lambda: bool(stopped),
+    )
+    assert found == {}
+    assert time.monotonic() - stopped[0] < 5
+    assert workers() == []
+
+
+def test_a_stop_is_noticed_while_nothing_happens(executor, jobs):
+    stopped = []
+
+    def hang(job, share):
+        signal_to("endless", signal.SIGSTOP)(job, share)
+        stopped.append(time.monotonic() + 1)
+
+    found = run(
+        executor,
+        [endless(jobs[0])],
+        on_progress=hang,
+        should_stop=lambda: bool(stopped) and time.monotonic() > stopped[0],
+    )
+    assert found == {}
+    assert time.monotonic() - stopped[0] < 5
+
+
+def test_an_error_of_the_coordinator_ends_what_runs(executor, jobs):
+    def on_progress(_job, _share):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(executor, [endless(jobs[0]), jobs[1]], on_progress=on_progress)
+    assert workers() == []
+
+
+def test_one_slot_trains_one_job_at_a_time(jobs):
+    most = []
+
+    def on_progress(_job, _share):
+        most.append(len(multiprocessing.active_children()))
+
+    assert len(run(LocalExecutor([Placement()]), jobs, on_progress=on_progress)) == 3
+    assert set(most) == {1}
+
+
+class LateProcess:
+    """A process that sends its outcome and ends in the moment it is looked at."""
+
+    exitcode = 0
+
+    def __init__(self, sender):
+        self._sender = sender
+
+    def is_alive(self):
+        if self._sender:
+            self._sender.send(Trained(score=0.5, seconds=1.0))
+            self._sender.close()
+            self._sender = None
+        return False
+
+    def join(self):
+        """It has ended."""
+
+
+def running_with(job, *ranks):
+    return module._Running(
+        job=job,
+        place=Placement(),
+        ranks=[module._Rank(process=process, messages=messages) for process, messages in ranks],
+        started=0.0,
+    )
+
+
+def test_what_a_process_sent_just_before_its_end_is_heard(jobs):
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    assert running_with(jobs[0], (LateProcess(sender), receiver)).read(silent) == Trained(score=0.5, seconds=1.0)
+
+
+def test_a_process_that_ends_without_a_word(jobs):
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    process = LateProcess(None)
+    process.exitcode = 3
+    sender.close()
+    found = running_with(jobs[0], (process, receiver)).read(silent)
+    assert found == Failed(reason="the process ended with exit code 3 before it had a score")
+
+
+# Several processes for one job
+
+
+class TestLocalExecutorOnPairs(ExecutorConformance):
+    @pytest.fixture
+    def executor(self):
+        yield LocalExecutor([PAIR])
+        assert workers() == []
+
+    @pytest.fixture
+    def jobs(self, prepared, tmp_path):
+        return some_jobs(prepared.folder, tmp_path / "scratch", count=3)
+
+
+@pytest.mark.parametrize("norm_act", ["ln_gelu", "bn_hs"])
+@pytest.mark.parametrize("changes", [{}, {"crop_scale": [0.5, 1.0], "color_jitter": 0.4, "mixup": 0.8, "cutmix": 1.0}])
+def test_two_processes_train_what_one_trains(jobs, tmp_path, norm_act, changes):
+    recipe = TrainRecipe(img_size=32, epochs=3, batch_size=33, lr=1e-3, **changes)
+    candidate = replace(tiny(), norm_act=norm_act)
+    losses = []
+    for place, name in ((Placement(), "alone"), (PAIR, "pair")):
+        job = replace(jobs[0], recipe=recipe, candidate=candidate, until=3, folder=tmp_path / name)
+        outcome = run(LocalExecutor([place]), [job])[job.name]
+        assert isinstance(outcome, Trained), outcome
+        assert job.weights_file.is_file()
+        losses.append(torch.load(job.state_file, weights_only=True)["losses"])
+    assert len(losses[0]) == 3
+    assert losses[1] == pytest.approx(losses[0], abs=1e-3)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_job_whose_process_is_killed_frees_its_place_whichever_process_it_was(jobs, rank):
+    victim = "endless" if rank == 0 else "endless, rank 1"
+    once = []
+
+    def on_progress(job, _share):
+        if job.name == "endless" and not once:
+            (process,) = [child for child in multiprocessing.active_children() if child.name == victim]
+            once.append(process.pid)
+            os.kill(process.pid, signal.SIGKILL)
+
+    found = run(LocalExecutor([PAIR]), [endless(jobs[0]), *jobs[1:]], on_progress=on_progress)
+    assert found["endless"].reason.startswith("the process was killed by SIGKILL")
+    assert {type(found[job.name]) for job in jobs[1:]} == {Trained}
+    assert workers() == []
+
+
+def test_a_pair_that_hangs_is_ended_after_its_time(jobs):
+    executor = LocalExecutor([PAIR], timeout=8)
+    run(executor, jobs[:1])
+    found = run(executor, [endless(jobs[0]), jobs[1]], on_progress=signal_to("endless, rank 1", signal.SIGSTOP))
+    assert found["endless"] == Failed(reason="timed out after 8 s")
+    assert isinstance(found[jobs[1].name], Trained)
+    assert workers() == []
+
+
+# Memory
+
+
+def test_a_job_that_is_out_of_memory_goes_on_with_smaller_micro_batches(monkeypatch, executor, jobs):
+    monkeypatch.setattr(module, "run_worker", worker_stubs.has_memory_for_20_images)
+    found = run(executor, jobs[:1])
+    assert found[jobs[0].name] == Trained(score=0.5, seconds=1.0, micro_batch=16)  # 64, 32, 16
+    again = run(executor, jobs[:1])
+    assert again == found
+    assert executor._micro_batches == {jobs[0].name: 16}
+
+
+def test_a_job_that_has_no_memory_for_one_image_fails_and_the_others_are_done(monkeypatch, executor, jobs):
+    monkeypatch.setattr(module, "run_worker", worker_stubs.only_job_1_has_memory)
+    found = run(executor, jobs)
+    assert found["job-0"] == OutOfMemory(reason="out of memory: 0 images fit")
+    assert isinstance(found["job-1"], Trained)

@@ -1,0 +1,140 @@
+import json
+import random
+from dataclasses import replace
+
+import pytest
+from latency_profiles import DEPLOYMENT, INFO, NETWORKS, REFERENCE, STAGES, made_profile, measurement
+
+from edgenext_search.arch.space import Space
+from edgenext_search.errors import UserError
+from edgenext_search.latency.profile.plan import make_plan
+from edgenext_search.latency.profile.predictor import Predictor
+from edgenext_search.latency.profile.profile import Measured, Profile, disturbance, make_profile
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "board.json"
+    path.write_text(json.dumps(made_profile().to_dict()), "utf-8")
+    return path
+
+
+def test_a_profile_survives_its_file(path):
+    read = Profile.load(path)
+    assert read.to_dict() == made_profile().to_dict()
+    assert read.rates == made_profile().rates
+
+
+def test_a_profile_says_what_it_was_made_of(path):
+    values = json.loads(path.read_text("utf-8"))
+    assert values["device"] == {
+        "name": "host",
+        "runtime": "onnxruntime",
+        "version": "1.2.3",
+        "machine": "made up",
+        "threads": 1,
+    }
+    assert values["deployment"] == {"num_classes": 1000, "img_size": 256}
+    assert values["space"]["name"] == "edgenext"
+    assert len(values["measured"]) == NETWORKS + STAGES
+    assert {"n", "within_5", "within_10", "spearman", "mean_error", "margin"} <= set(values["held_out"])
+
+
+def test_networks_of_another_nature_than_our_terms_are_still_predicted():
+    held_out = made_profile().held_out
+    assert held_out.n == NETWORKS
+    assert held_out.within_10 >= 0.95
+    assert held_out.spearman > 0.99
+    assert 1 < held_out.margin < 1.1
+
+
+def test_every_kind_of_block_is_covered_with_its_options():
+    covered = {(own.kind, own.stage): own for own in made_profile().covered}
+    assert covered.keys() == {
+        ("stem", 1), ("conv", 1), ("head", 4),
+        *((kind, stage) for kind in ("downsample", "conv", "sdta") for stage in (2, 3, 4)),
+    }  # fmt: skip
+    assert covered["conv", 3].options["kernel_size"] == (3, 5, 7, 9)
+    assert covered["sdta", 2].options["pos_emb"] == (1,)
+    assert covered["stem", 1].width_in == (3, 3)
+    low, high = covered["conv", 4].width
+    assert low <= 64
+    assert high >= 300
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[]", "holds no JSON object"),
+        ("{", "is not JSON"),
+        ("{}", "is no latency profile of format 1"),
+        ('{"format": 1}', "damaged"),
+    ],
+)
+def test_other_files_are_refused(tmp_path, text, message):
+    path = tmp_path / "board.json"
+    path.write_text(text, "utf-8")
+    with pytest.raises(UserError, match=message):
+        Profile.load(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"none\.json cannot be read"):
+        Profile.load(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("key", ["device", "rates", "held_out", "reference", "measured", "covered"])
+def test_a_damaged_file_is_refused(path, key):
+    values = json.loads(path.read_text("utf-8"))
+    values[key] = [{}] if isinstance(values[key], list) else {"x": "y"}
+    path.write_text(json.dumps(values), "utf-8")
+    with pytest.raises(UserError, match="damaged"):
+        Profile.load(path)
+
+
+def test_a_busy_spell_does_little_harm():
+    rng = random.Random(0)  # noqa: S311
+    plan = make_plan(Space.load("edgenext"), DEPLOYMENT, networks=60, stages=24, seed=0)
+    measured = [
+        Measured.of(target, measurement(target, noise=rng.choice([0.95, 1.05]), speed=1.6))
+        if rng.random() < 0.3
+        else Measured.of(target, measurement(target))
+        for target in plan
+    ]
+    found = make_profile(
+        measured,
+        device=INFO,
+        conditions={},
+        space={},
+        deployment=DEPLOYMENT,
+        reference=REFERENCE,
+        seconds=1.0,
+    )
+    assert found.reference_us == pytest.approx(made_profile().reference_us, rel=0.02)
+    ours, theirs = (Predictor(own).predict(REFERENCE).value for own in (found, made_profile()))
+    assert ours == pytest.approx(theirs, rel=0.03)
+    assert found.reference_range[1] == pytest.approx(1.6 * found.reference_us, rel=0.03)
+
+
+@pytest.mark.parametrize(("slower", "half", "expected"), [(1.0, 0.0, 0), (1.1, 0.0, 1), (1.0, 0.03, 1), (1.1, 0.03, 2)])
+def test_what_disturbs(slower, half, expected):
+    target = made_profile().measured[0].target
+    entry = Measured(
+        target=target, ratio=2.0, ratio_low=2 - 2 * half, ratio_high=2 + 2 * half, p50=1.0, reference_p50=slower, n=9
+    )
+    assert disturbance(entry, 1.0) == pytest.approx(expected)
+    assert disturbance(replace(entry, ratio_low=None, ratio_high=None), 1.0) > 1
+
+
+def test_too_few_networks_make_no_profile():
+    plan = make_plan(Space.load("edgenext"), DEPLOYMENT, networks=24, stages=0, seed=0)[:23]
+    with pytest.raises(UserError, match="needs at least 24 measured networks, but has 23"):
+        make_profile(
+            [Measured.of(target, measurement(target)) for target in plan],
+            device=INFO,
+            conditions={},
+            space={},
+            deployment=DEPLOYMENT,
+            reference=REFERENCE,
+            seconds=1.0,
+        )

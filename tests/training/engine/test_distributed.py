@@ -1,0 +1,65 @@
+import pytest
+import torch
+from rank_processes import on_ranks
+from torch import nn
+
+from edgenext_search.training.engine.batch_norm import SharedBatchNorm2d, share_statistics
+from edgenext_search.training.engine.distributed import Ranks, joined
+
+
+def test_one_process_meets_nobody():
+    with joined(0, 1, None, torch.device("cpu")) as ranks:
+        assert ranks == Ranks()
+        assert ranks.total(torch.tensor([3, 4])).tolist() == [3, 4]
+        ranks.add_gradients([])
+        assert ranks.any_of(True, False) == [True, False]
+        assert ranks.from_first(lambda: 7) == 7
+        assert ranks.gathered(torch.tensor(2.5)) == [2.5]
+
+
+def test_words_are_exchanged(tmp_path):
+    """Of three ranks the last has a wish, and the first makes and refuses."""
+    for rank, (wishes, made, refusal, numbers) in enumerate(on_ranks(3, "words", folder=tmp_path)):
+        assert wishes == [False, True]
+        assert made == "made by 0"
+        assert refusal == ("FirstRefusedError" if rank else "UserError", "rank 0 refuses")
+        assert numbers == [0.5, 1.5, 2.5]
+
+
+def test_gradients_and_counts_are_added_up(tmp_path):
+    """Three ranks with gradients 0, 1 and 2 times those of the first."""
+    for gradients, counts in on_ranks(3, "gradients", folder=tmp_path):
+        assert counts == [3, 12]
+        assert [gradient.tolist() for gradient in gradients] == [[[3.0, 6.0], [9.0, 12.0]], [15.0]]
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_statistics_of_batch_norms_are_those_of_the_whole_batch(tmp_path, world):
+    torch.manual_seed(0)
+    images = 3 * torch.randn(7, 4, 5, 6) + torch.arange(4.0).view(1, 4, 1, 1)
+    norm = nn.BatchNorm2d(4)
+    inputs = images.clone().requires_grad_()
+    expected = norm(inputs)
+    expected.pow(3).sum().backward()
+    for rank, (output, gradient, state, weight_gradient) in enumerate(
+        on_ranks(world, "batch_norm", images, folder=tmp_path)
+    ):
+        assert torch.allclose(output, expected[rank::world], atol=1e-5)
+        assert torch.allclose(gradient, inputs.grad[rank::world], atol=1e-3, rtol=1e-3)
+        assert state.keys() == norm.state_dict().keys()
+        assert all(torch.allclose(value, norm.state_dict()[name], atol=1e-5) for name, value in state.items())
+        assert torch.allclose(weight_gradient, norm.weight.grad, rtol=1e-3)
+
+
+def test_batch_norms_are_replaced_in_place():
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Sequential(nn.BatchNorm2d(4)), nn.LayerNorm(4))
+    norm = model[1][0]
+    names = list(model.state_dict())
+    share_statistics(model)
+    share_statistics(model)
+    assert model[1][0] is norm
+    assert type(norm) is SharedBatchNorm2d
+    assert list(model.state_dict()) == names
+    images = torch.randn(2, 4, 3, 3)
+    norm.eval()
+    assert torch.equal(norm(images), nn.functional.batch_norm(images, norm.running_mean, norm.running_var))

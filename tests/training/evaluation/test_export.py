@@ -1,0 +1,102 @@
+import numpy as np
+import onnxruntime
+import pytest
+import timm
+import torch
+from PIL import Image
+from strategies import tiny
+from timm.data import create_transform, resolve_model_data_config
+
+from edgenext_search.arch.cost import Deployment
+from edgenext_search.errors import UserError
+from edgenext_search.models import export
+from edgenext_search.models.build import build
+from edgenext_search.models.export import ExportError
+from edgenext_search.models.folder import save_model_folder
+from edgenext_search.training.evaluation.export import export_folder
+
+SMALL = tiny(depths=(1, 1, 1, 2), sdta_blocks=(0, 1, 0, 1))
+
+
+@pytest.fixture
+def winner(tmp_path):
+    torch.manual_seed(0)
+    folder = tmp_path / "winner"
+    save_model_folder(
+        build(SMALL, num_classes=6, layer_scale_init=0.5),
+        SMALL,
+        folder,
+        deployment=Deployment(),
+        trained_size=48,
+        class_names=list("abcdef"),
+        about={},
+    )
+    return folder
+
+
+def run(path, image):
+    return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, {"image": image})[0]
+
+
+def test_pixels_of_a_camera_go_in_and_the_logits_of_timm_come_out(winner, photos):
+    facts = export_folder(winner, uint8=True, data=str(photos), images=11)
+    assert facts["input"] == {"name": "image", "shape": [1, 48, 48, 3], "type": "uint8"}
+    assert facts["output"] == {"name": "logits", "shape": [1, 6]}
+    assert facts["preprocessing"]["mean"] is None
+    assert facts["parity"]["images"] == 11
+    assert facts["parity"]["top1_agreement"] == 1
+    assert 0 <= facts["parity"]["largest_difference"] < 1e-4
+    assert facts["onnx"] == str(winner / "model-uint8.onnx")
+    assert facts["bytes"] == (winner / "model-uint8.onnx").stat().st_size
+
+    model = timm.create_model(f"local-dir:{winner}", pretrained=True).eval()
+    transform = create_transform(**resolve_model_data_config(model), is_training=False)
+    with Image.open(photos / "val" / "red" / "0.jpg") as file:
+        image = file.convert("RGB")
+    with torch.inference_mode():
+        expected = model(transform(image)[None]).numpy()
+    resize = torch.nn.Sequential(*transform.transforms[:2])
+    (logits,) = run(winner / "model-uint8.onnx", np.asarray(resize(image))[None])
+    np.testing.assert_allclose(logits, expected[0], atol=1e-4)
+
+
+def test_without_data_a_random_image_decides(winner, tmp_path):
+    out = tmp_path / "device" / "network.onnx"
+    out.parent.mkdir()
+    facts = export_folder(winner, out=out, img_size=64, opset=18)
+    assert facts["parity"] is None
+    assert 0 <= facts["random_image_difference"] < 1e-4
+    assert facts["opset"] == 18
+    assert facts["input"] == {"name": "image", "shape": [1, 3, 64, 64], "type": "float32"}
+    assert facts["preprocessing"]["crop"] == 64
+    assert facts["preprocessing"]["resize"] == 71
+    assert facts["preprocessing"]["mean"] == pytest.approx([0.485, 0.456, 0.406])
+    assert [file.name for file in out.parent.iterdir()] == ["network.onnx"]
+
+
+def test_a_file_that_is_there_stays_when_the_new_one_is_wrong(winner, photos, monkeypatch):
+    (winner / "model.onnx").write_bytes(b"the good one")
+    monkeypatch.setattr(export, "TOLERANCE", -1.0)
+    with pytest.raises(ExportError, match="differ by"):
+        export_folder(winner, data=str(photos))
+    assert (winner / "model.onnx").read_bytes() == b"the good one"
+    assert not [file for file in winner.iterdir() if file.name.startswith(".")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"out": "none/model.onnx"}, r"there is no folder .*none\. Make it, or correct --out"),
+        ({"out": "winner"}, r"winner is a folder; give a file with --out"),
+        ({"img_size": 8}, r"img_size must be >= 32"),
+        ({"data": "nowhere"}, r"--data must be a folder"),
+        ({"weights": "raw"}, r"has no raw weights"),
+        ({"opset": 99}, r"The opset must lie between 18 and \d+, this onnx's, but got 99"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_the_work(winner, tmp_path, arguments, message):
+    if "out" in arguments:
+        arguments = {"out": tmp_path / arguments["out"]}
+    with pytest.raises(UserError, match=message):
+        export_folder(winner, **arguments)
+    assert not (winner / "model.onnx").exists()
