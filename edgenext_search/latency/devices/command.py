@@ -67,9 +67,7 @@ class CommandDevice:
         settings: MeasureSettings = DEFAULT_SETTINGS,
         progress: Progress | None = None,
     ) -> list[Measurement]:
-        """See :class:`~edgenext_search.latency.devices.device.Device`; the program is called for each model, one at a
-        time.
-        """
+        """See :class:`~edgenext_search.latency.devices.device.Device`; each model is a call of its own."""
         require_models([*models, *([reference] if reference else [])])
         return measure_by_calls(
             self.name, self._call, models, reference=reference, settings=settings, progress=progress
