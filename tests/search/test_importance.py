@@ -29,7 +29,7 @@ def a_store(scores):
 
 
 RECIPE = SimpleNamespace(
-    proxy=SimpleNamespace(rung_epochs=(3,)), search=SimpleNamespace(rank_by="top1"), load_space=lambda: SPACE
+    proxy=SimpleNamespace(rung_epochs=(3,)), search=SimpleNamespace(rank_by="top1"), space=SPACE
 )
 
 
