@@ -20,9 +20,9 @@ from edgenext_search.errors import UserError
 from edgenext_search.files import write_text
 from edgenext_search.latency.devices.device import Device, DeviceError, DeviceInfo
 from edgenext_search.latency.measurement import Measurement, MeasureSettings
-from edgenext_search.latency.profile.plan import Target, make_plan
+from edgenext_search.latency.profile.journal import Record
+from edgenext_search.latency.profile.measurement_plan import Target, make_plan
 from edgenext_search.latency.profile.profile import FEWEST_NETWORKS, Measured, Profile, make_profile
-from edgenext_search.latency.profile.record import Record
 
 NETWORKS, STAGES = 160, 60
 MINUTES = 9.0  # leaves the last group, which may begin just before, its time
@@ -192,7 +192,7 @@ def _export(target: Target, deployment: Deployment, path: Path) -> None:
 
         export_for_measuring(target.candidate, deployment, path)
     else:
-        from edgenext_search.latency.profile.block_models import export_stage
+        from edgenext_search.latency.profile.stage_models import export_stage
 
         export_stage(target.candidate, target.stage, deployment, path)
 
