@@ -10,7 +10,7 @@ from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.space import Space
 from edgenext_search.errors import UserError
 from edgenext_search.files import find_file, parse_yaml, read_yaml
-from edgenext_search.latency.devices.device import open_device
+from edgenext_search.latency.devices.open import open_device
 from edgenext_search.models.find import find_candidate
 from edgenext_search.search.objectives import check_tradeoff
 from edgenext_search.search.recipe import LATENCY, ResolvedRecipe, StudyRecipe
