@@ -11,7 +11,7 @@ from edgenext_search.arch.cost import Deployment
 from edgenext_search.data.loading.datasets import open_val_set
 from edgenext_search.data.loading.loaders import ValLoader
 from edgenext_search.errors import UserError
-from edgenext_search.files import write_text
+from edgenext_search.files import write_output
 from edgenext_search.models.export import Normalisation, check_parity, export_onnx
 from edgenext_search.models.folder import read_candidate
 from edgenext_search.training.evaluation.evaluate import load, preprocessing_of, some_of
@@ -113,5 +113,5 @@ def _check_writable(path: Path) -> None:
     if not path.parent.is_dir():
         raise UserError(f"{path} cannot be written: there is no folder {path.parent}. Make it, or correct --out.")
     probe = path.parent / f".{path.name}-writable"
-    write_text(probe, "")
+    write_output(probe, "")
     probe.unlink()

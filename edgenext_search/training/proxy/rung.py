@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from edgenext_search.data import open_prepared
+from edgenext_search.files import replacing
 from edgenext_search.models.build import build
 from edgenext_search.training.engine.distributed import joined
 from edgenext_search.training.engine.loader import MemoryLoader, evaluation_batches
@@ -115,10 +116,8 @@ def _write(job: TrainJob, trainer: Trainer, result: Trained) -> None:
     job.folder.mkdir(parents=True, exist_ok=True)
     if job.until == job.recipe.epochs:  # before the state, which says that the job is done
         weights = {name: tensor.contiguous().cpu() for name, tensor in trainer.scored.state_dict().items()}
-        temporary = job.weights_file.with_suffix(".part")
-        save_file(weights, temporary)
-        temporary.replace(job.weights_file)
-    temporary = job.state_file.with_suffix(".part")
+        with replacing(job.weights_file) as temporary:
+            save_file(weights, temporary)
     kept = {name: getattr(result, name) for name in ("score", "seconds", "loss", "train_loss")}
-    torch.save({**trainer.state(), "result": kept}, temporary)
-    temporary.replace(job.state_file)
+    with replacing(job.state_file) as temporary:
+        torch.save({**trainer.state(), "result": kept}, temporary)
