@@ -78,17 +78,14 @@ def train_rung(
             device=device,
             augmentation=recipe.augmentation,
             num_classes=len(data.classes),
-            rank=ranks.rank,
-            world=ranks.world,
+            shard=ranks.shard,
         )
         found: list[Evaluation] = []
         since = max((epoch for epoch in recipe.rung_epochs if epoch < job.until), default=0)
 
         def on_epoch(epoch: int) -> None:
             if epoch > max(since, job.until - recipe.score_epochs):
-                held_out = evaluation_batches(
-                    data.val, img_size=recipe.img_size, device=device, rank=ranks.rank, world=ranks.world
-                )
+                held_out = evaluation_batches(data.val, img_size=recipe.img_size, device=device, shard=ranks.shard)
                 found.append(trainer.evaluate(held_out))
 
         for until in (epoch for epoch in recipe.rung_epochs if trainer.epoch < epoch <= job.until):
