@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Cost
-from edgenext_search.latency.profile.accuracy import Accuracy
+from edgenext_search.latency.profile.prediction_error import Accuracy
 from edgenext_search.results import Result
 
 TrialState = Literal["complete", "pruned", "failed", "open"]

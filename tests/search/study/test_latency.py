@@ -14,6 +14,7 @@ from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.published import published_variant
 from edgenext_search.errors import UserError
 from edgenext_search.latency.devices.device import DeviceError
+from edgenext_search.latency.profile.prediction_error import accuracy
 from edgenext_search.models import measurable
 from edgenext_search.search.store.run_folder import RunFolder
 from edgenext_search.search.study import latency
@@ -128,8 +129,8 @@ def test_a_busy_machine_slows_the_reference_alike(monkeypatch):
     monkeypatch.setattr(ScriptedDevice, "measure", measure)
     finalists = finish(lab, device, listener=notes)
     measured = finalists[0].measured
-    assert (measured.measurement.p50, measured.verdict) == (pytest.approx(900.0), "pass")
-    assert measured.measurement.conditions["seen_p50"] == 1800.0
+    assert (measured.p50, measured.verdict) == (pytest.approx(900.0), "pass")
+    assert measured.conditions["seen_p50"] == 1800.0
     assert any("2.00 times as slow as when it was profiled" in text for text in notes.said)
 
 
@@ -165,9 +166,8 @@ def test_where_none_passes_the_fastest_are_finalists_and_the_summary_says_so(tmp
     finalists = finish(lab, device)
     fastest = sorted(speeds, key=speeds.get)[: lab.recipe.search.finalists]
     assert set(fastest) <= {f.candidate.fingerprint for f in finalists}
-    lab.store().set_fact(
-        "latency", {"device": "host", "cap": CAP, "aim": 800, "margin": 1.25, "profile": a_profile_summary()}
-    )
+    profile = {"conditions": {}, "held_out": accuracy([1.0, 2.0, 3.0], [1.1, 1.9, 3.0]).to_dict()}
+    lab.store().set_fact("latency", {"device": "host", "cap": CAP, "aim": 800, "margin": 1.25, "profile": profile})
     said = summarize(RunFolder(tmp_path), lab.recipe, lab.store()).latency
     assert (said.measured, said.passed) == (len(speeds), 0)
 
@@ -215,7 +215,7 @@ def test_or_the_study_goes_by_predictions_where_its_file_says_so():
     lab, notes = searched(recipe), Notes()
     finalists = finish(lab, ScriptedDevice(None, fails=DeviceError("Gone.", transient=True)), listener=notes)
     assert {f.measured for f in finalists} == {None}
-    assert all(f.scores for f in finalists)
+    assert all(f.fresh_seeds for f in finalists)
     assert "Note: Gone. Finalists go by their predicted latencies." in notes.said
 
 
@@ -271,7 +271,7 @@ class World:
         self.run.path.mkdir()
         self.recipe = latency_recipe()
         monkeypatch.setattr(latency, "open_device", lambda _: self.device)
-        monkeypatch.setattr("edgenext_search.latency.profile.profiling.measure_profile", self._measure)
+        monkeypatch.setattr("edgenext_search.latency.profile.profiler.measure_profile", self._measure)
 
     def _measure(self, device, _space, _deployment, out, *, listener):
         self.profiled.append(out)
