@@ -145,7 +145,7 @@ def test_a_finalist_that_fails_is_replaced_by_the_next_best():
     names = [f.candidate.fingerprint for f in finalists]
     baseline = lab.trials()[BASELINE].candidate.fingerprint
     assert best not in names or best == baseline
-    assert sum(not f.measured.refused for f in finalists) >= lab.recipe.search.finalists
+    assert sum(not f.measured.rejected for f in finalists) >= lab.recipe.search.finalists
     assert finalists[0].measured.verdict == "pass"
     assert len(device.asked) == len(set(device.asked))  # none is measured twice
 
