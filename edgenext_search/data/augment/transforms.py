@@ -131,7 +131,7 @@ def _mend_posterize(transform: Transform) -> None:
     def posterize(image: Image.Image, bits_to_keep: int, **options: object) -> Image.Image:
         if bits_to_keep == 0:
             return Image.new(image.mode, image.size)
-        posterized: Image.Image = timm_posterize(image, bits_to_keep, **options)
+        posterized: Image.Image = timm_posterize(image, bits_to_keep, **options)  # type: ignore[no-untyped-call]
         return posterized
 
     def mend(item: object) -> None:
