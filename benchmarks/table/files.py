@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from edgenext_search.files import write_bytes
+
 FOLDER = Path(__file__).parent
 SHAPES, TRAININGS, CURVES = "shapes.csv", "trainings.csv.gz", "curves.csv.gz"
 ROWS = "trainings"  # folder of the small files in a folder of results
@@ -57,7 +59,7 @@ def load(folder: Path = FOLDER) -> Table:
     """
     return Table(
         shapes=pd.read_csv(folder / SHAPES),
-        trainings=pd.read_csv(folder / TRAININGS, keep_default_na=True),
+        trainings=pd.read_csv(folder / TRAININGS),
         curves=pd.read_csv(folder / CURVES),
     )
 
@@ -74,15 +76,9 @@ def unpacked(text: str, images: int) -> npt.NDArray[np.bool_]:
 
 def small_file(results: Path, name: str) -> Path:
     """Where a training's result lies until it is merged."""
-    return results / ROWS / f"{name}.json"
-
-
-def write_whole(file: Path, content: bytes) -> None:
-    """Write a file so that others see all of it or nothing."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f"{file.name}.part")
-    temporary.write_bytes(content)
-    temporary.replace(file)
+    folder = results / ROWS
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"{name}.json"
 
 
 def finished(folder: Path = FOLDER) -> frozenset[str]:
@@ -113,7 +109,7 @@ def merge(results: Path, folder: Path, order: Iterable[str]) -> int:
     names = [name for name in order if name in ends]
     for file, columns, rows in ((TRAININGS, TRAINING_COLUMNS, ends), (CURVES, CURVE_COLUMNS, epochs)):
         frame = pd.DataFrame([row for name in names for row in rows[name]], columns=list(columns))
-        write_whole(folder / file, _zipped(frame))
+        write_bytes(folder / file, _zipped(frame))
     return len(names)
 
 

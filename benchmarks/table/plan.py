@@ -1,18 +1,19 @@
 """What the table holds: its shapes, the terms of its two parts, and the order of the trainings.
 
-``python -m benchmarks.table.plan`` draws the shapes and writes ``shapes.csv``. All else reads that file, so a table that
-has been begun keeps its shapes whatever becomes of space and projection.
+``python -m benchmarks.table.plan`` draws the shapes and writes ``shapes.csv``. All else reads that file, so a table
+that has been begun keeps its shapes whatever becomes of space and projection.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgenext_search.arch.budget import Budget, parse_count
+from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.parameter import Choice, Value
@@ -56,7 +57,7 @@ class Part:
 
 PARTS: Mapping[str, Part] = {
     "short": Part(images=4000, epochs=8, rungs=(0.125, 0.25, 0.5, 1.0), seeds=(0, 1, 2)),
-    "reference": Part(images=16_000, epochs=12, rungs=(1.0,), seeds=(100, 101), shapes=32),
+    "reference": Part(images=16_000, epochs=12, rungs=(1.0,), seeds=(100, 101), shapes=30),
 }
 QUICK: Mapping[str, Part] = {
     "short": Part(images=64, epochs=2, rungs=(0.5, 1.0), seeds=(0,), shapes=2, val_images=50, img_size=32),
@@ -131,7 +132,7 @@ def _woven(shorts: list[Training], references: Iterator[Training], every: int) -
     for number, training in enumerate(shorts, start=1):
         yield training
         if number % every == 0:
-            yield from (reference for reference in [next(references, None)] if reference)
+            yield from itertools.islice(references, 1)
 
 
 def candidate_of(row: Mapping[str, str]) -> Candidate:
@@ -167,7 +168,7 @@ def draw_shapes() -> list[dict[str, object]]:
     trained = Deployment(num_classes=10, img_size=PARTS["short"].img_size)
     rows: list[dict[str, object]] = []
     for text in BUDGETS:
-        projection = Projection(space, Budget(params=parse_count(text)), DEPLOYMENT)
+        projection = Projection(space, Budget.parse(text), DEPLOYMENT)
         published = {variant.name: projection.published(variant) for variant in projection.nearest_published()}
         shapes = [(name, candidate, space.nearest(candidate)[0]) for name, candidate in published.items()]
         shapes += [(f"drawn-{number}", projection.candidate(values), values) for number, values in enumerate(drawn)]

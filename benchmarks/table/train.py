@@ -9,7 +9,6 @@ beside this file are not done again. ``python -m benchmarks.table.merge RESULTS`
 
 from __future__ import annotations
 
-import fcntl
 import gzip
 import json
 import os
@@ -17,7 +16,6 @@ import sys
 import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -31,16 +29,19 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from benchmarks.table.files import finished, packed, small_file, write_whole
+from benchmarks.table.files import finished, packed, small_file
 from benchmarks.table.plan import PARTS, QUICK, Part, Training, read_shapes, trainings
 from edgenext_search.data import ImageSet, PreparedData, open_source, prepare
+from edgenext_search.data.loading.shard import Shard
+from edgenext_search.files import replacing, write_bytes
+from edgenext_search.locks import exclusive
 from edgenext_search.models.build import build
 from edgenext_search.training.engine.loader import MemoryLoader, evaluation_batches
 from edgenext_search.training.engine.loop import Trainer, TrainingDivergedError
 from edgenext_search.training.engine.schedule import Schedule
 from edgenext_search.training.proxy.recipe import TrainRecipe
 
-DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")  # of the package dataset-fashion-mnist
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # of the package dataset-fashion-mnist
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 VAL_SHARE = 1 / 6  # 10,000 of Fashion-MNIST's 60,000 training images
 CROP_MARGIN = 0.875  # an image is stored at 1 / this of the training size, as by `run`
@@ -76,8 +77,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--data-dir",
         type=Path,
-        default=DEBIAN_FOLDER,
-        help=f"folder of Fashion-MNIST's files (default: {DEBIAN_FOLDER})",
+        default=DEBIAN,
+        help=f"folder of Fashion-MNIST's files (default: {DEBIAN})",
     )
     parser.add_argument("--quick", action="store_true", help="a tiny table of the built-in images, in a minute")
     options = parser.parse_args(arguments)
@@ -92,7 +93,7 @@ def main(arguments: list[str] | None = None) -> None:
             data[training.part] = images(part, options.out, None if options.quick else options.data_dir)
         state = options.out / "states" / f"{training.name}.pt"
         row = train(training, part, data[training.part], state)
-        write_whole(small_file(options.out, training.name), json.dumps(row).encode())
+        write_bytes(small_file(options.out, training.name), json.dumps(row).encode())
         state.unlink(missing_ok=True)
         end = "diverged" if row["diverged"] else f"{100 * row['top1']:.2f} %"
         now = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
@@ -105,25 +106,12 @@ def _undone(plan: list[Training], known: frozenset[str], out: Path) -> Iterator[
         for training in plan:
             if training.name in known or small_file(out, training.name).is_file():
                 continue
-            with _claim(out / "claims" / training.name) as claimed:
+            with exclusive(_made(out / "claims") / training.name) as claimed:
                 if claimed and not small_file(out, training.name).is_file():
                     yield training
                     break
         else:
             return
-
-
-@contextmanager
-def _claim(file: Path) -> Iterator[bool]:
-    """Whether this process may do a training; the system takes the claim back when the process ends."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w") as opened:
-        try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
 
 
 def images(part: Part, out: Path, data_dir: Path | None) -> PreparedData:
@@ -161,7 +149,7 @@ def _unpacked(data_dir: Path, out: Path) -> Path:
                 f"There is no {name}.gz in {data_dir}. Debian and Ubuntu have Fashion-MNIST as a package: "
                 "apt-get install dataset-fashion-mnist; or say with --data-dir where its four files are."
             )
-        write_whole(raw / name, plain.read_bytes() if plain.is_file() else gzip.decompress(zipped.read_bytes()))
+        write_bytes(_made(raw) / name, plain.read_bytes() if plain.is_file() else gzip.decompress(zipped.read_bytes()))
     return out
 
 
@@ -199,8 +187,7 @@ def train(
     )  # fmt: skip
     curve: list[dict[str, Any]] = []
     spent, resumed = Clock(), 0
-    state = _state(state_file)
-    if state is not None:
+    if (state := _state(state_file)) is not None:
         trainer.restore(state["trainer"])
         curve, resumed = state["curve"], state["resumed"] + 1
         spent = Clock(cpu=state["cpu_seconds"], wall=state["wall_seconds"])
@@ -278,7 +265,7 @@ def score(network: nn.Module, images: ImageSet, img_size: int, *, every: int = 1
     network.eval()
     correct, loss = [], 0.0
     with torch.inference_mode():
-        for pixels, labels in evaluation_batches(images, img_size=img_size, device=CPU, world=every):
+        for pixels, labels in evaluation_batches(images, img_size=img_size, device=CPU, shard=Shard(0, every)):
             logits = network(pixels)
             correct.append((logits.argmax(1) == labels).numpy())
             loss += functional.cross_entropy(logits, labels, reduction="sum").item()
@@ -296,10 +283,14 @@ def _state(file: Path) -> dict[str, Any] | None:
 
 
 def _keep(file: Path, state: dict[str, Any]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(".part")
-    torch.save(state, temporary)
-    temporary.replace(file)
+    _made(file.parent)
+    with replacing(file) as temporary:
+        torch.save(state, temporary)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 if __name__ == "__main__":
