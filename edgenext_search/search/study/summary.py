@@ -74,7 +74,7 @@ def summarize(run: RunFolder, recipe: StudyRecipe, store: StudyStore, *, running
         "audit": audit_summary(store, recipe, running=running),
         "report": str(run.report_file),
         "model_dir": _model_dir(run, winner) if winner else None,
-        "trained": trained_in(run),
+        "trained": [training.to_dict() for training in trained_in(run)],
         "seconds": round(store.fact("seconds") or 0.0, 1),
         "conditions": store.fact("conditions") or {},
     }

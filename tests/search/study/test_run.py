@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from edgenext_search.search.study.numerics import Probed
 from PIL import Image
 from study_builders import FakeExecutor, Killed, a_recipe, fails_for, with_data
 
@@ -16,7 +17,6 @@ from edgenext_search.search.study import run as run_module
 from edgenext_search.search.study import session as module
 from edgenext_search.search.study.finalists import finalists_of
 from edgenext_search.search.study.listener import Listener
-from edgenext_search.search.study.numerics import Probed
 from edgenext_search.search.study.run import run_study
 from edgenext_search.training.engine.numerics import Numerics
 from edgenext_search.training.proxy.job import Failed
