@@ -23,6 +23,7 @@ from edgenext_search.training.errors import TrainingInterruptedError
 from edgenext_search.training.full.checkpoint import Checkpoints
 from edgenext_search.training.full.listener import SilentListener
 from edgenext_search.training.full.train import train_fully
+from edgenext_search.training.full.training_run import TrainingRun
 from edgenext_search.training.proxy.job import Trained
 from edgenext_search.training.proxy.probe_request import ProbeResult, Timing
 
