@@ -14,7 +14,7 @@ from edgenext_search.training.evaluation.results import ExportResult, OnnxInput,
 from edgenext_search.training.full.job import FullJob
 from edgenext_search.training.full.listener import SilentListener
 from edgenext_search.training.full.metrics import EpochMetrics
-from edgenext_search.training.full.recipe import FullRecipe, ResolvedRecipe
+from edgenext_search.training.full.recipe import FullRecipe, ResolvedFullRecipe
 from edgenext_search.training.full.summary import TrainingRecord, TrainSummary
 
 CLASSES = ("bright", "dark", "left")
@@ -56,7 +56,7 @@ def a_job(data: Path, out: Path, *, recipe: dict[str, Any] | None = None, **keys
     )
 
 
-def resolved(**keys: Any) -> ResolvedRecipe:
+def resolved(**keys: Any) -> ResolvedFullRecipe:
     """The recipe of such a training, on a CPU."""
     return FullRecipe(**(QUICK | keys)).resolve(params=10**6, steps=100, device="cpu")
 

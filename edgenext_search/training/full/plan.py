@@ -19,7 +19,7 @@ from edgenext_search.training.full.summary import TrainData, TrainingRecord
 if TYPE_CHECKING:
     from edgenext_search.data.loading.datasets import FullData
     from edgenext_search.training.full.job import FullJob
-    from edgenext_search.training.full.recipe import FullRecipe, ResolvedRecipe
+    from edgenext_search.training.full.recipe import FullRecipe, ResolvedFullRecipe
 
 FEW_STEPS = 10  # in an epoch: the recipe is meant for more images
 
@@ -36,7 +36,7 @@ class Plan:
         record: All that decides the trained weights, for ``training.yaml``.
     """
 
-    recipe: ResolvedRecipe
+    recipe: ResolvedFullRecipe
     data: FullData
     shares: BatchShares
     steps: tuple[int, ...]

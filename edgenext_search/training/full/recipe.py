@@ -134,7 +134,7 @@ class FullRecipe(Settings):
             values["warmup_epochs"] = self.epochs * PUBLISHED_WARMUP / PUBLISHED_EPOCHS
         return self.model_copy(update=values)
 
-    def resolve(self, *, params: int, steps: int, device: str) -> ResolvedRecipe:
+    def resolve(self, *, params: int, steps: int, device: str) -> ResolvedFullRecipe:
         """The recipe with a value in place of every ``auto``.
 
         Args:
@@ -147,7 +147,7 @@ class FullRecipe(Settings):
             values["ema_warmup"] = steps * (1 - self.ema_decay) < LONG
         if self.precision == "auto":
             values["precision"] = "fp16" if device == "cuda" else "fp32"
-        return ResolvedRecipe(**values)
+        return ResolvedFullRecipe(**values)
 
     @property
     def sizes_of_batches(self) -> tuple[int, ...]:
@@ -165,7 +165,7 @@ class FullRecipe(Settings):
         return scaled_lr(self.lr, batch_size=self.batch_size, lr_batch_size=self.lr_batch_size)
 
 
-class ResolvedRecipe(FullRecipe):
+class ResolvedFullRecipe(FullRecipe):
     """A recipe in which nothing is left to decide; see :meth:`FullRecipe.resolve`."""
 
     sizes: tuple[int, ...]

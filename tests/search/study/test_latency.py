@@ -15,9 +15,9 @@ from edgenext_search.arch.published import published_variant
 from edgenext_search.errors import UserError
 from edgenext_search.latency.devices.device import DeviceError
 from edgenext_search.models import measurable
+from edgenext_search.search.store.records import BASELINE
 from edgenext_search.search.store.run_folder import RunFolder
 from edgenext_search.search.study import latency
-from edgenext_search.search.study.finalists import BASELINE
 from edgenext_search.search.study.latency import FinalistGauge, Gauge
 from edgenext_search.search.study.listener import Listener
 from edgenext_search.search.study.summary import summarize
@@ -27,7 +27,7 @@ CAP = 1_000  # microseconds of :class:`ByMadds`, a little above what the space's
 
 def latency_recipe(**search):
     recipe = a_recipe(trials=8, **search)
-    return recipe.model_copy(update={"budget": {"params": 60_000, "latency": CAP}})
+    return replace(recipe, budget=Budget(params=60_000, latency=CAP))
 
 
 class Notes(Listener):
@@ -209,7 +209,7 @@ def test_a_board_that_is_gone_pauses_the_study_and_loses_nothing():
 
 def test_or_the_study_goes_by_predictions_where_its_file_says_so():
     recipe = latency_recipe()
-    recipe = recipe.model_copy(update={"latency": recipe.latency.model_copy(update={"unreachable": "predict"})})
+    recipe = replace(recipe, latency=recipe.latency.model_copy(update={"unreachable": "predict"}))
     lab, notes = searched(recipe), Notes()
     finalists = finish(lab, ScriptedDevice(None, fails=DeviceError("Gone.", transient=True)), listener=notes)
     assert {f.measured for f in finalists} == {None}
@@ -219,7 +219,7 @@ def test_or_the_study_goes_by_predictions_where_its_file_says_so():
 
 def test_what_no_waiting_mends_stops_the_study_whatever_its_file_says():
     recipe = latency_recipe()
-    recipe = recipe.model_copy(update={"latency": recipe.latency.model_copy(update={"unreachable": "predict"})})
+    recipe = replace(recipe, latency=recipe.latency.model_copy(update={"unreachable": "predict"}))
     with pytest.raises(DeviceError):
         finish(searched(recipe), ScriptedDevice(None, fails=DeviceError("No onnxruntime.", transient=False)))
 
@@ -248,7 +248,7 @@ def test_what_was_measured_before_it_should_stop_is_kept():
 
 def test_a_short_measurement_has_a_shorter_warm_up():
     recipe = latency_recipe()
-    lab = searched(recipe.model_copy(update={"latency": recipe.latency.model_copy(update={"seconds": 0.2})}))
+    lab = searched(replace(recipe, latency=recipe.latency.model_copy(update={"seconds": 0.2})))
     seen = []
 
     class Device(ScriptedDevice):
@@ -276,7 +276,7 @@ class World:
         self.write(out, device.info)
 
     def write(self, path, info=INFO):
-        profile = replace(made_profile(deployment=self.recipe.load_deployment()), device=info)
+        profile = replace(made_profile(deployment=self.recipe.deployment), device=info)
         path.write_text(json.dumps(profile.to_dict()), "utf-8")
         return path
 
@@ -287,7 +287,7 @@ class World:
         raise DeviceError("The board is gone.", transient=True)
 
     def open(self, *, measures=True, **keys):
-        recipe = self.recipe.model_copy(update={"latency": self.recipe.latency.model_copy(update=keys)})
+        recipe = replace(self.recipe, latency=self.recipe.latency.model_copy(update=keys))
         return latency.open_gauge(self.run, recipe, self.notes, cache_dir=self.cache, measures=measures)
 
 
@@ -360,6 +360,6 @@ def test_a_study_without_latency_needs_no_device(tmp_path):
 
 def test_a_device_that_is_none_is_refused_at_once(tmp_path):
     recipe = latency_recipe()
-    recipe = recipe.model_copy(update={"latency": recipe.latency.model_copy(update={"device": "toaster"})})
+    recipe = replace(recipe, latency=recipe.latency.model_copy(update={"device": "toaster"}))
     with pytest.raises(UserError, match="no device 'toaster'"):
         latency.open_gauge(RunFolder(tmp_path), recipe, Listener(), cache_dir=None)
