@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgenext_search.search.full_training import trained_in
-from edgenext_search.search.importance import importance
 from edgenext_search.search.ranking.references import audit_summary
 from edgenext_search.search.store.records import BASELINE
 from edgenext_search.search.study.finalists import finalists_of, front_of, measured_of
+from edgenext_search.search.study.importance import importance
 
 if TYPE_CHECKING:
     from edgenext_search.search.recipe import ResolvedRecipe
