@@ -26,7 +26,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported
 import numpy as np
 import numpy.typing as npt
 import torch
-from edgenext_search.training.engine.loop import Trainer, TrainingDivergedError
 from torch import nn
 from torch.nn import functional
 
@@ -39,6 +38,8 @@ from edgenext_search.locks import exclusive
 from edgenext_search.models.build import build
 from edgenext_search.training.engine.loader import MemoryLoader, evaluation_batches
 from edgenext_search.training.engine.schedule import Schedule
+from edgenext_search.training.engine.trainer import Trainer
+from edgenext_search.training.errors import TrainingDivergedError
 from edgenext_search.training.proxy.recipe import TrainRecipe
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # of the package dataset-fashion-mnist
