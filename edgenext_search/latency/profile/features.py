@@ -10,8 +10,7 @@ Every term grows with a block's width or stays equal, so with microseconds >= 0 
 
 from __future__ import annotations
 
-from edgenext_search.arch.blocks import Block
-from edgenext_search.arch.cost import PATCH
+from edgenext_search.arch.blocks import PATCH, Block
 
 LANES = 16  # kernels work on groups of channels as wide as a vector: 4, 8 or, with AVX-512, 16 floats
 TILE = 64  # output channels that kernels of matrix products compute at once: some vectors side by side
