@@ -8,6 +8,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from edgenext_search.files import write_text
 from edgenext_search.report import sections
 from edgenext_search.report.all_figures import AUDIT, all_figures
 from edgenext_search.report.audit_section import audit_section
@@ -20,7 +21,6 @@ from edgenext_search.report.figure_sections import (
     pareto_section,
     spread_section,
 )
-from edgenext_search.report.files import write_atomically
 from edgenext_search.report.finalists_section import finalists_section
 from edgenext_search.report.latency_section import latency_section
 from edgenext_search.report.markup import Markup, join, json_script
@@ -88,7 +88,8 @@ def write_page(
         trials=json_script("data-trials", trials),
         script=Markup("\n".join(_resource(name).rstrip() for name in _SCRIPTS)),
     )
-    write_atomically(path, text)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, text)
 
 
 def _resource(name: str) -> str:

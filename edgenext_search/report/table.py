@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgenext_search.report.files import write_atomically
+from edgenext_search.files import write_text
 from edgenext_search.report.pareto import front_trials
 from edgenext_search.search.store.records import Losses, TrialRecord
 
@@ -95,7 +95,8 @@ def write_csv(trials: Sequence[TrialRecord], path: Path) -> None:
         path: The file to write or replace.
     """
     text = trials_frame(trials).to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-    write_atomically(path, text)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, text)
 
 
 def read_csv(path: Path) -> pd.DataFrame:

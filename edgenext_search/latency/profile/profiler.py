@@ -17,6 +17,7 @@ from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.published import published_variant
 from edgenext_search.arch.space import Space
 from edgenext_search.errors import UserError
+from edgenext_search.files import write_text
 from edgenext_search.latency.devices.device import Device, DeviceError, DeviceInfo
 from edgenext_search.latency.measurement import Measurement, MeasureSettings
 from edgenext_search.latency.profile.journal import Record
@@ -117,9 +118,7 @@ def measure_profile(
         reference=reference,
         seconds=record.seconds,
     )
-    new = out.with_name(f"{out.name}.new")
-    new.write_text(json.dumps(profile.to_dict(), indent=1), encoding="utf-8")
-    new.replace(out)
+    write_text(out, json.dumps(profile.to_dict(), indent=1))
     record.path.unlink()
     return profile
 
