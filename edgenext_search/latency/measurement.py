@@ -212,4 +212,5 @@ class ModelMeasurement(Measurement):
     cap: Microseconds | None
     """The longest allowed median (``--max``); null without one."""
     verdict: Verdict | None
-    """``pass`` or ``fail`` where the whole interval lies on one side of the cap, else ``undecided``; null without cap."""
+    """``pass`` or ``fail`` where the whole interval lies on one side of the cap, else ``undecided``; null without a
+    cap."""

@@ -130,7 +130,9 @@ class AdbDevice:
         """Run adb, and raise unless it succeeds."""
         finished = self._run(arguments, 0.0)
         if finished.code != 0:
-            raise DeviceError(f"{self.name}: adb {arguments[0]} failed ({one_line(finished.last_words)}).", transient=True)
+            raise DeviceError(
+                f"{self.name}: adb {arguments[0]} failed ({one_line(finished.last_words)}).", transient=True
+            )
         return finished
 
     def _run(self, arguments: Sequence[str], seconds: float) -> Finished:

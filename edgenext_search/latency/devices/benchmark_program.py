@@ -13,7 +13,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 from pydantic import Field, ValidationError
 
@@ -118,14 +118,14 @@ def read_output(device: str, finished: Finished) -> ProgramOutput:
     try:
         return ProgramOutput.model_validate(values)
     except ValidationError as error:
-        _refuse(device, describe(error))
+        raise _unusable(device, describe(error)) from error
 
 
 def _last_object(device: str, stdout: bytes) -> Mapping[str, object]:
     """The JSON object that is the whole output or its last line."""
     text = stdout.decode("utf-8", "replace").strip()
     if not text:
-        _refuse(device, "it printed nothing")
+        raise _unusable(device, "it printed nothing")
     last = text.splitlines()[-1]
     for candidate in (text, last):
         try:
@@ -134,12 +134,12 @@ def _last_object(device: str, stdout: bytes) -> Mapping[str, object]:
             continue
         if isinstance(values, dict):
             return values
-    _refuse(device, f"its output must be, or end with, one JSON object, but ends with {short(last)}")
+    raise _unusable(device, f"its output must be, or end with, one JSON object, but ends with {short(last)}")
 
 
-def _refuse(device: str, reason: str) -> NoReturn:
+def _unusable(device: str, reason: str) -> DeviceError:
     words = one_line(reason)
-    raise DeviceError(f"{device} gave a reply that cannot be used: {words}. See docs/latency.md.", transient=False)
+    return DeviceError(f"{device} gave a reply that cannot be used: {words}. See docs/latency.md.", transient=False)
 
 
 def measure_by_calls(
@@ -168,9 +168,8 @@ def measure_by_calls(
                 reference_blocks.append(call(reference, share, settings.min_runs).times_us)
             if _precise(blocks, reference_blocks, settings) or time.monotonic() - begin >= settings.seconds:
                 break
-        measurements.append(
-            Measurement(**summarise(blocks, reference_blocks), conditions=output.conditions(device).to_dict())
-        )
+        figures = summarise(blocks, reference_blocks)
+        measurements.append(Measurement.model_validate({**figures, "conditions": output.conditions(device)}))
         if progress:
             progress(number + 1, len(models))
     return measurements

@@ -12,7 +12,6 @@ from edgenext_search.errors import UserError
 from edgenext_search.latency.measurement import DEFAULT_SETTINGS, DeviceText, Measurement, MeasureSettings
 from edgenext_search.results import Result
 from edgenext_search.texts import nearest
-from edgenext_search.validation import short
 
 LONGEST_MESSAGE = 300  # characters of a device's own words in a message of ours
 Progress = Callable[[int, int], None]

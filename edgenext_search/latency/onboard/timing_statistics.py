@@ -52,8 +52,8 @@ def median_interval(blocks: Sequence[Sequence[float]]) -> tuple[float, float, fl
 def _correlation_time(deviations: Sequence[float]) -> float:
     """The number of values that are worth one independent value: 1 + 2 times the sum of the autocorrelations.
 
-    It is at least 1. Autocorrelations are summed in pairs up to the first pair that is not positive (Geyer, "Practical Markov chain
-    Monte Carlo", Statistical Science 7, 1992).
+    It is at least 1. Autocorrelations are summed in pairs up to the first pair that is not positive (Geyer, "Practical
+    Markov chain Monte Carlo", Statistical Science 7, 1992).
     """
     count = len(deviations)
     power = sum(value * value for value in deviations)
