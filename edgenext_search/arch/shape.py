@@ -4,11 +4,26 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from edgenext_search.arch.candidate import STAGES, WIDTH_MULTIPLE, Candidate, NormAct, splits_fit
-from edgenext_search.arch.cost import Cost, Deployment, cost_of
+from edgenext_search.arch.cost import Cost, Deployment, cost
 
 Widths = tuple[int, int, int, int]
+
+
+class _Sized(NamedTuple):
+    """A shape with widths, unchecked: what the projection counts many times while it looks for widths."""
+
+    widths: Widths
+    depths: tuple[int, int, int, int]
+    kernel_sizes: tuple[int, int, int, int]
+    sdta_splits: tuple[int, int, int, int]
+    sdta_blocks: tuple[int, int, int, int]
+    heads: tuple[int, int, int, int]
+    expand_ratio: int
+    pos_emb: tuple[bool, bool, bool, bool]
+    norm_act: NormAct
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,18 +91,18 @@ class Shape:
 
     def cost_at(self, widths: Widths, deployment: Deployment) -> Cost:
         """The cost that the candidate with these widths will have."""
-        return cost_of(
+        sized = _Sized(
             widths,
             self.depths,
             self.kernel_sizes,
             self.sdta_splits,
             self.sdta_blocks,
             self.heads,
-            self.pos_emb,
             self.expand_ratio,
+            self.pos_emb,
             self.norm_act,
-            deployment,
         )
+        return cost(sized, deployment)
 
     def candidate_at(self, widths: Widths) -> Candidate:
         """The candidate with these widths."""

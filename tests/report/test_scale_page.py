@@ -11,13 +11,13 @@ from edgenext_search.report.scale_page import write_scale_report
 from edgenext_search.report.scale_words import cap_texts, law_rows, range_text, scaling_sentences, size_rows
 from edgenext_search.scaling.plan import Plan, entries
 from edgenext_search.scaling.results import _comparison, _study
-from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.search.resolver import load_study
 
 from .browser import Page, start_browser
 
 SPACE = Space.load("edgenext").to_dict()
 PAPER = Space.load("paper").to_dict()
-RECIPE = StudyRecipe.load("scaling", flags={"budget": "120k"})
+RECIPE = load_study("scaling", flags={"budget": "120k"})
 COMMON = {
     "run": "runs/x", "report": "runs/x/report/index.html", "status": "complete", "study": "scaling", "seed": 0,
     "asked": {"shapes": 5, "seeds": 2}, "open": 0, "failed": [],

@@ -12,14 +12,14 @@ from edgenext_search.search.full_training import (
     trained_in,
     with_settings,
 )
-from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.search.resolver import load_study
 from edgenext_search.search.store.run_folder import RunFolder
 from edgenext_search.training.full.job import SilentListener
 from edgenext_search.training.full.recipe import FullRecipe
 
 
 def recipe(*settings, **flags):
-    return StudyRecipe.load("demo", flags={"budget": "1.3M", **flags}, settings=settings)
+    return load_study("demo", flags={"budget": "1.3M", **flags}, settings=settings)
 
 
 def a_run(path, study, finalists):

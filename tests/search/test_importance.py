@@ -28,9 +28,7 @@ def a_store(scores):
     return SimpleNamespace(records=lambda: trials, values=lambda: values)
 
 
-RECIPE = SimpleNamespace(
-    proxy=SimpleNamespace(rung_epochs=(3,)), search=SimpleNamespace(rank_by="top1"), load_space=lambda: SPACE
-)
+RECIPE = SimpleNamespace(proxy=SimpleNamespace(rung_epochs=(3,)), search=SimpleNamespace(rank_by="top1"), space=SPACE)
 
 
 @pytest.mark.parametrize("sign", [1, -1])

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from edgenext_search.arch.blocks import Block, blocks_of
-from edgenext_search.arch.candidate import Candidate, NormAct
-from edgenext_search.arch.cost import IN_CHANNELS, PATCH, Deployment
+from edgenext_search.arch.blocks import Block, BlockMemo, Layout, walk
+from edgenext_search.arch.candidate import Candidate
+from edgenext_search.arch.cost import Deployment
 from edgenext_search.errors import UserError
 from edgenext_search.latency.devices.device import DeviceInfo
 from edgenext_search.latency.measurement import Microseconds
@@ -18,8 +15,6 @@ from edgenext_search.latency.profile.prediction_error import PredictionErrors
 from edgenext_search.latency.profile.profile import Coverage, Profile
 from edgenext_search.latency.profile.regression import RUN
 from edgenext_search.results import Result
-
-Shape = tuple[Any, ...]
 
 
 class Prediction(Result):
@@ -90,9 +85,7 @@ class Predictor:
         self._rates = profile.rates
         self._run = profile.rates[RUN][0]
         self._covered = {(own.kind, own.stage, own.norm_act): own for own in profile.covered}
-        self._memo: dict[Shape, float] = {}
-        side = self.deployment.img_size // PATCH
-        self._sides = (side, side // 2, side // 4, side // 8)
+        self._memo = BlockMemo(self._checked_microseconds)
 
     @classmethod
     def load(cls, path: Path, *, deployment: Deployment | None = None, rescale: bool = False) -> Predictor:
@@ -127,18 +120,8 @@ class Predictor:
         Raises:
             UserError: The profile does not cover one of its blocks.
         """
-        microseconds = self.microseconds(
-            candidate.widths,
-            candidate.depths,
-            candidate.kernel_sizes,
-            candidate.sdta_splits,
-            candidate.sdta_blocks,
-            candidate.heads,
-            candidate.pos_emb,
-            candidate.expand_ratio,
-            candidate.norm_act,
-        )
-        notes = [note for block in blocks_of(candidate, self.deployment) for note in self._uncovered(block)]
+        microseconds = self.microseconds(candidate)
+        notes = [note for block, _ in walk(candidate, self.deployment) for note in self._uncovered(block)]
         if self.rescaled:
             notes.insert(0, f"re-scaled from {self.profile.deployment}")
         return Prediction(
@@ -149,104 +132,22 @@ class Predictor:
             notes=tuple(notes),
         )
 
-    def microseconds(
-        self,
-        widths: Sequence[int],
-        depths: Sequence[int],
-        kernel_sizes: Sequence[int],
-        sdta_splits: Sequence[int],
-        sdta_blocks: Sequence[int],
-        heads: Sequence[int],
-        pos_emb: Sequence[bool],
-        expand_ratio: int,
-        norm_act: NormAct,
-    ) -> float:
-        """The time in microseconds that :meth:`predict` gives, from the fields of a candidate.
+    def microseconds(self, layout: Layout) -> float:
+        """The time in microseconds that :meth:`predict` gives, for a candidate or a layout in a projection.
 
         It takes some microseconds once the blocks are in the memo, and never falls as a width grows.
 
         Raises:
             UserError: The profile does not cover one of the blocks.
         """
-        memo = self._memo
-        total, width_in = self._run, widths[0]
-        key: Shape = (width_in, norm_act)
-        total += memo[key] if key in memo else self._stem(key)
-        for index, width in enumerate(widths):
-            if index:
-                key = (index, width_in, width, norm_act)
-                total += memo[key] if key in memo else self._downsample(key)
-            sdta = sdta_blocks[index]
-            if conv := depths[index] - sdta:
-                key = (index, width, kernel_sizes[index], expand_ratio, norm_act)
-                total += conv * (memo[key] if key in memo else self._conv(key))
-            if sdta:
-                key = (index, width, sdta_splits[index], heads[index], pos_emb[index], expand_ratio, norm_act)
-                total += sdta * (memo[key] if key in memo else self._sdta(key))
-            width_in = width
-        key = (width_in, norm_act, "head")
-        return total + (memo[key] if key in memo else self._head(key))
+        total = self._run
+        for block, n in walk(layout, self.deployment):
+            total += n * self._memo[block]
+        return total
 
-    def _stem(self, key: Shape) -> float:
-        width, norm_act = key
-        side = self.deployment.img_size
-        block = Block(kind="stem", stage=1, side=side, width_in=IN_CHANNELS, width=width, norm_act=norm_act)
-        return self._learn(key, block)
-
-    def _downsample(self, key: Shape) -> float:
-        index, width_in, width, norm_act = key
-        side = self._sides[index - 1]
-        block = Block(kind="downsample", stage=index + 1, side=side, width_in=width_in, width=width, norm_act=norm_act)
-        return self._learn(key, block)
-
-    def _conv(self, key: Shape) -> float:
-        index, width, kernel_size, expand_ratio, norm_act = key
-        block = Block(
-            kind="conv",
-            stage=index + 1,
-            side=self._sides[index],
-            width_in=width,
-            width=width,
-            kernel_size=kernel_size,
-            expand_ratio=expand_ratio,
-            norm_act=norm_act,
-        )
-        return self._learn(key, block)
-
-    def _sdta(self, key: Shape) -> float:
-        index, width, splits, heads, pos_emb, expand_ratio, norm_act = key
-        block = Block(
-            kind="sdta",
-            stage=index + 1,
-            side=self._sides[index],
-            width_in=width,
-            width=width,
-            sdta_splits=splits,
-            heads=heads,
-            pos_emb=pos_emb,
-            expand_ratio=expand_ratio,
-            norm_act=norm_act,
-        )
-        return self._learn(key, block)
-
-    def _head(self, key: Shape) -> float:
-        width, norm_act, _ = key
-        block = Block(
-            kind="head",
-            stage=len(self._sides),
-            side=self._sides[-1],
-            width_in=width,
-            width=width,
-            norm_act=norm_act,
-            num_classes=self.deployment.num_classes,
-        )
-        return self._learn(key, block)
-
-    def _learn(self, key: Shape, block: Block) -> float:
-        """Compute the time of a block and put it into the memo."""
+    def _checked_microseconds(self, block: Block) -> float:
         self._uncovered(block)
-        value = self._memo[key] = self.block_microseconds(block)
-        return value
+        return self.block_microseconds(block)
 
     def block_microseconds(self, block: Block) -> float:
         """The time of one block, which the profile has to cover."""
@@ -256,7 +157,7 @@ class Predictor:
         below = max(kernel for kernel in kernels if kernel < block.kernel_size)
         above = min(kernel for kernel in kernels if kernel > block.kernel_size)
         share = (block.kernel_size**2 - below**2) / (above**2 - below**2)
-        low, high = (self.block_microseconds(replace(block, kernel_size=kernel)) for kernel in (below, above))
+        low, high = (self.block_microseconds(block._replace(kernel_size=kernel)) for kernel in (below, above))
         return low + share * (high - low)
 
     def _uncovered(self, block: Block) -> list[str]:

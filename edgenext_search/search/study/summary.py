@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from edgenext_search.search.full_training import trained_in
 from edgenext_search.search.importance import importance
 from edgenext_search.search.ranking.references import audit_summary
-from edgenext_search.search.study.finalists import BASELINE, finalists_of, front_of, measured_of
+from edgenext_search.search.store.records import BASELINE
+from edgenext_search.search.study.finalists import finalists_of, front_of, measured_of
 
 if TYPE_CHECKING:
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.store.records import Finalist
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.store.store import StudyStore
@@ -24,7 +25,7 @@ MIN_PAIRS = 2
 ROUNDING = 1e-9  # differences of scores that are alike to this are equal
 
 
-def summarize(run: RunFolder, recipe: StudyRecipe, store: StudyStore, *, running: bool = False) -> dict[str, Any]:
+def summarize(run: RunFolder, recipe: ResolvedRecipe, store: StudyStore, *, running: bool = False) -> dict[str, Any]:
     """The summary of a run at any point of it, from its storage alone.
 
     Args:
@@ -49,9 +50,9 @@ def summarize(run: RunFolder, recipe: StudyRecipe, store: StudyStore, *, running
         "run": str(run.path),
         "status": status,
         "study": recipe.name,
-        "space": recipe.load_space().name,
-        "width_multiple": recipe.load_space().file.width_multiple,
-        "budget": recipe.load_budget().to_dict(),
+        "space": recipe.space.name,
+        "width_multiple": recipe.space.file.width_multiple,
+        "budget": recipe.budget.to_dict(),
         "deployment": recipe.deployment.to_dict(),
         "data": {key: value for key, value in data.items() if key != "fingerprint"},
         "fidelity": {
@@ -80,7 +81,7 @@ def summarize(run: RunFolder, recipe: StudyRecipe, store: StudyStore, *, running
     }
 
 
-def _latency(store: StudyStore, recipe: StudyRecipe) -> dict[str, Any] | None:
+def _latency(store: StudyStore, recipe: ResolvedRecipe) -> dict[str, Any] | None:
     """The device, what candidates were projected into, and how many the device measured and passed."""
     facts = store.fact("latency")
     if facts is None:

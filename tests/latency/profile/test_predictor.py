@@ -31,20 +31,6 @@ def predictor():
     return Predictor(made_profile())
 
 
-def microseconds(predictor, candidate):
-    return predictor.microseconds(
-        candidate.widths,
-        candidate.depths,
-        candidate.kernel_sizes,
-        candidate.sdta_splits,
-        candidate.sdta_blocks,
-        candidate.heads,
-        candidate.pos_emb,
-        candidate.expand_ratio,
-        candidate.norm_act,
-    )
-
-
 def candidate_of(seed, budget="2M"):
     projection = PROJECTION if budget == "2M" else Projection(SPACE, Budget.parse(budget), DEPLOYMENT)
     return projection.candidate(SPACE.sample(seeded(seed)))
@@ -54,7 +40,7 @@ def candidate_of(seed, budget="2M"):
 def test_the_fast_path_is_the_prediction_and_the_sum_of_its_blocks(predictor, seed):
     candidate = candidate_of(seed)
     value = predictor.predict(candidate).microseconds
-    assert microseconds(predictor, candidate) == value
+    assert predictor.microseconds(candidate) == value
     blocks = blocks_of(candidate, DEPLOYMENT)
     total = predictor.profile.rates["run"][0] + sum(n * predictor.block_microseconds(b) for b, n in blocks.items())
     assert value == pytest.approx(total)
@@ -67,7 +53,7 @@ def test_no_network_is_predicted_faster_as_a_stage_gets_wider(predictor, seed, s
     widths = list(candidate.widths)
     widths[stage] = shape.legal_width(stage, widths[stage] + steps * shape.steps[stage])
     wider = shape.candidate_at(tuple(widths))
-    assert microseconds(predictor, wider) >= microseconds(predictor, candidate)
+    assert predictor.microseconds(wider) >= predictor.microseconds(candidate)
 
 
 @given(seed=st.integers(0, 10**6))
@@ -91,7 +77,7 @@ def test_new_networks_are_predicted_as_the_profile_says(predictor):
 def test_a_prediction_takes_microseconds(predictor):
     candidates = [candidate_of(seed) for seed in range(20)]
     for candidate in candidates:
-        microseconds(predictor, candidate)
+        predictor.microseconds(candidate)
     fastest = min(_seconds(predictor, candidates) for _ in range(20))
     assert fastest / len(candidates) < 100e-6  # ten are usual
 
@@ -99,7 +85,7 @@ def test_a_prediction_takes_microseconds(predictor):
 def _seconds(predictor, candidates):
     start = time.perf_counter()
     for candidate in candidates:
-        microseconds(predictor, candidate)
+        predictor.microseconds(candidate)
     return time.perf_counter() - start
 
 
@@ -141,7 +127,7 @@ def test_a_kernel_between_measured_ones_is_marked_and_lies_between_their_times()
 )
 def test_blocks_that_the_profile_knows_nothing_like_are_refused(predictor, changes, message):
     candidate = tiny(**changes)
-    for call in (lambda: predictor.predict(candidate), lambda: microseconds(Predictor(made_profile()), candidate)):
+    for call in (lambda: predictor.predict(candidate), lambda: Predictor(made_profile()).microseconds(candidate)):
         with pytest.raises(UserError, match=message) as error:
             call()
         assert "profile a space that has it" in str(error.value)

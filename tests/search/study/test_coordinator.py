@@ -64,7 +64,7 @@ def test_published_shapes_that_become_one_candidate_are_one_trial():
 
 def test_every_candidate_is_within_the_budget_and_uses_it(finished):
     lab, _ = finished
-    budget, deployment = lab.recipe.load_budget(), lab.recipe.load_deployment()
+    budget, deployment = lab.recipe.budget, lab.recipe.deployment
     for trial in lab.trials():
         assert trial.cost == cost(trial.candidate, deployment)
         assert 0.95 <= budget.usage(trial.cost) <= 1

@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 from latency_profiles import INFO, MadeUpDevice, made_profile
@@ -14,10 +13,11 @@ from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.published import published_variant
 from edgenext_search.errors import UserError
 from edgenext_search.latency.devices.device import DeviceError
+from edgenext_search.latency.profile.profile import ProfileConditions, Reference
 from edgenext_search.models import measurable
+from edgenext_search.search.store.records import BASELINE
 from edgenext_search.search.store.run_folder import RunFolder
 from edgenext_search.search.study import latency
-from edgenext_search.search.study.finalists import BASELINE
 from edgenext_search.search.study.latency import FinalistGauge, Gauge
 from edgenext_search.search.study.listener import Listener
 from edgenext_search.search.study.summary import summarize
@@ -27,7 +27,7 @@ CAP = 1_000  # microseconds of :class:`ByMadds`, a little above what the space's
 
 def latency_recipe(**search):
     recipe = a_recipe(trials=8, **search)
-    return recipe.model_copy(update={"budget": {"params": 60_000, "latency": CAP}})
+    return replace(recipe, budget=Budget(params=60_000, latency=CAP))
 
 
 class Notes(Listener):
@@ -63,10 +63,10 @@ class StubPredictor(ByMadds):
     margin = 1.25
 
     class profile:  # noqa: N801 - an attribute
-        reference = published_variant("edgenext_xx_small").candidate
-        reference_us = 500.0
-
-    conditions: ClassVar = {"cpu": "a stub"}
+        reference = Reference(
+            candidate=published_variant("edgenext_xx_small").candidate, microseconds=500.0, range=(500.0, 500.0)
+        )
+        conditions = ProfileConditions(seed=7)
 
     class held_out:  # noqa: N801 - an attribute
         @staticmethod
@@ -121,7 +121,7 @@ def test_a_busy_machine_slows_the_reference_alike(monkeypatch):
 
     def measure(self, models, **others):
         return [
-            replace(found, ratio=1.8, ratio_low=1.79, ratio_high=1.81, reference_p50=1000.0)
+            found.model_copy(update={"ratio": 1.8, "ratio_low": 1.79, "ratio_high": 1.81, "reference_p50": 1000.0})
             for found in seen(self, models, **others)
         ]
 
@@ -129,7 +129,7 @@ def test_a_busy_machine_slows_the_reference_alike(monkeypatch):
     finalists = finish(lab, device, listener=notes)
     measured = finalists[0].measured
     assert (measured.measurement.p50, measured.verdict) == (pytest.approx(900.0), "pass")
-    assert measured.measurement.conditions["seen_p50"] == 1800.0
+    assert measured.measurement.conditions.seen_p50 == 1800.0
     assert any("2.00 times as slow as when it was profiled" in text for text in notes.said)
 
 
@@ -209,7 +209,7 @@ def test_a_board_that_is_gone_pauses_the_study_and_loses_nothing():
 
 def test_or_the_study_goes_by_predictions_where_its_file_says_so():
     recipe = latency_recipe()
-    recipe = recipe.model_copy(update={"latency": recipe.latency.model_copy(update={"unreachable": "predict"})})
+    recipe = replace(recipe, latency=recipe.latency.model_copy(update={"unreachable": "predict"}))
     lab, notes = searched(recipe), Notes()
     finalists = finish(lab, ScriptedDevice(None, fails=DeviceError("Gone.", transient=True)), listener=notes)
     assert {f.measured for f in finalists} == {None}
@@ -219,7 +219,7 @@ def test_or_the_study_goes_by_predictions_where_its_file_says_so():
 
 def test_what_no_waiting_mends_stops_the_study_whatever_its_file_says():
     recipe = latency_recipe()
-    recipe = recipe.model_copy(update={"latency": recipe.latency.model_copy(update={"unreachable": "predict"})})
+    recipe = replace(recipe, latency=recipe.latency.model_copy(update={"unreachable": "predict"}))
     with pytest.raises(DeviceError):
         finish(searched(recipe), ScriptedDevice(None, fails=DeviceError("No onnxruntime.", transient=False)))
 
@@ -248,7 +248,7 @@ def test_what_was_measured_before_it_should_stop_is_kept():
 
 def test_a_short_measurement_has_a_shorter_warm_up():
     recipe = latency_recipe()
-    lab = searched(recipe.model_copy(update={"latency": recipe.latency.model_copy(update={"seconds": 0.2})}))
+    lab = searched(replace(recipe, latency=recipe.latency.model_copy(update={"seconds": 0.2})))
     seen = []
 
     class Device(ScriptedDevice):
@@ -271,12 +271,12 @@ class World:
         monkeypatch.setattr(latency, "open_device", lambda _: self.device)
         monkeypatch.setattr("edgenext_search.latency.profile.profiler.measure_profile", self._measure)
 
-    def _measure(self, device, _space, _deployment, out, *, listener):
+    def _measure(self, device, _space, _deployment, out, *, progress):
         self.profiled.append(out)
         self.write(out, device.info)
 
     def write(self, path, info=INFO):
-        profile = replace(made_profile(deployment=self.recipe.load_deployment()), device=info)
+        profile = made_profile(deployment=self.recipe.deployment).model_copy(update={"device": info})
         path.write_text(json.dumps(profile.to_dict()), "utf-8")
         return path
 
@@ -287,7 +287,7 @@ class World:
         raise DeviceError("The board is gone.", transient=True)
 
     def open(self, *, measures=True, **keys):
-        recipe = self.recipe.model_copy(update={"latency": self.recipe.latency.model_copy(update=keys)})
+        recipe = replace(self.recipe, latency=self.recipe.latency.model_copy(update=keys))
         return latency.open_gauge(self.run, recipe, self.notes, cache_dir=self.cache, measures=measures)
 
 
@@ -300,7 +300,7 @@ def test_a_profile_is_measured_once_for_each_runtime(world):
     first = world.open().profile
     assert world.open().profile == first
     assert world.profiled == [first]
-    world.device.info = replace(INFO, version="1.2.4")
+    world.device.info = INFO.model_copy(update={"version": "1.2.4"})
     second = world.open().profile
     assert world.profiled == [first, second]
     world.device.info = INFO
@@ -311,7 +311,7 @@ def test_a_profile_is_measured_once_for_each_runtime(world):
 def test_a_profile_that_a_study_names_is_refused_for_another_runtime(world, tmp_path):
     path = world.write(tmp_path / "mine.json")
     assert world.open(profile=str(path)).profile == path
-    world.device.info = replace(INFO, version="1.2.4")
+    world.device.info = INFO.model_copy(update={"version": "1.2.4"})
     with pytest.raises(UserError, match=r"version 1\.2\.3, but the device has version 1\.2\.4"):
         world.open(profile=str(path))
     assert world.profiled == []
@@ -360,6 +360,6 @@ def test_a_study_without_latency_needs_no_device(tmp_path):
 
 def test_a_device_that_is_none_is_refused_at_once(tmp_path):
     recipe = latency_recipe()
-    recipe = recipe.model_copy(update={"latency": recipe.latency.model_copy(update={"device": "toaster"})})
+    recipe = replace(recipe, latency=recipe.latency.model_copy(update={"device": "toaster"}))
     with pytest.raises(UserError, match="no device 'toaster'"):
         latency.open_gauge(RunFolder(tmp_path), recipe, Listener(), cache_dir=None)

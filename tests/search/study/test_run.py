@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from study_builders import FakeExecutor, Killed, a_recipe, fails_for, with_data
 
+from edgenext_search.arch.budget import Budget
 from edgenext_search.errors import StudyFailedError, UserError
 from edgenext_search.execution import placement
 from edgenext_search.search.store.run_folder import RunFolder
@@ -61,7 +62,7 @@ def test_a_run_from_its_beginning_to_its_summary(folder, recipe, execution, fake
     }
     assert summary["conditions"]["parallel"] == 1
     assert notes.started == [False]
-    assert folder.recipe() == recipe
+    assert folder.recipe().differences(recipe) == []
     assert not folder.scratch.exists()
 
 
@@ -108,11 +109,11 @@ def test_unreadable_images_are_named(folder, execution, fake, tmp_path):
 
 
 def _unreachable(recipe):
-    return recipe.model_copy(update={"budget": {"params": 3_000}})
+    return replace(recipe, budget=Budget(params=3_000))
 
 
 def _no_data(recipe):
-    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"source": "/no/such/folder"})})
+    return replace(recipe, data=recipe.data.model_copy(update={"source": "/no/such/folder"}))
 
 
 @pytest.mark.parametrize(
@@ -317,7 +318,7 @@ def test_a_probe_that_failed_is_told_and_made_again(folder, recipe, execution, f
 
 def test_a_recipe_that_fixes_the_numerics_is_not_probed(folder, recipe, execution, fake, probed):
     fixed = {"precision": "fp32", "channels_last": True, "compile": False}
-    recipe = recipe.model_copy(update={"proxy": recipe.proxy.model_copy(update=fixed)})
+    recipe = replace(recipe, proxy=recipe.proxy.model_copy(update=fixed))
     run_study(folder, recipe, execution)
     assert (probed.asked, numerics_of(fake)) == (0, {Numerics(channels_last=True)})
 
@@ -363,13 +364,13 @@ def test_what_is_refused_later_loses_nothing(folder, recipe, execution, fake, mo
 
 def test_a_baseline_that_cannot_fill_the_budget_is_told(folder, recipe, execution, fake):
     notes = Notes()
-    run_study(folder, recipe.model_copy(update={"budget": {"memory": 100_000}}), execution, notes)
+    run_study(folder, replace(recipe, budget=Budget(memory=100_000)), execution, notes)
     (note,) = [note for note in notes.notes if "tightest cap" in note]
     assert note.startswith("Note: The baseline, the published shape scaled to the budget, uses ")
     quiet = Notes()
     run_study(
         RunFolder(folder.path.parent / "other"),
-        recipe.model_copy(update={"budget": {"params": 200_000}}),
+        replace(recipe, budget=Budget(params=200_000)),
         execution,
         quiet,
     )
