@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from edgenext_search.machine import cpu_cores, cpu_name
+from edgenext_search.versions import versions
 
 if TYPE_CHECKING:
     from edgenext_search.training.engine.numerics import Numerics
     from edgenext_search.training.proxy.job import Placement
-
-PACKAGES = ("edgenext-search", "torch", "timm", "optuna", "numpy", "onnx", "onnxruntime")
-
-
-def versions() -> dict[str, str]:
-    """Installed versions by package; those that are missing are left out."""
-    found = {"python": platform.python_version()}
-    found |= {package: version for package in PACKAGES if (version := installed(package))}
-    return found
-
-
-def installed(package: str) -> str | None:
-    """The version of a package; None where it is not installed."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def conditions(places: Sequence[Placement], numerics: Numerics) -> dict[str, Any]:

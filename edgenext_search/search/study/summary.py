@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgenext_search.search.full_training import trained_in
-from edgenext_search.search.importance import importance
 from edgenext_search.search.ranking.references import audit_summary
 from edgenext_search.search.store.records import BASELINE
 from edgenext_search.search.study.finalists import finalists_of, front_of, measured_of
+from edgenext_search.search.study.importance import importance
 
 if TYPE_CHECKING:
     from edgenext_search.search.recipe import ResolvedRecipe
@@ -75,7 +75,7 @@ def summarize(run: RunFolder, recipe: ResolvedRecipe, store: StudyStore, *, runn
         "audit": audit_summary(store, recipe, running=running),
         "report": str(run.report_file),
         "model_dir": _model_dir(run, winner) if winner else None,
-        "trained": trained_in(run),
+        "trained": [training.to_dict() for training in trained_in(run)],
         "seconds": round(store.fact("seconds") or 0.0, 1),
         "conditions": store.fact("conditions") or {},
     }
