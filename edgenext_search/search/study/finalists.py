@@ -98,7 +98,7 @@ def measured_of(store: StudyStore, recipe: ResolvedRecipe) -> dict[str, Measured
     """By fingerprint: what the device said of the candidates that were measured on it."""
     cap = recipe.budget.latency
     return {
-        fingerprint: Measured(measurement=found, verdict=None if cap is None else found.verdict(cap))
+        fingerprint: Measured(measurement=found, verdict=None if cap is None else found.verdict_at(cap))
         for fingerprint, found in store.latencies().items()
     }
 
