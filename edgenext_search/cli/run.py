@@ -156,7 +156,7 @@ def _run(
     try:
         with progress_listener(console, folder, recipe) as listener:
             refresher = ReportRefresher(folder, recipe, execution.storage, listener.note)
-            summary = run_study(folder, recipe, execution, Listeners(listener, refresher))
+            summary = run_study(folder, recipe, execution, Listeners(listener, refresher)).to_dict()
     except KeyboardInterrupt:
         again = f"`{command_line('resume', folder.path)}`" if folder.exists() else "the same command"
         say(f"Stopped. What was finished is kept: {again} goes on.")

@@ -156,12 +156,12 @@ def train_finalists(
     return found
 
 
-def trained_in(run: RunFolder) -> list[TrainSummary]:
+def trained_in(run: RunFolder) -> tuple[TrainSummary, ...]:
     """The summaries of the full trainings in a run's folder that are complete, best top-1 first."""
     from edgenext_search.training.full.folder import TrainingFolder
 
     found = [TrainingFolder(path).summary() for path in sorted(run.trained.glob("*"))]
-    return sorted((summary for summary in found if summary), key=lambda summary: -summary.top1)
+    return tuple(sorted((summary for summary in found if summary), key=lambda summary: -summary.top1))
 
 
 def _job(recipe: ResolvedRecipe, candidate: Candidate, name: str, out: Path, devices: Sequence[str]) -> FullJob:
