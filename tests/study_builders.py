@@ -19,7 +19,8 @@ from edgenext_search.arch.projection import Projection
 from edgenext_search.latency.measurement import Measurement
 from edgenext_search.search.recipe import ResolvedRecipe
 from edgenext_search.search.resolver import load_study
-from edgenext_search.search.store.records import Finalist, TrialRecord
+from edgenext_search.search.results import Finalist
+from edgenext_search.search.store.records import TrialRecord
 from edgenext_search.search.store.store import StudyStore
 from edgenext_search.search.study.coordinator import Coordinator
 from edgenext_search.search.study.finalists import finalists_of
@@ -111,7 +112,7 @@ class FakeExecutor:
         on_progress: Callable[[TrainJob, float], None],
         should_stop: Callable[[], bool],
     ) -> Iterator[tuple[TrainJob, Outcome]]:
-        """See :class:`edgenext_search.execution.local.Executor`."""
+        """See :class:`edgenext_search.execution.executor.Executor`."""
         names = [job.name for job in jobs]
         assert len(set(names)) == len(names), "two jobs under way share their files"
         waiting = list(jobs)

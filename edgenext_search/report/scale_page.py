@@ -34,7 +34,7 @@ def write_scale_report(summary: Mapping[str, Any], path: Path) -> None:
     """Write the page, atomically.
 
     Args:
-        summary: What :func:`~edgenext_search.scaling.results.scaling_summary` returns.
+        summary: What :func:`~edgenext_search.scaling.summary.scaling_summary` returns.
         path: The HTML file to write or replace.
     """
     figures = _figures(summary)

@@ -119,7 +119,7 @@ def print_scaling(summary: Mapping[str, Any], console: Console) -> None:
     """Print what a scaling study found.
 
     Args:
-        summary: What :func:`~edgenext_search.scaling.results.scaling_summary` returns.
+        summary: What :func:`~edgenext_search.scaling.summary.scaling_summary` returns.
         console: Where to print.
     """
     from rich.text import Text

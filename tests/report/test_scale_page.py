@@ -10,7 +10,7 @@ from edgenext_search.arch.space import Space
 from edgenext_search.report.scale_page import write_scale_report
 from edgenext_search.report.scale_words import cap_texts, law_rows, range_text, scaling_sentences, size_rows
 from edgenext_search.scaling.plan import Plan, entries
-from edgenext_search.scaling.results import _comparison, _study
+from edgenext_search.scaling.summary import _comparison, _study
 from edgenext_search.search.resolver import load_study
 
 from .browser import Page, start_browser
