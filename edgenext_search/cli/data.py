@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from edgenext_search.texts import counted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from edgenext_search.data.cache.inventory import Holding
+    from edgenext_search.data.cache.inventory import CacheEntry
 
 cache_option = click.option(
     "--cache-dir", type=click.Path(file_okay=False, path_type=Path), help="Where prepared images are kept."
@@ -53,6 +52,7 @@ def prepare_command(
     """
     from rich.console import Console
 
+    from edgenext_search.data.cache.inventory import PreparedImages
     from edgenext_search.machine import cpu_cores
     from edgenext_search.search.resolver import read_study
     from edgenext_search.search.study.images import open_images, prepare_images
@@ -63,23 +63,23 @@ def prepare_command(
         prepared = prepare_images(
             open_images(recipe), recipe, cache_dir=cache_dir, workers=workers or cpu_cores(), progress=progress
         )
-    facts = {
-        "entry": prepared.fingerprint,
-        "folder": str(prepared.folder),
-        "built": bool(built),
-        "name": prepared.name,
-        "classes": len(prepared.classes),
-        "train_images": len(prepared.train.labels),
-        "val_images": len(prepared.val.labels),
-        "image_size": prepared.image_size,
-        "skipped": list(prepared.skipped),
-    }
+    result = PreparedImages(
+        entry=prepared.fingerprint,
+        folder=prepared.folder,
+        built=bool(built),
+        name=prepared.name,
+        classes=len(prepared.classes),
+        train_images=len(prepared.train.labels),
+        val_images=len(prepared.val.labels),
+        image_size=prepared.image_size,
+        skipped=tuple(prepared.skipped),
+    )
     if as_json:
-        print_json(facts)
+        print_json(result.to_dict())
         return
     click.echo(
-        f"{facts['name']}: {counted(len(prepared.classes), 'class', 'classes')}, {facts['train_images']} images to "
-        f"train on and {facts['val_images']} held out to score, stored at {facts['image_size']} px"
+        f"{result.name}: {counted(result.classes, 'class', 'classes')}, {result.train_images} images to "
+        f"train on and {result.val_images} held out to score, stored at {result.image_size} px"
     )
     for reason in prepared.skipped:
         click.echo(f"skipped: {reason}")
@@ -96,28 +96,21 @@ def info_command(*, verify: bool, cache_dir: Path | None, as_json: bool) -> None
     Folders that killed processes left behind are listed too.
     """
     from edgenext_search.data import default_cache_dir
-    from edgenext_search.data.cache.inventory import holdings
-    from edgenext_search.data.cache.removing import leftovers, size_of, used
+    from edgenext_search.data.cache.inventory import cache_info
 
-    where = cache_dir or default_cache_dir()
-    found = holdings(where, verify=verify)
-    rest: list[dict[str, Any]] = [
-        {"folder": str(folder), "bytes": size_of(folder), "used": used(folder)} for folder in leftovers(where)
-    ]
-    total = sum(holding.bytes for holding in found) + sum(left["bytes"] for left in rest)
+    info = cache_info(cache_dir or default_cache_dir(), verify=verify)
     if as_json:
-        entries = [{**asdict(holding), "folder": str(holding.folder)} for holding in found]
-        print_json({"cache_dir": str(where), "bytes": total, "entries": entries, "leftovers": rest})
+        print_json(info.to_dict())
         return
-    if not found and not rest:
-        click.echo(f"{where} holds no prepared images.")
+    if not info.entries and not info.leftovers:
+        click.echo(f"{info.cache_dir} holds no prepared images.")
         return
-    click.echo(f"{where}: {counted(len(found), 'entry', 'entries')}, {_size(total)}")
-    for holding in found:
-        click.echo(_described(holding, verified=verify))
-    for left in rest:
-        state = "being built or removed" if left["used"] else "left by a process that died; the next prepare removes it"
-        click.echo(f"{Path(left['folder']).name}  {_size(int(left['bytes']))}, {state}")
+    click.echo(f"{info.cache_dir}: {counted(len(info.entries), 'entry', 'entries')}, {_size(info.bytes)}")
+    for entry in info.entries:
+        click.echo(_described(entry, verified=verify))
+    for left in info.leftovers:
+        state = "being built or removed" if left.used else "left by a process that died; the next prepare removes it"
+        click.echo(f"{left.folder.name}  {_size(left.bytes)}, {state}")
 
 
 @data_group.command("clear")
@@ -135,7 +128,7 @@ def clear_command(
     without any, leftovers alone are removed.
     """
     from edgenext_search.data import default_cache_dir
-    from edgenext_search.data.cache.inventory import choose
+    from edgenext_search.data.cache.inventory import CacheCleared, choose
     from edgenext_search.data.cache.removing import entries, remove, size_of, sweep
 
     where = (cache_dir or default_cache_dir()).absolute()
@@ -154,7 +147,8 @@ def clear_command(
             removed.append(folder.name)
             freed += gained
     if as_json:
-        print_json({"cache_dir": str(where), "removed": removed, "in_use": kept, "bytes_freed": freed})
+        result = CacheCleared(cache_dir=where, removed=tuple(removed), in_use=tuple(kept), bytes_freed=freed)
+        print_json(result.to_dict())
     else:
         click.echo(f"Removed {counted(len(removed), 'entry', 'entries')}; {_size(freed)} freed.")
     if kept:
@@ -200,19 +194,19 @@ def _on_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _described(holding: Holding, *, verified: bool) -> str:
-    if holding.damage is not None:
-        state = f"damaged, or of another version: {holding.damage}; the next run that needs it builds it anew"
+def _described(entry: CacheEntry, *, verified: bool) -> str:
+    if entry.damage is not None:
+        state = f"damaged, or of another version: {entry.damage}; the next run that needs it builds it anew"
     else:
         state = "whole, checksums verified" if verified else "whole"
-    used = "in use" if holding.used else f"last used {_time(holding.last_used)}"
-    if holding.name is None:
-        return f"{holding.entry}  {_size(holding.bytes)}, {used}; {state}"
-    classes = counted(holding.classes or 0, "class", "classes")
+    used = "in use" if entry.used else f"last used {_time(entry.last_used)}"
+    if entry.name is None:
+        return f"{entry.entry}  {_size(entry.bytes)}, {used}; {state}"
+    classes = counted(entry.classes or 0, "class", "classes")
     return (
-        f"{holding.entry}  {holding.name}: {classes}, {holding.train_images} + {holding.val_images} images at "
-        f"{holding.image_size} px, {_size(holding.bytes)}\n"
-        f"  {'' if holding.created is None else f'created {_time(holding.created)}, '}{used}; {state}"
+        f"{entry.entry}  {entry.name}: {classes}, {entry.train_images} + {entry.val_images} images at "
+        f"{entry.image_size} px, {_size(entry.bytes)}\n"
+        f"  {'' if entry.created is None else f'created {_time(entry.created)}, '}{used}; {state}"
     )
 
 
