@@ -156,7 +156,7 @@ def _run(
     try:
         with progress_listener(console, folder, recipe) as listener:
             refresher = ReportRefresher(folder, recipe, execution.storage, listener.note)
-            summary = run_study(folder, recipe, execution, Listeners(listener, refresher))
+            summary = run_study(folder, recipe, execution, Listeners(listener, refresher)).to_dict()
     except KeyboardInterrupt:
         again = f"`{command_line('resume', folder.path)}`" if folder.exists() else "the same command"
         say(f"Stopped. What was finished is kept: {again} goes on.")
@@ -194,6 +194,6 @@ def _train_finalists(
         again = command_line("resume", folder.path, "--train-top", count)
         say(f"Stopped in full training, which is saved: `{again}` goes on.")
         sys.exit(EXIT_INTERRUPTED)
-    summary = {**summary, "trained": trained_in(folder)}
+    summary = {**summary, "trained": [trained.to_dict() for trained in trained_in(folder)]}
     folder.write_summary(summary)
     return summary

@@ -14,6 +14,7 @@ from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.published import published_variant
 from edgenext_search.errors import UserError
 from edgenext_search.latency.devices.device import DeviceError
+from edgenext_search.latency.profile.prediction_error import accuracy
 from edgenext_search.models import measurable
 from edgenext_search.search.store.records import BASELINE
 from edgenext_search.search.store.run_folder import RunFolder
@@ -128,8 +129,8 @@ def test_a_busy_machine_slows_the_reference_alike(monkeypatch):
     monkeypatch.setattr(ScriptedDevice, "measure", measure)
     finalists = finish(lab, device, listener=notes)
     measured = finalists[0].measured
-    assert (measured.measurement.p50, measured.verdict) == (pytest.approx(900.0), "pass")
-    assert measured.measurement.conditions["seen_p50"] == 1800.0
+    assert (measured.p50, measured.verdict) == (pytest.approx(900.0), "pass")
+    assert measured.conditions["seen_p50"] == 1800.0
     assert any("2.00 times as slow as when it was profiled" in text for text in notes.said)
 
 
@@ -144,7 +145,7 @@ def test_a_finalist_that_fails_is_replaced_by_the_next_best():
     names = [f.candidate.fingerprint for f in finalists]
     baseline = lab.trials()[BASELINE].candidate.fingerprint
     assert best not in names or best == baseline
-    assert sum(not f.measured.refused for f in finalists) >= lab.recipe.search.finalists
+    assert sum(not f.measured.rejected for f in finalists) >= lab.recipe.search.finalists
     assert finalists[0].measured.verdict == "pass"
     assert len(device.asked) == len(set(device.asked))  # none is measured twice
 
@@ -165,9 +166,10 @@ def test_where_none_passes_the_fastest_are_finalists_and_the_summary_says_so(tmp
     finalists = finish(lab, device)
     fastest = sorted(speeds, key=speeds.get)[: lab.recipe.search.finalists]
     assert set(fastest) <= {f.candidate.fingerprint for f in finalists}
-    lab.store().set_fact("latency", {"device": "host", "cap": CAP, "aim": 800, "margin": 1.25})
-    said = summarize(RunFolder(tmp_path), lab.recipe, lab.store())["latency"]
-    assert (said["measured"], said["passed"]) == (len(speeds), 0)
+    profile = {"conditions": {}, "held_out": accuracy([1.0, 2.0, 3.0], [1.1, 1.9, 3.0]).to_dict()}
+    lab.store().set_fact("latency", {"device": "host", "cap": CAP, "aim": 800, "margin": 1.25, "profile": profile})
+    said = summarize(RunFolder(tmp_path), lab.recipe, lab.store()).latency
+    assert (said.measured, said.passed) == (len(speeds), 0)
 
 
 def test_a_baseline_that_fails_cannot_win():
@@ -213,7 +215,7 @@ def test_or_the_study_goes_by_predictions_where_its_file_says_so():
     lab, notes = searched(recipe), Notes()
     finalists = finish(lab, ScriptedDevice(None, fails=DeviceError("Gone.", transient=True)), listener=notes)
     assert {f.measured for f in finalists} == {None}
-    assert all(f.scores for f in finalists)
+    assert all(f.fresh_seeds for f in finalists)
     assert "Note: Gone. Finalists go by their predicted latencies." in notes.said
 
 
