@@ -110,9 +110,7 @@ def left_out(members: Sequence[Member], *, by: By = "gmacs", prior: Prior = IMAG
     return found
 
 
-def fit_families(
-    families: Mapping[str, Sequence[Member]], *, by: By = "gmacs", prior: Prior = IMAGENET
-) -> FitResult:
+def fit_families(families: Mapping[str, Sequence[Member]], *, by: By = "gmacs", prior: Prior = IMAGENET) -> FitResult:
     """What the law predicts of every family's largest member, and how often its intervals are right.
 
     Args:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from edgenext_search.arch.metrics import CostName
 from edgenext_search.arch.results import CandidateField, DeploymentResult
 from edgenext_search.execution.conditions import RunConditions
@@ -358,7 +360,7 @@ class FamilyFit(LeftOutMember):
     """Number of members."""
     left_out: tuple[LeftOutMember, ...] = ()
     """Each member that can be predicted from smaller ones, ascending."""
-    full_law: dict[str, float] = {}
+    full_law: dict[str, float] = Field(default_factory=dict)
     """``a``, ``b`` and ``c`` of the law through all members."""
     next: NextMember | None = None
     """The next size."""

@@ -136,9 +136,7 @@ def rank_agreement(scores: Sequence[Sequence[Sequence[float]]], *, seed: int) ->
     for small in range(sizes):
         for large in range(small + 1, sizes):
             agreement = judge(means[:, small], table[:, large], seed=seed)
-            pairs.append(
-                RankPair(sizes=(small, large), n=agreement.n, tau=agreement.tau, spearman=agreement.spearman)
-            )
+            pairs.append(RankPair(sizes=(small, large), n=agreement.n, tau=agreement.tau, spearman=agreement.spearman))
     agreed = [seeds_agree(table[:, size], seed=seed) for size in range(sizes)]
     return RanksResult(pairs=tuple(pairs), seeds=tuple(agreed))
 

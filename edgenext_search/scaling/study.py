@@ -87,7 +87,7 @@ def run_scaling(
                 title="Scaling",
             )
         summary = scaling_summary(run, recipe, store)
-        run.write_summary(summary)
+        run.write_summary(summary.to_dict())
     return summary
 
 

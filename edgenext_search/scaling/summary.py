@@ -11,14 +11,11 @@ from edgenext_search.scaling.plan import Entry, Plan, entries
 from edgenext_search.scaling.progress import open_trainings, plan_of
 from edgenext_search.scaling.records import (
     BestShape,
-    LawResult,
-    RanksResult,
     ScalingCandidate,
     ScalingFailure,
     ScalingResult,
     ScalingSize,
     SizeResult,
-    SpacesComparison,
 )
 from edgenext_search.search.ranking.references import reference_seeds
 from edgenext_search.search.results import Fidelity
@@ -27,6 +24,7 @@ from edgenext_search.search.store.kind import SCALING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from edgenext_search.arch.budget import Budget
     from edgenext_search.arch.metrics import CostName
     from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.store.run_folder import RunFolder
@@ -60,8 +58,7 @@ def scaling_summary(
     }
     table = [[results.get((entry.candidate.fingerprint, of)) for of in seeds] for entry in planned]
     scores = [[score if isinstance(score, float) else math.nan for score in row] for row in table]
-    rows = tuple(_candidate(plan, entry, row) for entry, row in zip(planned, scores, strict=True))
-    whole = _whole_shapes(plan, planned, rows) if plan.kind == "study" else []
+    findings = (_study if plan.kind == "study" else _comparison)(plan, planned, scores, recipe)
     open_, data, fact = open_trainings(store, recipe, plan), store.fact("data"), store.fact(SCALING)
     return ScalingResult(
         run=str(run.path),
@@ -89,14 +86,7 @@ def scaling_summary(
             train_images=data and data["train_images"],
             val_images=data and data["val_images"],
         ),
-        n=len(whole),
-        sizes=tuple(_size(plan, size, [rows[places[size]] for places in whole]) for size in range(len(plan.budgets)))
-        if plan.kind == "study"
-        else (),
-        laws=_laws(rows, scores, whole, seed),
-        ranks=_ranks(scores, whole, seed),
-        comparison=_comparison(plan, planned, rows, seed) if plan.kind == "compare" else None,
-        candidates=rows,
+        **findings,
         seconds=round(fact["seconds"], 1),
         conditions=fact["conditions"] or None,
     )
@@ -109,6 +99,12 @@ def _name(plan: Plan, entry: Entry) -> dict[str, Any]:
         "budget": plan.budgets[entry.budget].to_dict(),
         "fingerprint": entry.candidate.fingerprint,
     }
+
+
+def _candidates(
+    plan: Plan, planned: Sequence[Entry], scores: Sequence[Sequence[float]]
+) -> tuple[ScalingCandidate, ...]:
+    return tuple(_candidate(plan, entry, row) for entry, row in zip(planned, scores, strict=True))
 
 
 def _candidate(plan: Plan, entry: Entry, scores: Sequence[float]) -> ScalingCandidate:
@@ -125,19 +121,43 @@ def _candidate(plan: Plan, entry: Entry, scores: Sequence[float]) -> ScalingCand
     )
 
 
-def _whole_shapes(plan: Plan, planned: Sequence[Entry], rows: Sequence[ScalingCandidate]) -> list[list[int]]:
-    """Places of the candidates, by ascending size, of each shape that has a score at every size."""
+def _study(
+    plan: Plan, planned: Sequence[Entry], scores: Sequence[Sequence[float]], recipe: ResolvedRecipe
+) -> dict[str, Any]:
+    """What a study of one space finds, by field of the result; from shapes that have a score at every size."""
+    rows = _candidates(plan, planned, scores)
     places = {(entry.shape, entry.budget): place for place, entry in enumerate(planned)}
     by_shape = [[places[shape, size] for size in range(len(plan.budgets))] for shape in range(plan.shapes)]
-    return [shape for shape in by_shape if all(rows[place].mean is not None for place in shape)]
+    whole = [shape for shape in by_shape if all(rows[place].mean is not None for place in shape)]
+    findings = {
+        "n": len(whole),
+        "sizes": tuple(
+            _size(budget, [rows[shape[size]] for shape in whole]) for size, budget in enumerate(plan.budgets)
+        ),
+        "candidates": rows,
+    }
+    if not whole:
+        return findings
+    from edgenext_search.scaling.statistics import laws, rank_agreement
+
+    costs: dict[CostName, list[list[float]]] = {
+        name: [[float(getattr(rows[place], name)) for place in shape] for shape in whole]
+        for name in COSTS
+        if getattr(rows[0], name) is not None
+    }
+    table, seed = [[scores[place] for place in shape] for shape in whole], recipe.search.seed
+    return findings | {
+        "laws": tuple(laws(costs, table, seed=seed)),
+        "ranks": rank_agreement(table, seed=seed),
+    }
 
 
-def _size(plan: Plan, size: int, rows: Sequence[ScalingCandidate]) -> SizeResult:
+def _size(budget: Budget, rows: Sequence[ScalingCandidate]) -> SizeResult:
     """The shapes at one size."""
     means = [row.mean for row in rows if row.mean is not None]
     best = max(rows, key=lambda row: row.mean or 0.0, default=None)
     return SizeResult(
-        budget=plan.budgets[size].to_dict(),
+        budget=budget.to_dict(),
         n=len(means),
         mean=statistics.fmean(means) if means else None,
         median=statistics.median(means) if means else None,
@@ -151,37 +171,17 @@ def _size(plan: Plan, size: int, rows: Sequence[ScalingCandidate]) -> SizeResult
     )
 
 
-def _laws(
-    rows: Sequence[ScalingCandidate], scores: Sequence[Sequence[float]], whole: Sequence[Sequence[int]], seed: int
-) -> tuple[LawResult, ...]:
-    if not whole:
-        return ()
-    from edgenext_search.scaling.statistics import laws
-
-    costs: dict[CostName, list[list[float]]] = {
-        name: [[float(getattr(rows[place], name)) for place in shape] for shape in whole]
-        for name in COSTS
-        if getattr(rows[0], name) is not None
-    }
-    return tuple(laws(costs, [[scores[place] for place in shape] for shape in whole], seed=seed))
-
-
-def _ranks(scores: Sequence[Sequence[float]], whole: Sequence[Sequence[int]], seed: int) -> RanksResult:
-    if not whole:
-        return RanksResult()
-    from edgenext_search.scaling.statistics import rank_agreement
-
-    return rank_agreement([[scores[place] for place in shape] for shape in whole], seed=seed)
-
-
 def _comparison(
-    plan: Plan, planned: Sequence[Entry], rows: Sequence[ScalingCandidate], seed: int
-) -> SpacesComparison:
+    plan: Plan, planned: Sequence[Entry], scores: Sequence[Sequence[float]], recipe: ResolvedRecipe
+) -> dict[str, Any]:
+    """What a comparison of two spaces finds, by field of the result."""
     from edgenext_search.scaling.statistics import compare
 
+    rows = _candidates(plan, planned, scores)
     sides = [
         [100 * (1 - row.mean) for entry, row in zip(planned, rows, strict=True)
          if entry.space == place and row.mean is not None]
         for place in range(2)
     ]  # fmt: skip
-    return compare([str(space["name"]) for space in plan.spaces], sides, seed=seed)
+    names = [str(space["name"]) for space in plan.spaces]
+    return {"comparison": compare(names, sides, seed=recipe.search.seed), "candidates": rows}

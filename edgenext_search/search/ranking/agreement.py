@@ -135,7 +135,9 @@ def seeds_agree(references: Table, *, resamples: int = RESAMPLES, seed: int = 0)
     return _estimates(share, _weights(len(table), resamples, seed))[0]
 
 
-def pairs_right(scores: Series, references: Table, *, resamples: int = RESAMPLES, seed: int = 0) -> EstimateResult | None:
+def pairs_right(
+    scores: Series, references: Table, *, resamples: int = RESAMPLES, seed: int = 0
+) -> EstimateResult | None:
     """:attr:`Agreement.pairs_right` of :func:`judge`, without all the rest."""
     x, y = np.asarray(scores, float), _mean(_table(references))
     kept = np.isfinite(x) & np.isfinite(y)

@@ -59,9 +59,7 @@ class Reference:
             origin=trial.origin,
             params=trial.cost.params,
             madds=trial.cost.madds,
-            curve=tuple(
-                AuditPoint(epochs=epochs, score=score, merit=merit[epochs]) for epochs, score in trial.curve
-            ),
+            curve=tuple(AuditPoint(epochs=epochs, score=score, merit=merit[epochs]) for epochs, score in trial.curve),
             reference=Score.of([*self.scores.values()]),
             scores=tuple(SeedScore(seed=seed, score=score) for seed, score in self.scores.items()),
         )
