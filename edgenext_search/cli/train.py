@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +13,11 @@ from edgenext_search.errors import StudyFailedError, UserError
 from edgenext_search.texts import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from edgenext_search.execution.launch import Rank
+    from edgenext_search.execution.launch import TorchrunRank
     from edgenext_search.training.full.job import FullJob
+    from edgenext_search.training.full.summary import TrainSummary
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -81,11 +81,10 @@ def train_command(
     Trains the winner of a run, a candidate's file, a model folder's network or a published variant, from new weights
     unless --init gives some. The same command goes on with a training that was interrupted.
     """
-    from edgenext_search.execution.launch import local_devices, started_by_torchrun
-    from edgenext_search.training.full.job import shared_out
+    from edgenext_search.execution.launch import torchrun_rank
+    from edgenext_search.execution.placement import local_devices, split_cores
 
-    place = started_by_torchrun()
-    speaks = place is None or place.rank == 0  # of torchrun's processes the first
+    place = torchrun_rank()
     try:
         if place is not None and processes is not None:
             raise UserError("torchrun says how many processes there are; leave --processes out.")  # noqa: TRY301
@@ -95,8 +94,8 @@ def train_command(
                 "train.batch_size; give one of them."
             )
         devices = local_devices(device, processes)
-        here = len(devices) if place is None else int(os.environ.get("LOCAL_WORLD_SIZE", place.world))
-        shares = shared_out(here, devices[0], workers=options["workers"], threads=options["threads"])
+        here = len(devices) if place is None else place.local_world
+        shares = split_cores(here, devices[0], workers=options["workers"], threads=options["threads"])
         options["workers"], options["threads"] = shares
         job = _job(what, data=data, study=study, settings=[*settings, *_precision(amp)], options=options)
         summary = _train(job, devices, place)
@@ -108,7 +107,7 @@ def train_command(
         if not isinstance(error, FirstRefusedError):
             say(f"Error on process {place.rank}: {error}")
         sys.exit(EXIT_USER_ERROR)
-    if speaks:
+    if summary is not None:
         show_training(summary, as_json=as_json)
 
 
@@ -141,13 +140,12 @@ def _precision(amp: str | None) -> list[str]:
     return [] if amp is None else [f"train.precision={AMP[amp]}"]
 
 
-def _train(job: FullJob, devices: Sequence[str], place: Rank | None) -> Mapping[str, Any]:
+def _train(job: FullJob, devices: Sequence[str], place: TorchrunRank | None) -> TrainSummary | None:
     from rich.console import Console
 
     from edgenext_search.cli.train_progress import train_listener
     from edgenext_search.execution.launch import TrainingFailedError, launch, train_as_rank
-    from edgenext_search.training.engine.loop import TrainingDivergedError
-    from edgenext_search.training.full.epochs import TrainingInterruptedError
+    from edgenext_search.training.errors import TrainingDivergedError, TrainingInterruptedError
 
     try:
         with train_listener(Console(stderr=True)) as listener:
@@ -162,21 +160,20 @@ def _train(job: FullJob, devices: Sequence[str], place: Rank | None) -> Mapping[
         raise StudyFailedError(str(error)) from error
 
 
-def show_training(summary: Mapping[str, Any], *, as_json: bool) -> None:
-    """What a full training came to."""
+def show_training(summary: TrainSummary, *, as_json: bool) -> None:
+    """Print the result of a full training."""
     if as_json:
-        print_json(summary)
+        print_json(summary.to_dict())
         return
-    size, best = summary["deployment"]["img_size"], summary["best"]
-    which = "averaged weights" if summary["weights"] == "ema" else "last weights"
-    top5 = "" if summary["top5"] is None else f", top-5 {summary['top5']:.2%}"
-    click.echo(f"{summary['name']}  {summary['fingerprint']}  {summary['params']:,} parameters")
+    size, data = summary.deployment.img_size, summary.data
+    which = "averaged weights" if summary.weights == "ema" else "last weights"
+    top5 = "" if summary.top5 is None else f", top-5 {summary.top5:.2%}"
+    click.echo(f"{summary.name}  {summary.fingerprint}  {summary.params:,} parameters")
     print_text(
-        f"top-1 {summary['top1']:.2%}{top5} on {summary['data']['val_images']:,} validation images of "
-        f"{summary['data']['name']} at {size}x{size} px, after {counted(summary['epochs'], 'epoch')}, {which}, "
-        f"seed {summary['seed']}",
+        f"top-1 {summary.top1:.2%}{top5} on {data.val_images:,} validation images of {data.name} at {size}x{size} px, "
+        f"after {counted(summary.epochs, 'epoch')}, {which}, seed {summary.seed}",
         first="  ",
         indent=2,
     )
-    click.echo(f"  best of all epochs: {best['top1']:.2%} after epoch {best['epoch']}")
-    print_loading(summary["model_dir"], summary["candidate"])
+    click.echo(f"  best of all epochs: {summary.best.top1:.2%} after epoch {summary.best.epoch}")
+    print_loading(summary.model_dir, summary.candidate.to_dict())

@@ -1,10 +1,12 @@
-"""Where the jobs of a study are trained at the same time on this host."""
+"""The devices and cores of this host, shared out among jobs and processes."""
 
 from __future__ import annotations
 
 from edgenext_search.errors import UserError
 from edgenext_search.machine import cpu_cores
 from edgenext_search.training.proxy.job import Placement
+
+MOST_WORKERS = 8
 
 
 def local_places(
@@ -56,7 +58,50 @@ def local_places(
     return [Placement(devices=groups[index % len(groups)], threads=threads) for index in range(count)]
 
 
+def local_devices(device: str, processes: int | None) -> tuple[str, ...]:
+    """The device of each process of a full training on this host.
+
+    Args:
+        device: ``auto``, ``cpu`` or ``cuda``.
+        processes: Number of processes; None for one on each visible GPU, or one on the CPU.
+
+    Raises:
+        UserError: There are fewer GPUs, or none.
+    """
+    gpus = _gpus(device)
+    if not gpus:
+        return ("cpu",) * (processes or 1)
+    if processes is not None and processes > gpus:
+        raise UserError(f"--processes must be at most the visible GPUs, {gpus}, but got {processes}.")
+    return tuple(f"cuda:{number}" for number in range(processes or gpus))
+
+
+def split_cores(
+    processes: int, device: str, *, workers: int | None = None, threads: int | None = None
+) -> tuple[int, int | None]:
+    """Split this host's cores among the processes of a full training.
+
+    Args:
+        processes: Number of processes.
+        device: Their device: ``cpu``, ``cuda:0`` and the like.
+        workers: Processes that load images, for each of them; None for its cores, at most :data:`MOST_WORKERS`.
+        threads: CPU threads of each; None for its cores on the CPU, and torch's own number beside a GPU.
+
+    Returns:
+        Workers and threads as a :class:`~edgenext_search.training.full.job.FullJob` takes them.
+    """
+    share = max(1, cpu_cores() // processes)
+    if threads is None and device == "cpu":
+        threads = share
+    return min(MOST_WORKERS, share) if workers is None else workers, threads
+
+
 def _gpus(device: str) -> int:
+    """Number of GPUs to use.
+
+    Raises:
+        UserError: GPUs are asked for and there are none.
+    """
     if device == "cpu":
         return 0
     import torch

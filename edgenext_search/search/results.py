@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from edgenext_search.arch.results import CandidateField, CostsResult, DeploymentResult
 from edgenext_search.execution.conditions import RunConditions
@@ -14,6 +14,7 @@ from edgenext_search.results import Result
 from edgenext_search.search.ranking.metric import Reading
 from edgenext_search.search.ranking.results import AuditResult
 from edgenext_search.search.store.records import DataSummary, Expected, LatencyFacts, Score
+from edgenext_search.training.full.summary import TrainSummary
 
 if TYPE_CHECKING:
     from edgenext_search.arch.cost import Cost
@@ -177,17 +178,6 @@ class Importance(Result):
     """Each parameter's share of 1, the most important first."""
 
 
-class TrainedSummary(Result):
-    """A complete full training; keys without a field are kept as they are."""
-
-    model_config = ConfigDict(extra="allow")
-
-    fingerprint: str
-    """Short stable name of the network."""
-    top1: float
-    """Top-1 accuracy of the model folder on the validation images, in [0, 1]."""
-
-
 class RunSummary(Result):
     """What a run has come to."""
 
@@ -235,7 +225,7 @@ class RunSummary(Result):
     """Path of the HTML report."""
     model_dir: str | None = None
     """The winner's model folder; null if there is none."""
-    trained: tuple[TrainedSummary, ...] = ()
+    trained: tuple[TrainSummary, ...] = ()
     """Complete full trainings of the run, best top-1 first."""
     seconds: float = 0.0
     """Working time of all sessions of the run."""

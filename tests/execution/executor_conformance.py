@@ -21,7 +21,7 @@ def silent(_job, _share) -> None:
 
 
 class ExecutorConformance:
-    """The promises of :class:`edgenext_search.execution.local.Executor`.
+    """The promises of :class:`edgenext_search.execution.executor.Executor`.
 
     A subclass gives two fixtures: ``executor``; and ``jobs``, at least three short jobs that can be trained, each a
     training of its own.

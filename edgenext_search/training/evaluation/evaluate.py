@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -27,8 +27,10 @@ from edgenext_search.models.folder import (
     load_model_folder,
     read_candidate,
 )
-from edgenext_search.training.engine.scoring import BEST, score_networks
+from edgenext_search.training.engine.scoring import TOP_K, score_networks
 from edgenext_search.training.evaluation.onnx_network import OnnxNetwork
+from edgenext_search.training.evaluation.results import EvaluationResult
+from edgenext_search.versions import versions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,47 +40,6 @@ if TYPE_CHECKING:
     from edgenext_search.data.loading.datasets import ValSet
 
 Weights: TypeAlias = Literal["ema", "raw"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FolderEvaluation:
-    """How a model folder does on validation images.
-
-    Attributes:
-        top1: Share of the images whose class comes first, in [0, 1].
-        top5: Share of the images whose class is among the first five, in [0, 1]; None with five classes or fewer.
-        loss: Mean cross-entropy, without label smoothing, in nats.
-        n: Images that count.
-        unreadable: Images that could not be decoded, and are left out.
-        images_per_second: Throughput, loading included.
-        img_size: Height and width of the images, in pixels.
-        crop_pct: Share of the resized image's side that is kept.
-        weights: "ema" or "raw"; None where the folder does not say.
-        data: Name of the image set.
-        classes: Number of classes.
-        fingerprint: Of the architecture.
-        device: Where it ran.
-        onnx: The ONNX file that ran in place of the folder's network; None for that itself.
-    """
-
-    top1: float
-    top5: float | None
-    loss: float
-    n: int
-    unreadable: int
-    images_per_second: float
-    img_size: int
-    crop_pct: float
-    weights: str | None
-    data: str
-    classes: int
-    fingerprint: str
-    device: str
-    onnx: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
 
 
 def evaluate_folder(
@@ -93,7 +54,7 @@ def evaluate_folder(
     batch_size: int = 256,
     workers: int = 0,
     device: torch.device | None = None,
-) -> FolderEvaluation:
+) -> EvaluationResult:
     """Evaluate a model folder on validation images, prepared as its ``config.json`` says.
 
     Args:
@@ -132,12 +93,13 @@ def evaluate_folder(
     loader = ValLoader(images, preprocessing, batch_size=batch_size, workers=workers, device=device)
     start = time.perf_counter()
     with contextlib.closing(loader):
-        (score,) = score_networks([network.to(device)], loader, device=device, total=lambda sums: sums)
+        (score,) = score_networks([network.to(device)], loader, device=device)
     seconds = time.perf_counter() - start
     n = len(images) - len(loader.unreadable)
-    return FolderEvaluation(
+    return EvaluationResult(
+        folder=str(folder),
         top1=score.top1,
-        top5=score.top5 if len(images.classes) > BEST else None,
+        top5=score.top5 if len(images.classes) > TOP_K else None,
         loss=score.loss,
         n=n,
         unreadable=len(loader.unreadable),
@@ -150,6 +112,7 @@ def evaluate_folder(
         fingerprint=fingerprint,
         device=str(device),
         onnx=None if onnx is None else str(onnx),
+        versions=versions(),
     )
 
 

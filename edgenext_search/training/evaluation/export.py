@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.data.loading.datasets import open_val_set
@@ -15,6 +15,13 @@ from edgenext_search.files import write_output
 from edgenext_search.models.export import Normalisation, check_parity, export_onnx
 from edgenext_search.models.folder import read_candidate
 from edgenext_search.training.evaluation.evaluate import load, preprocessing_of, some_of
+from edgenext_search.training.evaluation.results import (
+    ExportResult,
+    OnnxInput,
+    OnnxOutput,
+    ParityResult,
+    PreprocessingResult,
+)
 
 if TYPE_CHECKING:
     from edgenext_search.training.evaluation.evaluate import Weights
@@ -31,7 +38,7 @@ def export_folder(
     data: str | None = None,
     data_dir: Path | None = None,
     images: int = 256,
-) -> dict[str, Any]:
+) -> ExportResult:
     """Write a model folder's network as ONNX; the file appears only once it computes what the network computes.
 
     Args:
@@ -45,9 +52,6 @@ def export_folder(
             random image.
         data_dir: Where a named dataset lies.
         images: How many of them.
-
-    Returns:
-        Plain values, as ``docs/json.md`` describes.
 
     Raises:
         UserError: The folder is no model folder, the data are not there, or the file cannot be written.
@@ -69,41 +73,44 @@ def export_folder(
         parity = None
         if val is not None:
             pixels = ValLoader(val, preprocessing, batch_size=16).pixels()
-            parity = check_parity(model, new, pixels, normalisation=normalisation)
-        facts = _facts(new)
+            agreement = check_parity(model, new, pixels, normalisation=normalisation)
+            parity = ParityResult(data=val.source.name, **asdict(agreement))
+        input_, output, version = _signature(new)
         new.replace(path)
-    return {
-        "onnx": str(path),
-        "fingerprint": fingerprint,
-        **facts,
-        "preprocessing": {
-            "resize": int(size / preprocessing.crop_pct),
-            "interpolation": preprocessing.interpolation,
-            "crop_mode": preprocessing.crop_mode,
-            "crop": size,
-            "mean": None if uint8 else list(preprocessing.mean),
-            "std": None if uint8 else list(preprocessing.std),
-        },
-        "random_image_difference": difference,
-        "parity": None if parity is None or val is None else {"data": val.source.name, **asdict(parity)},
-    }
+    return ExportResult(
+        onnx=str(path),
+        fingerprint=fingerprint,
+        input=input_,
+        output=output,
+        opset=version,
+        bytes=path.stat().st_size,
+        preprocessing=PreprocessingResult(
+            resize=int(size / preprocessing.crop_pct),
+            interpolation=preprocessing.interpolation,
+            crop_mode=preprocessing.crop_mode,
+            crop=size,
+            mean=None if uint8 else preprocessing.mean,
+            std=None if uint8 else preprocessing.std,
+        ),
+        random_image_difference=difference,
+        parity=parity,
+    )
 
 
-def _facts(path: Path) -> dict[str, Any]:
-    """What an ONNX file takes and is."""
+def _signature(path: Path) -> tuple[OnnxInput, OnnxOutput, int]:
+    """Input, output and opset of an ONNX file."""
     import onnx
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     (image,), (logits,) = session.get_inputs(), session.get_outputs()
-    kinds = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
+    kind: Literal["float32", "uint8"] = "uint8" if image.type == "tensor(uint8)" else "float32"
     opset = next(entry.version for entry in onnx.load(path).opset_import if not entry.domain)
-    return {
-        "input": {"name": image.name, "shape": image.shape, "type": kinds[image.type]},
-        "output": {"name": logits.name, "shape": logits.shape},
-        "opset": opset,
-        "bytes": path.stat().st_size,
-    }
+    return (
+        OnnxInput(name=image.name, shape=image.shape, type=kind),
+        OnnxOutput(name=logits.name, shape=logits.shape),
+        opset,
+    )
 
 
 def _check_writable(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Checkpoints on disk: written whole or not at all, checked when read, the last few and the best kept."""
+"""Checkpoints on disk: written whole or not at all, verified when read; the last few and the best are kept."""
 
 from __future__ import annotations
 
@@ -96,10 +96,10 @@ class Checkpoints:
         return None
 
     def load_together(self, device: torch.device, note: Callable[[str], None], ranks: Ranks) -> dict[str, Any] | None:
-        """As :meth:`load`, the same state on all ranks: the first of them chooses."""
+        """Load the same state on all ranks: the first rank chooses; see :meth:`load`."""
         if ranks.world == 1:
             return self.load(device, note)
-        name = ranks.from_first(lambda: next(self._readable(note), None))
+        name = ranks.run_on_first(lambda: next(self._readable(note), None))
         return None if name is None else read_checked(self.folder / name, device)
 
     def _readable(self, note: Callable[[str], None]) -> Iterator[str]:

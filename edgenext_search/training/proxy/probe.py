@@ -11,8 +11,9 @@ import torch
 
 from edgenext_search.arch.blocks import IN_CHANNELS
 from edgenext_search.models.build import build
-from edgenext_search.training.engine.loop import Trainer
-from edgenext_search.training.engine.numerics import Numerics, ProbeRequest, ProbeResult, Timing
+from edgenext_search.training.engine.numerics import Numerics
+from edgenext_search.training.engine.trainer import Trainer
+from edgenext_search.training.proxy.probe_request import ProbeRequest, ProbeResult, Timing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,8 +50,8 @@ def probe(request: ProbeRequest) -> ProbeResult:
 
     Turns, because a busy spell of the machine then hits all options alike.
     """
-    torch.set_num_threads(request.placement.threads)
-    device = torch.device(request.placement.devices[0])
+    torch.set_num_threads(request.threads)
+    device = torch.device(request.device)
     asked = options(request.recipe, device)
     reference = Numerics()
     runs = {

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from edgenext_search.data.augment.batches import Augmentation
-from edgenext_search.training.engine.schedule import Rise, Schedule
+from edgenext_search.training.engine.schedule import RungWarmupCosine, Schedule
 from edgenext_search.validation import Settings
 
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -78,7 +78,7 @@ class TrainRecipe(Settings):
 
     def schedule(self, first: int, total: int) -> Schedule:
         """Learning rates of the ``total`` steps of a rung, which begins with step ``first`` of the training."""
-        return Rise(lr=self.lr, first=first, total=total, warmup=round(self.warmup_share * total))
+        return RungWarmupCosine(lr=self.lr, first=first, total=total, warmup=round(self.warmup_share * total))
 
     @property
     def augmentation(self) -> Augmentation:

@@ -13,18 +13,18 @@ from safetensors.torch import save_file
 from edgenext_search.data import open_prepared
 from edgenext_search.files import replacing
 from edgenext_search.models.build import build
-from edgenext_search.training.engine.distributed import joined
+from edgenext_search.training.engine.distributed import init_local_process_group
 from edgenext_search.training.engine.loader import MemoryLoader, evaluation_batches
-from edgenext_search.training.engine.loop import Trainer
+from edgenext_search.training.engine.trainer import Trainer
 from edgenext_search.training.proxy.job import Trained, TrainJob
 
 if TYPE_CHECKING:
-    from edgenext_search.training.engine.loop import StepHook
     from edgenext_search.training.engine.scoring import Evaluation
+    from edgenext_search.training.engine.trainer import StepHook
 
 
 def train_rung(
-    job: TrainJob, on_step: StepHook | None = None, *, rank: int = 0, meeting: Path | None = None
+    job: TrainJob, on_step: StepHook | None = None, *, rank: int = 0, rendezvous: Path | None = None
 ) -> Trained:
     """Train a candidate up to ``job.until`` epochs and score it.
 
@@ -36,7 +36,7 @@ def train_rung(
         job: What to train.
         on_step: Called after each step with the steps done and to do.
         rank: Which of the job's devices this process has.
-        meeting: File in which several processes meet.
+        rendezvous: File in which several processes meet.
 
     Raises:
         TrainingDivergedError: The loss is no longer a number.
@@ -48,7 +48,7 @@ def train_rung(
     torch.backends.cudnn.benchmark = False
     device = torch.device(placement.devices[rank])
     data = open_prepared(job.data)
-    with joined(rank, len(placement.devices), meeting, device) as ranks:
+    with init_local_process_group(rank, len(placement.devices), rendezvous, device) as ranks:
         torch.manual_seed(job.seed)
         model = build(
             job.candidate,

@@ -1,4 +1,4 @@
-"""The training loop."""
+"""The training loop of proxy and full training."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from timm.optim import create_optimizer_v2
+from timm.optim import create_optimizer_v2, param_groups_weight_decay
 from timm.utils import ModelEmaV3
 from torch import nn
 
-from edgenext_search.training.engine.batch_norm import share_statistics
+from edgenext_search.training.engine.batch_norm import convert_sync_batchnorm
 from edgenext_search.training.engine.distributed import Ranks
 from edgenext_search.training.engine.loader import epoch_seed
 from edgenext_search.training.engine.numerics import Numerics
-from edgenext_search.training.engine.param_groups import parameter_groups
 from edgenext_search.training.engine.scoring import Evaluation, score_networks
+from edgenext_search.training.errors import TrainingDivergedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 CHECK_EVERY = 50  # steps; reading the loss makes a GPU wait
+TEMPERATURE = ".temperature"  # last part of a parameter's name
 LEAST_SCALE = 1e-4  # of float16's losses; it halves with each step that overflows
 StepHook = Callable[[int, int], None]  # steps done, steps to do
 Objective = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -37,7 +38,7 @@ Objective = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 class LoopRecipe(Protocol):
-    """What the loop asks of a recipe, the proxy's or that of full training."""
+    """The keys of a recipe that the loop uses."""
 
     @property
     def lr(self) -> float: ...  # noqa: D102 - the recipes describe their keys
@@ -58,27 +59,24 @@ class LoopRecipe(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
-    """How full training goes about the steps that it shares with the proxy; the defaults are the proxy's.
+class TrainerOptions:
+    """Options of a trainer beside its recipe; the defaults are the proxy's.
 
     Attributes:
         accumulate: Batches of the loader that make one step of the optimizer.
-        spare_temperatures: Whether the attention's temperatures have no weight decay, as norms have none.
-        warm_average: Whether the decay of the averaged weights rises from zero.
-        reseed_steps: Whether what is random in a step depends on its number, not on the steps before it in the epoch,
-            so that an epoch can be resumed in its middle.
-        objective: The loss; None for the cross-entropy with the recipe's label smoothing.
+        decay_temperatures: Whether weight decay acts on the attention's temperatures. They scale as norms do, but
+            timm's rule, which the proxy keeps, spares vectors alone, and a temperature is [heads, 1, 1].
+        ema_warmup: Whether the decay of the averaged weights rises from zero.
+        reseed_steps: Whether the randomness of a step depends on its number alone, not on earlier steps of the epoch,
+            so that training can resume in the middle of an epoch.
+        objective: The loss; None for cross-entropy with the recipe's label smoothing.
     """
 
     accumulate: int = 1
-    spare_temperatures: bool = False
-    warm_average: bool = True
+    decay_temperatures: bool = True
+    ema_warmup: bool = True
     reseed_steps: bool = False
     objective: Objective | None = None
-
-
-class TrainingDivergedError(RuntimeError):
-    """The loss or a weight is no longer a number."""
 
 
 class Trainer:
@@ -96,7 +94,7 @@ class Trainer:
         numerics: Precision, memory layout and compilation.
         ranks: This process among those that share each batch.
         micro_batch: Most images that go through the network at once; None for all of this process's share.
-        manner: What full training does differently.
+        options: What full training does differently.
     """
 
     def __init__(
@@ -109,7 +107,7 @@ class Trainer:
         numerics: Numerics | None = None,
         ranks: Ranks | None = None,
         micro_batch: int | None = None,
-        manner: Manner | None = None,
+        options: TrainerOptions | None = None,
     ) -> None:
         self.recipe = recipe
         self.seed = seed
@@ -120,27 +118,35 @@ class Trainer:
         self.numerics = numerics or Numerics()
         self.ranks = ranks or Ranks()
         self.micro_batch = micro_batch
-        self.manner = manner or Manner()
+        self.options = options or TrainerOptions()
         self._layout = torch.channels_last if self.numerics.channels_last else torch.contiguous_format
         self.model = model.to(self.device, memory_format=self._layout)  # type: ignore[call-overload]
         if self.ranks.world > 1:
-            share_statistics(self.model)
+            convert_sync_batchnorm(self.model)
         self._network = torch.compile(self.model) if self.numerics.compile else self.model
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=self.numerics.precision == "fp16")
-        self.ema = ModelEmaV3(model, decay=recipe.ema_decay, use_warmup=self.manner.warm_average)
+        self.ema = ModelEmaV3(model, decay=recipe.ema_decay, use_warmup=self.options.ema_warmup)
         self.optimizer = self._make_optimizer()
         self._loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
-        self._objective = self.manner.objective or (lambda _images, logits, labels: self._loss(logits, labels))
+        self._objective = self.options.objective or (lambda _images, logits, labels: self._loss(logits, labels))
         self.updates = 0
         self._added = 0  # batches whose gradients wait for the optimizer
         self._summed, self._skipped = self._zero(), self._zero()  # losses of this epoch, and steps without one
 
     def _make_optimizer(self) -> torch.optim.Optimizer:
-        lr, decay = self.recipe.lr, self.recipe.weight_decay
-        if self.manner.spare_temperatures:
-            return torch.optim.AdamW(parameter_groups(self.model, decay), lr=lr, fused=True)
+        recipe, spared = self.recipe, [name for name, _ in self.model.named_parameters() if name.endswith(TEMPERATURE)]
+
+        def groups(model: nn.Module) -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = param_groups_weight_decay(model, 1.0, no_weight_decay_list=spared)
+            return [{**group, "weight_decay": recipe.weight_decay * group["weight_decay"]} for group in found]
+
         optimizer: torch.optim.Optimizer = create_optimizer_v2(
-            self.model, opt="adamw", lr=lr, weight_decay=decay, fused=True
+            self.model,
+            opt="adamw",
+            lr=recipe.lr,
+            weight_decay=recipe.weight_decay,
+            fused=True,
+            param_group_fn=None if self.options.decay_temperatures else groups,
         )
         return optimizer
 
@@ -166,7 +172,7 @@ class Trainer:
         """
         if self.epoch >= until:
             return
-        accumulate = self.manner.accumulate
+        accumulate = self.options.accumulate
         begins = [0, *itertools.accumulate(loader.batches(epoch) // accumulate for epoch in range(until))]
         first = begins[self.epoch] + self.position
         total = begins[until] - first
@@ -196,11 +202,11 @@ class Trainer:
             before: Steps of the epochs before.
             schedule: Learning rates by the number of the step.
         """
-        accumulate, sizes = self.manner.accumulate, loader.batch_sizes(self.epoch)
+        accumulate, sizes = self.options.accumulate, loader.batch_sizes(self.epoch)
         batches = iter(loader.epoch(self.epoch, self.position * accumulate))
         while self.position < len(sizes) // accumulate:
             number = before + self.position
-            if self.manner.reseed_steps:
+            if self.options.reseed_steps:
                 torch.manual_seed(epoch_seed(self.seed, number * self.ranks.world + self.ranks.rank))
             for group in self.optimizer.param_groups:
                 group["lr"] = schedule(number)
@@ -233,7 +239,7 @@ class Trainer:
             self.optimizer.zero_grad(set_to_none=True)
         total = self._zero()
         size = self.micro_batch or len(labels)
-        weight = 1 / self.manner.accumulate
+        weight = 1 / self.options.accumulate
         for start in range(0, len(labels), size):
             part = slice(start, start + size)
             with self._autocast():
@@ -243,14 +249,14 @@ class Trainer:
             self._scaler.scale(loss).backward()
             total += loss.detach()
         self._added += 1
-        if self._added == self.manner.accumulate:
+        if self._added == self.options.accumulate:
             self._added = 0
             self._update()
         return total
 
     def _update(self) -> None:
         """One step of the optimizer and of the average."""
-        self.ranks.add_gradients(self.model.parameters())
+        self.ranks.all_reduce_gradients(self.model.parameters())
         if self.recipe.clip_grad:
             self._scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_grad)
@@ -266,7 +272,7 @@ class Trainer:
 
     def _mean_loss(self) -> float:
         """Of the epoch under way, over all ranks and the steps whose loss did not overflow."""
-        summed, skipped = self.ranks.total(torch.stack([self._summed, self._skipped])).tolist()
+        summed, skipped = self.ranks.all_reduce(torch.stack([self._summed, self._skipped])).tolist()
         count = self.position - skipped / self.ranks.world
         return self._sound(summed / count if count else math.nan)
 
@@ -313,7 +319,7 @@ class Trainer:
                 device=self.device,
                 micro_batch=self.micro_batch,
                 layout=self._layout,
-                total=self.ranks.total,
+                all_reduce=self.ranks.all_reduce,
             )
 
     def state(self) -> dict[str, Any]:
@@ -327,8 +333,8 @@ class Trainer:
             "position": self.position,
             "updates": self.updates,
             "losses": self.losses,
-            "summed": self.ranks.gathered(self._summed) if self.position else [],
-            "skipped": self.ranks.gathered(self._skipped / self.ranks.world) if self.position else [],
+            "summed": self.ranks.all_gather(self._summed) if self.position else [],
+            "skipped": self.ranks.all_gather(self._skipped / self.ranks.world) if self.position else [],
             "model": self.model.state_dict(),
             "ema": self.ema.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),

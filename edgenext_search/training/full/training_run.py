@@ -1,4 +1,4 @@
-"""The steps and epochs of a full training: what is saved when, what is measured, and what is said of it."""
+"""The epochs of a full training: checkpoints, evaluations and progress."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from edgenext_search.data.augment.transforms import Preprocessing, TimmAugmentation
+from edgenext_search.data.augment.transforms import Preprocessing
 from edgenext_search.data.loading.loaders import TrainLoader, ValLoader
-from edgenext_search.training.engine.loop import Manner, Trainer
-from edgenext_search.training.full.deliver import deliver
-from edgenext_search.training.full.initial import HEAD
-from edgenext_search.training.full.job import Progress
-from edgenext_search.training.full.metrics import Metrics
+from edgenext_search.training.engine.trainer import Trainer, TrainerOptions
+from edgenext_search.training.errors import TrainingInterruptedError
+from edgenext_search.training.full.finalize import finalize
+from edgenext_search.training.full.init_weights import HEAD
+from edgenext_search.training.full.listener import Progress, TrainListener
+from edgenext_search.training.full.metrics import EpochMetrics, Metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,31 +24,27 @@ if TYPE_CHECKING:
     from torch import nn
 
     from edgenext_search.training.engine.distributed import Ranks
-    from edgenext_search.training.engine.loop import Objective
+    from edgenext_search.training.engine.trainer import Objective
     from edgenext_search.training.full.folder import TrainingFolder
-    from edgenext_search.training.full.job import FullJob, TrainListener
-    from edgenext_search.training.full.metrics import Row
+    from edgenext_search.training.full.job import FullJob
     from edgenext_search.training.full.plan import Plan
+    from edgenext_search.training.full.summary import TrainSummary
 
 EVERY = 0.5  # seconds between two messages of progress
 
 
-class TrainingInterruptedError(RuntimeError):
-    """A signal came; what was trained until then is saved."""
-
-
-class FullRun:
-    """A full training under way on one rank, from its last checkpoint on where there is one.
+class TrainingRun:
+    """A full training on one rank, resumed from its last checkpoint if there is one.
 
     Args:
-        job: What is trained.
-        plan: How.
-        folder: Where.
-        model: The network with its first weights.
-        objective: Its loss; None for the cross-entropy with label smoothing.
+        job: The training.
+        plan: Its plan.
+        folder: Its folder.
+        model: The network with its initial weights.
+        objective: Its loss; None for cross-entropy with label smoothing.
         ranks: This process among those that train together.
         device: Its device.
-        listener: Whoever watches; asked on the first rank alone.
+        listener: Hears of the progress, on the first rank alone.
     """
 
     def __init__(
@@ -64,72 +61,71 @@ class FullRun:
     ) -> None:
         self.job, self.plan, self.folder = job, plan, folder
         self.ranks, self.device, self.listener = ranks, device, listener
-        recipe = plan.recipe
-        self._train = self._train_loader()
-        self._val = ValLoader(
-            plan.data.val,
-            Preprocessing(img_size=recipe.img_size),
-            batch_size=plan.shares.each,
+        recipe, shares = plan.recipe, plan.shares
+        self._train = TrainLoader(
+            plan.data.train,
+            batch_size=shares.each * shares.world,
+            img_size=recipe.img_size,
+            sizes=recipe.sizes,
+            seed=recipe.seed,
+            augmentation=recipe.augmentation,
             shard=ranks.shard,
             workers=job.workers,
             device=device,
         )
-        self._steps_of = [self._train.batches(epoch) // plan.shares.accumulate for epoch in range(recipe.epochs)]
-        self._steps = sum(self._steps_of)
+        self._val = ValLoader(
+            plan.data.val,
+            Preprocessing(img_size=recipe.img_size),
+            batch_size=shares.each,
+            shard=ranks.shard,
+            workers=job.workers,
+            device=device,
+        )
+        self._steps = sum(plan.steps)
         self.trainer = Trainer(
             model,
             recipe,
             seed=recipe.seed,
             device=device,
-            numerics=recipe.numerics(device.type),
+            numerics=recipe.numerics,
             ranks=ranks,
-            manner=Manner(
-                accumulate=plan.shares.accumulate,
-                spare_temperatures=True,
-                warm_average=recipe.warms_average(self._steps),
+            options=TrainerOptions(
+                accumulate=shares.accumulate,
+                decay_temperatures=False,
+                ema_warmup=recipe.ema_warmup,
                 reseed_steps=True,
                 objective=objective,
             ),
         )
+        self.rows: list[EpochMetrics] = []
+        self._seconds = 0.0
         state = folder.checkpoints.load_together(device, listener.note, ranks)
-        self.rows: list[Row] = [] if state is None else list(state["rows"])
-        self._seconds: float = 0.0 if state is None else state["seconds"]
         if state is not None:
-            self.trainer.restore(state)
-            listener.note(f"Going on after step {self.trainer.updates} of {self._steps}.")
-            if (before := state.get("device", device.type)) != device.type:
-                listener.note(
-                    f"The steps before were done on {before}, those to come on {device.type}: rounding and, unless "
-                    "train.precision is set, precision are others."
-                )
-            if ranks.rank == 0 and not self.trainer.position:
-                self._keep_best()
+            self._resume(state)
 
-    def _train_loader(self) -> TrainLoader:
-        recipe, shares = self.plan.recipe, self.plan.shares
-        assert recipe.mixup != "auto"  # noqa: S101 - for_size() saw to both
-        assert recipe.cutmix != "auto"  # noqa: S101
-        return TrainLoader(
-            self.plan.data.train,
-            batch_size=shares.each * shares.world,
-            img_size=recipe.img_size,
-            sizes=recipe.sizes,
-            seed=recipe.seed,
-            augmentation=TimmAugmentation(
-                auto_augment=recipe.auto_augment,
-                color_jitter=recipe.color_jitter,
-                random_erasing=recipe.random_erasing,
-                mixup=recipe.mixup,
-                cutmix=recipe.cutmix,
-                flip=recipe.flip,
-            ),
-            shard=self.ranks.shard,
-            workers=self.job.workers,
-            device=self.device,
-        )
+    def _resume(self, state: dict[str, Any]) -> None:
+        """Continue from a checkpoint."""
+        self.rows = [EpochMetrics.model_validate(row) for row in state["rows"]]
+        self._seconds = state["seconds"]
+        self.trainer.restore(state)
+        self.listener.note(f"Resuming after step {self.trainer.updates} of {self._steps}.")
+        if (before := state.get("device", self.device.type)) != self.device.type:
+            self.listener.note(
+                f"The steps before were done on {before}, those to come on {self.device.type}: rounding differs and, "
+                "unless train.precision is set, precision too."
+            )
+        if self.ranks.rank == 0 and not self.trainer.position:
+            self._keep_best()
 
     def train(self, stopping: Callable[[], bool]) -> None:
-        """Train what is left."""
+        """Train the steps that are left.
+
+        Args:
+            stopping: Whether this process was asked to stop.
+
+        Raises:
+            TrainingInterruptedError: A process was asked to stop; the step is saved.
+        """
         recipe, trainer = self.plan.recipe, self.trainer
         with contextlib.closing(self._train), contextlib.closing(self._val), self._metrics() as metrics:
             clock = _Clock(self._seconds, trainer)
@@ -138,21 +134,21 @@ class FullRun:
             def on_step(_done: int, _total: int) -> None:
                 nonlocal last_save
                 due = self.ranks.rank == 0 and time.monotonic() - last_save > 60 * self.job.minutes
-                stop, save = self.ranks.any_of(stopping(), due)
+                stop, save = self.ranks.any_rank(stopping(), due)
                 self._show(clock)
-                trained = trainer.position == self._steps_of[trainer.epoch]  # to be evaluated, which may take long
+                trained = trainer.position == self.plan.steps[trainer.epoch]  # the evaluation may take long
                 if stop or save or trained:
                     self._save(clock.seconds)
                     last_save = time.monotonic()
                 if stop:
                     raise TrainingInterruptedError(
                         f"Stopped after step {trainer.updates} of {self._steps}, which is saved in {self.job.out}. "
-                        "The same command goes on from there."
+                        "The same command continues from there."
                     )
 
             def on_epoch(epoch: int) -> None:
                 nonlocal last_save
-                row = self._row(clock)
+                row = self._evaluate(clock)
                 self.rows.append(row)
                 self._save(clock.seconds)
                 last_save = time.monotonic()
@@ -160,19 +156,19 @@ class FullRun:
                     metrics.add(row)
                     self._keep_best()
                     self.listener.epoch_done(row)
-                self._free(epoch)
+                self._freeze(epoch)
                 clock.lap()
 
-            self._free(trainer.epoch)
+            self._freeze(trainer.epoch)
             trainer.fit(self._train, until=recipe.epochs, on_step=on_step, on_epoch=on_epoch)
 
     @contextlib.contextmanager
     def _metrics(self) -> Iterator[Metrics | None]:
-        """Where rows go; the first rank alone writes them."""
+        """The writer of metrics; None on other ranks than the first."""
         if self.ranks.rank:
             yield None
             return
-        run = {"id": self._wandb_id(), **self.plan.training} if self.job.wandb else None
+        run = {"id": self._wandb_id(), **self.plan.record.to_dict()} if self.job.wandb else None
         metrics = Metrics(self.folder.path, self.rows, run=run)
         try:
             yield metrics
@@ -180,45 +176,42 @@ class FullRun:
             metrics.close()
 
     def _wandb_id(self) -> str:
-        """The same for the same training in the same folder."""
-        training = {**self.plan.training, "name": self.folder.training()["name"]}  # as it was begun
+        """An id that the same training in the same folder always has."""
+        training = self.plan.record.to_dict() | {"name": self.folder.record().name}  # the name that it began with
         text = f"{self.folder.path.resolve()} {training}"
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
-    def _free(self, epoch: int) -> None:
-        """Let the classifier alone learn in the first epochs, where that is asked for."""
-        head_alone = epoch < self.plan.recipe.head_epochs
+    def _freeze(self, epoch: int) -> None:
+        """Freeze all but the classifier in the first epochs, if the recipe says so."""
+        frozen = epoch < self.plan.recipe.head_epochs
         for name, parameter in self.trainer.model.named_parameters():
-            parameter.requires_grad_(not head_alone or name.startswith(HEAD))
+            parameter.requires_grad_(not frozen or name.startswith(HEAD))
 
-    def _row(self, clock: _Clock) -> Row:
-        """Evaluate what the epoch came to."""
+    def _evaluate(self, clock: _Clock) -> EpochMetrics:
+        """Evaluate both kinds of weights at the end of an epoch."""
         trainer = self.trainer
         speed, wait = clock.images_per_second, clock.input_wait
         raw, averaged = trainer.evaluate_both(self._val)
-        return {
-            "epoch": trainer.epoch,
-            "step": trainer.updates,
-            "lr": trainer.optimizer.param_groups[0]["lr"],
-            "train_loss": trainer.losses[-1],
-            "top1": raw.top1,
-            "top5": raw.top5,
-            "loss": raw.loss,
-            "ema_top1": averaged.top1,
-            "ema_top5": averaged.top5,
-            "ema_loss": averaged.loss,
-            "seconds": round(clock.seconds, 3),
-            "images_per_second": round(speed, 1),
-            "input_wait": round(wait, 4),
-        }
-
-    def _scores(self) -> list[float]:
-        """Top-1 of the weights that are delivered, after each epoch."""
-        return [row["ema_top1" if self.plan.recipe.weights == "ema" else "top1"] for row in self.rows]
+        return EpochMetrics(
+            epoch=trainer.epoch,
+            step=trainer.updates,
+            lr=trainer.optimizer.param_groups[0]["lr"],
+            train_loss=trainer.losses[-1],
+            top1=raw.top1,
+            top5=raw.top5,
+            loss=raw.loss,
+            ema_top1=averaged.top1,
+            ema_top5=averaged.top5,
+            ema_loss=averaged.loss,
+            seconds=round(clock.seconds, 3),
+            images_per_second=round(speed, 1),
+            input_wait=round(wait, 4),
+        )
 
     def _keep_best(self) -> None:
-        """Keep the checkpoint after an epoch where none before scored better."""
-        if self.rows and self._scores()[-1] >= max(self._scores()):
+        """Keep the checkpoint of the last epoch as the best one, if no epoch before was better."""
+        scores = [row.accuracy(self.plan.recipe.weights).top1 for row in self.rows]
+        if scores and scores[-1] >= max(scores):
             self.folder.checkpoints.save_best(self.trainer.updates)
 
     def _save(self, seconds: float) -> None:
@@ -229,10 +222,10 @@ class FullRun:
         trainer = self.trainer
         trainer.check()
         about = {"device": self.device.type, "classes": list(self.plan.data.classes)}
-        state = {**trainer.state(), "rows": self.rows, "seconds": seconds, **about}
+        state = {**trainer.state(), "rows": [row.model_dump() for row in self.rows], "seconds": seconds, **about}
         if self.ranks.rank == 0:
             self.folder.checkpoints.save(state, trainer.updates)
-        self.ranks.any_of(False)
+        self.ranks.any_rank(False)
 
     def _show(self, clock: _Clock) -> None:
         if self.ranks.rank or not clock.due():
@@ -249,27 +242,12 @@ class FullRun:
             )
         )
 
-    def finish(self) -> dict[str, Any]:
-        """Deliver what was trained, from the first rank."""
+    def finish(self) -> TrainSummary | None:
+        """Write the model folder and the summary on the first rank; None on the others."""
         if self.ranks.rank:
-            return {}
+            return None
         self.listener.note("Writing the model folder, evaluating and exporting it")
-        summary = deliver(
-            self.job,
-            self.plan,
-            self.folder,
-            trainer=self.trainer,
-            rows=self.rows,
-            best=max(range(len(self.rows)), key=lambda index: self._scores()[index]),
-            where={
-                "device": self.device.type,
-                "numerics": str(self.trainer.numerics),
-                "processes": self.ranks.world,
-                "torch": torch.__version__,
-            },
-        )
-        self.folder.write_summary(summary)
-        return summary
+        return finalize(self.job, self.plan, self.folder, trainer=self.trainer, rows=self.rows)
 
 
 class _Clock:
