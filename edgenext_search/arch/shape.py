@@ -12,6 +12,9 @@ from edgenext_search.arch.cost import Cost, Deployment, cost
 Widths = tuple[int, int, int, int]
 
 
+STEADY_WIDTH = 1024  # of the first stage, at which every field of a shape is legal
+
+
 class _Sized(NamedTuple):
     """A shape with widths, unchecked: what the projection counts many times while it looks for widths."""
 
@@ -117,6 +120,10 @@ class Shape:
             pos_emb=self.pos_emb,
             norm_act=self.norm_act,
         )
+
+    def network(self) -> tuple[Candidate, tuple[float, ...]]:
+        """What shapes share exactly when they build the same networks: the used fields, and the proportions."""
+        return self.candidate_at(self.widths_at(STEADY_WIDTH)), self.proportions
 
     def distortion(self, widths: Widths) -> float:
         """How far widths stray from the proportions: the variance over stages of log(width / proportion)."""

@@ -1,4 +1,4 @@
-"""What a number was measured with: versions, device, threads."""
+"""Conditions of a measurement: device, threads, versions."""
 
 from __future__ import annotations
 

@@ -179,7 +179,7 @@ def test_a_training_that_diverges_says_so(candidate, images, tmp_path):
         (["--classes", "none.txt"], "none.txt"),
         (["--batch-size", "8", "--set", "train.batch_size=16"], "give one of them"),
         (["--wandb"], "--wandb needs the package wandb"),
-        (["--device", "cuda"], "--device cuda needs a GPU"),
+        (["--device", "cuda"], "--device cuda needs a CUDA GPU"),
     ],
 )
 def test_what_cannot_be_is_refused_at_once(candidate, images, tmp_path, options, message):
