@@ -96,8 +96,8 @@ def info_command(*, verify: bool, cache_dir: Path | None, as_json: bool) -> None
     Folders that killed processes left behind are listed too.
     """
     from edgenext_search.data import default_cache_dir
+    from edgenext_search.data.cache.cleanup import leftovers, size_of, used
     from edgenext_search.data.cache.inventory import holdings
-    from edgenext_search.data.cache.removing import leftovers, size_of, used
 
     where = cache_dir or default_cache_dir()
     found = holdings(where, verify=verify)
@@ -135,8 +135,8 @@ def clear_command(
     without any, leftovers alone are removed.
     """
     from edgenext_search.data import default_cache_dir
+    from edgenext_search.data.cache.cleanup import entries, remove, size_of, sweep
     from edgenext_search.data.cache.inventory import choose
-    from edgenext_search.data.cache.removing import entries, remove, size_of, sweep
 
     where = (cache_dir or default_cache_dir()).absolute()
     if names and everything:
