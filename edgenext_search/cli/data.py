@@ -128,8 +128,8 @@ def clear_command(
     without any, leftovers alone are removed.
     """
     from edgenext_search.data import default_cache_dir
+    from edgenext_search.data.cache.cleanup import entries, remove, size_of, sweep
     from edgenext_search.data.cache.inventory import CacheCleared, choose
-    from edgenext_search.data.cache.removing import entries, remove, size_of, sweep
 
     where = (cache_dir or default_cache_dir()).absolute()
     if names and everything:

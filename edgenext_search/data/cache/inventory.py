@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgenext_search.data.cache.cleanup import entries, leftovers, size_of, used
 from edgenext_search.data.cache.locks import LOCK_FILE
 from edgenext_search.data.cache.prepare import damage
-from edgenext_search.data.cache.removing import entries, leftovers, size_of, used
 from edgenext_search.errors import UserError
 from edgenext_search.results import Result
 from edgenext_search.texts import nearest
