@@ -16,7 +16,7 @@ from edgenext_search.texts import counted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from edgenext_search.data.cache.inventory import CacheEntry
+    from edgenext_search.data.cache.inventory import Holding
 
 cache_option = click.option(
     "--cache-dir", type=click.Path(file_okay=False, path_type=Path), help="Where prepared images are kept."
@@ -96,9 +96,9 @@ def info_command(*, verify: bool, cache_dir: Path | None, as_json: bool) -> None
     Folders that killed processes left behind are listed too.
     """
     from edgenext_search.data import default_cache_dir
-    from edgenext_search.data.cache.inventory import cache_info
+    from edgenext_search.data.cache.inventory import inventory
 
-    info = cache_info(cache_dir or default_cache_dir(), verify=verify)
+    info = inventory(cache_dir or default_cache_dir(), verify=verify)
     if as_json:
         print_json(info.to_dict())
         return
@@ -106,8 +106,8 @@ def info_command(*, verify: bool, cache_dir: Path | None, as_json: bool) -> None
         click.echo(f"{info.cache_dir} holds no prepared images.")
         return
     click.echo(f"{info.cache_dir}: {counted(len(info.entries), 'entry', 'entries')}, {_size(info.bytes)}")
-    for entry in info.entries:
-        click.echo(_described(entry, verified=verify))
+    for holding in info.entries:
+        click.echo(_described(holding, verified=verify))
     for left in info.leftovers:
         state = "being built or removed" if left.used else "left by a process that died; the next prepare removes it"
         click.echo(f"{left.folder.name}  {_size(left.bytes)}, {state}")
@@ -128,8 +128,8 @@ def clear_command(
     without any, leftovers alone are removed.
     """
     from edgenext_search.data import default_cache_dir
-    from edgenext_search.data.cache.cleanup import entries, remove, size_of, sweep
-    from edgenext_search.data.cache.inventory import CacheCleared, choose
+    from edgenext_search.data.cache.cleanup import entries, size_of
+    from edgenext_search.data.cache.inventory import choose, clear
 
     where = (cache_dir or default_cache_dir()).absolute()
     if names and everything:
@@ -137,24 +137,15 @@ def clear_command(
     chosen = entries(where) if everything else choose(where, names)
     if chosen and not yes:
         _ask(f"Remove {counted(len(chosen), 'entry', 'entries')}, {_size(sum(map(size_of, chosen)))}, from {where}?")
-    freed = sweep(where)
-    removed, kept = [], []
-    for folder in chosen:
-        gained = remove(folder)
-        if gained is None:
-            kept.append(folder.name)
-        else:
-            removed.append(folder.name)
-            freed += gained
+    cleared = clear(where, chosen)
     if as_json:
-        result = CacheCleared(cache_dir=where, removed=tuple(removed), in_use=tuple(kept), bytes_freed=freed)
-        print_json(result.to_dict())
+        print_json(cleared.to_dict())
     else:
-        click.echo(f"Removed {counted(len(removed), 'entry', 'entries')}; {_size(freed)} freed.")
-    if kept:
+        click.echo(f"Removed {counted(len(cleared.removed), 'entry', 'entries')}; {_size(cleared.bytes_freed)} freed.")
+    if cleared.in_use:
         raise UserError(
-            f"{', '.join(kept)} cannot be removed: a process uses it, or the folder cannot be written. Wait for the "
-            "run to end, or stop it first."
+            f"{', '.join(cleared.in_use)} cannot be removed: a process uses it, or the folder cannot be written. Wait "
+            "for the run to end, or stop it first."
         )
 
 
@@ -194,19 +185,19 @@ def _on_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def _described(entry: CacheEntry, *, verified: bool) -> str:
-    if entry.damage is not None:
-        state = f"damaged, or of another version: {entry.damage}; the next run that needs it builds it anew"
+def _described(holding: Holding, *, verified: bool) -> str:
+    if holding.damage is not None:
+        state = f"damaged, or of another version: {holding.damage}; the next run that needs it builds it anew"
     else:
         state = "whole, checksums verified" if verified else "whole"
-    used = "in use" if entry.used else f"last used {_time(entry.last_used)}"
-    if entry.name is None:
-        return f"{entry.entry}  {_size(entry.bytes)}, {used}; {state}"
-    classes = counted(entry.classes or 0, "class", "classes")
+    used = "in use" if holding.used else f"last used {_time(holding.last_used)}"
+    if holding.name is None:
+        return f"{holding.entry}  {_size(holding.bytes)}, {used}; {state}"
+    classes = counted(holding.classes or 0, "class", "classes")
     return (
-        f"{entry.entry}  {entry.name}: {classes}, {entry.train_images} + {entry.val_images} images at "
-        f"{entry.image_size} px, {_size(entry.bytes)}\n"
-        f"  {'' if entry.created is None else f'created {_time(entry.created)}, '}{used}; {state}"
+        f"{holding.entry}  {holding.name}: {classes}, {holding.train_images} + {holding.val_images} images at "
+        f"{holding.image_size} px, {_size(holding.bytes)}\n"
+        f"  {'' if holding.created is None else f'created {_time(holding.created)}, '}{used}; {state}"
     )
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgenext_search.data.cache.cleanup import entries, leftovers, size_of, used
+from edgenext_search.data.cache.cleanup import entries, leftovers, remove, size_of, sweep, used
 from edgenext_search.data.cache.locks import LOCK_FILE
 from edgenext_search.data.cache.prepare import damage
 from edgenext_search.errors import UserError
@@ -20,70 +20,70 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class CacheEntry(Result):
-    """One entry of the cache."""
+class Holding(Result):
+    """One entry of the cache as it lies on the disk; what is null cannot be read."""
 
     entry: str
     """Name of the entry, a digest."""
     folder: Path
-    """Path of the entry."""
+    """Where it lies."""
     damage: str | None
-    """What is wrong with the entry; null if it is intact."""
+    """What is wrong with it; null if it is whole."""
     name: str | None
-    """Name of the image set; this and the next fields are null where a damaged entry does not tell."""
+    """Name of the source."""
     classes: int | None
     """Number of classes."""
     train_images: int | None
-    """Number of training images."""
+    """Images to train on."""
     val_images: int | None
-    """Number of held-out images, which score candidates."""
+    """Held-out images that score candidates."""
     image_size: int | None
-    """Stored height and width, in pixels."""
+    """Stored side, in pixels."""
     created: str | None
-    """Time of writing, in ISO 8601."""
+    """When it was written, in ISO 8601."""
     bytes: int
-    """Size of all files of the entry."""
+    """Size of all its files."""
     last_used: str | None
-    """Time of the last opening by a process, in ISO 8601."""
+    """When a process last opened it, in ISO 8601."""
     used: bool
-    """Whether a process has the entry open at present."""
+    """Whether a process has it open at present."""
 
 
-class CacheLeftover(Result):
-    """A folder that a process builds or removes, or left behind when it was killed."""
+class Leftover(Result):
+    """A folder that a build or a removal left in the cache."""
 
     folder: Path
-    """Path of the folder."""
+    """Where it lies."""
     bytes: int
-    """Size of its files."""
+    """Size of all its files."""
     used: bool
-    """Whether a living process builds or removes it."""
+    """Whether a process works on it; otherwise that process died."""
 
 
 class CacheInfo(Result):
     """What the cache of prepared images holds."""
 
     cache_dir: Path
-    """Path of the cache."""
+    """Folder of all entries."""
     bytes: int
     """Size of all entries and leftovers."""
-    entries: tuple[CacheEntry, ...]
+    entries: tuple[Holding, ...]
     """The entries, the one used last first."""
-    leftovers: tuple[CacheLeftover, ...]
-    """Folders that killed processes left behind, or that living ones work on."""
+    leftovers: tuple[Leftover, ...]
+    """What killed processes left behind, and what is being built or removed."""
 
 
-class CacheCleared(Result):
+class Cleared(Result):
     """What was removed from the cache."""
 
     cache_dir: Path
-    """Path of the cache."""
+    """Folder of all entries."""
     removed: tuple[str, ...]
-    """Names of the removed entries."""
+    """Names of the entries that are gone."""
     in_use: tuple[str, ...]
-    """Names of entries that stay, as a process uses them; the exit code is then 2."""
+    """Names of entries that were kept, because a process uses them or they cannot be removed."""
     bytes_freed: int
-    """Size of what was removed, leftovers included."""
+    """Size of all that was removed, leftovers included."""
 
 
 class PreparedImages(Result):
@@ -109,28 +109,45 @@ class PreparedImages(Result):
     """Unreadable images, each with its reason."""
 
 
-def cache_info(cache_dir: Path, *, verify: bool = False) -> CacheInfo:
-    """All that a cache holds.
+def inventory(cache_dir: Path, *, verify: bool = False) -> CacheInfo:
+    """What a cache holds.
 
     Args:
         cache_dir: Folder of all entries; may be missing.
         verify: Whether to read every file and compare its checksum.
     """
-    held = cache_entries(cache_dir, verify=verify)
-    rest = [CacheLeftover(folder=path, bytes=size_of(path), used=used(path)) for path in leftovers(cache_dir)]
-    total = sum(part.bytes for part in (*held, *rest))
-    return CacheInfo(cache_dir=cache_dir, bytes=total, entries=tuple(held), leftovers=tuple(rest))
+    entries_there = tuple(holdings(cache_dir, verify=verify))
+    rest = tuple(Leftover(folder=path, bytes=size_of(path), used=used(path)) for path in leftovers(cache_dir))
+    total = sum(entry.bytes for entry in entries_there) + sum(folder.bytes for folder in rest)
+    return CacheInfo(cache_dir=cache_dir, bytes=total, entries=entries_there, leftovers=rest)
 
 
-def cache_entries(cache_dir: Path, *, verify: bool = False) -> list[CacheEntry]:
+def clear(cache_dir: Path, chosen: Sequence[Path]) -> Cleared:
+    """Remove leftovers, and those of the chosen entries that no process uses.
+
+    Args:
+        cache_dir: Folder of all entries.
+        chosen: Folders of entries.
+    """
+    freed = sweep(cache_dir)
+    gained = {folder.name: remove(folder) for folder in chosen}
+    return Cleared(
+        cache_dir=cache_dir,
+        removed=tuple(name for name, size in gained.items() if size is not None),
+        in_use=tuple(name for name, size in gained.items() if size is None),
+        bytes_freed=freed + sum(size or 0 for size in gained.values()),
+    )
+
+
+def holdings(cache_dir: Path, *, verify: bool = False) -> list[Holding]:
     """All entries of a cache, the one used last first.
 
     Args:
         cache_dir: Folder of all entries; may be missing.
         verify: Whether to read every file and compare its checksum.
     """
-    found = [_entry(folder, verify=verify) for folder in entries(cache_dir)]
-    return sorted(found, key=lambda entry: entry.last_used or "", reverse=True)
+    found = [_holding(folder, verify=verify) for folder in entries(cache_dir)]
+    return sorted(found, key=lambda holding: holding.last_used or "", reverse=True)
 
 
 def choose(cache_dir: Path, names: Sequence[str]) -> list[Path]:
@@ -157,7 +174,7 @@ def choose(cache_dir: Path, names: Sequence[str]) -> list[Path]:
     return chosen
 
 
-def _entry(folder: Path, *, verify: bool) -> CacheEntry:
+def _holding(folder: Path, *, verify: bool) -> Holding:
     lock = folder / LOCK_FILE
     looked_at_first = not lock.exists()
     wrong, in_use = damage(folder, verify=verify), used(folder)
@@ -168,7 +185,7 @@ def _entry(folder: Path, *, verify: bool) -> CacheEntry:
     meta = _meta(folder)
     settings = meta.get("settings", {})
     rows = meta.get("rows", {})
-    return CacheEntry(
+    return Holding(
         entry=folder.name,
         folder=folder,
         damage=wrong,

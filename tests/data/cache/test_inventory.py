@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from edgenext_search.data.cache.inventory import cache_entries, choose
+from edgenext_search.data.cache.inventory import choose, holdings
 from edgenext_search.data.cache.prepare import prepare
 from edgenext_search.data.sources.builtin import BuiltinSource
 from edgenext_search.errors import UserError
@@ -27,16 +27,16 @@ def made(tmp_path):
 
 def test_a_holding_is_described(made, tmp_path):
     data = made()
-    (entry,) = cache_entries(tmp_path)
-    assert (entry.entry, entry.folder, entry.name) == (data.fingerprint, data.folder, "built-in")
-    assert (entry.classes, entry.train_images, entry.val_images, entry.image_size) == (16, 48, 16, 20)
-    assert entry.bytes == sum(path.stat().st_size for path in data.folder.iterdir()) > 64 * 3 * 20 * 20
-    assert entry.damage is None
-    assert entry.used
-    assert entry.created == data.created
-    assert data.created <= entry.last_used
+    (holding,) = holdings(tmp_path)
+    assert (holding.entry, holding.folder, holding.name) == (data.fingerprint, data.folder, "built-in")
+    assert (holding.classes, holding.train_images, holding.val_images, holding.image_size) == (16, 48, 16, 20)
+    assert holding.bytes == sum(path.stat().st_size for path in data.folder.iterdir()) > 64 * 3 * 20 * 20
+    assert holding.damage is None
+    assert holding.used
+    assert holding.created == data.created
+    assert data.created <= holding.last_used
     del data
-    assert not cache_entries(tmp_path)[0].used
+    assert not holdings(tmp_path)[0].used
 
 
 def test_damage_is_told_by_size_at_once_and_in_any_case_by_verifying(made, tmp_path):
@@ -45,19 +45,19 @@ def test_damage_is_told_by_size_at_once_and_in_any_case_by_verifying(made, tmp_p
         file.seek(200)
         file.write(b"other bytes")
     for verify in (False, True):  # the time of change gives it away
-        assert cache_entries(tmp_path, verify=verify)[0].damage == "train_images.npy is not as it was written"
+        assert holdings(tmp_path, verify=verify)[0].damage == "train_images.npy is not as it was written"
     (folder / "train_images.npy").write_bytes(b"")
-    assert "cannot be opened" in cache_entries(tmp_path)[0].damage
+    assert "cannot be opened" in holdings(tmp_path)[0].damage
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"settings": 3, "rows": []}'])
 def test_an_entry_without_a_description_is_still_listed(made, tmp_path, text):
     folder = made().folder
     (folder / "meta.json").write_text(text)
-    (entry,) = cache_entries(tmp_path)
-    assert entry.entry == folder.name
-    assert entry.damage
-    assert (entry.name, entry.classes, entry.train_images) == (None, None, None)
+    (holding,) = holdings(tmp_path)
+    assert holding.entry == folder.name
+    assert holding.damage
+    assert (holding.name, holding.classes, holding.train_images) == (None, None, None)
 
 
 def test_looking_at_an_entry_that_nobody_has_opened_is_no_use(made, tmp_path):
@@ -65,9 +65,9 @@ def test_looking_at_an_entry_that_nobody_has_opened_is_no_use(made, tmp_path):
     (folder / "lock").unlink()
     os.utime(folder / "meta.json", (1e9, 1e9))
     for _ in range(2):
-        (entry,) = cache_entries(tmp_path)
-        assert entry.last_used.startswith("2001-09-09")
-        assert not entry.used
+        (holding,) = holdings(tmp_path)
+        assert holding.last_used.startswith("2001-09-09")
+        assert not holding.used
 
 
 def test_entries_are_chosen_by_their_first_letters(made, tmp_path):
@@ -83,4 +83,4 @@ def test_entries_are_chosen_by_their_first_letters(made, tmp_path):
 
 
 def test_no_cache_holds_nothing(tmp_path):
-    assert cache_entries(tmp_path / "none") == []
+    assert holdings(tmp_path / "none") == []
