@@ -28,14 +28,15 @@ from common import conditions, emit, parser, significant
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.space import Space
-from edgenext_search.latency.devices.device import Device, open_device
+from edgenext_search.latency.devices.device import Device
+from edgenext_search.latency.devices.open import open_device
 from edgenext_search.latency.measurement import MeasureSettings
-from edgenext_search.latency.profile.accuracy import accuracy
-from edgenext_search.latency.profile.fit import Fit, total_work
-from edgenext_search.latency.profile.plan import Target, draw_networks
+from edgenext_search.latency.profile.measurement_plan import Target, draw_networks
+from edgenext_search.latency.profile.prediction_error import accuracy
 from edgenext_search.latency.profile.predictor import Predictor
 from edgenext_search.latency.profile.profile import Measured, Profile, disturbance
-from edgenext_search.latency.profile.profiling import ProfileSettings, measure_profile
+from edgenext_search.latency.profile.profiler import ProfileSettings, measure_profile
+from edgenext_search.latency.profile.regression import Fit, total_work
 from edgenext_search.models.measurable import export_for_measuring
 
 PER_PROCESS = 5

@@ -32,7 +32,7 @@ from edgenext_search.arch.projection import Projection
 from edgenext_search.arch.published import published_variant
 from edgenext_search.arch.space import Space
 from edgenext_search.latency.compare import ROUNDS, Comparison, compare
-from edgenext_search.latency.devices.device import open_device
+from edgenext_search.latency.devices.open import open_device
 from edgenext_search.latency.measurement import Measurement, MeasureSettings
 from edgenext_search.models.build import build
 from edgenext_search.models.export import export_onnx

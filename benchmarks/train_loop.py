@@ -96,9 +96,8 @@ def make_loops(
 
     from edgenext_search.arch.published import published_variant
     from edgenext_search.data.loading.datasets import open_full_data
-    from edgenext_search.data.loading.full_loader import TrainLoader
+    from edgenext_search.data.loading.loaders import TrainLoader
     from edgenext_search.models.build import build
-    from edgenext_search.training.engine.loader import FullLoader
     from edgenext_search.training.engine.loop import Manner, Trainer
     from edgenext_search.training.full.recipe import FullRecipe
 
@@ -112,8 +111,17 @@ def make_loops(
         torch.manual_seed(args.seed)
         return build(published_variant(VARIANT).candidate, num_classes=len(opened.classes))
 
-    def loader() -> TrainLoader:
-        return TrainLoader(
+    class Shortened(TrainLoader):
+        """So many steps an epoch."""
+
+        def batches(self, epoch: int) -> int:
+            return min(steps, super().batches(epoch))
+
+        def batch_sizes(self, epoch: int) -> list[int]:
+            return super().batch_sizes(epoch)[:steps]
+
+    def loader() -> Shortened:
+        return Shortened(
             opened.train,
             batch_size=args.batch_size,
             img_size=args.img_size,
@@ -122,20 +130,11 @@ def make_loops(
             device=device,
         )
 
-    class Shortened(FullLoader):
-        """So many steps an epoch."""
-
-        def batches(self, epoch: int) -> int:
-            return min(steps, super().batches(epoch))
-
-        def batch_sizes(self, epoch: int) -> list[int]:
-            return list(super().batch_sizes(epoch))[:steps]
-
     manner = Manner(spare_temperatures=True, warm_average=False, reseed_steps=True)
     trainer = Trainer(
         network(), recipe, seed=args.seed, device=device, numerics=recipe.numerics(device.type), manner=manner
     )
-    ours_loader = Shortened(loader())
+    ours_loader = loader()
 
     def ours() -> None:
         trainer.fit(ours_loader, until=trainer.epoch + 1)

@@ -1,8 +1,11 @@
-"""Finding and reading the YAML files that users write: search spaces and study recipes."""
+"""Files: YAML that users write, and writing that leaves a file whole or not at all."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -79,16 +82,59 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file that the user asked for.
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; what is written there replaces ``path`` at the end of the block.
+
+    A reader sees the old file or the new one, never a part of it, also after a power failure. Nothing is left behind
+    when the block raises.
 
     Raises:
-        UserError: It cannot be written.
+        OSError: The file cannot be written; the former one stays.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        _sync(temporary, os.O_RDWR)
+        temporary.replace(path)
+        _sync(path.parent, os.O_RDONLY)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; see :func:`replacing`."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file as UTF-8, whole or not at all, with its line ends as they are; see :func:`replacing`."""
+    write_bytes(path, text.encode())
+
+
+def write_output(path: Path, text: str) -> None:
+    """Write a file that the user asked for, whole or not at all; a device or pipe is written to directly.
+
+    Raises:
+        UserError: The file cannot be written.
     """
     try:
-        path.write_text(text, encoding="utf-8")
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8")
+        else:
+            write_text(path.resolve(), text)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _sync(path: Path, flags: int) -> None:
+    """Ask the system to store a file's content, or a folder's entries, now."""
+    handle = os.open(path, flags)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def parse_yaml(text: str) -> object:

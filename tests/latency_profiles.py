@@ -9,7 +9,7 @@ from edgenext_search.arch.published import published_variant
 from edgenext_search.arch.space import Space
 from edgenext_search.latency.devices.device import DeviceError, DeviceInfo
 from edgenext_search.latency.measurement import Measurement
-from edgenext_search.latency.profile.plan import Target, make_plan
+from edgenext_search.latency.profile.measurement_plan import Target, make_plan
 from edgenext_search.latency.profile.profile import Measured, make_profile
 
 INFO = DeviceInfo(name="host", runtime="onnxruntime", version="1.2.3", machine="made up", threads=1)

@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgenext_search.errors import UserError
-from edgenext_search.files import dump_yaml, find_file, parse_yaml, read_yaml, shipped_folder, shipped_names, write_text
+from edgenext_search.files import (
+    dump_yaml,
+    find_file,
+    parse_yaml,
+    read_yaml,
+    replacing,
+    shipped_folder,
+    shipped_names,
+    write_output,
+    write_text,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -116,11 +126,24 @@ def test_anchors_and_merges_are_fine():
     assert parse_yaml(text) == {"a": {"x": 1, "y": 2}, "b": {"x": 1, "y": 2}, "c": {"x": 1, "y": 3}}
 
 
-def test_a_text_is_written_or_the_reason_told(tmp_path):
-    write_text(tmp_path / "x.txt", "größer")
-    assert (tmp_path / "x.txt").read_text(encoding="utf-8") == "größer"
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "x.txt"
+    write_text(path, "one\r\n")
+    write_text(path, "größer")
+    with pytest.raises(RuntimeError), replacing(path) as temporary:
+        raise RuntimeError(temporary.write_text("half"))
+    assert path.read_bytes() == "größer".encode()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_the_user_asked_for_is_written_or_the_reason_told(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "x.txt")
+    write_output(tmp_path / "link", "through")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "x.txt").read_text() == "through"
+    write_output(Path("/dev/null"), "to a device")
     with pytest.raises(UserError, match=r"nowhere/x\.txt cannot be written: No such file or directory"):
-        write_text(tmp_path / "nowhere" / "x.txt", "")
+        write_output(tmp_path / "nowhere" / "x.txt", "")
 
 
 def test_what_cannot_be_read_is_refused(tmp_path):

@@ -12,12 +12,11 @@ from strategies import tiny
 from torch import nn
 
 from edgenext_search.data.loading.datasets import open_full_data
-from edgenext_search.data.loading.full_loader import TrainLoader
+from edgenext_search.data.loading.loaders import TrainLoader
 from edgenext_search.errors import UserError
 from edgenext_search.models.build import build
 from edgenext_search.training.engine.batch_norm import share_statistics
 from edgenext_search.training.engine.distributed import joined
-from edgenext_search.training.engine.loader import FullLoader
 from edgenext_search.training.engine.loop import Manner, Trainer
 from edgenext_search.training.engine.numerics import Numerics, ProbeResult, Timing
 from edgenext_search.training.full.checkpoint import Checkpoints
@@ -132,8 +131,7 @@ def losses(ranks, data, each, accumulate, steps):
         batch_size=each * ranks.world,
         img_size=32,
         seed=0,
-        rank=ranks.rank,
-        world=ranks.world,
+        shard=ranks.shard,
     )
     found = []
     step = trainer.step
@@ -146,5 +144,5 @@ def losses(ranks, data, each, accumulate, steps):
 
     trainer.step = recording
     with contextlib.suppress(Enough):
-        trainer.fit(FullLoader(loader), until=100)
+        trainer.fit(loader, until=100)
     return [sum(found[first : first + accumulate]) for first in range(0, len(found), accumulate)]

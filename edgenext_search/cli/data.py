@@ -53,7 +53,7 @@ def prepare_command(
     """
     from rich.console import Console
 
-    from edgenext_search.execution.conditions import cpu_cores
+    from edgenext_search.machine import cpu_cores
     from edgenext_search.search.recipe import StudyRecipe
     from edgenext_search.search.study.images import open_images, prepare_images
 

@@ -62,8 +62,9 @@ def _facts() -> dict[str, Any]:
     import shutil
 
     from edgenext_search.data import default_cache_dir
-    from edgenext_search.execution.conditions import PACKAGES, cpu_cores, cpu_name, installed, versions
+    from edgenext_search.execution.conditions import PACKAGES, installed, versions
     from edgenext_search.files import shipped_folder, shipped_names
+    from edgenext_search.machine import cpu_cores, cpu_name
     from edgenext_search.search.study.numerics import probes
 
     found = versions()

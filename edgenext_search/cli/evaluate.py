@@ -60,8 +60,9 @@ def evaluate_command(
     """
     import torch
 
-    from edgenext_search.execution.conditions import cpu_cores, versions
+    from edgenext_search.execution.conditions import versions
     from edgenext_search.execution.launch import local_devices
+    from edgenext_search.machine import cpu_cores
     from edgenext_search.models.folder import model_folder
     from edgenext_search.training.evaluation.evaluate import evaluate_folder
 

@@ -69,7 +69,7 @@ def measure_command(
     MODEL is an ONNX file, a model folder, a YAML or JSON file with a candidate's fields, or a published variant.
     """
     from edgenext_search.arch.budget import parse_latency
-    from edgenext_search.latency.devices.device import open_device
+    from edgenext_search.latency.devices.open import open_device
     from edgenext_search.latency.measurement import MeasureSettings
 
     cap_us = None if cap is None else parse_latency(cap, name="--max")
@@ -116,7 +116,7 @@ def compare_command(
     A and B are ONNX files, model folders, files with a candidate's fields, or published variants.
     """
     from edgenext_search.latency.compare import compare, require_seconds
-    from edgenext_search.latency.devices.device import open_device
+    from edgenext_search.latency.devices.open import open_device
 
     require_seconds(seconds)
     opened = open_device(device)

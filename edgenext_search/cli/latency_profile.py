@@ -14,7 +14,7 @@ from edgenext_search.cli.options import deployment_options, drop_missing, json_o
 if TYPE_CHECKING:
     from edgenext_search.latency.profile.predictor import Predictor
     from edgenext_search.latency.profile.profile import Profile
-    from edgenext_search.latency.profile.profiling import Listener
+    from edgenext_search.latency.profile.profiler import Listener
 
 
 @click.command("profile")
@@ -50,8 +50,8 @@ def profile_command(
     """
     from edgenext_search.arch.cost import Deployment
     from edgenext_search.arch.space import Space
-    from edgenext_search.latency.devices.device import open_device
-    from edgenext_search.latency.profile.profiling import ProfileSettings, measure_profile
+    from edgenext_search.latency.devices.open import open_device
+    from edgenext_search.latency.profile.profiler import ProfileSettings, measure_profile
 
     deployment = Deployment(**drop_missing(num_classes=num_classes, img_size=img_size))
     asked = ProfileSettings(**drop_missing(**settings))
@@ -103,7 +103,7 @@ def predict_command(
     predictor = Predictor(profile, deployment=deployment, rescale=rescale)
     candidate = find_candidate(what)
     if device is not None:
-        from edgenext_search.latency.devices.device import open_device
+        from edgenext_search.latency.devices.open import open_device
 
         predictor.check_device(open_device(device).check())
     prediction = predictor.predict(candidate)

@@ -148,13 +148,13 @@ def size_command(
 def schema_command(*, out: Path | None) -> None:
     """The JSON schema of space files, for editors that complete and check them."""
     from edgenext_search.arch.schema import space_schema
-    from edgenext_search.files import write_text
+    from edgenext_search.files import write_output
 
     text = json.dumps(space_schema(), indent=2)
     if out is None:
         click.echo(text)
     else:
-        write_text(out, text + "\n")
+        write_output(out, text + "\n")
 
 
 @space_group.command("sample")

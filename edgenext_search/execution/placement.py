@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgenext_search.errors import UserError
-from edgenext_search.execution.conditions import cpu_cores
+from edgenext_search.machine import cpu_cores
 from edgenext_search.training.proxy.job import Placement
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from edgenext_search.errors import UserError
 from edgenext_search.latency.devices.device import Device
 from edgenext_search.latency.measurement import Measurement, MeasureSettings
-from edgenext_search.latency.onboard.summary import t975
+from edgenext_search.latency.onboard.timing_statistics import t975
 
 Finding = Literal["faster", "slower", "no difference shown"]
 ROUNDS = 8

@@ -9,7 +9,7 @@ from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.cost import cost
 from edgenext_search.arch.published import published_variants
 from edgenext_search.errors import UserError
-from edgenext_search.files import write_text
+from edgenext_search.files import write_output
 from edgenext_search.models.folder import CANDIDATE_FILE, candidate_text
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def save_family(members: Sequence[Member], rule: ScalingRule, folder: Path) -> l
         except OSError as error:
             raise UserError(f"{place} cannot be written: {error.strerror}; give another folder with --out.") from error
         scaling = {"budget": member.budget.to_dict(), "rule": str(rule), "growth": round(member.growth, 6)}
-        write_text(place / CANDIDATE_FILE, candidate_text(member.candidate, member.deployment, scaling=scaling))
+        write_output(place / CANDIDATE_FILE, candidate_text(member.candidate, member.deployment, scaling=scaling))
     return places
 
 

@@ -15,7 +15,7 @@ from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.space import Space
 from edgenext_search.errors import UserError
 from edgenext_search.files import find_file, parse_yaml, read_yaml
-from edgenext_search.latency.devices.device import open_device
+from edgenext_search.latency.devices.open import open_device
 from edgenext_search.search.objectives import check_objectives, check_tradeoff
 from edgenext_search.search.ranking.metric import Reading
 from edgenext_search.search.study.enqueue import find_enqueued

@@ -11,8 +11,8 @@ from latency_profiles import INFO, REFERENCE, measurement
 
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.space import Space
-from edgenext_search.latency.devices.device import open_device
-from edgenext_search.latency.profile.plan import make_plan
+from edgenext_search.latency.devices.open import open_device
+from edgenext_search.latency.profile.measurement_plan import make_plan
 from edgenext_search.latency.profile.predictor import Predictor
 from edgenext_search.latency.profile.profile import Measured, make_profile
 from edgenext_search.search.recipe import StudyRecipe

@@ -14,8 +14,9 @@ import torch
 from full_builders import CLASSES, write_images
 from strategies import TINY
 
+from edgenext_search.data.augment.transforms import Preprocessing
 from edgenext_search.data.loading.datasets import open_val_set
-from edgenext_search.data.loading.full_loader import ValLoader
+from edgenext_search.data.loading.loaders import ValLoader
 from edgenext_search.errors import UserError
 from edgenext_search.execution import launch
 from edgenext_search.files import dump_yaml
@@ -81,7 +82,9 @@ def test_plain_timm_has_the_same_top1(candidate, images, tmp_path, no_export):
     model = timm.create_model(f"local-dir:{out}/model", pretrained=True).eval()
     assert model.pretrained_cfg["label_names"] == list(CLASSES)
     config = timm.data.resolve_model_data_config(model)
-    loader = ValLoader(open_val_set(str(images)), img_size=config["input_size"][-1], crop_pct=config["crop_pct"])
+    loader = ValLoader(
+        open_val_set(str(images)), Preprocessing(img_size=config["input_size"][-1], crop_pct=config["crop_pct"])
+    )
     right = count = 0
     with torch.inference_mode():
         for batch, labels in loader:

@@ -1,9 +1,8 @@
-import os
-
 import torch
 
 from edgenext_search.execution import conditions as module
-from edgenext_search.execution.conditions import conditions, cpu_cores, cpu_name, versions
+from edgenext_search.execution.conditions import conditions, versions
+from edgenext_search.machine import cpu_name
 from edgenext_search.training.engine.numerics import Numerics
 from edgenext_search.training.proxy.job import Placement
 
@@ -14,11 +13,6 @@ def test_versions_of_what_is_installed(monkeypatch):
     assert list(found)[:2] == ["python", "edgenext-search"]
     monkeypatch.setattr(module, "PACKAGES", ("torch", "no-such-package-anywhere"))
     assert list(versions()) == ["python", "torch"]
-
-
-def test_cores_are_those_this_process_may_use(monkeypatch):
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 5, 7})
-    assert cpu_cores() == 3
 
 
 def test_conditions_of_a_cpu():

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from edgenext_search.errors import UserError
-from edgenext_search.latency.devices.device import DeviceError, open_device
+from edgenext_search.latency.devices.device import DeviceError
+from edgenext_search.latency.devices.open import open_device
 from edgenext_search.latency.measurement import Measurement, MeasureSettings
 
 from .networks import convolutions

@@ -6,7 +6,7 @@ from strategies import seeded
 
 from edgenext_search.errors import UserError
 from edgenext_search.latency.compare import compare
-from edgenext_search.latency.devices.device import open_device
+from edgenext_search.latency.devices.open import open_device
 from edgenext_search.latency.measurement import Measurement
 
 from .networks import convolutions

@@ -6,10 +6,12 @@ import random
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
+from edgenext_search.data.augment.batches import IMAGENET_MEAN, IMAGENET_STD, Augmentation
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 Transform: TypeAlias = "Callable[[Image.Image], torch.Tensor]"
 Interpolation: TypeAlias = Literal["bicubic", "bilinear", "random"]
+Rgb: TypeAlias = tuple[float, float, float]
 
 _NUMBER = r"\d+(\.\d+)?"
 _POLICY = re.compile(
@@ -28,25 +31,51 @@ _POLICY = re.compile(
 )
 
 
-def train_transform(
-    size: int,
-    *,
-    auto_augment: str | None,
-    color_jitter: float,
-    crop_scale: tuple[float, float],
-    flip: bool,
-    interpolation: Interpolation,
-) -> Transform:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimmAugmentation(Augmentation):
+    """Augmentation of full training: timm's transforms on decoded images, then erasing and mixing of whole batches.
+
+    Attributes:
+        crop_scale: Smallest and largest share of the image's area that is cropped and resized.
+        color_jitter: Largest relative change of brightness, contrast and saturation; 0 for none. timm ignores it where
+            there is a policy, since policies change colours themselves.
+        auto_augment: timm's policy, such as "rand-m9-mstd0.5-inc1"; None for none.
+        interpolation: Interpolation of the resized crop.
+    """
+
+    crop_scale: tuple[float, float] = (0.08, 1.0)
+    color_jitter: float = 0.4
+    auto_augment: str | None = None
+    interpolation: Interpolation = "bicubic"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preprocessing:
+    """Preparation of the images of an evaluation.
+
+    Attributes:
+        img_size: Height and width of the images, in pixels.
+        crop_pct: Share of the resized image's side that is kept; 0.9 is timm's for EdgeNeXt.
+        interpolation: Interpolation of the resized image.
+        crop_mode: "center"; or "squash" and "border", with which timm keeps the whole image.
+        mean: Mean of R, G, B in [0, 1], for normalisation.
+        std: Standard deviation of R, G, B in [0, 1], for normalisation.
+    """
+
+    img_size: int
+    crop_pct: float = 0.9
+    interpolation: str = "bicubic"
+    crop_mode: str = "center"
+    mean: Rgb = IMAGENET_MEAN
+    std: Rgb = IMAGENET_STD
+
+
+def train_transform(size: int, augmentation: TimmAugmentation) -> Transform:
     """The transform of training: a resized crop, a flip, RandAugment or colour jitter.
 
     Args:
         size: Height and width of the result, in pixels.
-        auto_augment: timm's policy, such as "rand-m9-mstd0.5-inc1"; None for none. With one, timm jitters no colours
-            by `color_jitter`, since the policies change colours themselves.
-        color_jitter: Largest relative change of brightness, contrast and saturation; 0 for none.
-        crop_scale: Least and largest share of the image's area that is cropped.
-        flip: Whether half of the images are mirrored.
-        interpolation: How the crop is resized.
+        augmentation: Strength of each of them; erasing and mixing are done on batches.
 
     Returns:
         A function of an RGB image to uint8 [3, size, size].
@@ -56,37 +85,35 @@ def train_transform(
     """
     from timm.data import create_transform
 
-    if auto_augment is not None:
-        _check_policy(auto_augment)
+    if augmentation.auto_augment is not None:
+        _check_policy(augmentation.auto_augment)
     transform: Transform = create_transform(
         size,
         is_training=True,
         use_prefetcher=True,  # leaves normalising to whoever has the batch
-        auto_augment=auto_augment,
-        color_jitter=color_jitter,
-        scale=crop_scale,
-        hflip=0.5 if flip else 0.0,
-        interpolation=interpolation,
+        auto_augment=augmentation.auto_augment,
+        color_jitter=augmentation.color_jitter,
+        scale=augmentation.crop_scale,
+        hflip=0.5 if augmentation.flip else 0.0,
+        interpolation=augmentation.interpolation,
     )
     return transform
 
 
-def eval_transform(size: int, *, crop_pct: float, interpolation: str, crop_mode: str) -> Transform:
-    """The transform of evaluation: the shorter side is resized to ``size / crop_pct``, the middle square cut out.
-
-    Args:
-        size: Height and width of the result, in pixels.
-        crop_pct: Share of the resized image's side that is kept.
-        interpolation: How the image is resized.
-        crop_mode: "center"; or "squash" and "border", by which timm keeps the whole image.
+def eval_transform(preprocessing: Preprocessing) -> Transform:
+    """The transform of evaluation: the shorter side is resized to ``img_size / crop_pct``, the middle square cut out.
 
     Returns:
-        A function of an RGB image to uint8 [3, size, size].
+        A function of an RGB image to uint8 [3, img_size, img_size].
     """
     from timm.data import create_transform
 
     transform: Transform = create_transform(
-        size, use_prefetcher=True, crop_pct=crop_pct, interpolation=interpolation, crop_mode=crop_mode
+        preprocessing.img_size,
+        use_prefetcher=True,
+        crop_pct=preprocessing.crop_pct,
+        interpolation=preprocessing.interpolation,
+        crop_mode=preprocessing.crop_mode,
     )
     return transform
 

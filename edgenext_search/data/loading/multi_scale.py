@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgenext_search.data.augment.randomness import Draws, Stream
+from edgenext_search.data.loading.shard import Shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -104,19 +105,19 @@ class MultiScaleSampler:
         return np.argsort(keys, kind="stable").astype(np.int64)
 
 
-def share(batch: int, *, rank: int, world: int, pairs: bool) -> npt.NDArray[np.int64]:
+def share(batch: int, shard: Shard, *, pairs: bool) -> npt.NDArray[np.int64]:
     """Which images of a batch one process takes.
 
     Args:
         batch: Images in the batch.
-        rank: Number of the process.
-        world: Number of processes.
+        shard: The process among those that share the batch.
         pairs: Whether image i and the one as far from the end, i's partner in mixing, stay together. The share read
             backwards is then the partners of the share. Shares differ by up to two images, otherwise by one.
 
     Returns:
         Positions in the batch, int64.
     """
+    rank, world = shard.rank, shard.world
     if not pairs:
         return np.arange(rank, batch, world, dtype=np.int64)
     first = np.arange(rank, batch // 2, world, dtype=np.int64)

@@ -6,7 +6,7 @@ import atexit
 import functools
 import signal
 import weakref
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from edgenext_search.data.augment.randomness import Draws, Stream
 from edgenext_search.data.augment.transforms import own_randomness
@@ -162,15 +162,19 @@ class Workers:
         self._requests.now = requests
         batches = iter(self._loader)
         if self._loader.num_workers:
-            _dismiss_at_exit()
-            _at_work.add(batches)
+            _close_at_exit()
+            _at_work.add(self)
         return cast("Iterator[Loaded]", batches)
 
     def close(self) -> None:
-        """End the processes; batches asked for later start new ones."""
-        batches, self._loader._iterator = self._loader._iterator, None
-        if batches is not None and self._loader.num_workers:
-            _shut_down(batches)
+        """End the processes; batches asked for later start new ones.
+
+        Persistent workers end with the iterator that the loader keeps, and torch has no public way to end them before
+        the garbage collector does.
+        """
+        iterator, self._loader._iterator = self._loader._iterator, None
+        if iterator is not None and self._loader.num_workers:
+            iterator._shutdown_workers()  # type: ignore[attr-defined]
 
 
 class Unreadable:
@@ -214,25 +218,21 @@ def _as_it_is(loaded: Loaded) -> Loaded:
     return loaded
 
 
-_at_work: weakref.WeakSet[Any] = weakref.WeakSet()  # iterators of DataLoaders whose processes may live
+_at_work: weakref.WeakSet[Workers] = weakref.WeakSet()
 
 
 @functools.cache
-def _dismiss_at_exit() -> None:
-    """End what is at work when the interpreter ends, before multiprocessing, registered earlier, waits for it.
+def _close_at_exit() -> None:
+    """Close what is at work when the interpreter ends, before multiprocessing, registered earlier, waits for it.
 
     It would send a SIGTERM, which workers leave to their parent, and wait for ever.
     """
-    atexit.register(_dismiss)
 
+    def close() -> None:
+        for workers in list(_at_work):
+            workers.close()
 
-def _dismiss() -> None:
-    for batches in list(_at_work):
-        _shut_down(batches)
-
-
-def _shut_down(batches: object) -> None:
-    batches._shutdown_workers()  # type: ignore[attr-defined]  # what it does when it is collected, but in time
+    atexit.register(close)
 
 
 def _let_the_parent_answer_signals(_worker: int) -> None:

@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgenext_search.errors import UserError
-from edgenext_search.latency.devices.device import DeviceInfo, Progress
-from edgenext_search.latency.devices.host import require_models
-from edgenext_search.latency.devices.reply import (
+from edgenext_search.latency.devices.benchmark_program import (
     RUNS_VARIABLE,
     SECONDS_VARIABLE,
     ProgramReply,
@@ -21,6 +19,8 @@ from edgenext_search.latency.devices.reply import (
     read_reply,
     run_program,
 )
+from edgenext_search.latency.devices.device import DeviceInfo, Progress
+from edgenext_search.latency.devices.host import require_models
 from edgenext_search.latency.measurement import DEFAULT_SETTINGS, Measurement, MeasureSettings
 from edgenext_search.validation import short
 

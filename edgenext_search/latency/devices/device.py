@@ -14,7 +14,6 @@ from edgenext_search.latency.measurement import DEFAULT_SETTINGS, Measurement, M
 from edgenext_search.texts import nearest
 from edgenext_search.validation import short
 
-FORMS = "host, ssh://user@board, cmd:./program or adb://serial"
 Progress = Callable[[int, int], None]
 
 
@@ -43,7 +42,7 @@ class DeviceInfo:
     """What answered on a device.
 
     Attributes:
-        name: The device, as :func:`open_device` takes it.
+        name: The device, as :func:`~edgenext_search.latency.devices.open.open_device` takes it.
         runtime: What runs the models there, such as ``onnxruntime``.
         version: Its version.
         machine: The processor or board.
@@ -99,36 +98,6 @@ class Device(Protocol):
             DeviceError: A model was not measured; nothing is returned then.
         """
         ...
-
-
-def open_device(text: str) -> Device:
-    """The device that a text names; nothing is run and no connection made.
-
-    Args:
-        text: ``host``, ``host?threads=4&provider=...``, ``ssh://user@board:port?python=...``, ``cmd:./program
-            arguments`` or ``adb://serial?program=...``; see docs/latency.md.
-
-    Raises:
-        UserError: There is no such kind of device, or an option is unknown or wrong.
-    """
-    kind = text.strip().partition(":")[0].partition("?")[0]
-    if kind == "host":
-        from edgenext_search.latency.devices.host import HostDevice
-
-        return HostDevice.parse(text.strip())
-    if kind == "ssh":
-        from edgenext_search.latency.devices.ssh import SshDevice
-
-        return SshDevice.parse(text.strip())
-    if kind == "cmd":
-        from edgenext_search.latency.devices.command import CommandDevice
-
-        return CommandDevice.parse(text.strip())
-    if kind == "adb":
-        from edgenext_search.latency.devices.adb import AdbDevice
-
-        return AdbDevice.parse(text.strip())
-    raise UserError(f"There is no device {short(text)}: give {FORMS}.")
 
 
 def read_options(device: str, query: str, known: Sequence[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from edgenext_search.errors import UserError
 from edgenext_search.latency.devices.device import DeviceInfo, Progress, read_options, read_threads, with_options
-from edgenext_search.latency.devices.script_job import (
+from edgenext_search.latency.devices.onboard_call import (
     DEFAULT_PROVIDER,
     DEFAULT_RUNTIME,
     Reply,

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from edgenext_search.errors import UserError
+from edgenext_search.latency.devices.bounded_process import Finished
 from edgenext_search.latency.devices.device import DeviceError, DeviceInfo, Progress, read_options, with_options
 from edgenext_search.latency.devices.host import RUNTIME_OPTIONS, read_runtime, require_models, runtime_options
-from edgenext_search.latency.devices.process import Finished
-from edgenext_search.latency.devices.script_job import (
+from edgenext_search.latency.devices.onboard_call import (
     DEFAULT_RUNTIME,
     Reply,
     Runtime,

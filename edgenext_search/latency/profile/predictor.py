@@ -12,10 +12,10 @@ from edgenext_search.arch.candidate import Candidate, NormAct
 from edgenext_search.arch.cost import IN_CHANNELS, PATCH, Deployment
 from edgenext_search.errors import UserError
 from edgenext_search.latency.devices.device import CHECKED, DeviceInfo
-from edgenext_search.latency.profile.accuracy import Accuracy
-from edgenext_search.latency.profile.fit import RUN
+from edgenext_search.latency.profile.features import depthwise, work_of
+from edgenext_search.latency.profile.prediction_error import Accuracy
 from edgenext_search.latency.profile.profile import Covered, Profile
-from edgenext_search.latency.profile.work import depthwise, work_of
+from edgenext_search.latency.profile.regression import RUN
 
 Shape = tuple[Any, ...]
 
@@ -59,7 +59,7 @@ class Predictor:
         rescale: Allow another deployment than the profile's: every prediction is then marked as interpolated.
 
     Attributes:
-        device: The device's name, as :func:`~edgenext_search.latency.devices.device.open_device` takes it.
+        device: The device's name, as :func:`~edgenext_search.latency.devices.open.open_device` takes it.
         deployment: Classes and image size of what is predicted.
         conditions: What the profile's figures depend on.
         held_out: The profile's check on networks that it had not seen.

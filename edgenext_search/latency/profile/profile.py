@@ -14,9 +14,9 @@ from edgenext_search.arch.cost import Deployment
 from edgenext_search.errors import UserError
 from edgenext_search.latency.devices.device import DeviceInfo
 from edgenext_search.latency.measurement import Measurement
-from edgenext_search.latency.profile.accuracy import Accuracy, accuracy
-from edgenext_search.latency.profile.fit import Rates, Sample, fit, held_out, total_work
-from edgenext_search.latency.profile.plan import OPTIONS, Target
+from edgenext_search.latency.profile.measurement_plan import OPTIONS, Target
+from edgenext_search.latency.profile.prediction_error import Accuracy, accuracy
+from edgenext_search.latency.profile.regression import Rates, Sample, fit, held_out, total_work
 
 FORMAT = 1  # of the file; a change that older releases cannot read counts it up
 STAGE_WEIGHT = 0.1  # of a stage measured alone, relative to a network: it shows which block the time belongs to
@@ -133,7 +133,7 @@ class Profile:
         reference_us: Its time in microseconds, to which all times refer: see :func:`undisturbed_speed`.
         reference_range: Shortest and longest time of it that a measurement saw: how steady the device was.
         rates: Microseconds of one unit of each term of work, by stage; ``run`` of stage 0 is what every network has.
-        busy: See :class:`~edgenext_search.latency.profile.fit.Fit`; what a busy device does to the rates.
+        busy: See :class:`~edgenext_search.latency.profile.regression.Fit`; what a busy device does to the rates.
         covered: What was measured of each kind of block.
         held_out: Errors for networks that the fit had not seen, each at the speed that the device had then.
         seconds: How long measuring took.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import re
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from edgenext_search.errors import UserError
 from edgenext_search.execution.conditions import versions
-from edgenext_search.files import dump_yaml, read_yaml
+from edgenext_search.files import dump_yaml, read_yaml, write_text
+from edgenext_search.locks import exclusive, is_locked
 from edgenext_search.search.recipe import StudyRecipe
 from edgenext_search.search.store.store import StudyStore, hide_password
 from edgenext_search.texts import command_line
@@ -187,14 +187,7 @@ class RunFolder:
 
     def is_running(self) -> bool:
         """Whether a coordinator is at work here."""
-        if not self._lock_file.exists():
-            return False
-        with self._lock_file.open() as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-        return False
+        return is_locked(self._lock_file)
 
     @property
     def _lock_file(self) -> Path:
@@ -216,11 +209,9 @@ class RunFolder:
             UserError: Another one is at work here.
         """
         self.check_writable()
-        with self._lock_file.open("w") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise UserError(f"Another process works on {self.path}; wait for it, or stop it first.") from error
+        with exclusive(self._lock_file) as free:
+            if not free:
+                raise UserError(f"Another process works on {self.path}; wait for it, or stop it first.")
             yield
 
     def summary(self) -> dict[str, Any]:
@@ -247,10 +238,3 @@ class RunFolder:
         if not self.exists():
             raise UserError(f"{self.path} is not a run: it has no {STUDY_FILE}.")
         return read_yaml(self.study_file)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

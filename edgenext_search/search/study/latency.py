@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgenext_search.data import default_cache_dir
-from edgenext_search.latency.devices.device import CHECKED, DeviceError, open_device
+from edgenext_search.latency.devices.device import CHECKED, DeviceError
+from edgenext_search.latency.devices.open import open_device
 from edgenext_search.latency.measurement import WARMUP_SECONDS, MeasureSettings
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def _cached_profiles(device: Device, recipe: StudyRecipe, cache_dir: Path) -> Pa
 
 def _measure_profile(device: Device, recipe: StudyRecipe, path: Path, listener: Listener) -> None:
     """Measure a profile if it is not there."""
-    from edgenext_search.latency.profile.profiling import measure_profile
+    from edgenext_search.latency.profile.profiler import measure_profile
 
     if path.is_file():
         return

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from edgenext_search.execution.conditions import device_name, versions
 from edgenext_search.execution.local import PRELOAD
 from edgenext_search.execution.worker import run_probe
+from edgenext_search.files import write_text
 from edgenext_search.training.engine.numerics import Numerics, ProbeRequest, ProbeResult
 from edgenext_search.training.proxy.job import Failed
 
@@ -185,6 +186,4 @@ def _write(file: Path, request: ProbeRequest, found: ProbeResult) -> None:
         ],
     }
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(".part")
-    temporary.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(file)
+    write_text(file, json.dumps(facts, indent=1) + "\n")

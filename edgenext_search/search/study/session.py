@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from edgenext_search.arch.projection import Projection, require_sensible
 from edgenext_search.data import default_cache_dir
 from edgenext_search.errors import UserError
-from edgenext_search.execution.conditions import cpu_cores
 from edgenext_search.execution.local import LocalExecutor, start_server
 from edgenext_search.execution.placement import gpu_memory, local_places
+from edgenext_search.machine import cpu_cores
 from edgenext_search.search.study.images import open_images, prepare_images
 from edgenext_search.search.study.latency import Gauge, open_gauge
 from edgenext_search.search.study.numerics import Probed, fixed_numerics, probe_host, trials_that_fit

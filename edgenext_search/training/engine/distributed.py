@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import torch
 from torch import distributed
 
+from edgenext_search.data.loading.shard import Shard
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ class Ranks:
     rank: int = 0
     world: int = 1
     words: distributed.ProcessGroup | None = None
+
+    @property
+    def shard(self) -> Shard:
+        """The share of this process of what all of them read."""
+        return Shard(self.rank, self.world)
 
     def add_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
         """Give every rank the sum of all ranks' gradients, in one message.

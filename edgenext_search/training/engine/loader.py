@@ -10,6 +10,7 @@ import torch
 from edgenext_search.data.augment.batches import Augmentation, augmented, center_crop, normalize
 from edgenext_search.data.augment.mixing import mix
 from edgenext_search.data.augment.randomness import Draws
+from edgenext_search.data.loading.shard import Shard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from edgenext_search.data import ImageSet
-    from edgenext_search.data.loading.full_loader import TrainLoader
 
 Batch = tuple[torch.Tensor, torch.Tensor]
 EVALUATION_BATCH = 256
@@ -59,11 +59,10 @@ class MemoryLoader:
         device: Where the batches go.
         augmentation: How images vary.
         num_classes: Number of classes; needed where images are mixed.
-        rank: Number of this process, below ``world``.
-        world: Number of processes that share each batch.
+        shard: This process among those that share each batch.
 
     Raises:
-        ValueError: If images are to be mixed without the number of classes, or ``rank`` is not below ``world``.
+        ValueError: Images are to be mixed without the number of classes.
     """
 
     def __init__(
@@ -76,8 +75,7 @@ class MemoryLoader:
         device: torch.device,
         augmentation: Augmentation | None = None,
         num_classes: int | None = None,
-        rank: int = 0,
-        world: int = 1,
+        shard: Shard | None = None,
     ) -> None:
         self._images = images.images
         self._labels = _tensor(images.labels)
@@ -85,8 +83,8 @@ class MemoryLoader:
         self._seed = seed
         self._device = device
         self._augmentation = augmentation or Augmentation()
-        self._classes = num_classes
-        self._slice = _share(rank, world)
+        self._classes = num_classes or 0
+        self._slice = (shard or Shard()).slice
         self.batch_size = min(batch_size, len(self._labels))
         self.steps = len(self._labels) // self.batch_size
         if self._augmentation.mixes and num_classes is None:
@@ -121,52 +119,27 @@ class MemoryLoader:
             others, other_labels = images.flip(0), labels.flip(0)
         else:
             others, other_labels = self._plain(rows[::-1][self._slice].copy(), epoch)
-        assert self._classes is not None  # noqa: S101 - __init__ saw to it
         draws = Draws(self._seed, epoch, mine)
         return mix(
             images, others, labels, other_labels, classes=self._classes, augmentation=self._augmentation, draws=draws
         )
 
 
-class FullLoader:
-    """The batches of full training, as the loop wants them.
-
-    Args:
-        loader: Decodes and augments the images.
-    """
-
-    def __init__(self, loader: TrainLoader) -> None:
-        self._loader = loader
-
-    def batches(self, epoch: int) -> int:
-        """See :class:`Loader`."""
-        return self._loader.steps(epoch)
-
-    def batch_sizes(self, epoch: int) -> Sequence[int]:
-        """See :class:`Loader`."""
-        return list(self._loader.images_of(epoch))
-
-    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """See :class:`Loader`."""
-        return self._loader.epoch(epoch, start)
-
-
 def evaluation_batches(
-    images: ImageSet, *, img_size: int, device: torch.device, rank: int = 0, world: int = 1
+    images: ImageSet, *, img_size: int, device: torch.device, shard: Shard | None = None
 ) -> Iterator[Batch]:
-    """The images of a set in order, cropped at their centre: all of them, or every ``world``-th for each process.
+    """The images of a set in order, cropped at their centre: all of them, or this process's share.
 
     Args:
         images: The set.
         img_size: Height and width that images are cropped to, in pixels.
         device: Where the batches go.
-        rank: Number of this process, below ``world``.
-        world: Number of processes that share the set out.
+        shard: This process among those that share the set.
 
     Yields:
         Normalised images float32 [b, 3, h, w] and labels int64 [b].
     """
-    share = _share(rank, world)
+    share = (shard or Shard()).slice
     pixels, labels = _tensor(images.images)[share], _tensor(images.labels)[share]
     for start in range(0, len(labels), EVALUATION_BATCH):
         rows = slice(start, start + EVALUATION_BATCH)
@@ -176,12 +149,6 @@ def evaluation_batches(
 def epoch_seed(seed: int, epoch: int) -> int:
     """A seed of its own for each epoch of each training seed."""
     return (seed * 1_000_003 + epoch * 7_919 + 17) % 2**63
-
-
-def _share(rank: int, world: int) -> slice:
-    if not 0 <= rank < world:
-        raise ValueError(f"processes are numbered from 0 to world - 1, but rank is {rank} and world {world}")
-    return slice(rank, None, world)
 
 
 def _tensor(array: npt.NDArray[np.generic]) -> torch.Tensor:

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from edgenext_search.arch.cost import IN_CHANNELS, Deployment
+from edgenext_search.data.augment.transforms import Preprocessing
 from edgenext_search.data.class_names import difference, read_classes
 from edgenext_search.data.loading.datasets import open_val_set
-from edgenext_search.data.loading.full_loader import ValLoader
+from edgenext_search.data.loading.loaders import ValLoader
 from edgenext_search.errors import UserError
 from edgenext_search.files import read_yaml
 from edgenext_search.models.export import Normalisation
@@ -126,7 +127,8 @@ def evaluate_folder(
     device = torch.device("cpu") if device is None or onnx is not None else device
     network = model if onnx is None else _onnx_network(onnx, model, img_size)
     size = network.img_size if isinstance(network, OnnxNetwork) and img_size is None else img_size
-    loader, config = val_loader(model, images, img_size=size, batch_size=batch_size, workers=workers, device=device)
+    preprocessing = preprocessing_of(model, img_size=size)
+    loader = ValLoader(images, preprocessing, batch_size=batch_size, workers=workers, device=device)
     start = time.perf_counter()
     with contextlib.closing(loader):
         (score,) = score_networks([network.to(device)], loader, device=device, total=lambda sums: sums)
@@ -139,8 +141,8 @@ def evaluate_folder(
         n=n,
         unreadable=len(loader.unreadable),
         images_per_second=n / seconds,
-        img_size=config["input_size"][-1],
-        crop_pct=config["crop_pct"],
+        img_size=preprocessing.img_size,
+        crop_pct=preprocessing.crop_pct,
         weights=which if onnx is None else None,
         data=images.source.name,
         classes=len(images.classes),
@@ -156,60 +158,29 @@ def _onnx_network(path: Path, model: nn.Module, img_size: int | None) -> OnnxNet
     Raises:
         UserError: It cannot be run, or not at this size, or has other outputs.
     """
-    config = data_config(model)
-    network = OnnxNetwork(path, Normalisation(mean=config["mean"], std=config["std"]))
+    preprocessing = preprocessing_of(model)
+    network = OnnxNetwork(path, Normalisation(mean=preprocessing.mean, std=preprocessing.std))
     if img_size is not None and network.img_size not in (None, img_size):
         raise UserError(f"{path} takes images of {network.img_size} px, not of {img_size}; leave out --img-size.")
-    size = network.img_size or img_size or config["input_size"][-1]
+    size = network.img_size or img_size or preprocessing.img_size
     outputs = network(torch.zeros(1, IN_CHANNELS, size, size)).shape[1:]
     if tuple(outputs) != (model.num_classes,):
         raise UserError(f"{path} must have an output for each of {model.num_classes} classes, but has {[*outputs]}.")
     return network
 
 
-def val_loader(
-    model: nn.Module,
-    images: ValSet,
-    *,
-    img_size: int | None = None,
-    batch_size: int,
-    workers: int = 0,
-    device: torch.device | None = None,
-) -> tuple[ValLoader, dict[str, Any]]:
-    """A loader that prepares images as timm would for this network, and what timm says of it.
+def preprocessing_of(model: nn.Module, *, img_size: int | None = None) -> Preprocessing:
+    """Preparation of images for a network, as timm does it by the network's ``pretrained_cfg``.
 
     Args:
-        model: A network of timm's, with its ``pretrained_cfg``.
-        images: The images.
-        img_size: Their height and width, in pixels; None for the size trained on.
-        batch_size: Images of a batch.
-        workers: Processes that load images.
-        device: Where batches go.
-
-    Returns:
-        The loader, and timm's ``input_size``, ``crop_pct``, ``interpolation``, ``crop_mode``, ``mean`` and ``std``.
+        model: A network of timm's.
+        img_size: Height and width of the images, in pixels; None for the size trained on.
     """
-    config = data_config(model)
-    if img_size is not None:
-        config["input_size"] = (*config["input_size"][:1], img_size, img_size)
-    keys = ("crop_pct", "interpolation", "crop_mode", "mean", "std")
-    loader = ValLoader(
-        images,
-        img_size=config["input_size"][-1],
-        batch_size=batch_size,
-        workers=workers,
-        device=device,
-        **{key: config[key] for key in keys},
-    )
-    return loader, config
-
-
-def data_config(model: nn.Module) -> dict[str, Any]:
-    """How timm would prepare images for a network of its own, by the network's ``pretrained_cfg``."""
     from timm.data import resolve_model_data_config
 
-    config: dict[str, Any] = resolve_model_data_config(model)  # type: ignore[no-untyped-call]
-    return config
+    config = resolve_model_data_config(model)  # type: ignore[no-untyped-call]
+    keys = ("crop_pct", "interpolation", "crop_mode", "mean", "std")
+    return Preprocessing(img_size=img_size or config["input_size"][-1], **{key: config[key] for key in keys})
 
 
 def load(folder: Path, weights: Weights | None) -> nn.Module:

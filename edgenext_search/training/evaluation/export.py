@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.data.loading.datasets import open_val_set
+from edgenext_search.data.loading.loaders import ValLoader
 from edgenext_search.errors import UserError
-from edgenext_search.files import write_text
+from edgenext_search.files import write_output
 from edgenext_search.models.export import Normalisation, check_parity, export_onnx
 from edgenext_search.models.folder import read_candidate
-from edgenext_search.training.evaluation.evaluate import data_config, load, some_of, val_loader
+from edgenext_search.training.evaluation.evaluate import load, preprocessing_of, some_of
 
 if TYPE_CHECKING:
     from edgenext_search.training.evaluation.evaluate import Weights
@@ -59,17 +60,16 @@ def export_folder(
     _check_writable(path)
     val = None if data is None else some_of(open_val_set(data, data_dir=data_dir), images)
     model = load(folder, weights)
-    loader, config = (
-        (None, data_config(model)) if val is None else val_loader(model, val, img_size=img_size, batch_size=16)
-    )
-    size = img_size or config["input_size"][-1]
-    normalisation = Normalisation(mean=config["mean"], std=config["std"])
+    preprocessing = preprocessing_of(model, img_size=img_size)
+    size = preprocessing.img_size
+    normalisation = Normalisation(mean=preprocessing.mean, std=preprocessing.std)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as scratch:
         new = Path(scratch) / "model.onnx"
         difference = export_onnx(model, new, img_size=size, uint8=normalisation if uint8 else None, opset=opset)
         parity = None
-        if loader is not None:
-            parity = check_parity(model, new, loader.pixels(), normalisation=normalisation)
+        if val is not None:
+            pixels = ValLoader(val, preprocessing, batch_size=16).pixels()
+            parity = check_parity(model, new, pixels, normalisation=normalisation)
         facts = _facts(new)
         new.replace(path)
     return {
@@ -77,12 +77,12 @@ def export_folder(
         "fingerprint": fingerprint,
         **facts,
         "preprocessing": {
-            "resize": int(size / config["crop_pct"]),
-            "interpolation": config["interpolation"],
-            "crop_mode": config["crop_mode"],
+            "resize": int(size / preprocessing.crop_pct),
+            "interpolation": preprocessing.interpolation,
+            "crop_mode": preprocessing.crop_mode,
             "crop": size,
-            "mean": None if uint8 else list(config["mean"]),
-            "std": None if uint8 else list(config["std"]),
+            "mean": None if uint8 else list(preprocessing.mean),
+            "std": None if uint8 else list(preprocessing.std),
         },
         "random_image_difference": difference,
         "parity": None if parity is None or val is None else {"data": val.source.name, **asdict(parity)},
@@ -113,5 +113,5 @@ def _check_writable(path: Path) -> None:
     if not path.parent.is_dir():
         raise UserError(f"{path} cannot be written: there is no folder {path.parent}. Make it, or correct --out.")
     probe = path.parent / f".{path.name}-writable"
-    write_text(probe, "")
+    write_output(probe, "")
     probe.unlink()

@@ -10,6 +10,8 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from edgenext_search.files import replacing, write_text
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -63,13 +65,12 @@ class Checkpoints:
         best = self.folder / BEST_FILE
         digest = digest_file(path).read_text(encoding="ascii").replace(path.name, best.name)
         best.unlink(missing_ok=True)
-        _write_synced(digest_file(best), digest.encode())
-        _part(best).unlink(missing_ok=True)
-        try:
-            os.link(path, _part(best))  # no second copy; checkpoints are never written into
-        except OSError:  # a file system without links
-            shutil.copyfile(path, _part(best))
-        _part(best).replace(best)
+        write_text(digest_file(best), digest)
+        with replacing(best) as part:
+            try:
+                os.link(path, part)  # no second copy; checkpoints are never written into
+            except OSError:  # a file system without links
+                shutil.copyfile(path, part)
 
     def _path(self, step: int) -> Path:
         return self.folder / f"step-{step:09d}.pt"
@@ -125,17 +126,10 @@ def write_checked(path: Path, state: dict[str, Any]) -> None:
     torch.save(state, buffer)  # in memory first: torch's own writer hides that a disk is full
     content = buffer.getvalue()
     digest = f"{hashlib.sha256(content).hexdigest()}  {path.name}\n"
-    parts = [(_part(path), path, content), (_part(digest_file(path)), digest_file(path), digest.encode())]
-    try:
-        for part, _, data in parts:
-            _write_synced(part, data)
+    with replacing(path) as part, replacing(digest_file(path)) as digest_part:
+        part.write_bytes(content)
+        digest_part.write_text(digest, encoding="ascii")
         path.unlink(missing_ok=True)  # a damaged one that was passed over
-        for part, target, _ in reversed(parts):
-            part.replace(target)
-    finally:
-        for part, _, _ in parts:
-            part.unlink(missing_ok=True)
-    _sync_folder(path.parent)
 
 
 def read_checked(path: Path, device: torch.device) -> dict[str, Any]:
@@ -161,23 +155,3 @@ def read_checked(path: Path, device: torch.device) -> dict[str, Any]:
 def digest_file(path: Path) -> Path:
     """Where the digest of a checkpoint stands."""
     return path.with_name(f"{path.name}.sha256")
-
-
-def _part(path: Path) -> Path:
-    """What a file is called while it is written."""
-    return path.with_name(f".{path.name}.part")
-
-
-def _write_synced(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

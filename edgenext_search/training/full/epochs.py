@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from edgenext_search.data.loading.full_loader import TrainLoader, ValLoader
-from edgenext_search.training.engine.loader import FullLoader
+from edgenext_search.data.augment.transforms import Preprocessing, TimmAugmentation
+from edgenext_search.data.loading.loaders import TrainLoader, ValLoader
 from edgenext_search.training.engine.loop import Manner, Trainer
 from edgenext_search.training.full.deliver import deliver
 from edgenext_search.training.full.initial import HEAD
@@ -68,14 +68,13 @@ class FullRun:
         self._train = self._train_loader()
         self._val = ValLoader(
             plan.data.val,
-            img_size=recipe.img_size,
+            Preprocessing(img_size=recipe.img_size),
             batch_size=plan.shares.each,
+            shard=ranks.shard,
             workers=job.workers,
             device=device,
-            rank=ranks.rank,
-            world=ranks.world,
         )
-        self._steps_of = [self._train.steps(epoch) // plan.shares.accumulate for epoch in range(recipe.epochs)]
+        self._steps_of = [self._train.batches(epoch) // plan.shares.accumulate for epoch in range(recipe.epochs)]
         self._steps = sum(self._steps_of)
         self.trainer = Trainer(
             model,
@@ -116,16 +115,17 @@ class FullRun:
             img_size=recipe.img_size,
             sizes=recipe.sizes,
             seed=recipe.seed,
+            augmentation=TimmAugmentation(
+                auto_augment=recipe.auto_augment,
+                color_jitter=recipe.color_jitter,
+                random_erasing=recipe.random_erasing,
+                mixup=recipe.mixup,
+                cutmix=recipe.cutmix,
+                flip=recipe.flip,
+            ),
+            shard=self.ranks.shard,
             workers=self.job.workers,
             device=self.device,
-            rank=self.ranks.rank,
-            world=self.ranks.world,
-            auto_augment=recipe.auto_augment,
-            color_jitter=recipe.color_jitter,
-            random_erasing=recipe.random_erasing,
-            mixup=recipe.mixup,
-            cutmix=recipe.cutmix,
-            flip=recipe.flip,
         )
 
     def train(self, stopping: Callable[[], bool]) -> None:
@@ -164,7 +164,7 @@ class FullRun:
                 clock.lap()
 
             self._free(trainer.epoch)
-            trainer.fit(FullLoader(self._train), until=recipe.epochs, on_step=on_step, on_epoch=on_epoch)
+            trainer.fit(self._train, until=recipe.epochs, on_step=on_step, on_epoch=on_epoch)
 
     @contextlib.contextmanager
     def _metrics(self) -> Iterator[Metrics | None]:

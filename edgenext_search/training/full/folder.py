@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
-import time
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from edgenext_search.errors import UserError
-from edgenext_search.files import dump_yaml, read_yaml
+from edgenext_search.files import dump_yaml, read_yaml, write_text
+from edgenext_search.locks import exclusive
 from edgenext_search.training.full.checkpoint import FOLDER, Checkpoints
 
 if TYPE_CHECKING:
@@ -79,12 +78,13 @@ class TrainingFolder:
             raise UserError(f"{self.path} exists and is not a training; give another folder with --out.")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            write_whole(self.training_file, dump_yaml(dict(training)))
+            write_text(self.training_file, dump_yaml(dict(training)))
         except OSError as error:
             raise UserError(f"{self.path} cannot be written: {error.strerror}; give another with --out.") from error
 
     def _foreign(self) -> Iterator[Path]:
-        return (path for path in self.path.iterdir() if path.name not in {".lock", f".{TRAINING_FILE}.part"})
+        drafts = f".{TRAINING_FILE}."  # of a beginning that was killed
+        return (path for path in self.path.iterdir() if path.name != ".lock" and not path.name.startswith(drafts))
 
     def summary(self) -> dict[str, Any] | None:
         """What the training came to; None before its end."""
@@ -96,7 +96,7 @@ class TrainingFolder:
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Write what the training came to."""
-        write_whole(self.summary_file, json.dumps(summary, indent=2) + "\n")
+        write_text(self.summary_file, json.dumps(summary, indent=2) + "\n")
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -105,38 +105,16 @@ class TrainingFolder:
         Raises:
             UserError: Another one is, or the folder cannot be written.
         """
+        lock_file = self.path / ".lock"
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            handle = (self.path / ".lock").open("w")
+            lock_file.touch()
         except OSError as error:
             raise UserError(f"{self.path} cannot be written: {error.strerror}; give another with --out.") from error
-        with handle:
-            if not _locked(handle):
+        with exclusive(lock_file, patience=PATIENCE) as free:  # workers of a killed training hold it for some seconds
+            if not free:
                 raise UserError(f"Another process trains in {self.path}; wait for it, or stop it first.")
             yield
-
-
-def _locked(handle: IO[str]) -> bool:
-    """Take the lock of a file; where a training was killed, its workers hold it for some seconds more."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.1)
-        except OSError:  # a file system without locks
-            return True
-        else:
-            return True
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
 
 
 def _differences(there: Mapping[str, Any], here: Mapping[str, Any], prefix: str = "") -> list[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.errors import UserError
+from edgenext_search.machine import cpu_cores
 from edgenext_search.texts import counted
 from edgenext_search.training.full.recipe import FullRecipe
 
@@ -87,8 +87,7 @@ def shared_out(
     Returns:
         Both numbers as a :class:`FullJob` takes them.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    share = max(1, cores // processes)
+    share = max(1, cpu_cores() // processes)
     if threads is None and device == "cpu":
         threads = share
     return min(MOST_WORKERS, share) if workers is None else workers, threads

@@ -9,6 +9,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from edgenext_search.errors import UserError
+from edgenext_search.files import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -101,9 +102,7 @@ class Metrics:
         table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
         table.writeheader()
         table.writerows(self._rows)
-        temporary = self._file.with_name(f".{self._file.name}.part")
-        temporary.write_text(text.getvalue(), encoding="utf-8")
-        temporary.replace(self._file)
+        write_text(self._file, text.getvalue())
 
 
 def check_wandb() -> None:

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from edgenext_search.data import open_prepared
+from edgenext_search.files import replacing
 from edgenext_search.models.build import build
 from edgenext_search.training.engine.distributed import joined
 from edgenext_search.training.engine.loader import MemoryLoader, evaluation_batches
@@ -77,17 +78,14 @@ def train_rung(
             device=device,
             augmentation=recipe.augmentation,
             num_classes=len(data.classes),
-            rank=ranks.rank,
-            world=ranks.world,
+            shard=ranks.shard,
         )
         found: list[Evaluation] = []
         since = max((epoch for epoch in recipe.rung_epochs if epoch < job.until), default=0)
 
         def on_epoch(epoch: int) -> None:
             if epoch > max(since, job.until - recipe.score_epochs):
-                held_out = evaluation_batches(
-                    data.val, img_size=recipe.img_size, device=device, rank=ranks.rank, world=ranks.world
-                )
+                held_out = evaluation_batches(data.val, img_size=recipe.img_size, device=device, shard=ranks.shard)
                 found.append(trainer.evaluate(held_out))
 
         for until in (epoch for epoch in recipe.rung_epochs if trainer.epoch < epoch <= job.until):
@@ -118,10 +116,8 @@ def _write(job: TrainJob, trainer: Trainer, result: Trained) -> None:
     job.folder.mkdir(parents=True, exist_ok=True)
     if job.until == job.recipe.epochs:  # before the state, which says that the job is done
         weights = {name: tensor.contiguous().cpu() for name, tensor in trainer.scored.state_dict().items()}
-        temporary = job.weights_file.with_suffix(".part")
-        save_file(weights, temporary)
-        temporary.replace(job.weights_file)
-    temporary = job.state_file.with_suffix(".part")
+        with replacing(job.weights_file) as temporary:
+            save_file(weights, temporary)
     kept = {name: getattr(result, name) for name in ("score", "seconds", "loss", "train_loss")}
-    torch.save({**trainer.state(), "result": kept}, temporary)
-    temporary.replace(job.state_file)
+    with replacing(job.state_file) as temporary:
+        torch.save({**trainer.state(), "result": kept}, temporary)

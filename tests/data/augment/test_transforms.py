@@ -5,14 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from edgenext_search.data.augment.transforms import own_randomness, train_transform
+from edgenext_search.data.augment.transforms import TimmAugmentation, own_randomness, train_transform
 from edgenext_search.errors import UserError
 
 
 def transform(policy):
-    return train_transform(
-        32, auto_augment=policy, color_jitter=0.4, crop_scale=(0.08, 1.0), flip=True, interpolation="bicubic"
-    )
+    return train_transform(32, TimmAugmentation(auto_augment=policy))
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgenext_search.data.loading.multi_scale import MultiScaleSampler, image_sizes, share
+from edgenext_search.data.loading.shard import Shard
 
 seeds = st.integers(0, 2**32)
 
@@ -79,7 +80,7 @@ def test_one_size_is_an_ordinary_sampler():
 
 @given(batch=st.integers(1, 70), world=st.integers(1, 9), pairs=st.booleans())
 def test_shares_are_the_batch_and_about_equal(batch, world, pairs):
-    shares = [share(batch, rank=rank, world=world, pairs=pairs) for rank in range(world)]
+    shares = [share(batch, Shard(rank, world), pairs=pairs) for rank in range(world)]
     np.testing.assert_array_equal(np.sort(np.concatenate(shares)), np.arange(batch))
     lengths = [len(one) for one in shares]
     assert max(lengths) - min(lengths) <= (2 if pairs else 1)
@@ -88,5 +89,5 @@ def test_shares_are_the_batch_and_about_equal(batch, world, pairs):
 @given(batch=st.integers(1, 70), world=st.integers(1, 9))
 def test_a_share_read_backwards_is_its_partners(batch, world):
     for rank in range(world):
-        mine = share(batch, rank=rank, world=world, pairs=True)
+        mine = share(batch, Shard(rank, world), pairs=True)
         np.testing.assert_array_equal(mine[::-1], batch - 1 - mine)

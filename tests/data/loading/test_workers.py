@@ -7,14 +7,15 @@ from PIL import Image
 
 SCRIPT = """
     import sys
+    from edgenext_search.data.augment.transforms import Preprocessing
     from edgenext_search.data.loading.datasets import open_full_data
-    from edgenext_search.data.loading.full_loader import TrainLoader, ValLoader
+    from edgenext_search.data.loading.loaders import TrainLoader, ValLoader
 
     data = open_full_data(sys.argv[1])
     train = TrainLoader(data.train, batch_size=4, img_size=32, seed=0, workers=2)
     batches = train.epoch(0)
     next(batches)
-    val = iter(ValLoader(data.val, img_size=32, batch_size=2, workers=1))
+    val = iter(ValLoader(data.val, Preprocessing(img_size=32), batch_size=2, workers=1))
     next(val)
     print("begun", flush=True)
 """
@@ -37,7 +38,7 @@ def test_a_program_that_ends_in_the_middle_of_an_epoch_ends_at_once(photos):
 
 def test_nothing_is_left_to_read(tmp_path):
     from edgenext_search.data.loading.datasets import open_full_data
-    from edgenext_search.data.loading.full_loader import TrainLoader
+    from edgenext_search.data.loading.loaders import TrainLoader
     from edgenext_search.errors import UserError
 
     for name in ("a", "b"):

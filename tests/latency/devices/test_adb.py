@@ -3,7 +3,8 @@
 import pytest
 
 from edgenext_search.errors import UserError
-from edgenext_search.latency.devices.device import DeviceError, open_device
+from edgenext_search.latency.devices.device import DeviceError
+from edgenext_search.latency.devices.open import open_device
 
 from ..device_conformance import QUICK, DeviceConformance
 from ..networks import convolutions

@@ -6,8 +6,9 @@ import time
 import pytest
 
 from edgenext_search.errors import UserError
-from edgenext_search.latency.devices import reply
-from edgenext_search.latency.devices.device import DeviceError, open_device
+from edgenext_search.latency.devices import benchmark_program
+from edgenext_search.latency.devices.device import DeviceError
+from edgenext_search.latency.devices.open import open_device
 from edgenext_search.latency.measurement import MeasureSettings
 
 from ..conftest import script
@@ -92,7 +93,7 @@ def test_ten_gigabytes_are_cut_off_early(refusal):
 
 
 def test_what_never_ends_is_ended_with_all_that_it_started(refusal, monkeypatch, tmp_path):
-    monkeypatch.setattr(reply, "STARTING_SECONDS", 0.3)
+    monkeypatch.setattr(benchmark_program, "STARTING_SECONDS", 0.3)
     said, transient = refusal(
         f"sleep 1000 & echo $! > {tmp_path}/child\nwait", settings=MeasureSettings(seconds=0.1, warmup_seconds=0)
     )

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgenext_search.errors import UserError
-from edgenext_search.latency.devices.device import DeviceError, open_device, read_options, with_options
+from edgenext_search.latency.devices.device import DeviceError, read_options, with_options
+from edgenext_search.latency.devices.open import open_device
 
 
 @pytest.mark.parametrize("transient", [True, False])

@@ -3,9 +3,10 @@ import sys
 import pytest
 
 from edgenext_search.errors import UserError
-from edgenext_search.latency.devices import script_job as job
-from edgenext_search.latency.devices.device import DeviceError, open_device
+from edgenext_search.latency.devices import onboard_call as job
+from edgenext_search.latency.devices.device import DeviceError
 from edgenext_search.latency.devices.host import HostDevice
+from edgenext_search.latency.devices.open import open_device
 from edgenext_search.latency.measurement import MeasureSettings
 
 from ..device_conformance import QUICK, DeviceConformance

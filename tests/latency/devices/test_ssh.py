@@ -6,7 +6,8 @@ import pytest
 
 from edgenext_search.errors import UserError
 from edgenext_search.latency.devices import ssh
-from edgenext_search.latency.devices.device import DeviceError, open_device
+from edgenext_search.latency.devices.device import DeviceError
+from edgenext_search.latency.devices.open import open_device
 from edgenext_search.latency.devices.ssh import SshDevice
 from edgenext_search.latency.measurement import MeasureSettings
 

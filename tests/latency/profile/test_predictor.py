@@ -19,7 +19,7 @@ from edgenext_search.arch.published import published_variant
 from edgenext_search.arch.shape import Shape
 from edgenext_search.arch.space import Space
 from edgenext_search.errors import UserError
-from edgenext_search.latency.profile.plan import Target, draw_networks
+from edgenext_search.latency.profile.measurement_plan import Target, draw_networks
 from edgenext_search.latency.profile.predictor import Predictor
 from edgenext_search.latency.profile.profile import Profile
 

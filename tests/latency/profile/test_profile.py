@@ -7,7 +7,7 @@ from latency_profiles import DEPLOYMENT, INFO, NETWORKS, REFERENCE, STAGES, made
 
 from edgenext_search.arch.space import Space
 from edgenext_search.errors import UserError
-from edgenext_search.latency.profile.plan import make_plan
+from edgenext_search.latency.profile.measurement_plan import make_plan
 from edgenext_search.latency.profile.predictor import Predictor
 from edgenext_search.latency.profile.profile import Measured, Profile, disturbance, make_profile
 

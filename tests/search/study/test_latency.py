@@ -269,7 +269,7 @@ class World:
         self.run.path.mkdir()
         self.recipe = latency_recipe()
         monkeypatch.setattr(latency, "open_device", lambda _: self.device)
-        monkeypatch.setattr("edgenext_search.latency.profile.profiling.measure_profile", self._measure)
+        monkeypatch.setattr("edgenext_search.latency.profile.profiler.measure_profile", self._measure)
 
     def _measure(self, device, _space, _deployment, out, *, listener):
         self.profiled.append(out)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from edgenext_search.data import ImageSet
 from edgenext_search.data.augment.batches import Augmentation
+from edgenext_search.data.loading.shard import Shard
 from edgenext_search.training.engine.loader import MemoryLoader, epoch_seed, evaluation_batches
 
 CPU = torch.device("cpu")
@@ -133,7 +134,7 @@ def test_processes_together_train_on_the_batch_of_a_single_one(augmentation, bat
     options = {"batch_size": batch_size, "seed": seed, "augmentation": augmentation, "num_classes": 13}
     whole = loader(textured(13), **options)
     for world in (2, 3, 4):
-        parts = [loader(textured(13), rank=rank, world=world, **options) for rank in range(world)]
+        parts = [loader(textured(13), shard=Shard(rank, world), **options) for rank in range(world)]
         assert {(part.steps, part.batch_size) for part in parts} == {(whole.steps, whole.batch_size)}
         for batch, *slices in zip(whole.epoch(epoch), *(part.epoch(epoch) for part in parts), strict=True):
             for expected, *shares in zip(batch, *slices, strict=True):
@@ -168,19 +169,13 @@ def test_mixing_needs_the_number_of_classes():
         loader(textured(9), augmentation=Augmentation(cutmix=1.0))
 
 
-@pytest.mark.parametrize(("rank", "world"), [(1, 1), (-1, 2), (0, 0)])
-def test_a_rank_beyond_the_world_is_an_error(rank, world):
-    with pytest.raises(ValueError, match=f"rank is {rank} and world {world}"):
-        loader(textured(9), rank=rank, world=world)
-
-
 @pytest.mark.parametrize("world", [1, 2, 3, 4])
 def test_processes_evaluate_every_image_once(world):
     images = textured(600)
     alone = list(evaluation_batches(images, img_size=CROP, device=CPU))
     everything, labels = (torch.cat(parts) for parts in zip(*alone, strict=True))
     for rank in range(world):
-        share = list(evaluation_batches(images, img_size=CROP, device=CPU, rank=rank, world=world))
+        share = list(evaluation_batches(images, img_size=CROP, device=CPU, shard=Shard(rank, world)))
         assert max(len(labels) for _, labels in share) <= 256
         pixels, answers = (torch.cat(parts) for parts in zip(*share, strict=True))
         assert torch.equal(pixels, everything[rank::world])

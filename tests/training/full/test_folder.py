@@ -22,7 +22,7 @@ def test_a_training_is_begun_once_and_recognised(tmp_path):
 
 
 def test_a_begin_that_was_cut_off_is_begun_again(tmp_path):
-    (tmp_path / ".training.yaml.part").write_text("na")
+    (tmp_path / ".training.yaml.7.part").write_text("na")
     (tmp_path / ".lock").write_text("")
     TrainingFolder(tmp_path).begin(TRAINING)
     assert TrainingFolder(tmp_path).training() == TRAINING

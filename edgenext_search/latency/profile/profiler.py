@@ -17,11 +17,12 @@ from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.published import published_variant
 from edgenext_search.arch.space import Space
 from edgenext_search.errors import UserError
+from edgenext_search.files import write_text
 from edgenext_search.latency.devices.device import Device, DeviceError, DeviceInfo
 from edgenext_search.latency.measurement import Measurement, MeasureSettings
-from edgenext_search.latency.profile.plan import Target, make_plan
+from edgenext_search.latency.profile.journal import Record
+from edgenext_search.latency.profile.measurement_plan import Target, make_plan
 from edgenext_search.latency.profile.profile import FEWEST_NETWORKS, Measured, Profile, make_profile
-from edgenext_search.latency.profile.record import Record
 
 NETWORKS, STAGES = 160, 60
 MINUTES = 9.0  # leaves the last group, which may begin just before, its time
@@ -117,9 +118,7 @@ def measure_profile(
         reference=reference,
         seconds=record.seconds,
     )
-    new = out.with_name(f"{out.name}.new")
-    new.write_text(json.dumps(profile.to_dict(), indent=1), encoding="utf-8")
-    new.replace(out)
+    write_text(out, json.dumps(profile.to_dict(), indent=1))
     record.path.unlink()
     return profile
 
@@ -193,7 +192,7 @@ def _export(target: Target, deployment: Deployment, path: Path) -> None:
 
         export_for_measuring(target.candidate, deployment, path)
     else:
-        from edgenext_search.latency.profile.block_models import export_stage
+        from edgenext_search.latency.profile.stage_models import export_stage
 
         export_stage(target.candidate, target.stage, deployment, path)
 

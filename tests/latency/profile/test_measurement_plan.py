@@ -7,7 +7,14 @@ from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.published import published_variants
 from edgenext_search.arch.space import Space
-from edgenext_search.latency.profile.plan import FOREIGN, LARGEST, SMALLEST, Target, draw_networks, make_plan
+from edgenext_search.latency.profile.measurement_plan import (
+    FOREIGN,
+    LARGEST,
+    SMALLEST,
+    Target,
+    draw_networks,
+    make_plan,
+)
 from edgenext_search.latency.profile.predictor import Predictor
 from edgenext_search.latency.profile.profile import Measured, make_profile
 

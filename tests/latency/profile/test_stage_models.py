@@ -5,7 +5,7 @@ import pytest
 from strategies import tiny
 
 from edgenext_search.arch.cost import Deployment
-from edgenext_search.latency.profile.block_models import export_stage
+from edgenext_search.latency.profile.stage_models import export_stage
 from edgenext_search.models.measurable import OPSET
 
 

@@ -8,12 +8,12 @@ import onnx
 import pytest
 
 from edgenext_search.latency.devices.host import HostDevice
-from edgenext_search.latency.devices.script_job import PACKAGE, SENT, bootstrap, check_job
-from edgenext_search.latency.onboard import script
+from edgenext_search.latency.devices.onboard_call import PACKAGE, SENT, bootstrap, check_job
+from edgenext_search.latency.onboard import main
 
 from ..networks import convolutions
 
-FOLDER = Path(script.__file__).parent
+FOLDER = Path(main.__file__).parent
 
 
 @pytest.mark.parametrize("name", SENT)
@@ -54,13 +54,13 @@ def test_the_opset_is_read_off_the_file(tmp_path, version):
     model.opset_import.add(domain="com.microsoft", version=1)
     model.opset_import.add(domain="", version=version)
     onnx.save(model, tmp_path / "model.onnx")
-    assert script.opset_of(tmp_path / "model.onnx") == version
+    assert main.opset_of(tmp_path / "model.onnx") == version
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff" * 20, b"no network"])
 def test_a_file_without_an_opset(tmp_path, data):
     (tmp_path / "model.onnx").write_bytes(data)
-    assert script.opset_of(tmp_path / "model.onnx") is None
+    assert main.opset_of(tmp_path / "model.onnx") is None
 
 
 def test_a_file_that_ends_too_early_is_no_endless_wait(tmp_path):

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from edgenext_search.latency.onboard.turns import BLOCK_SECONDS, MOST_RUNS_A_BLOCK, time_in_turns
+from edgenext_search.latency.onboard.interleaved_timing import BLOCK_SECONDS, MOST_RUNS_A_BLOCK, time_in_turns
 
 SETTINGS = {"precision": 0.01, "seconds": 5.0, "warmup_seconds": 0.1, "min_runs": 20, "precise": "median"}
 

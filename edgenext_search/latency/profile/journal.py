@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgenext_search.errors import UserError
+from edgenext_search.files import write_text
 from edgenext_search.latency.profile.profile import Measured, disturbance, undisturbed_speed
 
 MOST_TRIES = 3  # measurements of one model, where the first were disturbed
@@ -40,7 +41,7 @@ class Record:
             UserError: The header is another.
         """
         if not path.exists():
-            path.write_text(json.dumps(header) + "\n", encoding="utf-8")
+            write_text(path, json.dumps(header) + "\n")
             return cls(path, [])
         lines: list[Any] = []
         whole = ""
@@ -57,7 +58,7 @@ class Record:
                 f"{path} holds measurements of another profile ({', '.join(differs) or 'its header'} differs); give "
                 "the command that began it, another --out, or remove the file."
             )
-        path.write_text(whole if whole.endswith("\n") else f"{whole}\n", encoding="utf-8")
+        write_text(path, whole if whole.endswith("\n") else f"{whole}\n")
         return cls(path, lines[1:])
 
     def add(self, measured: Mapping[int, Measured], *, seconds: float, load: float | None) -> None:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from strategies import candidates, deployments
 
 from edgenext_search.arch.blocks import Block, blocks_of
-from edgenext_search.latency.profile.work import LANES, depthwise, padded, work_of
+from edgenext_search.latency.profile.features import LANES, depthwise, padded, work_of
 
 
 @given(candidate=candidates(), deployment=deployments(), more=st.integers(0, 64))

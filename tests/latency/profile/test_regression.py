@@ -7,7 +7,7 @@ from strategies import random_candidate, seeded
 from edgenext_search.arch.blocks import blocks_of
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment
-from edgenext_search.latency.profile.fit import RUN, Sample, fit, held_out, total_work
+from edgenext_search.latency.profile.regression import RUN, Sample, fit, held_out, total_work
 
 DEPLOYMENT = Deployment(num_classes=10, img_size=128)
 TRUE = {"dense": 1e-5, "patch": 2e-5, "activation_ln_gelu": 3e-4, "conv_blocks": 30.0, "sdta_blocks": 80.0, RUN: 200.0}

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from edgenext_search.latency.onboard.summary import median_interval, pair_ratios
+from edgenext_search.latency.onboard.timing_statistics import median_interval, pair_ratios
 
 BLOCK_SECONDS = 0.02  # of runs that count, in one block; short, so that drift within it is small
 MOST_RUNS_A_BLOCK = 100

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import seeded
 
-from edgenext_search.latency.onboard.summary import (
+from edgenext_search.latency.onboard.timing_statistics import (
     FEWEST_PAIRS,
     cut,
     median,

@@ -2,7 +2,7 @@ import pytest
 from latency_profiles import made_profile
 
 from edgenext_search.errors import UserError
-from edgenext_search.latency.profile.record import MOST_TRIES, Record
+from edgenext_search.latency.profile.journal import MOST_TRIES, Record
 
 HEADER = {"device": "host", "plan": {"networks": 2}}
 

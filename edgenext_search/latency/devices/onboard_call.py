@@ -10,11 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from edgenext_search.latency.devices.bounded_process import Finished, LimitError, Limits, run
 from edgenext_search.latency.devices.device import DeviceError, DeviceInfo, Progress
-from edgenext_search.latency.devices.process import Finished, LimitError, Limits, run
 from edgenext_search.latency.measurement import Measurement, MeasureSettings
 
-SENT = ("summary", "turns", "script")  # the modules that time models, in the order in which they import each other
+SENT = (
+    "timing_statistics",
+    "interleaved_timing",
+    "main",
+)  # the modules that time models, in the order in which they import each other
 LOADING_SECONDS = 60.0  # at most for importing onnxruntime, and for starting each model
 SILENT_SECONDS = 120.0  # the script says every second or so that it is alive, but not while a model starts
 DEFAULT_PROVIDER = "CPUExecutionProvider"
@@ -144,7 +148,7 @@ def run_script(
 
     Args:
         argv: What runs a Python program, given as text, wherever the script is to run.
-        job: See :mod:`~edgenext_search.latency.onboard.script`.
+        job: See :mod:`~edgenext_search.latency.onboard.main`.
         reply: Where to put what it says.
         limits: What it may take.
         python: The interpreter there, for the message that onnxruntime is missing.

@@ -8,11 +8,11 @@ from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.space import Space
 from edgenext_search.errors import UserError
 from edgenext_search.latency.devices.device import DeviceError
-from edgenext_search.latency.profile import profiling
-from edgenext_search.latency.profile.plan import Target
+from edgenext_search.latency.profile import profiler
+from edgenext_search.latency.profile.journal import MOST_TRIES
+from edgenext_search.latency.profile.measurement_plan import Target
 from edgenext_search.latency.profile.profile import Profile
-from edgenext_search.latency.profile.profiling import ProfileSettings, measure_profile
-from edgenext_search.latency.profile.record import MOST_TRIES
+from edgenext_search.latency.profile.profiler import ProfileSettings, measure_profile
 
 SETTINGS = ProfileSettings(networks=30, stages=8)
 SPACE = Space.load("edgenext")
@@ -20,7 +20,7 @@ SPACE = Space.load("edgenext")
 
 @pytest.fixture(autouse=True)
 def _quick_exports(monkeypatch):
-    monkeypatch.setattr(profiling, "_export", write_target)
+    monkeypatch.setattr(profiler, "_export", write_target)
     monkeypatch.setattr(
         "edgenext_search.models.measurable.export_for_measuring",
         lambda candidate, deployment, path: write_target(Target(what="network", candidate=candidate), deployment, path),
@@ -39,7 +39,7 @@ def without_times(profile):
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(profiling, "_export", write_target)
+        patch.setattr(profiler, "_export", write_target)
         patch.setattr(
             "edgenext_search.models.measurable.export_for_measuring",
             lambda candidate, deployment, path: write_target(
@@ -71,7 +71,7 @@ def test_times_refer_to_one_speed_though_the_machine_changes_its_own(undisturbed
 @pytest.mark.parametrize("fail_at", [0, 1, 13, 37])
 def test_a_profile_that_failed_goes_on_and_ends_like_one_that_did_not(tmp_path, undisturbed, fail_at):
     out = tmp_path / "board.json"
-    kept = fail_at // profiling.GROUP * profiling.GROUP
+    kept = fail_at // profiler.GROUP * profiler.GROUP
     with pytest.raises(DeviceError, match=f"the board is gone. {kept} of 38 models are measured") as error:
         profile(out, MadeUpDevice(fail_at=fail_at))
     assert error.value.transient

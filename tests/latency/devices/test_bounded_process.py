@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from edgenext_search.latency.devices.process import STDERR_BYTES, LimitError, Limits, run
+from edgenext_search.latency.devices.bounded_process import STDERR_BYTES, LimitError, Limits, run
 
 WIDE = Limits(seconds=20, silence=20, output=1_000_000)
 

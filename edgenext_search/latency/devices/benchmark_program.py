@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from edgenext_search.latency.devices.bounded_process import Finished, LimitError, Limits, run
 from edgenext_search.latency.devices.device import DeviceError, DeviceInfo, Progress
-from edgenext_search.latency.devices.process import Finished, LimitError, Limits, run
 from edgenext_search.latency.measurement import Measurement, MeasureSettings
-from edgenext_search.latency.onboard.summary import FEWEST_PAIRS, median_interval, pair_ratios, summarise
+from edgenext_search.latency.onboard.timing_statistics import FEWEST_PAIRS, median_interval, pair_ratios, summarise
 from edgenext_search.validation import short
 
 OUTPUT_BYTES = 10_000_000

@@ -1,8 +1,7 @@
 """Times ONNX models in ONNX Runtime, on this host or on a board.
 
-With :mod:`~edgenext_search.latency.onboard.summary` and :mod:`~edgenext_search.latency.onboard.turns` it needs Python
-3.8, numpy and onnxruntime, and nothing else of this package: the modules named by
-:data:`~edgenext_search.latency.devices.script_job.SENT` are sent through standard input.
+The modules of this folder need Python 3.8, numpy and onnxruntime, and nothing else of this package. They are sent
+through standard input, by :mod:`~edgenext_search.latency.devices.onboard_call`.
 What follows there is one line with the job, a JSON object, and then the bytes of the files that it lists:
 
 - ``{"check": true, "provider": ...}`` asks whether models can be timed here, or
@@ -31,8 +30,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edgenext_search.latency.onboard.summary import summarise
-from edgenext_search.latency.onboard.turns import time_in_turns
+from edgenext_search.latency.onboard.interleaved_timing import time_in_turns
+from edgenext_search.latency.onboard.timing_statistics import summarise
 
 ALIVE_SECONDS = 1.0
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # what says that nothing more can be written

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgenext_search.arch.blocks import Block
-from edgenext_search.latency.profile.work import work_of
+from edgenext_search.latency.profile.features import work_of
 
 if TYPE_CHECKING:
     import numpy as np

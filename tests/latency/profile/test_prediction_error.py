@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from strategies import seeded
 
-from edgenext_search.latency.profile.accuracy import Accuracy, accuracy, spearman
+from edgenext_search.latency.profile.prediction_error import Accuracy, accuracy, spearman
 
 times = st.lists(st.floats(1.0, 1e6), min_size=3, max_size=40)
 
