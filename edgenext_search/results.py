@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import core_schema
 
 from edgenext_search.errors import UserError
 from edgenext_search.validation import describe
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
 
 
 class Result(BaseModel):
@@ -34,3 +39,22 @@ class Result(BaseModel):
     def to_dict(self) -> dict[str, Any]:
         """The record as plain JSON values, to be read back by :meth:`read`."""
         return self.model_dump(mode="json")
+
+
+class AsDict:
+    """Annotation of a field whose class has ``to_dict`` and ``from_dict``: ``Annotated[Candidate, AsDict()]``."""
+
+    def __get_pydantic_core_schema__(self, source: Any, _: GetCoreSchemaHandler) -> core_schema.CoreSchema:  # noqa: ANN401
+        """An instance passes as it is, a mapping through ``from_dict``; JSON gets what ``to_dict`` gives."""
+
+        def read(value: object) -> object:
+            return value if isinstance(value, source) else source.from_dict(value)
+
+        return core_schema.no_info_plain_validator_function(
+            read,
+            serialization=core_schema.plain_serializer_function_ser_schema(source.to_dict),
+        )
+
+    def __get_pydantic_json_schema__(self, _: core_schema.CoreSchema, __: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """An object; its keys are those of the class."""
+        return {"type": "object"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgenext_search.errors import StudyFailedError, UserError
 from edgenext_search.execution.conditions import conditions
@@ -29,6 +29,7 @@ from edgenext_search.training.proxy.job import Trained, TrainJob
 
 if TYPE_CHECKING:
     from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.results import RunSummary
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.store.store import StudyStore
     from edgenext_search.search.study.session import Execution, Session
@@ -77,7 +78,7 @@ class Audit:
 
 def run_audit(
     run: RunFolder, recipe: StudyRecipe, audit: Audit, execution: Execution, listener: Listener | None = None
-) -> dict[str, Any]:
+) -> RunSummary:
     """Train the reference of an audit as far as that is not done yet, until it is complete or interrupted by Ctrl-C.
 
     What an earlier audit has trained as long is used, whatever its size. The sample is drawn when an audit begins:
@@ -116,7 +117,7 @@ def run_audit(
             "n": audit.n,
             "seeds": audit.seeds,
             "trials": trials,
-            "conditions": conditions(session.places, session.numerics),
+            "conditions": conditions(session.places, session.numerics).to_dict(),
         }
         store.set_fact(AUDIT, {**fact, "seconds": seconds})
         try:

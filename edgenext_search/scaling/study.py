@@ -80,7 +80,7 @@ def run_scaling(
         store = session.store
         wanted = plan_of(run, store, plan)
         seconds = store.fact(SCALING)["seconds"]
-        fact = {"plan": wanted.to_dict(), "conditions": conditions(session.places, session.numerics)}
+        fact = {"plan": wanted.to_dict(), "conditions": conditions(session.places, session.numerics).to_dict()}
         store.set_fact(SCALING, {**fact, "seconds": seconds})
         try:
             _train(run, recipe, wanted, session, listener)

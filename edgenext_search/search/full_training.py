@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgenext_search.errors import UserError
 from edgenext_search.search.recipe import StudyRecipe, parse_setting
+from edgenext_search.search.results import TrainedSummary
 from edgenext_search.training.full.recipe import FullRecipe
 from edgenext_search.validation import Settings
 
@@ -152,12 +153,13 @@ def train_finalists(
     return found
 
 
-def trained_in(run: RunFolder) -> list[dict[str, Any]]:
-    """The summaries of the full trainings in a run's folder that are complete, best top-1 first."""
+def trained_in(run: RunFolder) -> tuple[TrainedSummary, ...]:
+    """The summaries of the complete full trainings in a run's folder, best top-1 first."""
     from edgenext_search.training.full.folder import TrainingFolder
 
-    found = [TrainingFolder(path).summary() for path in sorted(run.trained.glob("*"))]
-    return sorted((summary for summary in found if summary), key=lambda summary: -summary["top1"])
+    folders = [TrainingFolder(path) for path in sorted(run.trained.glob("*"))]
+    trained = [TrainedSummary.read(s, where=str(f.summary_file)) for f in folders if (s := f.summary())]
+    return tuple(sorted(trained, key=lambda summary: -summary.top1))
 
 
 def _job(recipe: StudyRecipe, candidate: Candidate, name: str, out: Path, devices: Sequence[str]) -> FullJob:

@@ -21,7 +21,7 @@ from edgenext_search.report.document import (
     row,
     section,
 )
-from edgenext_search.report.metrics import METRICS
+from edgenext_search.arch.metrics import METRICS
 from edgenext_search.report.run.finalists import SHAPE
 from edgenext_search.report.run.latency import short_latency
 from edgenext_search.report.run.verdict import gain_text

@@ -63,7 +63,7 @@ def choices_section(study: Study) -> Section | None:
         "choices",
         "Choices",
         "Which choices paid",
-        importance and Figure(identifier="fig-importance", plot=importance, source="summary.json"),
+        None if importance is None else Figure(identifier="fig-importance", plot=importance, source="summary.json"),
         *groups,
         Paragraph(text=f"{_CAPTION if plots else ''}{method}", style="caption"),
     )

@@ -20,7 +20,8 @@ from edgenext_search.report.wording import (
     fidelity_text,
     versions_text,
 )
-from edgenext_search.search.results import RunConditions, RunSummary
+from edgenext_search.execution.conditions import RunConditions
+from edgenext_search.search.results import RunSummary
 from edgenext_search.texts import counted
 
 

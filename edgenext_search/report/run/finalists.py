@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgenext_search.report.document import Cell, Column, Paragraph, Row, Section, Table, section
-from edgenext_search.report.metrics import METRICS
+from edgenext_search.arch.metrics import METRICS
 from edgenext_search.report.run.latency import short_latency
 from edgenext_search.report.run.words import choice_text, is_rescored, is_same, objective_costs, scores_text
 from edgenext_search.report.wording import (
@@ -63,7 +63,7 @@ def finalists_table(summary: RunSummary) -> Table | None:
             Column(label="Widths"),
             Column(label="Depths", narrow="below"),
             Column(label="Kernels", narrow="beside"),
-            Column(label="SDTA", narrow="beside"),
+            Column(label="SDTA", narrow="below"),
         ),
         rows=tuple(_row(summary, rank, row) for rank, row in rows),
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from edgenext_search.arch.budget import format_cap
 from edgenext_search.report import plot
 from edgenext_search.report.document import Figure, Group, Paragraph, Section, Tabs, section
-from edgenext_search.report.metrics import METRICS, CostName, Metric
+from edgenext_search.arch.metrics import METRICS, CostName, Metric
 from edgenext_search.report.plot import Plot, Series
 from edgenext_search.report.run.words import objective_costs, score_label
 from edgenext_search.report.trials.pareto import (

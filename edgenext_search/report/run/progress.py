@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from edgenext_search.report.document import Figure, Group, Paragraph, Section, Tabs, section
-from edgenext_search.report.metrics import CostName
+from edgenext_search.arch.metrics import CostName
 from edgenext_search.report.plot import FRONT, Plot, Series
 from edgenext_search.report.run.front import best_steps, history_figure
 from edgenext_search.report.run.words import choice_text, objective_costs, objectives_text, score_label

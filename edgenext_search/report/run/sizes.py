@@ -9,13 +9,13 @@ from edgenext_search.arch.published import published_variants
 from edgenext_search.arch.scaling import RULES, scale_family
 from edgenext_search.errors import UserError
 from edgenext_search.report.document import Command, Paragraph, Row, Section, Table, columns, row, section
-from edgenext_search.report.metrics import METRICS
+from edgenext_search.arch.metrics import METRICS, CostName
 from edgenext_search.report.wording import stages_text, variant_text
 from edgenext_search.search.results import RunSummary
 from edgenext_search.texts import command_line
 
 STEPS = (0.5, 2.0, 4.0)  # times the winner's own size
-_COSTS = ("params", "madds", "acts")
+_COSTS: tuple[CostName, ...] = ("params", "madds", "acts")
 
 
 def sizes_section(summary: RunSummary) -> Section | None:

@@ -26,7 +26,7 @@ from edgenext_search.report.document import (
     Text,
     section,
 )
-from edgenext_search.report.metrics import METRICS, Metric
+from edgenext_search.arch.metrics import METRICS, Metric
 from edgenext_search.report.run.verdict import Verdict, gain_text, known_cost, verdict_of
 from edgenext_search.report.run.words import is_same, shown_score
 from edgenext_search.report.wording import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgenext_search.report.metrics import METRICS, CostName
+from edgenext_search.arch.metrics import METRICS, CostName
 from edgenext_search.report.wording import READINGS, deployment_text, fidelity_text, listed, score_text
 from edgenext_search.search.results import Finalist, RunSummary
 from edgenext_search.search.store.records import Score

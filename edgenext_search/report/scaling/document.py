@@ -12,7 +12,7 @@ from edgenext_search.report.document import (
     Tabs,
     section,
 )
-from edgenext_search.report.metrics import METRICS
+from edgenext_search.arch.metrics import METRICS
 from edgenext_search.report.notices import notices
 from edgenext_search.report.scaling.figures import distribution_figure, law_figure
 from edgenext_search.report.scaling.tables import (
@@ -33,7 +33,7 @@ from edgenext_search.report.wording import (
     listed,
     versions_text,
 )
-from edgenext_search.scaling.results import LatencyConditions, ScalingResult
+from edgenext_search.scaling.records import LatencyConditions, ScalingResult
 from edgenext_search.texts import command_line, counted
 
 _SOURCE = "the table of candidates"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from edgenext_search.report.document import Cell, Row, Table, columns, row
-from edgenext_search.report.metrics import METRICS
+from edgenext_search.arch.metrics import METRICS
 from edgenext_search.report.scaling.verdict import error_text, expected
 from edgenext_search.report.wording import NONE, caps_text, interval_text, percent, size_text, stages_text
-from edgenext_search.scaling.results import ScalingResult, SpacesComparison
+from edgenext_search.scaling.records import ScalingResult, SpacesComparison
 
 
 def sizes_table(result: ScalingResult) -> Table:

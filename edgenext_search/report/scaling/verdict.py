@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from edgenext_search.report.metrics import METRICS
+from edgenext_search.arch.metrics import METRICS
 from edgenext_search.report.wording import Interval, caps_text, finite, listed, percent, range_text
-from edgenext_search.scaling.results import PredictedError, RankPair, ScalingResult, SizeResult, SpacesComparison
+from edgenext_search.scaling.records import PredictedError, RankPair, ScalingResult, SizeResult, SpacesComparison
 from edgenext_search.texts import counted
 
 FEW = 8  # candidates below which orders and tests say little

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from edgenext_search.report.metrics import METRICS, CostName
+from edgenext_search.arch.metrics import METRICS, CostName
 from edgenext_search.report.trials.pareto import costs_among, front_trials, rows_of
 from edgenext_search.report.trials.study import Study
 from edgenext_search.report.trials.table import COLUMNS, Cell, trial_rows

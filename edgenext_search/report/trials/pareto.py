@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from edgenext_search.report.metrics import COST_NAMES, CostName
+from edgenext_search.arch.metrics import COST_NAMES, CostName
 from edgenext_search.search.store.records import TrialRecord
 
 

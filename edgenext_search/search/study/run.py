@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgenext_search.arch.cost import cost
 from edgenext_search.arch.projection import BAND
@@ -22,6 +22,7 @@ from edgenext_search.texts import command_line
 
 if TYPE_CHECKING:
     from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.results import RunSummary
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.store.store import StudyStore
 
@@ -30,7 +31,7 @@ FEW_IMAGES = 200  # held-out images below which a score moves by half a point wi
 
 def run_study(
     run: RunFolder, recipe: StudyRecipe, execution: Execution, listener: Listener | None = None
-) -> dict[str, Any]:
+) -> RunSummary:
     """Run a study, or go on with it, until it is complete or interrupted by Ctrl-C.
 
     All that can be wrong with the recipe, the data and the devices is found before any training.
@@ -65,7 +66,7 @@ def run_study(
         for warning in _warnings(recipe, session):
             listener.note(warning)
         store.set_fact("complete", False)
-        store.set_fact("conditions", conditions(session.places, session.numerics))
+        store.set_fact("conditions", conditions(session.places, session.numerics).to_dict())
         coordinator = Coordinator(
             recipe,
             projection=session.projection,
