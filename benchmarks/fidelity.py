@@ -18,9 +18,10 @@ import numpy as np
 from common import conditions, emit, parser, significant
 from trainings import Trainings, data_options, images, record_of
 
-from edgenext_search.arch.budget import Budget, parse_count
+from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
+from edgenext_search.arch.metrics import METRICS
 from edgenext_search.arch.projection import Projection
 from edgenext_search.arch.space import Assignment, Space
 from edgenext_search.search.ranking.agreement import judge
@@ -72,7 +73,7 @@ def main() -> None:
 
 def _candidates(budget: str, each: int, seed: int) -> dict[str, dict[Candidate, Assignment]]:
     """By set: the candidates, each with what the sampler knows of it."""
-    space, deployment, cap = Space.load("edgenext"), Deployment(), parse_count(budget)
+    space, deployment, cap = Space.load("edgenext"), Deployment(), METRICS["params"].parse(budget)
     features = Features(space)
     rows = features.random(2 * each, np.random.default_rng(SHAPES_SEED + seed))
     shapes = [features.assignment(row) for row in rows]

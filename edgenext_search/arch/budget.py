@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
 from edgenext_search.arch.cost import Cost
+from edgenext_search.arch.metrics import COST_NAMES, METRICS, CostName, cost_name
 from edgenext_search.errors import UserError
 
-COSTS = ("params", "madds", "acts", "memory", "footprint", "latency")  # what can be capped
-SIZES = ("memory", "footprint")  # those of them that are bytes
-TIMES = ("latency",)  # and those that are microseconds
-UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "b": 10**9}
-SIZE_UNITS = {
-    "": 1, "b": 1, "k": 10**3, "kb": 10**3, "m": 10**6, "mb": 10**6, "g": 10**9, "gb": 10**9,
-    "kib": 2**10, "mib": 2**20, "gib": 2**30,
-}  # fmt: skip
-TIME_UNITS = {"us": 1, "µs": 1, "ms": 10**3, "s": 10**6}
-SMALLEST_BARE_NUMBER = 10_000
+COSTS = COST_NAMES
+SIZES = tuple(name for name, metric in METRICS.items() if metric.bytes)
+TIMES = ("latency",)
 HOST = "host"  # the device that a cap on latency is for when none is named
-
-_NUMBER = re.compile(r"(?P<digits>\d[\d_]*\.?\d*|\.\d+)\s*(?P<unit>[A-Za-zµ]*)")
-_MISNAMED = {
-    "macs": "madds", "mac": "madds", "flops": "madds", "parameters": "params", "activations": "acts",
-    "ram": "memory", "sram": "memory", "mem": "memory", "time": "latency",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +41,9 @@ class Budget:
     device: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.to_dict():
-            raise UserError(f"A budget must cap at least one of {', '.join(COSTS)}; write --budget 1.3M.")
-        for key, cap in self.to_dict().items():
+        if not self.caps:
+            raise UserError(f"A budget must cap at least one of {', '.join(COST_NAMES)}; write --budget 1.3M.")
+        for key, cap in self.caps.items():
             if cap < 1:
                 raise UserError(f"A cap must be > 0, but got {key}={cap}.")
         if self.latency is not None and self.device is None:
@@ -76,7 +62,7 @@ class Budget:
             UserError: The text is not a budget; the message says which part and how to write it.
         """
         if "=" not in text:
-            return cls(params=parse_count(text))
+            return cls(params=METRICS["params"].parse(text))
         caps: dict[str, str] = {}
         for part in text.split(","):
             key, equals, value = (piece.strip() for piece in part.partition("="))
@@ -94,123 +80,42 @@ class Budget:
     @classmethod
     def from_dict(cls, caps: Mapping[str, int | str]) -> Budget:
         """A budget from caps by key, each a whole number (microseconds for latency) or text as in :meth:`parse`."""
-        for key in caps:
-            if key not in COSTS:
-                meant = _MISNAMED.get(key)
-                hint = f"; did you mean {meant}?" if meant else "."
-                raise UserError(f"A budget caps {', '.join(COSTS)}, but got {key!r}{hint}")
-        caps, device = dict(caps), None
-        if isinstance(latency := caps.get("latency"), str):
-            caps["latency"], at, device = latency.partition("@")
-            if at and not device.strip():
-                raise UserError(f"A device must follow the @, such as latency=15ms@host, but got latency={latency!r}.")
-        return cls(
-            **{key: value if key in TIMES and isinstance(value, int) else _READ[key](str(value), name=key)
-               for key, value in caps.items()},
-            device=device.strip() if device else None,
-        )  # fmt: skip
+        counts: dict[str, int] = {}
+        device = None
+        for key, cap in caps.items():
+            name = cost_name(key)
+            text = str(cap)
+            if name == "latency":
+                if isinstance(cap, int):
+                    counts[name] = cap
+                    continue
+                text, at, device = (part.strip() for part in text.partition("@"))
+                if at and not device:
+                    raise UserError(f"A device must follow the @, such as latency=15ms@host, but got latency={cap!r}.")
+            counts[name] = METRICS[name].parse(text)
+        return cls(**counts, device=device or None)
+
+    @property
+    def caps(self) -> dict[CostName, int]:
+        """The caps that are set."""
+        caps: dict[CostName, int | None] = {key: getattr(self, key) for key in COST_NAMES}
+        return {key: cap for key, cap in caps.items() if cap is not None}
 
     def to_dict(self) -> dict[str, int]:
-        """The caps by key, without those that are not set."""
-        caps = ((key, getattr(self, key)) for key in COSTS)
-        return {key: cap for key, cap in caps if cap is not None}
+        """The caps that are set as plain values, to be read back by :meth:`from_dict`."""
+        return {str(name): cap for name, cap in self.caps.items()}
 
     def usage(self, cost: Cost) -> float:
         """The share of its cap that the tightest cost takes: the budget holds when it is at most 1."""
         costs = cost.to_dict()
-        return max(costs[key] / cap for key, cap in self.to_dict().items())
+        return max(costs[key] / cap for key, cap in self.caps.items())
 
     def holds(self, cost: Cost) -> bool:
         """Whether no cap is exceeded."""
         return self.usage(cost) <= 1
 
     def __str__(self) -> str:
-        texts = {key: format_cap(key, cap) for key, cap in self.to_dict().items()}
+        texts = {key: METRICS[key].format_exact(cap) for key, cap in self.caps.items()}
         if self.device not in (None, HOST):
             texts["latency"] += f"@{self.device}"
         return ",".join(f"{key}={text}" for key, text in texts.items())
-
-
-def parse_count(text: str, *, name: str = "params") -> int:
-    """A count as people type it: ``1.3M``, ``260m``, ``1_300_000``, ``0.5G``. What is left of a unit is cut off.
-
-    Raises:
-        UserError: It is no such number, or a bare number so small that its unit was forgotten.
-    """
-    rule = "A budget is a number with k, M, G or B behind it, such as 1.3M"
-    if text.strip().lower().endswith(("kb", "mb", "gb", "ib")):
-        rule += " (for bytes write memory=2MB or footprint=8MiB)"
-    return _parse(text, name, UNITS, rule, "M")
-
-
-def parse_size(text: str, *, name: str = "memory") -> int:
-    """Bytes of a size as people type it: ``2MB``, ``512 KiB``, ``1.5m``. What is left of a byte is cut off.
-
-    Raises:
-        UserError: It is no size, or a bare number so small that its unit was forgotten.
-    """
-    rule = "A size is a number with B, kB, MB, GB, KiB, MiB or GiB behind it, such as 2MB"
-    return _parse(text, name, SIZE_UNITS, rule, "MB")
-
-
-def parse_latency(text: str, *, name: str = "latency") -> int:
-    """Microseconds of a time as people type it: ``15ms``, ``900 us``, ``0.2s``. What is left of one is cut off.
-
-    Raises:
-        UserError: It is no time, has no unit, or is not above 0.
-    """
-    match = _NUMBER.fullmatch(text.strip())
-    unit = TIME_UNITS.get(match["unit"].lower(), 0) if match else 0
-    value = int(Decimal(match["digits"].replace("_", "")) * unit) if match else 0
-    if value < 1:
-        raise UserError(
-            f"A latency is a number above 0 with us, ms or s behind it, such as 15ms, but got {name}={text!r}."
-        )
-    return value
-
-
-_READ: Mapping[str, Callable[..., int]] = {
-    key: parse_size if key in SIZES else parse_latency if key in TIMES else parse_count for key in COSTS
-}
-
-
-def _parse(text: str, name: str, units: Mapping[str, int], rule: str, likely: str) -> int:
-    """A number times its unit; ``likely`` is the unit that is forgotten most."""
-    match = _NUMBER.fullmatch(text.strip())
-    if match is None or match["unit"].lower() not in units:
-        raise UserError(f"{rule}, but got {name}={text!r}.")
-    value = Decimal(match["digits"].replace("_", "")) * units[match["unit"].lower()]
-    if not match["unit"] and value < SMALLEST_BARE_NUMBER:
-        hint = f"; did you mean {text}{likely}?" if value else "."
-        raise UserError(
-            f"A number without a unit must be at least {SMALLEST_BARE_NUMBER:,}, but got {name}={text}{hint}"
-        )
-    return int(value)
-
-
-def format_count(value: int) -> str:
-    """The shortest text that :func:`parse_count` reads back as ``value``: ``1.3M``, ``1235k``, ``260576008``."""
-    texts = [str(value)] if value >= SMALLEST_BARE_NUMBER else []
-    for unit, size in (("k", 10**3), ("M", 10**6), ("G", 10**9)):
-        if value >= size or not texts:
-            whole, part = divmod(value, size)
-            digits = f"{part:0{len(str(size)) - 1}d}".rstrip("0")
-            texts.append(f"{whole}{'.' if digits else ''}{digits}{unit}")
-    return min(reversed(texts), key=len)
-
-
-def format_cap(key: str, cap: int) -> str:
-    """A cap as :meth:`Budget.parse` reads it back."""
-    return (format_size if key in SIZES else format_latency if key in TIMES else format_count)(cap)
-
-
-def format_latency(value: int) -> str:
-    """Microseconds as :func:`parse_latency` reads them back: ``15ms``, ``12.5ms``, ``900us``."""
-    whole, part = divmod(value, 10**3)
-    digits = f"{part:03d}".rstrip("0")
-    return f"{whole}{'.' if digits else ''}{digits}ms" if whole else f"{value}us"
-
-
-def format_size(value: int) -> str:
-    """The shortest text that :func:`parse_size` reads back as ``value``: ``2MB``, ``786432B``."""
-    return f"{format_count(value)}B"

@@ -6,9 +6,10 @@ import itertools
 import math
 from collections.abc import Iterator
 
-from edgenext_search.arch.budget import SIZES, TIMES, Budget
+from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.candidate import STAGES, Candidate
-from edgenext_search.arch.cost import Cost, Deployment, cost
+from edgenext_search.arch.cost import Deployment, cost
+from edgenext_search.arch.metrics import METRICS
 from edgenext_search.arch.parameter import Choice, Value
 from edgenext_search.arch.published import PublishedVariant, published_variants
 from edgenext_search.arch.shape import Shape, Widths
@@ -242,11 +243,11 @@ class Projection:
         return min(moves, key=self._narrowest_usage)
 
     def _unreachable(self, smallest: Candidate) -> str:
-        reached: Cost = cost(smallest, self.deployment)
+        reached = cost(smallest, self.deployment).to_dict()
         costs = " and ".join(
-            f"{key}={value:,}{' bytes' if key in SIZES else ' microseconds' if key in TIMES else ''}"
-            for key, value in reached.to_dict().items()
-            if value > self.budget.to_dict().get(key, value)
+            f"{key}={reached[key]:,} {METRICS[key].quantity.base}".rstrip()
+            for key, cap in self.budget.caps.items()
+            if reached[key] > cap
         )
         setting = ", ".join(
             f"{name} {'-'.join(map(str, getattr(smallest, name)))}" for name in ("widths", "depths", "kernel_sizes")

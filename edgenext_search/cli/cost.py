@@ -22,8 +22,8 @@ def cost_command(*, what: str, num_classes: int | None, img_size: int | None, ve
     WHAT is a published variant (edgenext_xx_small), a YAML or JSON file with a candidate's fields, or a model folder,
     whose own classes and image size are then the default.
     """
-    from edgenext_search.arch.budget import SIZES
     from edgenext_search.arch.cost import Deployment, cost
+    from edgenext_search.arch.metrics import METRICS
     from edgenext_search.models.find import find_candidate
     from edgenext_search.models.folder import deployment_of
 
@@ -51,7 +51,9 @@ def cost_command(*, what: str, num_classes: int | None, img_size: int | None, ve
         )
         return
     click.echo(f"{what}  {candidate.fingerprint}  at {deployment}")
-    for name, value in counted.to_dict().items():
-        click.echo(f"  {name:<9}{value:>16,}{' bytes' if name in SIZES else ''}")
+    costs = counted.to_dict()
+    for metric in METRICS.values():
+        if metric.key in costs:
+            click.echo(f"  {metric.key:<9}{costs[metric.key]:>16,} {metric.quantity.base}".rstrip())
     if verify:
         click.echo("  The built network has the same: fvcore's count, and its live tensors.")

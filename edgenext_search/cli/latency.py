@@ -68,11 +68,11 @@ def measure_command(
 
     MODEL is an ONNX file, a model folder, a YAML or JSON file with a candidate's fields, or a published variant.
     """
-    from edgenext_search.arch.budget import parse_latency
+    from edgenext_search.arch.metrics import METRICS
     from edgenext_search.latency.devices.open import open_device
     from edgenext_search.latency.measurement import MeasureSettings
 
-    cap_us = None if cap is None else parse_latency(cap, name="--max")
+    cap_us = None if cap is None else METRICS["latency"].parse(cap, name="--max")
     given = drop_missing(seconds=seconds, precision=precision)
     if seconds is not None and seconds < 2 * MeasureSettings().warmup_seconds:
         given["warmup_seconds"] = max(seconds, 0) / 4

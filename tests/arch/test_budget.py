@@ -1,9 +1,8 @@
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from strategies import budgets
 
-from edgenext_search.arch.budget import Budget, format_count, parse_count
+from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.cost import Cost
 from edgenext_search.errors import UserError
 
@@ -45,8 +44,8 @@ def test_reads_what_people_type(text, caps):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "number with k, M, G or B behind it, such as 1.3M, but got params=''"),
-        ("small", "number with k, M, G or B behind it, such as 1.3M, but got params='small'"),
+        ("", "number above 0 with k, M, G or B behind it, such as 1.3M, but got params=''"),
+        ("small", "number above 0 with k, M, G or B behind it, such as 1.3M, but got params='small'"),
         ("1.3T", "such as 1.3M, but got params='1.3T'"),
         ("1,3M", "such as 1.3M, but got params='1,3M'"),
         ("-1.3M", "such as 1.3M, but got params='-1.3M'"),
@@ -54,17 +53,17 @@ def test_reads_what_people_type(text, caps):
         ("nan", "such as 1.3M, but got params='nan'"),
         ("1.3", "A number without a unit must be at least 10,000, but got params=1.3; did you mean 1.3M?"),
         ("9999", "A number without a unit must be at least 10,000, but got params=9999; did you mean 9999M?"),
-        ("0M", "A cap must be > 0, but got params=0"),
+        ("0M", "A count is a number above 0 with k, M, G or B behind it, such as 1.3M, but got params='0M'"),
         ("0.9e", "but got params='0.9e'"),
         ("madds=", "such as 1.3M, but got madds=''"),
         ("memory=2", "A number without a unit must be at least 10,000, but got memory=2; did you mean 2MB?"),
         (
             "memory=2X",
-            "A size is a number with B, kB, MB, GB, KiB, MiB or GiB behind it, such as 2MB, but got memory='2X'",
+            "number above 0 with B, kB, MB, GB, KiB, MiB or GiB behind it, such as 2MB, but got memory='2X'",
         ),
         ("1.3MB", "(for bytes write memory=2MB or footprint=8MiB), but got params='1.3MB'"),
-        ("memory=0", "A number without a unit must be at least 10,000, but got memory=0."),
-        ("memory=0MB", "A cap must be > 0, but got memory=0"),
+        ("memory=0", "such as 2MB, but got memory='0'"),
+        ("memory=0MB", "such as 2MB, but got memory='0MB'"),
         ("ram=2MB", "but got 'ram'; did you mean memory?"),
         ("madds=2MiB", "but got madds='2MiB'"),
         ("madds=fast", "such as 1.3M, but got madds='fast'"),
@@ -76,18 +75,18 @@ def test_reads_what_people_type(text, caps):
         ("params=1M,params=2M", "A budget must cap 'params' once, but got 'params=1M,params=2M'"),
         (
             "flops=260M",
-            "A budget caps params, madds, acts, memory, footprint, latency, but got 'flops'; did you mean madds?",
+            "The costs are params, madds, acts, memory, footprint, latency, but got 'flops'; did you mean madds?",
         ),
         (
             "MACs=260M",
-            "A budget caps params, madds, acts, memory, footprint, latency, but got 'macs'; did you mean madds?",
+            "The costs are params, madds, acts, memory, footprint, latency, but got 'macs'; did you mean madds?",
         ),
         ("parameters=1M", "but got 'parameters'; did you mean params?"),
-        ("size=1M", "A budget caps params, madds, acts, memory, footprint, latency, but got 'size'."),
+        ("size=1M", "The costs are params, madds, acts, memory, footprint, latency, but got 'size'."),
         ("latency=15", "A latency is a number above 0 with us, ms or s behind it, such as 15ms, but got latency='15'"),
         ("latency=0ms", "such as 15ms, but got latency='0ms'"),
         ("latency=15ms@", "A device must follow the @, such as latency=15ms@host"),
-        ("=1M", "A budget caps params, madds, acts, memory, footprint, latency, but got ''"),
+        ("=1M", "The costs are params, madds, acts, memory, footprint, latency, but got ''"),
     ],
 )
 def test_refuses_what_is_no_budget(text, message):
@@ -109,30 +108,6 @@ def test_refuses_to_cap_nothing():
 @given(budgets())
 def test_text_and_back(budget):
     assert Budget.parse(str(budget)) == budget
-
-
-@given(st.integers(1, 10**13))
-def test_count_and_back(value):
-    assert parse_count(format_count(value)) == value
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (1_300_000, "1.3M"),
-        (1_235_000, "1235k"),
-        (260_576_008, "260576008"),
-        (1_327_216, "1327216"),
-        (1_000_000_000, "1G"),
-        (500_000, "500k"),
-        (9_999, "9.999k"),
-        (10_000, "10k"),
-        (1_000_000, "1M"),
-        (300, "0.3k"),
-    ],
-)
-def test_counts_are_written_as_people_write_them(value, text):
-    assert format_count(value) == text
 
 
 def test_caps_from_a_study_file():
@@ -173,7 +148,7 @@ def test_the_smallest_published_variant_exceeds_1_3m():
     [
         ("latency=15ms", {"latency": 15_000}, "host", "latency=15ms"),
         ("latency=1.5 ms@host", {"latency": 1_500}, "host", "latency=1.5ms"),
-        ("params=1.3M,latency=900us@host", {"params": 1_300_000, "latency": 900}, "host", "params=1.3M,latency=900us"),
+        ("params=1.3M,latency=900us@host", {"params": 1_300_000, "latency": 900}, "host", "params=1.3M,latency=0.9ms"),
         (
             "latency=0.2s@ssh://pi@board:22?python=/opt/python3",
             {"latency": 200_000},
