@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgenext_search.cli.options import deployment_options, execution_from, execution_options, json_option, say
-from edgenext_search.cli.report import show_summary, write_reports
+from edgenext_search.cli.report import show, write_reports
 from edgenext_search.cli.train import show_training
 from edgenext_search.errors import UserError
 from edgenext_search.texts import command_line
 
 if TYPE_CHECKING:
     from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.results import RunSummary
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.study.session import Execution
 
@@ -164,20 +165,20 @@ def _run(folder: RunFolder, recipe: StudyRecipe, execution: Execution, *, train_
             raise
         kept = f"What was finished is kept: `{command_line('resume', folder.path)}` goes on."
         raise DeviceError(f"{error} {kept}", transient=error.transient) from error
-    if train_top is not None and summary["status"] == "complete":
+    if train_top is not None and summary.status == "complete":
         summary = _train_finalists(folder, recipe, summary, train_top, execution.device)
-    write_reports(folder, summary, folder.open_store(recipe, execution.storage).records())
-    show_summary(summary, as_json=as_json)
+    document = write_reports(folder, summary, folder.open_store(recipe, execution.storage).records())
+    show(summary, document, as_json=as_json)
     if not as_json:
-        for trained in summary["trained"]:
-            show_training(trained, as_json=False)
-    if summary["status"] == "interrupted":
+        for trained in summary.trained:
+            show_training(trained.to_dict(), as_json=False)
+    if summary.status == "interrupted":
         sys.exit(EXIT_INTERRUPTED)
 
 
 def _train_finalists(
-    folder: RunFolder, recipe: StudyRecipe, summary: dict[str, Any], count: int, device: str
-) -> dict[str, Any]:
+    folder: RunFolder, recipe: StudyRecipe, summary: RunSummary, count: int, device: str
+) -> RunSummary:
     """Train the best finalists in full; gives the summary with what they came to."""
     from rich.console import Console
 
@@ -192,6 +193,6 @@ def _train_finalists(
         again = command_line("resume", folder.path, "--train-top", count)
         say(f"Stopped in full training, which is saved: `{again}` goes on.")
         sys.exit(EXIT_INTERRUPTED)
-    summary = {**summary, "trained": trained_in(folder)}
+    summary = summary.model_copy(update={"trained": trained_in(folder)})
     folder.write_summary(summary)
     return summary

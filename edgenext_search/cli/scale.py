@@ -67,9 +67,11 @@ def fit_command(*, file: Path, by: Any, prior_name: str, as_json: bool) -> None:
         return
     from rich.console import Console
 
-    from edgenext_search.report.scale_terminal import print_fit
+    from edgenext_search.report.render.terminal import print_document
+    from edgenext_search.report.scaling.families import fit_document
+    from edgenext_search.scaling.records import FitResult
 
-    print_fit(found, Console(file=sys.stdout))
+    print_document(fit_document(FitResult.read(found, where=str(file))), Console(file=sys.stdout))
 
 
 @scale_group.command("family")
@@ -127,15 +129,18 @@ def family_command(
     places = [] if out is None else save_family(members, rule, out)
     facts = family_facts(candidate, members, rule, deployment, places)
     shown = [member.candidate for member in members]
-    found = {"from": what, **facts, "latency": latency_facts(deployment, shown)}
+    latency = latency_facts(deployment, shown)
     if as_json:
-        print_json(found)
+        print_json({"from": what, **facts, "latency": latency})
         return
     from rich.console import Console
 
-    from edgenext_search.report.scale_terminal import print_family
+    from edgenext_search.report.render.terminal import print_document
+    from edgenext_search.report.scaling.families import family_document
+    from edgenext_search.scaling.records import LatencyConditions
 
-    print_family(found, Console(file=sys.stdout))
+    timed_by = None if latency is None else LatencyConditions.model_validate(latency)
+    print_document(family_document(candidate, members, rule, deployment, places, timed_by), Console(file=sys.stdout))
 
 
 def _start(what: str, *, num_classes: int | None, img_size: int | None) -> tuple[Candidate, Deployment, int]:

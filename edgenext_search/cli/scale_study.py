@@ -249,16 +249,18 @@ def _run(
 
 
 def _show(folder: RunFolder, summary: Mapping[str, Any], *, as_json: bool) -> None:
-    """Write the page, and print the summary."""
-    from edgenext_search.report.scale_page import write_scale_report
+    """Write the page, and print the result."""
+    from edgenext_search.cli.report import show
+    from edgenext_search.report.render.html import write_page
+    from edgenext_search.report.scaling.document import scaling_document
+    from edgenext_search.report.trials.page_data import trials_data
+    from edgenext_search.scaling.records import ScalingResult
 
     folder.write_summary(summary)
-    write_scale_report(summary, folder.report_file)
+    result = ScalingResult.read(summary, where=str(folder.summary_file))
+    document = scaling_document(result)
+    write_page(document, folder.report_file, trials=trials_data())
     if as_json:
         print_json(summary)
-        return
-    from rich.console import Console
-
-    from edgenext_search.report.scale_terminal import print_scaling
-
-    print_scaling(summary, Console(file=sys.stdout))
+    else:
+        show(result, document, as_json=False)

@@ -8,8 +8,8 @@ from typing import NamedTuple, Protocol
 
 from edgenext_search.arch.budget import format_cap
 from edgenext_search.arch.candidate import Candidate
-from edgenext_search.arch.results import DeploymentResult
 from edgenext_search.arch.metrics import METRICS, Metric
+from edgenext_search.arch.results import DeploymentResult
 from edgenext_search.search.store.records import Score
 from edgenext_search.texts import counted
 

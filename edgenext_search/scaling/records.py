@@ -313,3 +313,56 @@ class ScalingResult(Result):
     """Working time of all sessions."""
     conditions: RunConditions | None = None
     """What the study was trained on and with."""
+
+
+class LeftOutMember(Result):
+    """A member of a family, predicted from the smaller ones. Accuracies in percent."""
+
+    model: str
+    """Name of the network."""
+    cost: float
+    """Its cost."""
+    top1: float
+    """Its top-1."""
+    predicted: float
+    """Predicted top-1."""
+    low: float
+    """Lower end of the 90 % interval."""
+    high: float
+    """Upper end of the 90 % interval."""
+    error: float
+    """Predicted less known top-1."""
+    covered: bool
+    """Whether the interval holds the known top-1."""
+    law: dict[str, float]
+    """``a``, ``b`` and ``c`` of the law."""
+
+
+class SkippedFamily(Result):
+    """A family without a law."""
+
+    family: str
+    """Its name."""
+    reason: str
+    """Why it has none."""
+
+
+class FitResult(Result):
+    """The law fitted to known families: what ``scale fit`` finds."""
+
+    by: str
+    """Cost that sizes are measured by."""
+    median_abs_error: float
+    """Median absolute error over the largest members."""
+    coverage_90: float
+    """Share of the left-out members within their intervals."""
+    left_out: int
+    """Number of left-out members."""
+    coverage_90_largest: float
+    """Share of the largest members within their intervals."""
+    n: int
+    """Number of families."""
+    skipped: tuple[SkippedFamily, ...]
+    """Families without a law."""
+    families: dict[str, LeftOutMember]
+    """The largest member of each family."""

@@ -98,9 +98,7 @@ def audit_table(audit: AuditResult) -> Table:
     for ceiling in ceilings[:1]:
         name = Cell(text="long training", note=f"vs {against_text(ceiling).removeprefix('a ').removeprefix('the ')}")
         estimates = (_estimate(ceiling.pairs_right, 100), _estimate(ceiling.tau))
-        rows.append(
-            Row(cells=(name, Cell(text=str(ceiling.n)), *estimates, Cell(text=number(1, 2)), Cell(text=NONE)))
-        )
+        rows.append(Row(cells=(name, Cell(text=str(ceiling.n)), *estimates, Cell(text=number(1, 2)), Cell(text=NONE))))
     return Table(label="Agreement of scores and references", columns=_COLUMNS, rows=tuple(rows))
 
 

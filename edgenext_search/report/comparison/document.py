@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from edgenext_search.arch.metrics import METRICS
 from edgenext_search.report.comparison.figures import comparison_figures
 from edgenext_search.report.comparison.results import ComparisonResult, Outcome, best_runs, outcome
 from edgenext_search.report.document import (
@@ -21,7 +22,6 @@ from edgenext_search.report.document import (
     row,
     section,
 )
-from edgenext_search.arch.metrics import METRICS
 from edgenext_search.report.run.finalists import SHAPE
 from edgenext_search.report.run.latency import short_latency
 from edgenext_search.report.run.verdict import gain_text

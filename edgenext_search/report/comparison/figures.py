@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from edgenext_search.report import plot
 from edgenext_search.arch.metrics import METRICS, CostName, Metric
+from edgenext_search.report import plot
 from edgenext_search.report.plot import Plot, Series, Style
 from edgenext_search.report.run.errors import drawn_trials, errors_line
 from edgenext_search.report.run.front import best_steps

@@ -107,11 +107,15 @@ def _drawn(table: Table, layout: _Layout, say: Callable[[str], str]) -> RichTabl
     groups = _groups(table.columns, layout)
     for group in groups:
         first = table.columns[group[0]]
-        labels = _stacked([Cell(text=table.columns[place].label) for place in group], group, table.columns, layout, ", ")
+        labels = _stacked(
+            [Cell(text=table.columns[place].label) for place in group], group, table.columns, layout, ", "
+        )
         shown.add_column(say(labels), justify="right" if first.right else "left", overflow="fold")
     for row in table.rows:
         style = "bold green" if row.strong else ""
-        texts = [_stacked([row.cells[place] for place in group], group, table.columns, layout, "  ") for group in groups]
+        texts = [
+            _stacked([row.cells[place] for place in group], group, table.columns, layout, "  ") for group in groups
+        ]
         shown.add_row(*(Text(say(text), style=style) for text in texts))
         if any("\n" in text for text in texts):
             shown.leading = 1  # rows of several lines need a gap between them
@@ -131,9 +135,7 @@ def _groups(columns: Sequence[Column], layout: _Layout) -> list[list[int]]:
     return groups
 
 
-def _stacked(
-    cells: Sequence[Cell], group: Sequence[int], columns: Sequence[Column], layout: _Layout, gap: str
-) -> str:
+def _stacked(cells: Sequence[Cell], group: Sequence[int], columns: Sequence[Column], layout: _Layout, gap: str) -> str:
     """The texts of the cells of one row in a column that they share."""
     text = ""
     for cell, place in zip(cells, group, strict=True):

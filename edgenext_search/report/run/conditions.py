@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgenext_search.execution.conditions import RunConditions
 from edgenext_search.report.document import Facts, Group, Paragraph, Section, Strong, section
 from edgenext_search.report.run.words import (
     is_rescored,
@@ -20,7 +21,6 @@ from edgenext_search.report.wording import (
     fidelity_text,
     versions_text,
 )
-from edgenext_search.execution.conditions import RunConditions
 from edgenext_search.search.results import RunSummary
 from edgenext_search.texts import counted
 
@@ -75,7 +75,9 @@ def _device(conditions: RunConditions) -> str:
 def _method(summary: RunSummary) -> tuple[Paragraph, ...]:
     images = summary.fidelity.val_images
     grain = f" One image of these {images:,} is {100 / images:.2f} points." if images else ""
-    further = "Further seeds, which decided nothing, tell how much better the winner is. " if rematch_text(summary) else ""
+    further = (
+        "Further seeds, which decided nothing, tell how much better the winner is. " if rematch_text(summary) else ""
+    )
     score = (
         "Top-1 on a held-out part of the training images, stratified and seeded. The data’s validation images were "  # noqa: RUF001
         f"never used to choose a candidate.{grain}"

@@ -24,6 +24,7 @@ from edgenext_search.search.results import RunSummary
 from edgenext_search.search.store.records import TrialRecord
 from edgenext_search.texts import command_line
 
+
 def run_document(summary: RunSummary, trials: Sequence[TrialRecord]) -> Document:
     """The report of a run; one without winner, baseline or finalists is reported all the same.
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edgenext_search.report.document import Cell, Column, Paragraph, Row, Section, Table, section
 from edgenext_search.arch.metrics import METRICS
+from edgenext_search.report.document import Cell, Column, Paragraph, Row, Section, Table, section
 from edgenext_search.report.run.latency import short_latency
 from edgenext_search.report.run.words import choice_text, is_rescored, is_same, objective_costs, scores_text
 from edgenext_search.report.wording import (

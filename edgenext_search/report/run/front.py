@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from edgenext_search.arch.budget import format_cap
+from edgenext_search.arch.metrics import METRICS, CostName, Metric
 from edgenext_search.report import plot
 from edgenext_search.report.document import Figure, Group, Paragraph, Section, Tabs, section
-from edgenext_search.arch.metrics import METRICS, CostName, Metric
 from edgenext_search.report.plot import Plot, Series
 from edgenext_search.report.run.words import objective_costs, score_label
 from edgenext_search.report.trials.pareto import (
@@ -36,7 +36,6 @@ from edgenext_search.report.wording import (
     size_text,
 )
 from edgenext_search.search.store.records import TrialRecord
-
 
 _XOf = Callable[[TrialRecord], float]
 

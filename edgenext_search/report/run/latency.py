@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 
 from edgenext_search.arch.budget import format_latency
-from edgenext_search.report.document import Block, Cell, Column, Figure, Group, Paragraph, Row, Section, Table, section
 from edgenext_search.arch.metrics import METRICS
+from edgenext_search.report.document import Block, Cell, Column, Figure, Group, Paragraph, Row, Section, Table, section
 from edgenext_search.report.plot import Plot, Series, Style
 from edgenext_search.report.run.words import score_label, shown_score
 from edgenext_search.report.trials.pareto import rows_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from edgenext_search.report.document import Figure, Group, Paragraph, Section, Tabs, section
 from edgenext_search.arch.metrics import CostName
+from edgenext_search.report.document import Figure, Group, Paragraph, Section, Tabs, section
 from edgenext_search.report.plot import FRONT, Plot, Series
 from edgenext_search.report.run.front import best_steps, history_figure
 from edgenext_search.report.run.words import choice_text, objective_costs, objectives_text, score_label
@@ -124,9 +124,7 @@ def hypervolumes(trials: Sequence[TrialRecord], names: Sequence[CostName]) -> li
     return found
 
 
-def _staircase(
-    study: Study, title: str, label: str, across: str, steps: Sequence[_Step], at: Sequence[int]
-) -> Plot:
+def _staircase(study: Study, title: str, label: str, across: str, steps: Sequence[_Step], at: Sequence[int]) -> Plot:
     """A value that only grows, against trials or images.
 
     Args:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from edgenext_search.arch.budget import Budget, format_count
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Cost, Deployment, cost
+from edgenext_search.arch.metrics import METRICS, CostName
 from edgenext_search.arch.published import published_variants
 from edgenext_search.arch.scaling import RULES, scale_family
 from edgenext_search.errors import UserError
 from edgenext_search.report.document import Command, Paragraph, Row, Section, Table, columns, row, section
-from edgenext_search.arch.metrics import METRICS, CostName
 from edgenext_search.report.wording import stages_text, variant_text
 from edgenext_search.search.results import RunSummary
 from edgenext_search.texts import command_line
@@ -65,9 +65,7 @@ def sizes_section(summary: RunSummary) -> Section | None:
         ),
         Paragraph(text=caption, style="caption"),
         Paragraph(text="Save these sizes as candidates:"),
-        Command(
-            text=command_line("scale", "family", summary.run, "--budgets", ",".join(budgets), "--out", "family")
-        ),
+        Command(text=command_line("scale", "family", summary.run, "--budgets", ",".join(budgets), "--out", "family")),
     )
 
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from edgenext_search.arch.metrics import METRICS, CostName
 from edgenext_search.report.run.latency import latency_sentences, none_holds
-from edgenext_search.report.run.words import is_same, objective_costs, objectives_text, shown_score
+from edgenext_search.report.run.words import is_same, objective_costs, objectives_text
 from edgenext_search.report.wording import finite, is_published, points, score_text, sentence, variant_text
 from edgenext_search.search.results import Finalist, Gain, RunSummary
 

@@ -7,6 +7,7 @@ from pathlib import PurePath
 
 from edgenext_search.arch.budget import format_cap
 from edgenext_search.arch.candidate import STAGES, Candidate
+from edgenext_search.arch.metrics import METRICS, Metric
 from edgenext_search.report.document import (
     Cell,
     Code,
@@ -26,7 +27,6 @@ from edgenext_search.report.document import (
     Text,
     section,
 )
-from edgenext_search.arch.metrics import METRICS, Metric
 from edgenext_search.report.run.verdict import Verdict, gain_text, known_cost, verdict_of
 from edgenext_search.report.run.words import is_same, shown_score
 from edgenext_search.report.wording import (
@@ -82,9 +82,7 @@ def architecture_section(summary: RunSummary) -> Section | None:
     shown = [("Winner", winner)]
     if baseline and not is_same(winner, baseline):
         shown.append(("Baseline", baseline))
-    networks = tuple(
-        Network(role=role, origin=origin_text(row.origin), candidate=row.candidate) for role, row in shown
-    )
+    networks = tuple(Network(role=role, origin=origin_text(row.origin), candidate=row.candidate) for role, row in shown)
     mine, theirs = winner.candidate, shown[-1][1].candidate
     both = "Baseline → winner; one value where both agree. " if len(shown) > 1 else ""
     everywhere = f"Everywhere: {_everywhere(mine)}"

@@ -9,6 +9,7 @@ from edgenext_search.report.wording import READINGS, deployment_text, fidelity_t
 from edgenext_search.search.results import Finalist, RunSummary
 from edgenext_search.search.store.records import Score
 
+
 def is_same(one: Finalist | None, other: Finalist | None) -> bool:
     """Whether two finalists are the same network; False where one is missing."""
     return one is not None and other is not None and one.fingerprint == other.fingerprint
@@ -52,9 +53,7 @@ def rematch_text(summary: RunSummary) -> str:
         return ""
     if winner.rematch is None or baseline.rematch is None:
         return ""
-    return (
-        f"Re-match on further seeds: winner {score_text(winner.rematch)}, baseline {score_text(baseline.rematch)}."
-    )
+    return f"Re-match on further seeds: winner {score_text(winner.rematch)}, baseline {score_text(baseline.rematch)}."
 
 
 def choice_text(summary: RunSummary) -> str:

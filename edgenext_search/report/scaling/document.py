@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from edgenext_search.arch.metrics import METRICS
 from edgenext_search.report.document import (
     Document,
     Figure,
@@ -12,7 +13,6 @@ from edgenext_search.report.document import (
     Tabs,
     section,
 )
-from edgenext_search.arch.metrics import METRICS
 from edgenext_search.report.notices import notices
 from edgenext_search.report.scaling.figures import distribution_figure, law_figure
 from edgenext_search.report.scaling.tables import (

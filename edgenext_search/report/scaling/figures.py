@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from edgenext_search.arch.metrics import METRICS, Metric
 from edgenext_search.report.plot import Plot, Series, Style, run_color
-from edgenext_search.report.wording import caps_text, cost_label, epochs_text, fidelity_text, number, stages_text
+from edgenext_search.report.wording import caps_text, cost_label, fidelity_text, number, stages_text
 from edgenext_search.scaling.records import (
     LawResult,
     PredictedError,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edgenext_search.report.document import Cell, Row, Table, columns, row
 from edgenext_search.arch.metrics import METRICS
+from edgenext_search.report.document import Cell, Row, Table, columns, row
 from edgenext_search.report.scaling.verdict import error_text, expected
 from edgenext_search.report.wording import NONE, caps_text, interval_text, percent, size_text, stages_text
 from edgenext_search.scaling.records import ScalingResult, SpacesComparison

@@ -101,7 +101,7 @@ def read_csv(path: Path) -> pd.DataFrame:
     return frame.astype(floats)
 
 
-def _row(trial: TrialRecord, on_params_front: bool, on_madds_front: bool) -> dict[str, Cell]:  # noqa: FBT001
+def _row(trial: TrialRecord, on_params_front: bool, on_madds_front: bool) -> dict[str, Cell]:
     losses = dict(trial.losses).get(trial.epochs) or Losses()
     fields = {
         name: "-".join(str(int(item)) for item in value) if isinstance(value, list) else value
