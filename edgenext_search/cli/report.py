@@ -66,6 +66,7 @@ def report_command(
     formats = check_formats(figures) if figures is not None else []
     if out is not None and len(runs) == 1:
         raise UserError("--out is the page of several runs; the report of one lies in its folder.")
+    result: Result
     if len(runs) == 1:
         page, result, document = _one(runs[0], storage)
     else:

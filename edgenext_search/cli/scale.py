@@ -140,7 +140,9 @@ def family_command(
     from edgenext_search.scaling.records import LatencyConditions
 
     timed_by = None if latency is None else LatencyConditions.model_validate(latency)
-    print_document(family_document(candidate, members, rule, deployment, places, timed_by), Console(file=sys.stdout))
+    print_document(
+        family_document(candidate, members, rule, deployment, places=places, latency=timed_by), Console(file=sys.stdout)
+    )
 
 
 def _start(what: str, *, num_classes: int | None, img_size: int | None) -> tuple[Candidate, Deployment, int]:

@@ -6,9 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from edgenext_search.arch.budget import format_cap
 from edgenext_search.arch.candidate import Candidate
-from edgenext_search.arch.metrics import METRICS, Metric
+from edgenext_search.arch.metrics import METRICS, Metric, cost_name
 from edgenext_search.arch.results import DeploymentResult
 from edgenext_search.search.store.records import Score
 from edgenext_search.texts import counted
@@ -72,18 +71,19 @@ def finite(value: float | None) -> float | None:
 
 def budget_text(budget: Mapping[str, int]) -> str:
     """All caps of a budget: ``≤ 1.3M parameters, ≤ 260M multiply-adds``."""
-    return ", ".join(f"≤ {format_cap(name, cap)} {_words(name)}" for name, cap in budget.items())
+    return ", ".join(
+        f"≤ {METRICS[cost_name(name)].format_exact(cap)} {METRICS[cost_name(name)].words}"
+        for name, cap in budget.items()
+    )
 
 
 def caps_text(budget: Mapping[str, int]) -> str:
     """A budget in a table's cell: ``1.3M``, ``10ms``, ``params 1.3M, madds 300M``."""
     alone = {"params", "latency"} if len(budget) == 1 else set()
-    return ", ".join(f"{'' if name in alone else f'{name} '}{format_cap(name, cap)}" for name, cap in budget.items())
-
-
-def _words(name: str) -> str:
-    metric = {str(key): metric for key, metric in METRICS.items()}.get(name)
-    return metric.words if metric else name
+    return ", ".join(
+        f"{'' if name in alone else f'{name} '}{METRICS[cost_name(name)].format_exact(cap)}"
+        for name, cap in budget.items()
+    )
 
 
 def percent(score: float | None) -> str:

@@ -249,9 +249,9 @@ class LatencyConditions(Result):
     """Name of the device."""
     interpolated: int
     """Networks outside of what the profile measured."""
-    conditions: dict[str, Any] = {}
+    conditions: dict[str, Any]
     """What the profile's figures depend on."""
-    held_out: dict[str, Any] = {}
+    held_out: dict[str, Any]
     """Errors on networks that the profile's fit has not seen."""
 
 

@@ -120,8 +120,10 @@ def audit_sentences(summary: RunSummary, audit: AuditResult) -> tuple[str, ...]:
     last = judged_rung(audit)
     if last is None or last.pairs_right is None:
         return (
-            f"The audit cannot tell whether the scores can be trusted: {audit.n} candidates have a reference, and no "
-            f"rung has the {LEAST} with different scores that it takes.",
+            (
+                f"The audit cannot tell whether the scores can be trusted: {audit.n} candidates have a reference, and no "
+                f"rung has the {LEAST} with different scores that it takes."
+            ),
         )
     values = {
         "n": last.n,

@@ -13,7 +13,7 @@ def markdown(document: Document) -> str:
     if document.qualifiers:
         parts.append(escaped(" ".join(document.qualifiers)))
     for notice in document.notices:
-        command = f" `{notice.command}`" if notice.command else ""
+        command = f" {code(notice.command)}" if notice.command else ""
         parts.append(f"> **{escaped(notice.title)}** {escaped(notice.text)}{command}")
     parts += [_block(block) for block in document.brief]
     return "\n\n".join(filter(None, parts)) + "\n"
@@ -22,6 +22,11 @@ def markdown(document: Document) -> str:
 def escaped(text: str) -> str:
     """Text that Markdown shows as it is, on one line."""
     return "".join(f"\\{sign}" if sign in _SPECIAL else " " if sign in "\r\n" else sign for sign in text)
+
+
+def code(text: str) -> str:
+    """Text in a code span, on one line."""
+    return f"`{' '.join(text.split()).replace('`', chr(39)).replace('|', f'{chr(92)}|')}`"
 
 
 def _block(block: Block) -> str:
@@ -35,23 +40,28 @@ def _block(block: Block) -> str:
 
 
 def _text(text: Text) -> str:
-    return "".join(
-        f"`{part}`" if isinstance(part, Code) else f"**{escaped(part)}**" if isinstance(part, Strong) else escaped(part)
-        for part in ((text,) if isinstance(text, str) else text)
-    )
+    return "".join(map(_part, (text,) if isinstance(text, str) else text))
+
+
+def _part(part: str) -> str:
+    if isinstance(part, Code):
+        return code(part)
+    if isinstance(part, Strong):
+        words = part.rstrip()  # Markdown knows no emphasis that ends in a space
+        return f"**{escaped(words)}**{part[len(words) :]}"
+    return escaped(part)
 
 
 def _table(table: Table) -> str:
     kept = [place for place, column in enumerate(table.columns) if not column.page_only]
     lines = [[escaped(table.columns[place].label) for place in kept]]
     lines.append(["--:" if table.columns[place].right else "---" for place in kept])
-    for row in table.rows:
-        lines.append([_cell(row.cells[place], strong=row.strong) for place in kept])
+    lines += [[_cell(row.cells[place], strong=row.strong) for place in kept] for row in table.rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _cell(cell: Cell, *, strong: bool) -> str:
-    text = f"`{cell.text}`" if cell.code else escaped(cell.text)
+    text = code(cell.text) if cell.code else escaped(cell.text)
     text = f"**{text}**" if cell.code and strong else text
     before = f"{escaped(cell.before)} → " if cell.before else ""
     note = f" {escaped(cell.note)}" if cell.note else ""

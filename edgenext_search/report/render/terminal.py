@@ -110,7 +110,7 @@ def _drawn(table: Table, layout: _Layout, say: Callable[[str], str]) -> RichTabl
         labels = _stacked(
             [Cell(text=table.columns[place].label) for place in group], group, table.columns, layout, ", "
         )
-        shown.add_column(say(labels), justify="right" if first.right else "left", overflow="fold")
+        shown.add_column(Text(say(labels)), justify="right" if first.right else "left", overflow="fold")
     for row in table.rows:
         style = "bold green" if row.strong else ""
         texts = [

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from edgenext_search.arch.budget import format_cap
 from edgenext_search.arch.metrics import METRICS, CostName, Metric
 from edgenext_search.report import plot
 from edgenext_search.report.document import Figure, Group, Paragraph, Section, Tabs, section
@@ -90,7 +89,7 @@ def pareto_figure(study: Study, name: CostName = "params") -> Plot:
         x_label=cost_label(metric, summary.deployment),
         y_label=score_label(summary),
         series=shown,
-        marks=() if cap is None else ((cap / metric.scale, f"budget {format_cap(name, cap)}"),),
+        marks=() if cap is None else ((cap / metric.scale, f"budget {metric.format_exact(cap)}"),),
     )
 
 

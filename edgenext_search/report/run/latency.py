@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 
-from edgenext_search.arch.budget import format_latency
 from edgenext_search.arch.metrics import METRICS
 from edgenext_search.report.document import Block, Cell, Column, Figure, Group, Paragraph, Row, Section, Table, section
 from edgenext_search.report.plot import Plot, Series, Style
@@ -58,7 +57,7 @@ def none_holds(summary: RunSummary) -> str | None:
         return None
     who = "The only candidate" if latency.measured == 1 else f"None of the {latency.measured} candidates"
     verb = "does not hold" if latency.measured == 1 else "holds"
-    return f"{who} measured {verb} {format_latency(latency.cap)} on {latency.device}."
+    return f"{who} measured {verb} {_TIME.format_exact(latency.cap)} on {latency.device}."
 
 
 def latency_sentences(summary: RunSummary) -> tuple[str, ...]:
@@ -66,7 +65,7 @@ def latency_sentences(summary: RunSummary) -> tuple[str, ...]:
     latency, winner = summary.latency, summary.winner
     if latency is None or winner is None:
         return ()
-    cap = "" if latency.cap is None else format_latency(latency.cap)
+    cap = "" if latency.cap is None else _TIME.format_exact(latency.cap)
     said = _SENTENCES[latency_verdict(winner)].format(
         device=latency.device,
         time=_interval(winner.measured) if winner.measured else "",
@@ -172,7 +171,7 @@ def _figures(summary: RunSummary, trials: Sequence[TrialRecord]) -> tuple[Block,
         x_label=f"Median latency on {latency.device}, ms",
         y_label=score_label(summary),
         series=_by_verdict(measured, places, x=lambda _, its: its.p50 / 1e3, y=lambda row, _: _percent(row)),
-        marks=() if latency.cap is None else ((latency.cap / 1e3, f"cap {format_latency(latency.cap)}"),),
+        marks=() if latency.cap is None else ((latency.cap / 1e3, f"cap {_TIME.format_exact(latency.cap)}"),),
     )
     figures = [Figure(identifier="fig-latency-accuracy", plot=accuracy, source="summary.json")]
     if predicted := [(row, its) for row, its in measured if row.latency]:

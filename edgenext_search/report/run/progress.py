@@ -26,28 +26,21 @@ def history_section(study: Study) -> Section | None:
     names = hypervolume_costs(study.summary)
     best = [(trial.number, 100 * score_of(trial)) for trial in best_steps(study.trials)]
     label = f"Hypervolume of {objectives_text(names)}, share of the box that all trials span"
-    rows = [
+    values = (
         ("best", "Best score so far", score_label(study.summary), best),
         ("hypervolume", "Hypervolume so far", label, hypervolumes(study.trials, names)),
-    ]
+    )
     ways = [("Trials", "", "Trials", [trial.number + 1 for trial in study.trials])]
     if (images := images_trained(study)) is not None:
         ways.append(("Images trained", "-images", "Images trained on in the search, all trials together", images))
-    panels = [
-        (
-            way,
-            Group(
-                layout="pair",
-                blocks=tuple(
-                    Figure(identifier=f"fig-{key}{suffix}", plot=_staircase(study, title, label, across, steps, at))
-                    for key, title, label, steps in rows
-                    if steps
-                ),
-            ),
+    panels = []
+    for way, suffix, across, at in ways if best else ():
+        figures = (
+            Figure(identifier=f"fig-{key}{suffix}", plot=_staircase(study, steps, at, title=title, y=label, x=across))
+            for key, title, label, steps in values
+            if steps
         )
-        for way, suffix, across, at in ways
-        if best
-    ]
+        panels.append((way, Group(blocks=tuple(figures), layout="pair")))
     explained = (
         f"Hypervolume: what the front of {objectives_text(names)} dominates, as a share of the box from the best of "
         "every objective to a tenth of the range beyond the worst; costs count by their logarithm. "
@@ -124,16 +117,16 @@ def hypervolumes(trials: Sequence[TrialRecord], names: Sequence[CostName]) -> li
     return found
 
 
-def _staircase(study: Study, title: str, label: str, across: str, steps: Sequence[_Step], at: Sequence[int]) -> Plot:
+def _staircase(study: Study, steps: Sequence[_Step], at: Sequence[int], *, title: str, x: str, y: str) -> Plot:
     """A value that only grows, against trials or images.
 
     Args:
         study: The study.
-        title: Title of the figure.
-        label: Label of the values.
-        across: Label of the horizontal axis.
         steps: Where it grows.
         at: For each trial, where it is on the horizontal axis.
+        title: Title of the figure.
+        x: Label of the horizontal axis.
+        y: Label of the values.
     """
     places = rows_of(study.trials)
     rows = [places[number] for number, _ in steps]
@@ -144,4 +137,4 @@ def _staircase(study: Study, title: str, label: str, across: str, steps: Sequenc
         y=[*(value for _, value in steps), steps[-1][1]],
         rows=[*rows, rows[-1]],
     )
-    return Plot(title=title, x_label=across, y_label=label, series=[series], whole=True, x_range=(0, at[-1]))
+    return Plot(title=title, x_label=x, y_label=y, series=[series], whole=True, x_range=(0, at[-1]))

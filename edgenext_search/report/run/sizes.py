@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgenext_search.arch.budget import Budget, format_count
+from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Cost, Deployment, cost
 from edgenext_search.arch.metrics import METRICS, CostName
@@ -39,7 +39,7 @@ def sizes_section(summary: RunSummary) -> Section | None:
             )
         except UserError:  # the winner's depths do not fit so small a size
             continue
-        budgets.append(format_count(round(step * cap)))
+        budgets.append(METRICS["params"].format_exact(round(step * cap)))
         rows.append((member.cost.params, _row(f"× {step:g}", member.candidate, member.cost)))  # noqa: RUF001
     if not budgets:
         return None

@@ -96,8 +96,10 @@ def front_sentences(summary: RunSummary) -> tuple[str, ...]:
     if not front[1:]:
         return (sentence(f"{_name(front[0])} is at least as good as every other finalist in {what}."),)
     return (
-        f"{len(front)} of the {len(summary.finalists)} finalists are on the front of {what}: none is better in one "
-        "without being worse in another.",
+        (
+            f"{len(front)} of the {len(summary.finalists)} finalists are on the front of {what}: none is better in one "
+            "without being worse in another."
+        ),
         *(sentence(f"{_name(row)}: {_costs(row, costs)}.") for row in front),
     )
 

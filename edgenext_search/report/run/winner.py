@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import PurePath
 
-from edgenext_search.arch.budget import format_cap
 from edgenext_search.arch.candidate import STAGES, Candidate
 from edgenext_search.arch.metrics import METRICS, Metric
 from edgenext_search.report.document import (
@@ -173,7 +172,7 @@ def _cost(metric: Metric, winner: Finalist, other: Finalist | None, cap: int | N
     how = f", {'measured' if winner.measured else 'predicted'}" if metric.key == "latency" else ""
     lines: list[Text] = []
     if cap:
-        lines.append(f"{100 * mine / cap:.1f} % of {format_cap(metric.key, cap)}")
+        lines.append(f"{100 * mine / cap:.1f} % of {metric.format_exact(cap)}")
     if theirs:
         change = 100 * (mine / theirs - 1)
         equal = abs(change) < _EQUAL

@@ -38,8 +38,8 @@ from edgenext_search.texts import command_line, counted
 
 _SOURCE = "the table of candidates"
 _LAW_CAPTION = (
-    "error = a C^-b + c through the shapes' medians. Intervals and the band are from a bootstrap over shapes and seeds, "
-    "and include how far sizes of a family stray from their law. An interval marked ! misses the error."
+    "error = a C^-b + c through the shapes' medians. Intervals and the band are from a bootstrap over shapes and "
+    "seeds, and include how far sizes of a family stray from their law. An interval marked ! misses the error."
 )
 _RANKS_CAPTION = (
     "The order of the shapes' mean scores at one size against that at another, with 95 % intervals over shapes. Seeds "

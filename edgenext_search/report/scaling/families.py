@@ -25,6 +25,7 @@ def family_document(
     members: Sequence[Member],
     rule: ScalingRule,
     deployment: Deployment,
+    *,
     places: Sequence[Path] = (),
     latency: LatencyConditions | None = None,
 ) -> Document:
@@ -81,7 +82,7 @@ def family_document(
     saved = f"Saved: {', '.join(map(str, places))}" if places else "--out DIR saves the members as candidates."
     return Document(
         topic=("family", candidate.fingerprint),
-        answer=f"{counted(len(members), 'size')} of {candidate.fingerprint} by the rule {rule.name} (shares: {shares}).",
+        answer=f"{counted(len(members), 'size')} of {candidate.fingerprint} by the rule {rule.name} ({shares}).",
         qualifiers=(*qualifiers, saved),
         brief=(table,),
     )
@@ -119,8 +120,10 @@ def fit_document(result: FitResult) -> Document:
         answer=f"Largest members, predicted from the smaller ones: median error {result.median_abs_error:.2f} points, "
         f"{counted(result.n, 'family', 'families')}.",
         qualifiers=(
-            f"90 % intervals cover {100 * result.coverage_90:.0f} % of {result.left_out} left-out members, each "
-            f"predicted from all smaller ones, and {100 * result.coverage_90_largest:.0f} % of the largest.{missed}",
+            (
+                f"90 % intervals cover {100 * result.coverage_90:.0f} % of {result.left_out} left-out members, each "
+                f"predicted from all smaller ones, and {100 * result.coverage_90_largest:.0f} % of the largest.{missed}"
+            ),
             *(f"{skipped.family} is left out: {skipped.reason}." for skipped in result.skipped),
         ),
         brief=(table,),

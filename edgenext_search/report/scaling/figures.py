@@ -116,8 +116,10 @@ def _expected(error: PredictedError, metric: Metric, style: Style, label: str, a
         low=[error.low],
         high=[error.high],
         notes=[
-            f"{label}\nerror {error.predicted:.2f} % ({error.low:.2f} to {error.high:.2f})\n"
-            f"{metric.text(error.cost)} {metric.words}"
+            (
+                f"{label}\nerror {error.predicted:.2f} % ({error.low:.2f} to {error.high:.2f})\n"
+                f"{metric.text(error.cost)} {metric.words}"
+            )
         ],
     )
 

@@ -30,13 +30,13 @@ def laws_table(result: ScalingResult) -> Table:
     rows = []
     for law in result.laws:
         metric, largest, following = METRICS[law.cost], law.largest, law.next
-        expected, ends = interval_text(expected(largest), 1)
+        value, ends = interval_text(expected(largest), 1)
         rows.append(
             row(
                 metric.short,
                 _with_interval(interval_text(law.law.b)),
                 _with_interval(interval_text(law.law.c, 1)),
-                Cell(text=expected, note=f"({ends}){'' if largest.covered else ' !'}"),
+                Cell(text=value, note=f"({ends}){'' if largest.covered else ' !'}"),
                 f"{largest.actual:.1f}",
                 metric.text(following.cost),
                 _with_interval(interval_text(expected(following), 1)),

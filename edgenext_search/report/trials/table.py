@@ -84,6 +84,7 @@ def write_csv(trials: Sequence[TrialRecord], path: Path) -> None:
         path: The file to write or replace.
     """
     text = trials_frame(trials).to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, text)
 
 

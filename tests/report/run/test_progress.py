@@ -9,32 +9,37 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgenext_search.report.progress import (
-    BY_IMAGES,
-    BY_TRIALS,
-    best_figures,
-    hypervolume_costs,
-    hypervolume_figures,
-    hypervolumes,
-    images_trained,
-)
+from edgenext_search.report.document import Tabs
+from edgenext_search.report.run.progress import history_section, hypervolume_costs, hypervolumes, images_trained
+from edgenext_search.report.trials.study import Study
 
-from .builders import a_summary, a_trial, some_trials
+from ..builders import a_summary, a_trial, some_trials
+
+
+def a_study(trials, **changes):
+    return Study(a_summary(trials, **changes), trials)
+
+
+def courses(study):
+    """The figures by tab and kind."""
+    tabs = history_section(study).blocks[0]
+    assert isinstance(tabs, Tabs)
+    return {label: {figure.identifier: figure.plot for figure in group.blocks} for label, group in tabs.panels}
 
 
 def test_images_are_counted_as_often_as_they_were_seen():
     trials = [a_trial(0), a_trial(1, scores=(0.4,)), replace(a_trial(2), duplicate_of=0), a_trial(3, scores=())]
-    summary = a_summary(trials)
-    assert images_trained(trials, summary) == [6 * 3277, 8 * 3277, 8 * 3277, 8 * 3277]
-    summary["fidelity"]["train_images"] = None
-    assert images_trained(trials, summary) is None
-    assert list(best_figures(trials, summary)) == [BY_TRIALS]
+    assert images_trained(a_study(trials)) == [6 * 3277, 8 * 3277, 8 * 3277, 8 * 3277]
+    unknown = a_study(trials, fidelity={"img_size": 48, "epochs": 6})
+    assert images_trained(unknown) is None
+    assert history_section(unknown).blocks[0].panels[0][0] == "Trials"
 
 
 def test_the_best_so_far_against_both():
     trials = [a_trial(0, scores=(0.4, 0.6)), a_trial(1, scores=(0.9,)), a_trial(2, scores=(0.4, 0.7))]
-    figures = best_figures(trials, a_summary(trials))
-    (by_trials,), (by_images,) = figures[BY_TRIALS].series, figures[BY_IMAGES].series
+    shown = courses(a_study(trials))
+    (by_trials,) = shown["Trials"]["fig-best"].series
+    (by_images,) = shown["Images trained"]["fig-best-images"].series
     assert (list(by_trials.x), list(by_trials.y)) == ([1, 3, 3], pytest.approx([60, 70, 70]))
     assert list(by_images.x) == [6 * 3277, 14 * 3277, 14 * 3277]
     assert list(by_trials.rows) == [0, 2, 2]
@@ -63,11 +68,12 @@ def test_the_hypervolume_only_grows_and_stays_a_share(count, seed):
 
 
 def test_costs_are_the_objectives_or_multiply_adds():
-    assert hypervolume_costs({"objectives": ["accuracy", "params", "latency"]}) == ["params", "latency"]
-    assert hypervolume_costs({"objectives": ["accuracy"]}) == ["madds"]
+    assert hypervolume_costs(a_summary(objectives=["accuracy", "params", "latency"])) == ["params", "latency"]
+    assert hypervolume_costs(a_summary()) == ["madds"]
 
 
-@pytest.mark.parametrize("trials", [[], some_trials(3, failed=3), [a_trial(0, scores=(0.4,))]])
-def test_nothing_to_show(trials):
-    assert best_figures(trials, a_summary(trials)) == {}
-    assert hypervolume_figures(trials, a_summary(trials)) == {}
+def test_nothing_to_show():
+    assert history_section(a_study([])) is None
+    assert history_section(a_study(some_trials(3, failed=3))) is None
+    stopped = history_section(a_study([a_trial(0, scores=(0.4,))]))
+    assert [block.identifier for block in stopped.blocks[:1]] == ["fig-history"]

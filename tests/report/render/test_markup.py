@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from edgenext_search.report.markup import Markup, element, join, json_script
+from edgenext_search.report.render.markup import Markup, element, join, json_script
 
-from .builders import HOSTILE
+from ..builders import HOSTILE
 
 
 def test_text_is_escaped_once():

@@ -7,10 +7,11 @@ import builtins
 import pytest
 
 from edgenext_search.errors import UserError
-from edgenext_search.report.all_figures import all_figures
-from edgenext_search.report.static import check_formats, write_figures
+from edgenext_search.report.render.static import check_formats, write_figures
+from edgenext_search.report.run.document import run_document
+from edgenext_search.search.results import Importance
 
-from .builders import a_latency, a_summary, some_trials
+from ..builders import a_latency, a_summary, some_trials
 
 pytest.importorskip("matplotlib")
 TRIALS = some_trials(24, failed=2)
@@ -19,9 +20,8 @@ MAGIC = {"pdf": b"%PDF", "png": b"\x89PNG", "svg": b"<?xml"}
 
 def some(*names):
     summary, trials = a_latency(TRIALS[:20])
-    figures = all_figures(
-        trials, {**summary, "importance": {"method": "PED-ANOVA", "quantile": 0.25, "n": 20, "values": {"a": 1.0}}}
-    )
+    importance = Importance(method="PED-ANOVA", quantile=0.25, n=20, values={"a": 1.0})
+    figures = run_document(summary.model_copy(update={"importance": importance}), trials).figures()
     return {name: figures[name] for name in names}
 
 
@@ -46,7 +46,7 @@ def test_files_are_the_same_each_time(tmp_path):
 
 def test_sparse_studies(tmp_path):
     for trials in ([], some_trials(1), some_trials(4, failed=4)):
-        write_figures(all_figures(trials, a_summary(trials)), tmp_path, ["svg"])
+        write_figures(run_document(a_summary(trials), trials).figures(), tmp_path, ["svg"])
 
 
 def test_formats():

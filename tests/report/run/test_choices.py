@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 from scipy.stats import t
 
-from edgenext_search.report.all_figures import all_figures
-from edgenext_search.report.choices import FIELDS, choice_figures, estimates
+from edgenext_search.report.run.choices import FIELDS, choice_figures, choices_section, estimates
+from edgenext_search.report.trials.study import Study
 from edgenext_search.search.store.records import Losses
 
-from .builders import a_candidate, a_summary, a_trial, some_trials
+from ..builders import a_candidate, a_summary, a_trial, some_trials
 
 TRIALS = some_trials(40)
 
@@ -55,9 +55,7 @@ def test_values_are_held_against_each_other_by_top1_whatever_ranks():
         )
         for number in range(6)
     ]
-    summary = a_summary(trials)
-    summary["fidelity"] = {**summary["fidelity"], "rank_by": "train_loss"}
-    (series,) = all_figures(trials, summary)["fig-choice-kernel-size-stage-1"].series
+    (series,) = kernels(trials).series
     assert list(series.y) == pytest.approx([71, 61])
     assert "mean top-1 71.0 %" in series.notes[0]
 
@@ -99,3 +97,4 @@ def test_width_ratios_are_binned_evenly():
 )
 def test_nothing_varies(trials):
     assert choice_figures(trials) == {}
+    assert choices_section(Study(a_summary(trials), trials)) is None

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from edgenext_search.report.table import COLUMNS, read_csv, trials_frame, write_csv
+from edgenext_search.report.trials.table import COLUMNS, read_csv, trials_frame, write_csv
 from edgenext_search.search.store.records import Losses
 
-from .builders import HOSTILE, a_trial, some_trials
+from ..builders import HOSTILE, a_trial, some_trials
 
 
 def test_columns_are_stable():
