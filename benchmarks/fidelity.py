@@ -26,7 +26,7 @@ from edgenext_search.arch.projection import Projection
 from edgenext_search.arch.space import Assignment, Space
 from edgenext_search.search.ranking.agreement import judge
 from edgenext_search.search.ranking.metric import Reading, merits
-from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.search.resolver import load_study
 from edgenext_search.search.sampler.features import Features
 from edgenext_search.search.sampler.propose import Observation
 from edgenext_search.search.study.expectation import expected_scores
@@ -50,7 +50,7 @@ def main() -> None:
         arguments.error("--seeds must be at least 2")
     each, seeds = (4, 2) if options.quick else (EACH, options.seeds)
     sets = _candidates(options.budget, each, options.seed)
-    study = StudyRecipe.load("laptop", flags={"budget": options.budget})
+    study = load_study("laptop", flags={"budget": options.budget})
     figures: dict[str, float | None] = {"images_of_reference": _images(PROXY) / _images(REFERENCE)}
     with tempfile.TemporaryDirectory() as scratch:
         trainings = Trainings(options.record, Path(scratch))

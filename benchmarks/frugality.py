@@ -25,7 +25,7 @@ from edgenext_search.arch.projection import Projection
 from edgenext_search.arch.space import Space
 from edgenext_search.search.ranking.metric import Reading as MeritReading
 from edgenext_search.search.ranking.metric import merits
-from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.search.resolver import load_study
 from edgenext_search.search.store.records import TrialRecord
 from edgenext_search.search.study.halving import survivors
 from edgenext_search.training.proxy.recipe import TrainRecipe
@@ -51,7 +51,7 @@ def main() -> None:
     arguments.add_argument("--seeds", type=int, default=SEEDS, help=f"studies (default: {SEEDS})")
     options = arguments.parse_args()
     seeds, trials, train_images = (1, 4, 64) if options.quick else (options.seeds, options.trials, TRAIN_IMAGES)
-    study = StudyRecipe.load("laptop", flags={"budget": options.budget})
+    study = load_study("laptop", flags={"budget": options.budget})
     rank_by = study.search.rank_by
     recipe = study.proxy.model_copy(
         update={

@@ -15,6 +15,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from common import conditions, emit, median, parser, seeded, significant
 
 from edgenext_search.arch.cost import cost
 from edgenext_search.arch.projection import Projection
-from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.search.recipe import ResolvedRecipe
+from edgenext_search.search.resolver import load_study
 from edgenext_search.search.sampler.propose import distributions, encode
 from edgenext_search.search.store.store import StudyStore
 from edgenext_search.search.study.coordinator import Coordinator
@@ -43,7 +45,7 @@ def main() -> None:
     options = arguments.parse_args()
     counts, repetitions = ([0, 100], 1) if options.quick else (options.trials, options.repetitions)
     flags = {"budget": options.budget, "search.sampler": options.sampler, "search.seed": options.seed}
-    recipe = StudyRecipe.load(options.study, flags=flags)
+    recipe = load_study(options.study, flags=flags)
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
         for count in counts:
@@ -63,8 +65,8 @@ def main() -> None:
         figures,
         conditions(
             "optuna", "numpy", "scipy", n=recipe.search.cohort, sampler=recipe.search.sampler, repetitions=repetitions,
-            study=options.study, seed=options.seed, budget=options.budget, space=recipe.load_space().name,
-            deployment=str(recipe.load_deployment()), trial_seconds=TRIAL_SECONDS,
+            study=options.study, seed=options.seed, budget=options.budget, space=recipe.space.name,
+            deployment=str(recipe.deployment), trial_seconds=TRIAL_SECONDS,
         ),
     )  # fmt: skip
 
@@ -100,7 +102,7 @@ def _start_seconds(jobs: int, folder: Path) -> list[float]:
     return seconds[1:]
 
 
-def _filled(recipe: StudyRecipe, count: int, path: Path, seed: int) -> Path:
+def _filled(recipe: ResolvedRecipe, count: int, path: Path, seed: int) -> Path:
     """A storage with told trials of whole cohorts; a third of them were stopped at the first rung."""
     import optuna
 
@@ -137,8 +139,8 @@ def _filled(recipe: StudyRecipe, count: int, path: Path, seed: int) -> Path:
     return path
 
 
-def _projection(recipe: StudyRecipe) -> Projection:
-    return Projection(recipe.load_space(), recipe.load_budget(), recipe.load_deployment())
+def _projection(recipe: ResolvedRecipe) -> Projection:
+    return Projection(recipe.space, recipe.budget, recipe.deployment)
 
 
 class _Untrained:
@@ -150,13 +152,13 @@ class _Untrained:
             yield job, Trained(score=int(job.candidate.fingerprint, 16) % 1000 / 1000, seconds=0.0)
 
 
-def _ours(recipe: StudyRecipe, storage: Path) -> float:
+def _ours(recipe: ResolvedRecipe, storage: Path) -> float:
     """Seconds a trial of one more cohort, by the coordinator; opening the storage is not in it."""
     projection = _projection(recipe)
     store = StudyStore(f"sqlite:///{storage}", recipe.name, projection.space)
     known = len(store.records())
     wanted = known + recipe.search.cohort
-    recipe = recipe.model_copy(update={"search": recipe.search.model_copy(update={"trials": wanted})})
+    recipe = replace(recipe, search=recipe.search.model_copy(update={"trials": wanted}))
     with tempfile.TemporaryDirectory() as scratch:
         coordinator = Coordinator(
             recipe,
@@ -175,12 +177,12 @@ def _ours(recipe: StudyRecipe, storage: Path) -> float:
     return seconds / (wanted - known)
 
 
-def _bare(recipe: StudyRecipe, storage: Path) -> float:
+def _bare(recipe: ResolvedRecipe, storage: Path) -> float:
     """Seconds of an ask and a tell of Optuna's own."""
     import optuna
 
     study = optuna.load_study(storage=f"sqlite:///{storage}", study_name=recipe.name)
-    domains = distributions(recipe.load_space())
+    domains = distributions(recipe.space)
     start = time.perf_counter()
     for _ in range(recipe.search.cohort):
         study.tell(study.ask(domains), 0.5)

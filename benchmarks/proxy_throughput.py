@@ -74,11 +74,11 @@ def _speedup(usual: list[float], engine: list[float]) -> float:
 
 
 def _job(options: Any, candidates: int) -> dict[str, Any]:  # noqa: ANN401 - argparse's
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.resolver import load_study
 
     flags = {"budget": options.budget, "space": options.space}
     proxy = {"img_size": options.img_size, "epochs": EPOCHS, "batch_size": options.batch_size, "rungs": "[1.0]"}
-    study = StudyRecipe.load("laptop", flags=flags, settings=[f"proxy.{key}={value}" for key, value in proxy.items()])
+    study = load_study("laptop", flags=flags, settings=[f"proxy.{key}={value}" for key, value in proxy.items()])
     projection, rng = _projection(study), seeded(options.seed)
     return {
         "candidates": [projection.candidate(projection.space.sample(rng)).to_dict() for _ in range(candidates)],
@@ -90,7 +90,7 @@ def _job(options: Any, candidates: int) -> dict[str, Any]:  # noqa: ANN401 - arg
 def _projection(study: Any) -> Any:  # noqa: ANN401 - imported late
     from edgenext_search.arch.projection import Projection
 
-    return Projection(study.load_space(), study.load_budget(), study.load_deployment())
+    return Projection(study.space, study.budget, study.deployment)
 
 
 def _write_jpegs(folder: Path, images: int, seed: int) -> None:
@@ -155,13 +155,13 @@ def _engine(folder: Path) -> None:
     from edgenext_search.data import default_cache_dir, open_source, prepare
     from edgenext_search.execution.local import LocalExecutor, start_server
     from edgenext_search.execution.placement import local_places
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.study.numerics import probe_host
     from edgenext_search.training.proxy.job import Trained, TrainJob
 
     start_server()
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    study = StudyRecipe.read(job["study"], where="job")
+    study = ResolvedRecipe.read(job["study"], where="job")
     recipe = study.proxy
     images = len(list((folder / "jpegs" / "train").glob("*/*.jpg")))
     validation = len(list((folder / "jpegs" / "val").glob("*/*.jpg")))

@@ -7,7 +7,6 @@ import hashlib
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,8 @@ from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.projection import Projection
 from edgenext_search.latency.measurement import Measurement
-from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.search.recipe import ResolvedRecipe
+from edgenext_search.search.resolver import load_study
 from edgenext_search.search.results import Finalist
 from edgenext_search.search.store.records import TrialRecord
 from edgenext_search.search.store.store import StudyStore
@@ -50,7 +50,7 @@ class Killed(BaseException):
     """kill -9: whatever was not written is lost."""
 
 
-def a_recipe(*, space: Any = None, rungs: Sequence[float] = (0.5, 1.0), **search: Any) -> StudyRecipe:
+def a_recipe(*, space: Any = None, rungs: Sequence[float] = (0.5, 1.0), **search: Any) -> ResolvedRecipe:
     """The tiny study; the keyword arguments are keys of ``search``."""
     keys = {
         "trials": 8,
@@ -64,16 +64,16 @@ def a_recipe(*, space: Any = None, rungs: Sequence[float] = (0.5, 1.0), **search
     flags = {**FLAGS, **{f"search.{key}": value for key, value in keys.items()}}
     if space is not None:
         flags["space"] = space
-    return StudyRecipe.load(
+    return load_study(
         "demo", flags=flags, settings=[*AS_THE_HOST_LIKES, "proxy.epochs=4", f"proxy.rungs={list(rungs)}"]
     )
 
 
-def with_data(recipe: StudyRecipe, folder: Path) -> StudyRecipe:
+def with_data(recipe: ResolvedRecipe, folder: Path) -> ResolvedRecipe:
     """The study on the images of a folder, at 32 px."""
     data = recipe.data.model_copy(update={"source": str(folder)})
     proxy = recipe.proxy.model_copy(update={"img_size": 32})
-    return recipe.model_copy(update={"data": data, "proxy": proxy})
+    return replace(recipe, data=data, proxy=proxy)
 
 
 def score_of(job: TrainJob) -> float:
@@ -140,32 +140,32 @@ def fails_for(*fingerprints: str, reason: str = "ValueError: no luck") -> Callab
     return outcome
 
 
-@cache
-def _projection(space: str, budget: str, deployment: str) -> Projection:
-    recipe = StudyRecipe.model_validate_json(space)
-    return Projection(recipe.load_space(), recipe.load_budget(), recipe.load_deployment())
+_PROJECTIONS: dict[str, Projection] = {}
 
 
-def projection_of(recipe: StudyRecipe) -> Projection:
+def projection_of(recipe: ResolvedRecipe) -> Projection:
     """The projection of a recipe, made once for all that share space, budget and deployment."""
+    deployment = recipe.deployment
     if recipe.needs_latency:
-        deployment = replace(recipe.load_deployment(), latency_model=ByMadds(rate=1000, img_size=64))
-        return Projection(recipe.load_space(), recipe.load_budget(), deployment)
-    basis = StudyRecipe(name="x", space=recipe.space, budget=recipe.budget, deployment=recipe.deployment)
-    return _projection(basis.model_dump_json(), str(recipe.budget), str(recipe.deployment))
+        deployment = replace(deployment, latency_model=ByMadds(rate=1000, img_size=64))
+        return Projection(recipe.space, recipe.budget, deployment)
+    key = f"{recipe.space.to_dict()} {recipe.budget} {deployment}"
+    if key not in _PROJECTIONS:
+        _PROJECTIONS[key] = Projection(recipe.space, recipe.budget, deployment)
+    return _PROJECTIONS[key]
 
 
 class Lab:
     """One study in one storage; each session is a coordinator of its own, as after a restart."""
 
-    def __init__(self, recipe: StudyRecipe, storage: Any = None, *, scratch: Path = Path("nowhere")) -> None:
+    def __init__(self, recipe: ResolvedRecipe, storage: Any = None, *, scratch: Path = Path("nowhere")) -> None:
         self.recipe = recipe
         self.storage = storage if storage is not None else optuna.storages.InMemoryStorage()
         self.scratch = scratch
 
     def store(self) -> StudyStore:
         """A fresh look at the storage."""
-        return StudyStore(self.storage, "study", self.recipe.load_space(), objectives=self.recipe.search.objectives)
+        return StudyStore(self.storage, "study", self.recipe.space, objectives=self.recipe.search.objectives)
 
     def coordinator(
         self, executor: Any, *, listener: Any = None, should_stop: Any = None, measure: Any = None

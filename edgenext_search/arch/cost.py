@@ -77,6 +77,10 @@ class Deployment:
     def __str__(self) -> str:
         return f"{self.num_classes} classes, {self.img_size}x{self.img_size} px"
 
+    def to_dict(self) -> dict[str, int]:
+        """``num_classes`` and ``img_size``."""
+        return {"num_classes": self.num_classes, "img_size": self.img_size}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:

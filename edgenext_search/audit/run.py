@@ -28,7 +28,7 @@ from edgenext_search.texts import command_line, counted
 from edgenext_search.training.proxy.job import Trained, TrainJob
 
 if TYPE_CHECKING:
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.results import RunSummary
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.store.store import StudyStore
@@ -54,7 +54,7 @@ class Audit:
     seeds: int = 2
 
     @classmethod
-    def of(cls, recipe: StudyRecipe, *, epochs: int | None = None, n: int = 16, seeds: int = 2) -> Audit:
+    def of(cls, recipe: ResolvedRecipe, *, epochs: int | None = None, n: int = 16, seeds: int = 2) -> Audit:
         """An audit of a study's runs.
 
         Raises:
@@ -77,7 +77,7 @@ class Audit:
 
 
 def run_audit(
-    run: RunFolder, recipe: StudyRecipe, audit: Audit, execution: Execution, listener: Listener | None = None
+    run: RunFolder, recipe: ResolvedRecipe, audit: Audit, execution: Execution, listener: Listener | None = None
 ) -> RunSummary:
     """Train the reference of an audit as far as that is not done yet, until it is complete or interrupted by Ctrl-C.
 
@@ -139,7 +139,7 @@ def _check(store: StudyStore, run: RunFolder) -> None:
         )
 
 
-def _sample(store: StudyStore, recipe: StudyRecipe, audit: Audit) -> list[int]:
+def _sample(store: StudyStore, recipe: ResolvedRecipe, audit: Audit) -> list[int]:
     """Numbers of the trials that an audit is of: those of the latest one as long as it has not been finished."""
     fact = store.fact(AUDIT) or {}
     if (fact.get("epochs"), fact.get("n")) == (audit.epochs, audit.n):
@@ -149,7 +149,7 @@ def _sample(store: StudyStore, recipe: StudyRecipe, audit: Audit) -> list[int]:
     return drawn(store, recipe, audit.n)
 
 
-def _plan(store: StudyStore, recipe: StudyRecipe, audit: Audit, trials: list[int]) -> str:
+def _plan(store: StudyStore, recipe: ResolvedRecipe, audit: Audit, trials: list[int]) -> str:
     """What there is to do, in words."""
     candidates, left = len(trials), len(_pending(store, recipe, audit, trials))
     seeds, epochs = counted(audit.seeds, "seed"), counted(audit.epochs, "epoch")
@@ -157,12 +157,12 @@ def _plan(store: StudyStore, recipe: StudyRecipe, audit: Audit, trials: list[int
     return f"{text}; {left} of {candidates * audit.seeds} trainings to do" if left else f"{text}; all are trained"
 
 
-def _pending(store: StudyStore, recipe: StudyRecipe, audit: Audit, trials: list[int]) -> list[tuple[Reference, int]]:
+def _pending(store: StudyStore, recipe: ResolvedRecipe, audit: Audit, trials: list[int]) -> list[tuple[Reference, int]]:
     references = audited(store, trials, epochs=audit.epochs)
     return pending(references, trials, reference_seeds(recipe.search.seed, audit.seeds))
 
 
-def _train(run: RunFolder, recipe: StudyRecipe, audit: Audit, session: Session, listener: Listener) -> None:
+def _train(run: RunFolder, recipe: ResolvedRecipe, audit: Audit, session: Session, listener: Listener) -> None:
     """Train whatever is not trained yet, and record each result as it comes.
 
     Raises:

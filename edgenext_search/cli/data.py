@@ -54,11 +54,11 @@ def prepare_command(
     from rich.console import Console
 
     from edgenext_search.machine import cpu_cores
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.resolver import read_study
     from edgenext_search.search.study.images import open_images, prepare_images
 
     flags = {"data.source": data, "data.dir": data_dir}
-    recipe = StudyRecipe.draft(study or ("imagenet" if data else "demo"), flags=flags, settings=settings)
+    recipe = read_study(study or ("imagenet" if data else "demo"), flags=flags, settings=settings)
     with _progress(Console(stderr=True)) as (progress, built):
         prepared = prepare_images(
             open_images(recipe), recipe, cache_dir=cache_dir, workers=workers or cpu_cores(), progress=progress

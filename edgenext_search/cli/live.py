@@ -11,7 +11,7 @@ from edgenext_search.search.study.listener import Listener
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.store.store import StudyStore
 
@@ -37,7 +37,7 @@ class ReportRefresher(Listener):
     def __init__(
         self,
         folder: RunFolder,
-        recipe: StudyRecipe,
+        recipe: ResolvedRecipe,
         storage: str | None,
         say: Callable[[str], None],
         *,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.store.records import TrialRecord
     from edgenext_search.search.store.run_folder import RunFolder
 
@@ -25,7 +25,7 @@ NARROW = 80  # columns below which bars give way to figures
 
 
 @contextlib.contextmanager
-def progress_listener(console: Console, folder: RunFolder, recipe: StudyRecipe) -> Iterator[Listener]:
+def progress_listener(console: Console, folder: RunFolder, recipe: ResolvedRecipe) -> Iterator[Listener]:
     """Show a study's progress until the context ends."""
     if console.is_terminal:
         listener = LiveListener(console, folder, recipe)
@@ -35,12 +35,12 @@ def progress_listener(console: Console, folder: RunFolder, recipe: StudyRecipe) 
         yield LineListener(console, folder, recipe)
 
 
-def _print_start(console: Console, folder: RunFolder, recipe: StudyRecipe, *, resumed: bool) -> None:
+def _print_start(console: Console, folder: RunFolder, recipe: ResolvedRecipe, *, resumed: bool) -> None:
     """What is about to happen, under which conditions."""
     proxy, search = recipe.proxy, recipe.search
     lines = [
         f"{'Resuming' if resumed else 'Starting'} {recipe.name} in {folder.path}",
-        f"  budget {recipe.load_budget()} at {recipe.load_deployment()}",
+        f"  budget {recipe.budget} at {recipe.deployment}",
         (
             f"  {counted(search.trials, 'trial')} in cohorts of {search.cohort}, seed {search.seed}; "
             f"proxy: {_epochs(0, proxy.epochs)} at {proxy.img_size} px"
@@ -61,7 +61,7 @@ def _epochs(since: int, until: int) -> str:
 class LineListener(Listener):
     """One plain line for each event, for logs and pipes."""
 
-    def __init__(self, console: Console, folder: RunFolder, recipe: StudyRecipe) -> None:
+    def __init__(self, console: Console, folder: RunFolder, recipe: ResolvedRecipe) -> None:
         self._console = console
         self._folder = folder
         self._recipe = recipe
@@ -113,7 +113,7 @@ class LineListener(Listener):
 class LiveListener(Listener):
     """Bars that move: the whole study, the rung under way, and each training in it."""
 
-    def __init__(self, console: Console, folder: RunFolder, recipe: StudyRecipe) -> None:
+    def __init__(self, console: Console, folder: RunFolder, recipe: ResolvedRecipe) -> None:
         self._folder = folder
         self._recipe = recipe
         self.progress = Progress(
@@ -210,7 +210,7 @@ class LiveListener(Listener):
 class _Work:
     """How much of a study's training is done, in epochs, as far as it can be told beforehand."""
 
-    def __init__(self, recipe: StudyRecipe) -> None:
+    def __init__(self, recipe: ResolvedRecipe) -> None:
         self._rungs = recipe.proxy.rung_epochs
         self._size = recipe.search.cohort
         self._trials = recipe.search.trials

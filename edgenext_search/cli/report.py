@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from edgenext_search.report.document import Document
     from edgenext_search.report.trials.study import Study
     from edgenext_search.results import Result
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.results import RunSummary
     from edgenext_search.search.store.records import TrialRecord
     from edgenext_search.search.store.run_folder import RunFolder
@@ -124,7 +124,7 @@ def _several(runs: Sequence[Path], storage: str | None, page: Path) -> tuple[Com
     return result, document
 
 
-def _read(folder: RunFolder, recipe: StudyRecipe, storage: str | None, name: str = "") -> tuple[Study, StudyStore]:
+def _read(folder: RunFolder, recipe: ResolvedRecipe, storage: str | None, name: str = "") -> tuple[Study, StudyStore]:
     """A run as reports read it, and its record."""
     from edgenext_search.report.trials.study import Study
     from edgenext_search.search.store.kind import require_search

@@ -15,7 +15,7 @@ from edgenext_search.errors import UserError
 from edgenext_search.texts import command_line
 
 if TYPE_CHECKING:
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.results import RunSummary
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.study.session import Execution
@@ -85,7 +85,7 @@ def run_command(
     Without --data the built-in images are used, and the ranking is a demonstration. A run folder that exists is
     resumed when the recipe is the same, and refused otherwise.
     """
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.resolver import load_study
     from edgenext_search.search.store.run_folder import RunFolder
 
     flags = {
@@ -101,7 +101,7 @@ def run_command(
         "search.time": time,
         "search.seed": seed,
     }
-    recipe = StudyRecipe.load(study or ("imagenet" if data else "demo"), flags=flags, settings=settings)
+    recipe = load_study(study or ("imagenet" if data else "demo"), flags=flags, settings=settings)
     folder = RunFolder(out or RunFolder.default_path(recipe))
     if folder.exists():
         differing = folder.recipe().differences(recipe)
@@ -139,7 +139,9 @@ def resume_command(
     _run(folder, recipe, execution_from(**execution), train_top=train_top, as_json=as_json)
 
 
-def _run(folder: RunFolder, recipe: StudyRecipe, execution: Execution, *, train_top: int | None, as_json: bool) -> None:
+def _run(
+    folder: RunFolder, recipe: ResolvedRecipe, execution: Execution, *, train_top: int | None, as_json: bool
+) -> None:
     from rich.console import Console
 
     from edgenext_search.cli.live import ReportRefresher
@@ -177,7 +179,7 @@ def _run(folder: RunFolder, recipe: StudyRecipe, execution: Execution, *, train_
 
 
 def _train_finalists(
-    folder: RunFolder, recipe: StudyRecipe, summary: RunSummary, count: int, device: str
+    folder: RunFolder, recipe: ResolvedRecipe, summary: RunSummary, count: int, device: str
 ) -> RunSummary:
     """Train the best finalists in full; gives the summary with what they came to."""
     from rich.console import Console

@@ -166,7 +166,7 @@ def _start(what: str, *, num_classes: int | None, img_size: int | None) -> tuple
     winner = winner_of(folder)
     recipe = folder.recipe()
     deployment = Deployment(**recipe.deployment.to_dict() | flags)
-    return Candidate.from_dict(winner["candidate"]), deployment, recipe.load_space().file.width_multiple
+    return Candidate.from_dict(winner["candidate"]), deployment, recipe.space.file.width_multiple
 
 
 for command in (study_command, compare_command, resume_command, report_command):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from edgenext_search.scaling.plan import Plan
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.study.session import Execution
 
@@ -85,7 +85,7 @@ def study_command(
 
     wanted = _ascending(parse_budgets(budgets))
     recipe, folder, execution = _terms(budget=wanted[-1].to_dict(), space=space, **options)
-    keys = recipe.load_space().to_dict()
+    keys = recipe.space.to_dict()
     plan = Plan(kind="study", budgets=tuple(wanted), shapes=shapes, seeds=seeds, spaces=(keys,))
     _run(folder, recipe, plan, execution, profile=profile, as_json=as_json)
 
@@ -157,7 +157,7 @@ def report_command(*, run: Path, storage: str | None, profile: Path | None, as_j
     recipe = folder.recipe()
     folder.check_writable()
     store = folder.open_store(recipe, storage, must_exist=True)
-    own = timed(recipe.load_deployment(), profile)
+    own = timed(recipe.deployment, profile)
     entries(plan_of(folder, store), own, seed=recipe.search.seed)  # refuses a profile that lacks one of its blocks
     keep_profile(folder, profile)
     _show(folder, scaling_summary(folder, recipe, store, running=folder.is_running()), as_json=as_json)
@@ -193,7 +193,7 @@ def _terms(
     settings: tuple[str, ...],
     out: Path | None,
     **execution: Any,  # noqa: ANN401
-) -> tuple[StudyRecipe, RunFolder, Execution]:
+) -> tuple[ResolvedRecipe, RunFolder, Execution]:
     """The study that the trainings are done by, where, and how fast.
 
     Raises:
@@ -201,7 +201,7 @@ def _terms(
     """
     import time
 
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.resolver import load_study
     from edgenext_search.search.store.run_folder import RunFolder
 
     flags = {
@@ -213,7 +213,7 @@ def _terms(
         "deployment.img_size": img_size,
         "search.seed": seed,
     }
-    recipe = StudyRecipe.load(study, flags=flags, settings=settings)
+    recipe = load_study(study, flags=flags, settings=settings)
     folder = RunFolder(out or Path("runs") / f"scale-{recipe.name}-{time.strftime('%Y%m%d-%H%M%S')}")
     if folder.exists() and (differing := folder.recipe().differences(recipe)):
         raise UserError(
@@ -225,7 +225,7 @@ def _terms(
 
 def _run(
     folder: RunFolder,
-    recipe: StudyRecipe,
+    recipe: ResolvedRecipe,
     plan: Plan | None,
     execution: Execution,
     *,

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from edgenext_search.results import Result
-
 from edgenext_search.machine import cpu_cores, cpu_name
+from edgenext_search.results import Result
 
 if TYPE_CHECKING:
     from edgenext_search.training.engine.numerics import Numerics

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from edgenext_search.arch.candidate import Candidate
     from edgenext_search.arch.cost import Deployment
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.store.run_folder import RunFolder
 
 
@@ -29,10 +29,10 @@ def timed(deployment: Deployment, profile: Path | None) -> Deployment:
     return replace(deployment, latency_model=Predictor.load(profile, deployment=deployment))
 
 
-def scaling_deployment(run: RunFolder, recipe: StudyRecipe) -> Deployment:
+def scaling_deployment(run: RunFolder, recipe: ResolvedRecipe) -> Deployment:
     """What the costs of a scaling study are counted for."""
     profile = run.latency_profile
-    return timed(recipe.load_deployment(), profile if profile.is_file() else None)
+    return timed(recipe.deployment, profile if profile.is_file() else None)
 
 
 def keep_profile(run: RunFolder, profile: Path | None) -> None:

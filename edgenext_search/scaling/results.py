@@ -15,14 +15,16 @@ from edgenext_search.search.store.kind import SCALING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.store.store import StudyStore
 
 COSTS = ("params", "madds", "acts", "latency")
 
 
-def scaling_summary(run: RunFolder, recipe: StudyRecipe, store: StudyStore, *, running: bool = False) -> dict[str, Any]:
+def scaling_summary(
+    run: RunFolder, recipe: ResolvedRecipe, store: StudyStore, *, running: bool = False
+) -> dict[str, Any]:
     """The result of a scaling study, as ``--json`` prints it; ``docs/json.md`` describes its keys.
 
     Args:
@@ -108,7 +110,7 @@ def _row(plan: Plan, entry: Entry, scores: Sequence[float]) -> dict[str, Any]:
 
 
 def _study(
-    plan: Plan, wanted: Sequence[Entry], table: Sequence[Sequence[float]], recipe: StudyRecipe
+    plan: Plan, wanted: Sequence[Entry], table: Sequence[Sequence[float]], recipe: ResolvedRecipe
 ) -> dict[str, Any]:
     from edgenext_search.scaling.statistics import laws, rank_agreement
 
@@ -152,7 +154,7 @@ def _study(
 
 
 def _comparison(
-    plan: Plan, wanted: Sequence[Entry], table: Sequence[Sequence[float]], recipe: StudyRecipe
+    plan: Plan, wanted: Sequence[Entry], table: Sequence[Sequence[float]], recipe: ResolvedRecipe
 ) -> dict[str, Any]:
     from edgenext_search.scaling.statistics import compare
 

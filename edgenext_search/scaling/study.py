@@ -20,7 +20,7 @@ from edgenext_search.training.proxy.job import Trained, TrainJob
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.store.store import StudyStore
     from edgenext_search.search.study.session import Execution, Session
@@ -30,7 +30,7 @@ FAILURES_AT_START = 3
 
 def run_scaling(
     run: RunFolder,
-    recipe: StudyRecipe,
+    recipe: ResolvedRecipe,
     plan: Plan | None,
     execution: Execution,
     listener: Listener | None = None,
@@ -63,7 +63,7 @@ def run_scaling(
     listener = listener or Listener()
     started = time.monotonic()
     if plan is not None:
-        own = timed(recipe.load_deployment(), profile)
+        own = timed(recipe.deployment, profile)
         entries(plan, own, seed=recipe.search.seed)  # refuses before anything is written
 
     def announce(store: StudyStore) -> None:
@@ -72,7 +72,7 @@ def run_scaling(
             store.set_fact(SCALING, {"plan": wanted.to_dict(), "conditions": {}, "seconds": 0.0})
         keep_profile(run, profile)
         forget_failures(store, recipe.proxy.epochs)
-        left = pending(store, recipe, entries(wanted, recipe.load_deployment(), seed=recipe.search.seed), wanted.seeds)
+        left = pending(store, recipe, entries(wanted, recipe.deployment, seed=recipe.search.seed), wanted.seeds)
         total = _total(wanted)
         listener.note(f"{run.path}: {_what(wanted)}; {len(left)} of {total} trainings to do")
 
@@ -111,7 +111,7 @@ def plan_of(run: RunFolder, store: StudyStore, plan: Plan | None = None) -> Plan
     return recorded
 
 
-def pending(store: StudyStore, recipe: StudyRecipe, wanted: list[Entry], seeds: int) -> list[tuple[Entry, int]]:
+def pending(store: StudyStore, recipe: ResolvedRecipe, wanted: list[Entry], seeds: int) -> list[tuple[Entry, int]]:
     """What has yet to be trained with which seed: all with the first seed before any with the second.
 
     A candidate that two entries share is trained once.
@@ -146,7 +146,7 @@ def _total(plan: Plan) -> int:
     return plan.shapes * len(plan.budgets) * len(plan.spaces) * plan.seeds
 
 
-def _train(run: RunFolder, recipe: StudyRecipe, plan: Plan, session: Session, listener: Listener) -> None:
+def _train(run: RunFolder, recipe: ResolvedRecipe, plan: Plan, session: Session, listener: Listener) -> None:
     """Train whatever is not trained yet, and record each result as it comes.
 
     Raises:
@@ -154,7 +154,7 @@ def _train(run: RunFolder, recipe: StudyRecipe, plan: Plan, session: Session, li
     """
     store, failed, trained = session.store, 0, 0
     proxy = recipe.proxy.model_copy(update={"rungs": [1.0]})
-    wanted = entries(plan, recipe.load_deployment(), seed=recipe.search.seed)
+    wanted = entries(plan, recipe.deployment, seed=recipe.search.seed)
     seeds = reference_seeds(recipe.search.seed, plan.seeds)
     jobs = [
         TrainJob(

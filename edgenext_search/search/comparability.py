@@ -10,13 +10,13 @@ from edgenext_search.search.study.finalists import choosing_seeds, rematch_seeds
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.store.store import StudyStore
 
 _SPEED = ("precision", "channels_last", "compile")  # change scores by rounding alone
 
 
-def conditions_of(recipe: StudyRecipe, store: StudyStore) -> dict[str, dict[str, Any]]:
+def conditions_of(recipe: ResolvedRecipe, store: StudyStore) -> dict[str, dict[str, Any]]:
     """What has to be alike for the winners of runs to be ranked, by topic.
 
     Returns:

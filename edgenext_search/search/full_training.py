@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgenext_search.errors import UserError
-from edgenext_search.search.recipe import StudyRecipe, parse_setting
+from edgenext_search.search.recipe import ResolvedRecipe
+from edgenext_search.search.resolver import parse_setting, read_study
 from edgenext_search.search.results import TrainedSummary
 from edgenext_search.training.full.recipe import FullRecipe
 from edgenext_search.validation import Settings
@@ -64,7 +65,7 @@ def find_subject(
     from edgenext_search.search.store.run_folder import RunFolder
 
     run = RunFolder(Path(what).expanduser())
-    recipe = StudyRecipe.draft(study, flags={}).train if study else FullRecipe()
+    recipe = read_study(study, flags={}).train if study else FullRecipe()
     if not run.exists():
         candidate, name = find_candidate(what), _name_of(what)
     else:
@@ -77,7 +78,7 @@ def find_subject(
     return Subject(candidate=candidate, name=name, recipe=with_settings(recipe, settings), data=data, data_dir=data_dir)
 
 
-def recipe_of(study: StudyRecipe) -> FullRecipe:
+def recipe_of(study: ResolvedRecipe) -> FullRecipe:
     """How a study's winners are trained in full: at the size of its deployment, for which the budget was held.
 
     A ``train.img_size`` of its own stands.
@@ -106,7 +107,7 @@ def with_settings(recipe: FullRecipe, settings: Sequence[str]) -> FullRecipe:
     return _Section.read({SECTION: values}, where="--set" if settings else "the study").train
 
 
-def check_full_training(recipe: StudyRecipe, *, device: str) -> None:
+def check_full_training(recipe: ResolvedRecipe, *, device: str) -> None:
     """Refuse a study whose finalists could not be trained in full, before anything is searched.
 
     Raises:
@@ -123,7 +124,7 @@ def check_full_training(recipe: StudyRecipe, *, device: str) -> None:
 
 
 def train_finalists(
-    run: RunFolder, recipe: StudyRecipe, count: int, *, device: str, listener: TrainListener
+    run: RunFolder, recipe: ResolvedRecipe, count: int, *, device: str, listener: TrainListener
 ) -> list[dict[str, Any]]:
     """Train the best finalists of a run in full, each in a folder of its own; what is begun is gone on with.
 
@@ -162,7 +163,7 @@ def trained_in(run: RunFolder) -> tuple[TrainedSummary, ...]:
     return tuple(sorted(trained, key=lambda summary: -summary.top1))
 
 
-def _job(recipe: StudyRecipe, candidate: Candidate, name: str, out: Path, devices: Sequence[str]) -> FullJob:
+def _job(recipe: ResolvedRecipe, candidate: Candidate, name: str, out: Path, devices: Sequence[str]) -> FullJob:
     from edgenext_search.training.full.job import FullJob, shared_out
 
     if recipe.data.source is None:

@@ -10,14 +10,14 @@ from edgenext_search.search.results import Importance
 from edgenext_search.search.study.halving import estimated_scores
 
 if TYPE_CHECKING:
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.store.store import StudyStore
 
 LEAST = 16  # scored trials below which importances are chance
 QUANTILE = 0.25  # of the scores, the best of which are held against all
 
 
-def importance(store: StudyStore, recipe: StudyRecipe) -> Importance | None:
+def importance(store: StudyStore, recipe: ResolvedRecipe) -> Importance | None:
     """How much each parameter separates the best quarter of the trials from all, by PED-ANOVA.
 
     Watanabe, Bansal, Hutter 2023, "PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in Arbitrary
@@ -38,7 +38,7 @@ def importance(store: StudyStore, recipe: StudyRecipe) -> Importance | None:
         for number, score in estimated_scores(trials, recipe.proxy.rung_epochs, recipe.search.rank_by).items()
         if math.isfinite(score)
     }
-    space = recipe.load_space()
+    space = recipe.space
     if len(scores) < LEAST or len(set(scores.values())) == 1 or not space.parameters:
         return None
     values, domains = store.values(), distributions(space)

@@ -1,10 +1,10 @@
-"""A study from its file and flags: validated, frozen, and written to the run folder as resolved."""
+"""The recipe of a study: as its file and flags give it, and resolved, as the run folder holds it. Pure data."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
@@ -14,15 +14,12 @@ from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.space import Space
 from edgenext_search.errors import UserError
-from edgenext_search.files import find_file, parse_yaml, read_yaml
-from edgenext_search.latency.devices.open import open_device
-from edgenext_search.search.objectives import check_objectives, check_tradeoff
-from edgenext_search.search.ranking.metric import Reading
-from edgenext_search.search.study.enqueue import find_enqueued
+from edgenext_search.search.objectives import check_objectives
 from edgenext_search.training.full.recipe import FullRecipe
 from edgenext_search.training.proxy.recipe import TrainRecipe
 from edgenext_search.validation import Settings
 
+RankingMetric = Literal["combined", "top1", "loss", "train_loss"]
 Sampler = Literal["bayes", "gp", "tpe", "nsga2", "random"]
 LATENCY = "latency"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)")
@@ -87,7 +84,7 @@ class SearchKeys(Settings):
     """Candidates to score, the published shapes among them."""
     cohort: Annotated[int, Field(ge=1)] = 8
     """Candidates that are proposed at once; the weaker half of them stops at each rung."""
-    rank_by: Reading = "train_loss"
+    rank_by: RankingMetric = "train_loss"
     """What ranks candidates while the search goes on: top1; loss, the cross-entropy on the same images; train_loss, the
     mean loss of all training steps; or combined, their mean on top-1's scale. Finalists are compared by top-1."""
     time: str | None = None
@@ -151,120 +148,113 @@ class StudyRecipe(Settings):
     train: FullRecipe = FullRecipe()
     """How the winner is trained in full."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ResolvedRecipe:
+    """A study that stands by itself: no file, former run or device is needed to read it.
+
+    :func:`edgenext_search.search.resolver.resolve` makes one from a :class:`StudyRecipe`. A run folder holds what
+    :meth:`to_dict` writes; :meth:`read` reads it back.
+
+    Attributes:
+        name: Name of the study; part of the default run folder's name.
+        description: Purpose of the study.
+        space: Search space.
+        budget: Hard caps on the deployed model, with the device of a latency cap.
+        deployment: What costs are counted for.
+        latency: Where and how latency is measured; the device by its canonical name.
+        data: The images.
+        proxy: How every candidate is trained.
+        search: How candidates are proposed and chosen; ``search.enqueue`` holds the fields of :attr:`enqueued`.
+        enqueued: Candidates that the first cohorts contain beside the published shapes, each once.
+        train: How the winner is trained in full.
+    """
+
+    name: str
+    description: str
+    space: Space
+    budget: Budget
+    deployment: Deployment
+    latency: LatencyKeys
+    data: DataKeys
+    proxy: TrainRecipe
+    search: SearchKeys
+    enqueued: tuple[Candidate, ...]
+    train: FullRecipe
+
     @classmethod
-    def load(cls, study: str, *, flags: Mapping[str, object], settings: Sequence[str] = ()) -> Self:
-        """A study as :meth:`draft` reads it, with its space and budget resolved.
+    def read(cls, values: object, *, where: str) -> Self:
+        """Read what :meth:`to_dict` wrote; ``where`` names the file in a message.
 
         Raises:
-            UserError: There is no budget, or the file or a value is wrong; the message names the key.
+            UserError: A key or value is wrong, or only names what a run folder holds in full.
         """
-        return cls.draft(study, flags=flags, settings=settings).resolved()
+        recipe = StudyRecipe.read(values, where=where)
+        caps, space, enqueue = recipe.budget, recipe.space, recipe.search.enqueue
+        candidates = [entry for entry in enqueue if isinstance(entry, dict)]
+        if not isinstance(caps, dict) or not isinstance(space, dict) or len(candidates) < len(enqueue):
+            raise UserError(
+                f"{where} must hold the budget, the space and the enqueued candidates in full, as a run writes them; "
+                "restore the file."
+            )
+        return cls.of(
+            recipe,
+            space=Space.from_dict(space, where=where),
+            budget=Budget(**{key: int(cap) for key, cap in caps.items()}, device=None),
+            device=recipe.latency.device,
+            enqueued=[Candidate.from_dict(entry) for entry in candidates],
+        )
 
     @classmethod
-    def draft(cls, study: str, *, flags: Mapping[str, object], settings: Sequence[str] = ()) -> Self:
-        """A study file with flags and ``--set`` settings laid over it, and its folders by their full paths.
+    def of(
+        cls, recipe: StudyRecipe, *, space: Space, budget: Budget, device: str, enqueued: Sequence[Candidate]
+    ) -> Self:
+        """A recipe with all that it only names.
 
         Args:
-            study: Name of a shipped study (``demo``) or path of a file.
-            flags: Values by dotted key (``search.seed``); None leaves the file's value.
-            settings: ``key=value`` texts, the value in YAML; they win over the flags.
-
-        Raises:
-            UserError: The file or a value is wrong; the message names the key.
+            recipe: The recipe.
+            space: Its search space.
+            budget: Its caps.
+            device: Canonical name of the device that latency is measured on.
+            enqueued: Its warm starts, each candidate once.
         """
-        path = find_file("study", study)
-        values = read_yaml(path)
-        if "stages" in values and "proxy" not in values:
-            raise UserError(f"{path} is a search space, not a study; it belongs behind --space.")
-        for key, value in flags.items():
-            if value is not None:
-                _put(values, key, value)
-        for setting in settings:
-            key, value = parse_setting(setting)
-            _put(values, key, value)
-        recipe = cls.read(values, where=f"study {study}")
-        data = recipe.data.model_copy(
-            update={"source": _absolute(recipe.data.source), "dir": _absolute(recipe.data.dir)}
+        return cls(
+            name=recipe.name,
+            description=recipe.description,
+            space=space,
+            budget=budget if budget.latency is None else replace(budget, device=device),
+            deployment=Deployment(**recipe.deployment.to_dict()),
+            latency=recipe.latency.model_copy(update={"device": device}),
+            data=recipe.data,
+            proxy=recipe.proxy,
+            search=recipe.search.model_copy(update={"enqueue": [candidate.to_dict() for candidate in enqueued]}),
+            enqueued=tuple(enqueued),
+            train=recipe.train,
         )
-        return recipe.model_copy(update={"data": data})
-
-    def resolved(self) -> Self:
-        """The same study with the space's keys, the budget's caps and what is enqueued in full: it stands by itself.
-
-        Raises:
-            UserError: There is no budget, or the space, the budget, the device or an enqueued entry is wrong.
-        """
-        if self.budget is None:
-            raise UserError("A study needs a budget; write --budget 1.3M, or `budget: 1.3M` in the study file.")
-        caps = self.budget
-        budget = Budget.from_dict(caps) if isinstance(caps, dict) else Budget.parse(str(caps))
-        check_tradeoff(self.search.objectives, budget.to_dict())
-        space = self.load_space()
-        enqueued = self.load_enqueued()
-        if len(enqueued) >= self.search.trials:
-            raise UserError(
-                f"search.enqueue has {len(enqueued)} candidates, which with the baseline are more than "
-                f"search.trials={self.search.trials}; raise --trials, or enqueue fewer."
-            )
-        search = self.search.model_copy(update={"enqueue": [candidate.to_dict() for candidate in enqueued]})
-        named = "@" in str(caps.get(LATENCY) if isinstance(caps, dict) else caps)
-        latency = self.latency.model_copy(update={"device": budget.device}) if named else self.latency
-        found = self.model_copy(
-            update={"budget": budget.to_dict(), "space": space.to_dict(), "search": search, "latency": latency}
-        )
-        if not found.needs_latency:
-            return found
-        device = open_device(latency.device).name  # canonical: a program by its full path, wherever a run is resumed
-        return found.model_copy(update={"latency": latency.model_copy(update={"device": device})})
 
     @property
     def needs_latency(self) -> bool:
         """Whether candidates have a latency: the budget caps it, or it is an objective."""
-        return self.load_budget().latency is not None or LATENCY in self.search.objectives
-
-    def load_space(self) -> Space:
-        """The search space."""
-        return Space.load(self.space) if isinstance(self.space, str) else Space.from_dict(self.space)
-
-    def load_budget(self) -> Budget:
-        """The caps of a resolved study."""
-        assert isinstance(self.budget, dict)  # noqa: S101 - resolved() made it so
-        caps = {key: int(cap) for key, cap in self.budget.items()}
-        return Budget(**caps, device=self.latency.device if LATENCY in caps else None)
-
-    def load_enqueued(self) -> list[Candidate]:
-        """What the first cohorts contain beside the published shapes, each candidate once."""
-        return find_enqueued(self.search.enqueue)
-
-    def load_deployment(self) -> Deployment:
-        """What costs are counted for."""
-        return Deployment(num_classes=self.deployment.num_classes, img_size=self.deployment.img_size)
+        return self.budget.latency is not None or LATENCY in self.search.objectives
 
     @property
     def time_limit(self) -> float | None:
         """Seconds after which no cohort is proposed any more."""
         return None if self.search.time is None else parse_duration(self.search.time)
 
-    def differences(self, other: StudyRecipe) -> list[str]:
+    def to_dict(self) -> dict[str, Any]:
+        """The keys of the study file as plain values."""
+        return {
+            field.name: value if isinstance(value := getattr(self, field.name), str) else value.to_dict()
+            for field in fields(self)
+            if field.name != "enqueued"
+        }
+
+    def differences(self, other: ResolvedRecipe) -> list[str]:
         """Dotted keys, with both values, in which two recipes differ."""
         mine, theirs = _flat(self.to_dict()), _flat(other.to_dict())
         keys = sorted(set(mine) | set(theirs))
         return [f"{key}: {mine.get(key)} / {theirs.get(key)}" for key in keys if mine.get(key) != theirs.get(key)]
-
-
-def parse_setting(text: str) -> tuple[str, object]:
-    """Key and value of a ``--set`` text such as ``proxy.epochs=3``.
-
-    Raises:
-        UserError: It is not ``key=value``, or the value is not YAML.
-    """
-    key, equals, value = text.partition("=")
-    if not equals or not key.strip():
-        raise UserError(f"--set takes key=value, such as proxy.epochs=3, but got {text!r}.")
-    try:
-        return key.strip(), parse_yaml(value)
-    except ValueError as error:
-        raise UserError(f"--set {key.strip()} takes a YAML value, but got {value!r}.") from error
 
 
 def parse_duration(text: str) -> float:
@@ -277,24 +267,6 @@ def parse_duration(text: str) -> float:
     if not parts or _DURATION.sub("", text).strip():
         raise UserError(f"A time is a number with s, m, h or d behind it, such as 30m, but got {text!r}.")
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)
-
-
-def _absolute(text: str | None) -> str | None:
-    """A folder that exists by its full path, so that a run can be resumed from anywhere; other texts as they are."""
-    if text is None or not (path := Path(text).expanduser()).is_dir():
-        return text
-    return str(path.resolve())
-
-
-def _put(values: dict[str, Any], key: str, value: object) -> None:
-    """Set a dotted key, making the mappings on its way."""
-    *path, last = key.split(".")
-    for part in path:
-        inner = values.setdefault(part, {})
-        if not isinstance(inner, dict):
-            raise UserError(f"{key} cannot be set: {part} is not a mapping but {inner!r}.")
-        values = inner
-    values[last] = value
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

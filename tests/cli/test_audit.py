@@ -13,7 +13,7 @@ from .test_run import Scripted
 @pytest.fixture(scope="module")
 def finished(class_folder, cache_dir, tmp_path_factory):
     """A finished run whose trainings were scripted."""
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.resolver import load_study
     from edgenext_search.search.study.run import run_study
     from edgenext_search.search.study.session import Execution
 
@@ -31,7 +31,7 @@ def finished(class_folder, cache_dir, tmp_path_factory):
         patch.setattr(session_module, "LocalExecutor", lambda *_, **__: Scripted())
         patch.setattr(session_module, "start_server", lambda: None)
         where = Execution(device="cpu", parallel=1, cache_dir=cache_dir)
-        run_study(folder, StudyRecipe.load("demo", flags=flags), where)
+        run_study(folder, load_study("demo", flags=flags), where)
     return folder
 
 

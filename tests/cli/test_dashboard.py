@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from edgenext_search.search import dashboard
-from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.search.resolver import load_study
 from edgenext_search.search.store.run_folder import RunFolder
 
 from .helpers import call, refusal
@@ -17,7 +17,7 @@ from .helpers import call, refusal
 @pytest.fixture
 def run(tmp_path):
     folder = RunFolder(tmp_path / "run")
-    recipe = StudyRecipe.load("demo", flags={"budget": "1.3M"})
+    recipe = load_study("demo", flags={"budget": "1.3M"})
     folder.create(recipe, storage=None)
     folder.open_store(recipe)
     return folder

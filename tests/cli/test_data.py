@@ -61,11 +61,11 @@ def test_prepare_makes_the_entry_that_run_opens(cache, class_folder, tmp_path):
         options += ["--set", setting]
     made = call_json("data", "prepare", *options)
     assert made["built"]
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.resolver import load_study
     from edgenext_search.search.study.images import open_images, prepare_images
 
     flags = {"budget": "300k", "data.source": str(class_folder)}
-    study = StudyRecipe.load("laptop", flags=flags, settings=options[7::2])
+    study = load_study("laptop", flags=flags, settings=options[7::2])
     data = prepare_images(
         open_images(study), study, cache_dir=cache, workers=1, progress=lambda *_: pytest.fail("prepared again")
     )

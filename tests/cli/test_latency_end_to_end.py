@@ -15,7 +15,7 @@ from edgenext_search.latency.devices.open import open_device
 from edgenext_search.latency.profile.measurement_plan import make_plan
 from edgenext_search.latency.profile.predictor import Predictor
 from edgenext_search.latency.profile.profile import Measured, make_profile
-from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.search.resolver import load_study
 from edgenext_search.search.store.run_folder import RunFolder
 
 from .helpers import call
@@ -104,6 +104,6 @@ def test_a_device_without_a_program_is_refused_before_any_work(tmp_path):
 
 
 def test_the_study_file_names_the_device(board):
-    recipe = StudyRecipe.load("demo", flags={"budget": f"latency=5ms@{board.name}"})
+    recipe = load_study("demo", flags={"budget": f"latency=5ms@{board.name}"})
     assert recipe.latency.device == board.name
-    assert recipe.load_budget().device == board.name
+    assert recipe.budget.device == board.name

@@ -5,13 +5,13 @@ import pytest
 from rich.console import Console
 
 from edgenext_search.cli.progress import LineListener, LiveListener, _Work, progress_listener
-from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.search.resolver import load_study
 from edgenext_search.search.store.run_folder import RunFolder
 
 
 @pytest.fixture
 def recipe():
-    return StudyRecipe.load(
+    return load_study(
         "demo",
         flags={"budget": "1.3M", "search.trials": 6, "search.cohort": 4},
         settings=[

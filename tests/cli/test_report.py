@@ -12,7 +12,7 @@ from .test_run import Scripted
 @pytest.fixture(scope="module")
 def run(class_folder, cache_dir, tmp_path_factory):
     """A finished run whose trainings were scripted."""
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.resolver import load_study
     from edgenext_search.search.study import session as module
     from edgenext_search.search.study.run import run_study
 
@@ -28,9 +28,7 @@ def run(class_folder, cache_dir, tmp_path_factory):
     folder = RunFolder(tmp_path_factory.mktemp("runs") / "run")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "LocalExecutor", lambda *_, **__: Scripted())
-        run_study(
-            folder, StudyRecipe.load("demo", flags=flags), Execution(device="cpu", parallel=1, cache_dir=cache_dir)
-        )
+        run_study(folder, load_study("demo", flags=flags), Execution(device="cpu", parallel=1, cache_dir=cache_dir))
     return folder
 
 

@@ -10,7 +10,7 @@ from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.published import published_variant
 from edgenext_search.arch.space import Space
 from edgenext_search.models.folder import candidate_text
-from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.search.resolver import load_study
 from edgenext_search.search.store.run_folder import RunFolder
 
 from .helpers import call, call_json, imported, refusal
@@ -53,7 +53,7 @@ def test_a_family_of_a_published_variant(tmp_path):
 
 def test_a_family_of_a_runs_winner(tmp_path):
     run = tmp_path / "run"
-    recipe = StudyRecipe.load("demo", flags={"budget": "1.3M", "deployment.num_classes": 10})
+    recipe = load_study("demo", flags={"budget": "1.3M", "deployment.num_classes": 10})
     RunFolder(run).create(recipe, storage=None)
     assert "has no summary yet" in refusal("scale", "family", run, "--budgets", "2M")
     RunFolder(run).write_summary({"winner": None})
@@ -73,7 +73,7 @@ def test_a_family_of_a_runs_winner(tmp_path):
 def test_a_family_of_a_run_keeps_the_width_multiple_of_its_space(tmp_path):
     run, space = tmp_path / "run", tmp_path / "wide.yaml"
     space.write_text(yaml.safe_dump(Space.load("edgenext").to_dict() | {"width_multiple": 32}))
-    RunFolder(run).create(StudyRecipe.load("demo", flags={"budget": "1.3M", "space": str(space)}), storage=None)
+    RunFolder(run).create(load_study("demo", flags={"budget": "1.3M", "space": str(space)}), storage=None)
     winner = Candidate.from_dict(
         published_variant("edgenext_x_small").candidate.to_dict() | {"widths": [32, 64, 96, 192]}
     )

@@ -121,8 +121,8 @@ def changed(summary: RunSummary, finalist: Finalist, **changes: Any) -> RunSumma
     """A summary with other values of one finalist, wherever it stands."""
     new = finalist.model_copy(update=changes)
 
-    def swap(row: Finalist | None) -> Finalist | None:
-        return new if row is not None and row.fingerprint == new.fingerprint else row
+    def swap(old: Finalist | None) -> Finalist | None:
+        return new if old is not None and old.fingerprint == new.fingerprint else old
 
     return summary.model_copy(
         update={
@@ -136,9 +136,9 @@ def changed(summary: RunSummary, finalist: Finalist, **changes: Any) -> RunSumma
 
 def unscored(summary: RunSummary) -> RunSummary:
     """A study whose finalists no fresh seed has scored yet."""
-    for row in summary.finalists:
-        score = Score(mean=row.search_score, std=None, n=1)
-        summary = changed(summary, row, score=score, fresh_seeds=0, rematch=None)
+    for finalist in summary.finalists:
+        score = Score(mean=finalist.search_score, std=None, n=1)
+        summary = changed(summary, finalist, score=score, fresh_seeds=0, rematch=None)
     return summary.model_copy(update={"status": "interrupted", "gain": None})
 
 
@@ -268,11 +268,11 @@ def a_latency(
     """A finished study that asked for latency: its summary, and its trials with predictions. By default all pass."""
     known = [replace(trial, cost=replace(trial.cost, latency=8_000 + 37 * trial.number)) for trial in trials]
     summary = a_summary(known)
-    for place, row in enumerate(summary.finalists):
+    for place, finalist in enumerate(summary.finalists):
         holds = passed is None or place < passed
         verdict = None if cap is None else "pass" if holds else "fail"
-        measured = a_measurement((row.latency or 0) * (1.04 if holds else 1.4), verdict=verdict)
-        summary = changed(summary, row, measured=measured)
+        measured = a_measurement((finalist.latency or 0) * (1.04 if holds else 1.4), verdict=verdict)
+        summary = changed(summary, finalist, measured=measured)
     count = len(summary.finalists)
     held_out = {
         "n": 100, "mean_error": 0.02, "within_5": 0.9, "within_10": 1.0, "spearman": 0.9, "bias": 0.0, "margin": 1.05,
@@ -344,9 +344,7 @@ def a_document(name: str | None = None, path: str = "runs/x") -> Document:
         row(Cell(text=say("abc"), code=True, badges=("winner",)), Cell(text="71.0", note="± 1.2"), strong=True),
         row(say("def"), Cell(text="4", before="3")),
     )
-    table = Table(
-        label=say("Table"), columns=(Column(label=say("Name")), Column(label="Score", right=True)), rows=rows
-    )
+    table = Table(label=say("Table"), columns=(Column(label=say("Name")), Column(label="Score", right=True)), rows=rows)
     paragraph = Paragraph(text=("Run ", Code(say("this")), " ", Strong(say("now")), "."))
     listing = Listing(items=((Strong("Trial 1: "), say("failed")),))
     figures = [Figure(identifier=f"fig-{key}", plot=plot) for key in "ab"]

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from latency_profiles import made_profile
@@ -42,9 +43,7 @@ def test_a_profile_of_another_deployment_is_refused(profile):
 
 def test_a_run_keeps_its_profile(profile, tmp_path):
     run, recipe = RunFolder(tmp_path / "run"), a_recipe()
-    recipe = recipe.model_copy(
-        update={"deployment": recipe.deployment.model_copy(update={"num_classes": 1000, "img_size": 256})}
-    )
+    recipe = replace(recipe, deployment=replace(recipe.deployment, num_classes=1000, img_size=256))
     run.create(recipe, storage=None)
     assert scaling_deployment(run, recipe).latency_model is None
     keep_profile(run, None)

@@ -31,7 +31,7 @@ COMPARISON = Plan(
 def recipe(class_folder):
     recipe = a_recipe()
     data = recipe.data.model_copy(update={"source": str(class_folder)})
-    return recipe.model_copy(update={"data": data, "proxy": recipe.proxy.model_copy(update={"img_size": 32})})
+    return replace(recipe, data=data, proxy=recipe.proxy.model_copy(update={"img_size": 32}))
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ from types import SimpleNamespace
 import pytest
 
 from edgenext_search.search.comparability import conditions_of, differences
-from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.search.resolver import load_study
 
 STORE = SimpleNamespace(fact=lambda _: {"fingerprint": "abc", "train_images": 1200, "val_images": 800})
 
 
 def conditions(store=STORE, **flags):
     names = {key.replace("__", "."): value for key, value in flags.items()}
-    return conditions_of(StudyRecipe.load("demo", flags={"budget": "1.3M", **names}), store)
+    return conditions_of(load_study("demo", flags={"budget": "1.3M", **names}), store)
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,14 @@ from edgenext_search.search.full_training import (
     trained_in,
     with_settings,
 )
-from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.search.resolver import load_study
 from edgenext_search.search.store.run_folder import RunFolder
 from edgenext_search.training.full.job import SilentListener
 from edgenext_search.training.full.recipe import FullRecipe
 
 
 def recipe(*settings, **flags):
-    return StudyRecipe.load("demo", flags={"budget": "1.3M", **flags}, settings=settings)
+    return load_study("demo", flags={"budget": "1.3M", **flags}, settings=settings)
 
 
 def a_run(path, study, finalists):
@@ -95,7 +95,7 @@ def test_the_best_finalists_are_trained_each_in_its_folder(tmp_path, monkeypatch
         jobs.append(job)
         job.out.mkdir(parents=True)
         top1 = 0.5 + len(jobs) / 10
-        (job.out / "summary.json").write_text(json.dumps({"top1": top1}))
+        (job.out / "summary.json").write_text(json.dumps({"top1": top1, "fingerprint": job.candidate.fingerprint}))
         return {"devices": devices}
 
     monkeypatch.setattr("edgenext_search.execution.launch.launch", launch)
@@ -104,4 +104,4 @@ def test_the_best_finalists_are_trained_each_in_its_folder(tmp_path, monkeypatch
     assert [job.candidate for job in jobs] == candidates[:2]
     assert [job.out for job in jobs] == [run.trained / candidate.fingerprint for candidate in candidates[:2]]
     assert [job.name for job in jobs] == ["trial 0", "trial 1"]
-    assert [summary["top1"] for summary in trained_in(run)] == [0.7, 0.6]
+    assert [summary.top1 for summary in trained_in(run)] == [0.7, 0.6]

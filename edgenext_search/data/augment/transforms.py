@@ -97,6 +97,7 @@ def train_transform(size: int, augmentation: TimmAugmentation) -> Transform:
         hflip=0.5 if augmentation.flip else 0.0,
         interpolation=augmentation.interpolation,
     )
+    _mend_posterize(transform)
     return transform
 
 
@@ -116,6 +117,35 @@ def eval_transform(preprocessing: Preprocessing) -> Transform:
         crop_mode=preprocessing.crop_mode,
     )
     return transform
+
+
+def _mend_posterize(transform: Transform) -> None:
+    """Let timm's policies posterize to 0 bits, as their strongest level asks: Pillow 13 refuses that.
+
+    Pillow before 13 gave a black image, with which the published recipes were trained.
+    """
+    from PIL import Image
+    from timm.data.auto_augment import AugmentOp
+    from timm.data.auto_augment import posterize as timm_posterize
+
+    def posterize(image: Image.Image, bits_to_keep: int, **options: object) -> Image.Image:
+        if bits_to_keep == 0:
+            return Image.new(image.mode, image.size)
+        posterized: Image.Image = timm_posterize(image, bits_to_keep, **options)  # type: ignore[no-untyped-call]
+        return posterized
+
+    def mend(item: object) -> None:
+        if isinstance(item, AugmentOp):
+            if item.aug_fn is timm_posterize:
+                item.aug_fn = posterize
+        elif isinstance(item, list | tuple):
+            for part in item:
+                mend(part)
+        else:  # a composition of transforms, or a policy: its operations, or rows of them
+            for name in ("transforms", "ops", "policy"):
+                mend(getattr(item, name, ()))
+
+    mend(transform)
 
 
 def _check_policy(text: str) -> None:

@@ -119,12 +119,8 @@ def audit_sentences(summary: RunSummary, audit: AuditResult) -> tuple[str, ...]:
     """What an audit says, the answer first."""
     last = judged_rung(audit)
     if last is None or last.pairs_right is None:
-        return (
-            (
-                f"The audit cannot tell whether the scores can be trusted: {audit.n} candidates have a reference, and no "
-                f"rung has the {LEAST} with different scores that it takes."
-            ),
-        )
+        few = f"{audit.n} candidates have a reference, and no rung has the {LEAST} with different scores that it takes"
+        return (f"The audit cannot tell whether the scores can be trusted: {few}.",)
     values = {
         "n": last.n,
         "more_n": 2 * audit.asked.n,

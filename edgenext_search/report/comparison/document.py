@@ -84,7 +84,7 @@ def comparison_document(runs: Sequence[Study], result: ComparisonResult) -> Docu
     ]
     brief: tuple[Block | None, ...] = (winners, differences, note)
     return Document(
-        topic=("several runs", *(run.name for run in runs)),
+        topic=(f"{len(runs)} runs", *(run.name for run in runs)),
         answer=answer,
         qualifiers=tuple(rest),
         sections=tuple(filter(None, sections)),

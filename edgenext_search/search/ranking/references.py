@@ -9,17 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgenext_search.search.ranking.metric import merits
-from edgenext_search.search.store.records import Score
-from edgenext_search.search.study.finalists import BASELINE
+from edgenext_search.search.store.records import BASELINE, Score
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
 
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.store.records import TrialRecord
     from edgenext_search.search.store.store import StudyStore
 
-References = dict[tuple[str, int, int], float | str]  # by fingerprint, epochs and seed: a score, or why there is none
 AUDIT = "audit"  # key of the fact that an audit leaves: what was asked, where and how long
 
 
@@ -90,12 +88,12 @@ def reference_seeds(seed: int, n: int) -> list[int]:
     return [seed + 500_000 + 1_000_000 * index for index in range(n)]
 
 
-def drawn(store: StudyStore, recipe: StudyRecipe, n: int) -> list[int]:
+def drawn(store: StudyStore, recipe: ResolvedRecipe, n: int) -> list[int]:
     """Numbers of the :func:`sample` of today's trials."""
     return [trial.number for trial in sample(store.records(), n, seed=recipe.search.seed)]
 
 
-def drawn_by(fact: Mapping[str, Any], store: StudyStore, recipe: StudyRecipe) -> list[int]:
+def drawn_by(fact: Mapping[str, Any], store: StudyStore, recipe: ResolvedRecipe) -> list[int]:
     """Numbers of the trials that an audit drew when it began; where it did not record them, drawn anew.
 
     Args:
@@ -163,7 +161,7 @@ def audited(store: StudyStore, trials: Container[int], *, epochs: int) -> list[R
     return references
 
 
-def audit_summary(store: StudyStore, recipe: StudyRecipe, *, running: bool = False) -> dict[str, Any] | None:
+def audit_summary(store: StudyStore, recipe: ResolvedRecipe, *, running: bool = False) -> dict[str, Any] | None:
     """What the latest audit of a run has found, from the record alone.
 
     Args:
@@ -209,7 +207,7 @@ def audit_summary(store: StudyStore, recipe: StudyRecipe, *, running: bool = Fal
 
 
 def _judged(
-    references: Sequence[Reference], curves: Sequence[Mapping[int, float]], recipe: StudyRecipe, epochs: int
+    references: Sequence[Reference], curves: Sequence[Mapping[int, float]], recipe: ResolvedRecipe, epochs: int
 ) -> dict[str, Any]:
     """``seeds_agree`` and ``series``: what ranks at each rung, and the costs alone, against the references."""
     from edgenext_search.search.ranking.agreement import judge, pairs_right, seeds_agree

@@ -13,6 +13,9 @@ from edgenext_search.latency.profile.prediction_error import Accuracy
 from edgenext_search.results import Result
 
 TrialState = Literal["complete", "pruned", "failed", "open"]
+BASELINE = 0  # number of the trial that the search has to beat
+Rescores = dict[tuple[str, int], float | str]  # by fingerprint and seed: a score, or why there is none
+References = dict[tuple[str, int, int], float | str]  # by fingerprint, epochs and seed: a score, or why there is none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from edgenext_search.execution.conditions import versions
 from edgenext_search.files import dump_yaml, read_yaml, write_text
 from edgenext_search.locks import exclusive, is_locked
 from edgenext_search.results import Result
-from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.search.recipe import ResolvedRecipe
 from edgenext_search.search.store.store import StudyStore, hide_password
 from edgenext_search.texts import command_line
 
@@ -39,9 +39,9 @@ class RunFolder:
         self.path = path
 
     @classmethod
-    def default_path(cls, recipe: StudyRecipe) -> Path:
+    def default_path(cls, recipe: ResolvedRecipe) -> Path:
         """``runs/<study>-<budget>-<date>-<time>``, under the working directory."""
-        budget = re.sub(r"[^\w.]+", "-", str(recipe.load_budget()).replace("=", ""))
+        budget = re.sub(r"[^\w.]+", "-", str(recipe.budget).replace("=", ""))
         return Path("runs") / f"{recipe.name}-{budget}-{time.strftime('%Y%m%d-%H%M%S')}"
 
     @property
@@ -88,7 +88,7 @@ class RunFolder:
         """Whether there is a run here."""
         return self.study_file.is_file()
 
-    def create(self, recipe: StudyRecipe, *, storage: str | None) -> None:
+    def create(self, recipe: ResolvedRecipe, *, storage: str | None) -> None:
         """Begin a run here.
 
         Raises:
@@ -108,7 +108,7 @@ class RunFolder:
         except OSError as error:
             raise UserError(f"{self.path} cannot be written: {error.strerror}; give another with --out.") from error
 
-    def recipe(self) -> StudyRecipe:
+    def recipe(self) -> ResolvedRecipe:
         """The study of the run here.
 
         Raises:
@@ -117,9 +117,9 @@ class RunFolder:
         study = self._study().get(STUDY_KEY)
         if isinstance(study, dict) and isinstance(search := study.get("search"), dict):
             study = {**study, "search": {"rank_by": "top1", **search}}  # as runs did before there was a choice
-        return StudyRecipe.read(study, where=str(self.study_file))
+        return ResolvedRecipe.read(study, where=str(self.study_file))
 
-    def extend(self, *, trials: int | None, time: str | None) -> StudyRecipe:
+    def extend(self, *, trials: int | None, time: str | None) -> ResolvedRecipe:
         """The study of the run here, from now on with more trials or time.
 
         Raises:
@@ -132,7 +132,7 @@ class RunFolder:
         if changed:
             values = self._study()
             values[STUDY_KEY]["search"] |= changed
-            recipe = StudyRecipe.read(values[STUDY_KEY], where=str(self.study_file))
+            recipe = ResolvedRecipe.read(values[STUDY_KEY], where=str(self.study_file))
             with self.lock():
                 write_text(self.study_file, dump_yaml(values))
         return recipe
@@ -161,7 +161,7 @@ class RunFolder:
             raise UserError(f"The run's storage is {recorded}; give the same one, with its password, by --storage.")
         return str(recorded)
 
-    def open_store(self, recipe: StudyRecipe, storage: str | None = None, *, must_exist: bool = False) -> StudyStore:
+    def open_store(self, recipe: ResolvedRecipe, storage: str | None = None, *, must_exist: bool = False) -> StudyStore:
         """The record of the run's trials, wherever the folder was moved, and whoever else uses the storage.
 
         Args:
@@ -176,7 +176,7 @@ class RunFolder:
         url = self.storage(storage)
         if must_exist and url == self._own_storage and not self._database.is_file():
             raise UserError(f"{self.path} has no {self._database.name}, the record of its trials; copy it back first.")
-        return StudyStore(url, name, recipe.load_space(), objectives=recipe.search.objectives, must_exist=must_exist)
+        return StudyStore(url, name, recipe.space, objectives=recipe.search.objectives, must_exist=must_exist)
 
     def check_writable(self) -> None:
         """Refuse a folder that nothing can be written to, before any work.

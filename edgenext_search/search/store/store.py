@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from edgenext_search.arch.parameter import Value
     from edgenext_search.arch.space import Space
-    from edgenext_search.search.ranking.references import References
-    from edgenext_search.search.study.finalists import Rescores
+    from edgenext_search.search.store.records import References, Rescores
 
 _STATES: dict[State, TrialState] = {
     State.COMPLETE: "complete",

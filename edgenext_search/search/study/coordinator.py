@@ -10,11 +10,10 @@ from edgenext_search.errors import StudyFailedError
 from edgenext_search.search.objectives import costs_in
 from edgenext_search.search.ranking.metric import merits
 from edgenext_search.search.sampler.propose import Observation, propose
-from edgenext_search.search.store.records import Losses
+from edgenext_search.search.store.records import BASELINE, Losses
 from edgenext_search.search.study.enqueue import starts
 from edgenext_search.search.study.expectation import expectations
 from edgenext_search.search.study.finalists import (
-    BASELINE,
     choose_finalists,
     choosing_seeds,
     measured_of,
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from edgenext_search.arch.parameter import Value
     from edgenext_search.arch.projection import Projection
     from edgenext_search.execution.local import Executor
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.store.records import Expected, TrialRecord, TrialState
     from edgenext_search.search.store.store import StudyStore
     from edgenext_search.search.study.listener import Listener
@@ -63,7 +62,7 @@ class Coordinator:
 
     def __init__(
         self,
-        recipe: StudyRecipe,
+        recipe: ResolvedRecipe,
         *,
         projection: Projection,
         store: StudyStore,
@@ -206,7 +205,7 @@ class Coordinator:
         shapes follow as far as the first cohort has room.
         """
         space, search = self._projection.space, self._recipe.search
-        firm, others = starts(self._projection, self._recipe.load_enqueued())
+        firm, others = starts(self._projection, self._recipe.enqueued)
         proposals = [*firm, *(others if cohort == 0 else [])][len(before) : len(before) + size]
         estimates = estimated_scores(before, self._rungs, search.rank_by)
         values = self._store.values()

@@ -14,7 +14,7 @@ from edgenext_search.search.study.halving import estimated_scores
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.sampler.propose import Observation
     from edgenext_search.search.store.store import StudyStore
 
@@ -34,7 +34,7 @@ def expected_scores(space: Parameters, observed: Sequence[Observation]) -> list[
     return [Expected(mean=float(mean), std=float(std)) for mean, std in zip(means, stds, strict=True)]
 
 
-def expectations(store: StudyStore, recipe: StudyRecipe) -> dict[int, Expected]:
+def expectations(store: StudyStore, recipe: ResolvedRecipe) -> dict[int, Expected]:
     """What score to expect of each scored trial of a study at the last rung, by number.
 
     A trial of a candidate that had been scored before is left out: its score is no second draw.
@@ -45,5 +45,5 @@ def expectations(store: StudyStore, recipe: StudyRecipe) -> dict[int, Expected]:
     estimates = sorted(estimated_scores(trials, recipe.proxy.rung_epochs, recipe.search.rank_by).items())
     values = store.values()
     observed = [Observation(values=values[number], score=score) for number, score in estimates]
-    expected = expected_scores(recipe.load_space(), observed)
+    expected = expected_scores(recipe.space, observed)
     return {number: expectation for (number, _), expectation in zip(estimates, expected, strict=True)}

@@ -9,18 +9,15 @@ import numpy as np
 from edgenext_search.search.objectives import ACCURACY, costs_in, losses_of
 from edgenext_search.search.results import Finalist, MeasuredLatency
 from edgenext_search.search.sampler.front import best_points, non_dominated_ranks
-from edgenext_search.search.store.records import Score
+from edgenext_search.search.store.records import BASELINE, Score
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from edgenext_search.arch.cost import Cost
-    from edgenext_search.search.recipe import SearchKeys, StudyRecipe
-    from edgenext_search.search.store.records import Expected, TrialRecord
+    from edgenext_search.search.recipe import ResolvedRecipe, SearchKeys
+    from edgenext_search.search.store.records import Expected, Rescores, TrialRecord
     from edgenext_search.search.store.store import StudyStore
-
-BASELINE = 0  # number of the trial that the search has to beat
-Rescores = dict[tuple[str, int], float | str]  # by fingerprint and seed: a score, or why there is none
 
 
 def choose_finalists(
@@ -88,7 +85,7 @@ def _not_dominated(points: Sequence[tuple[float, Cost]], objectives: Sequence[st
     return [index for index, rank in enumerate(non_dominated_ranks(losses)) if rank == 0]
 
 
-def finalists_of(store: StudyStore, recipe: StudyRecipe) -> list[Finalist]:
+def finalists_of(store: StudyStore, recipe: ResolvedRecipe) -> list[Finalist]:
     """The finalists of a study as far as they are scored, best first."""
     from edgenext_search.search.study.expectation import expectations
 
@@ -133,9 +130,9 @@ def _with_rematch(finalists: Sequence[Finalist], pairs: Sequence[tuple[float, fl
     ]
 
 
-def measured_of(store: StudyStore, recipe: StudyRecipe) -> dict[str, MeasuredLatency]:
+def measured_of(store: StudyStore, recipe: ResolvedRecipe) -> dict[str, MeasuredLatency]:
     """By fingerprint: what the device said of the candidates that were measured on it."""
-    cap = recipe.load_budget().latency
+    cap = recipe.budget.latency
     return {fingerprint: MeasuredLatency.of(measurement, cap) for fingerprint, measurement in store.latencies().items()}
 
 

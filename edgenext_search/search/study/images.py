@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edgenext_search.data import PreparedData, Source
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.recipe import ResolvedRecipe, StudyRecipe
 
 CROP_MARGIN = 0.875  # an image is stored at 1 / this of the training size, as ImageNet's 256 is for 224
 
 
-def open_images(recipe: StudyRecipe) -> Source:
+def open_images(recipe: StudyRecipe | ResolvedRecipe) -> Source:
     """The study's source, its structure checked and no image decoded.
 
     Raises:
@@ -27,7 +27,7 @@ def open_images(recipe: StudyRecipe) -> Source:
 
 def prepare_images(
     source: Source,
-    recipe: StudyRecipe,
+    recipe: StudyRecipe | ResolvedRecipe,
     *,
     cache_dir: Path | None,
     workers: int,

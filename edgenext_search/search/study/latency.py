@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from edgenext_search.latency.devices.device import Device
     from edgenext_search.latency.measurement import Measurement
     from edgenext_search.latency.profile.predictor import Predictor
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.store.records import TrialRecord
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.store.store import StudyStore
@@ -95,7 +95,7 @@ class Gauge:
 
 def open_gauge(
     run: RunFolder,
-    recipe: StudyRecipe,
+    recipe: ResolvedRecipe,
     listener: Listener,
     *,
     cache_dir: Path | None,
@@ -135,13 +135,13 @@ def open_gauge(
         profile = cached / f"{_digest(*(getattr(info, field) for field in CHECKED))}.json"
         _measure_profile(device, recipe, profile, listener)
     assert profile is not None  # noqa: S101 - there was one, or the device answered
-    predictor = Predictor.load(profile, deployment=recipe.load_deployment())
+    predictor = Predictor.load(profile, deployment=recipe.deployment)
     if info is not None:
         predictor.check_device(info)
     return Gauge(device=device, predictor=predictor, profile=profile)
 
 
-def _profiles(run: RunFolder, recipe: StudyRecipe, cached: Path) -> Iterator[Path]:
+def _profiles(run: RunFolder, recipe: ResolvedRecipe, cached: Path) -> Iterator[Path]:
     """The profiles that a study may go by, the first that there is before the others."""
     if run.latency_profile.is_file():
         yield run.latency_profile
@@ -150,18 +150,18 @@ def _profiles(run: RunFolder, recipe: StudyRecipe, cached: Path) -> Iterator[Pat
     yield from sorted(cached.glob("*.json"), key=lambda path: -path.stat().st_mtime)
 
 
-def _cached_profiles(device: Device, recipe: StudyRecipe, cache_dir: Path) -> Path:
+def _cached_profiles(device: Device, recipe: ResolvedRecipe, cache_dir: Path) -> Path:
     """The folder in the cache of the profiles of a device, a space and a deployment, one for each runtime."""
-    return cache_dir / "latency" / _digest(device.name, recipe.load_space().to_dict(), recipe.load_deployment())
+    return cache_dir / "latency" / _digest(device.name, recipe.space.to_dict(), recipe.deployment)
 
 
-def _measure_profile(device: Device, recipe: StudyRecipe, path: Path, listener: Listener) -> None:
+def _measure_profile(device: Device, recipe: ResolvedRecipe, path: Path, listener: Listener) -> None:
     """Measure a profile if it is not there."""
     from edgenext_search.latency.profile.profiler import measure_profile
 
     if path.is_file():
         return
-    space, deployment = recipe.load_space(), recipe.load_deployment()
+    space, deployment = recipe.space, recipe.deployment
     listener.note(
         f"Profiling {device.name} for space {space.name} at {deployment}: some ten minutes, once. Interrupted, it "
         "goes on where it was."
@@ -191,7 +191,7 @@ class FinalistGauge:
     def __init__(
         self,
         gauge: Gauge,
-        recipe: StudyRecipe,
+        recipe: ResolvedRecipe,
         store: StudyStore,
         listener: Listener,
         *,
@@ -215,7 +215,7 @@ class FinalistGauge:
         from edgenext_search.models.measurable import export_for_measuring
 
         device, keys = self._gauge.device, self._recipe.latency
-        profile, deployment = self._gauge.predictor.profile, self._recipe.load_deployment()
+        profile, deployment = self._gauge.predictor.profile, self._recipe.deployment
         settings = MeasureSettings(
             precision=keys.precision,
             seconds=keys.seconds,
@@ -250,7 +250,7 @@ class FinalistGauge:
     def _record(self, trial: TrialRecord, measurement: Measurement) -> None:
         """Record what the device said of a trial's candidate, and say it."""
         self._store.add_latency(trial.candidate.fingerprint, measurement)
-        cap = self._recipe.load_budget().latency
+        cap = self._recipe.budget.latency
         said = "" if cap is None else f": {measurement.verdict(cap)} at {cap / 1000:g} ms"
         self._listener.note(
             f"trial {trial.number}: {measurement.p50 / 1000:.2f} ms "

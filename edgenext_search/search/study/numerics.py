@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgenext_search.arch.projection import Projection
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.training.proxy.job import Placement
     from edgenext_search.training.proxy.recipe import TrainRecipe
 
@@ -58,7 +58,7 @@ def fixed_numerics(recipe: TrainRecipe) -> Numerics | None:
 
 
 def probe_host(
-    recipe: StudyRecipe,
+    recipe: ResolvedRecipe,
     projection: Projection,
     place: Placement,
     *,

@@ -21,7 +21,7 @@ from edgenext_search.search.study.winner import clean_scratch, weights_of, write
 from edgenext_search.texts import command_line
 
 if TYPE_CHECKING:
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.results import RunSummary
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.store.store import StudyStore
@@ -30,7 +30,7 @@ FEW_IMAGES = 200  # held-out images below which a score moves by half a point wi
 
 
 def run_study(
-    run: RunFolder, recipe: StudyRecipe, execution: Execution, listener: Listener | None = None
+    run: RunFolder, recipe: ResolvedRecipe, execution: Execution, listener: Listener | None = None
 ) -> RunSummary:
     """Run a study, or go on with it, until it is complete or interrupted by Ctrl-C.
 
@@ -103,13 +103,13 @@ def run_study(
     return summary
 
 
-def _finalist_gauge(recipe: StudyRecipe, session: Session, listener: Listener) -> FinalistGauge | None:
+def _finalist_gauge(recipe: ResolvedRecipe, session: Session, listener: Listener) -> FinalistGauge | None:
     if session.gauge is None:
         return None
     return FinalistGauge(session.gauge, recipe, session.store, listener, should_stop=session.should_stop)
 
 
-def _warnings(recipe: StudyRecipe, session: Session) -> list[str]:
+def _warnings(recipe: ResolvedRecipe, session: Session) -> list[str]:
     """What will make this study slow, or its scores coarse, with the way out."""
     found = []
     projection, train, val = session.projection, len(session.data.train.labels), len(session.data.val.labels)
@@ -133,5 +133,5 @@ def _warnings(recipe: StudyRecipe, session: Session) -> list[str]:
             f"The baseline, the published shape scaled to the budget, uses {100 * usage:.0f} % of the tightest cap: "
             "the steps of its widths leave no more, as is usual for caps on memory. Its gain may be flattering."
         )
-    found += enqueue_notes(projection, recipe.load_enqueued())
+    found += enqueue_notes(projection, recipe.enqueued)
     return [f"Note: {text}" for text in found]

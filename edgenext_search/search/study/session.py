@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from edgenext_search.data import PreparedData
     from edgenext_search.execution.local import Executor
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.store.store import StudyStore
     from edgenext_search.search.study.listener import Listener
@@ -92,7 +92,7 @@ class Session:
 @contextlib.contextmanager
 def open_session(
     run: RunFolder,
-    recipe: StudyRecipe,
+    recipe: ResolvedRecipe,
     execution: Execution,
     listener: Listener,
     *,
@@ -134,8 +134,8 @@ def open_session(
         store = run.open_store(recipe, execution.storage, must_exist=resumed)
         announce(store)
         if gauge is not None:
-            store.set_fact("latency", gauge.facts(recipe.load_budget()))
-            for note in gauge.notes(recipe.load_budget(), projection):
+            store.set_fact("latency", gauge.facts(recipe.budget))
+            for note in gauge.notes(recipe.budget, projection):
                 listener.note(note)
         if not resumed and recipe.name == FOR_GPUS and all(_on_cpu(place) for place in places):
             listener.note(f"Note: no GPU is used, and the study {FOR_GPUS} is sized for GPUs; --study laptop is not.")
@@ -182,15 +182,15 @@ def _on_cpu(place: Placement) -> bool:
     return all(device == "cpu" for device in place.devices)
 
 
-def _projection(recipe: StudyRecipe, gauge: Gauge | None) -> Projection:
-    space, budget, deployment = recipe.load_space(), recipe.load_budget(), recipe.load_deployment()
+def _projection(recipe: ResolvedRecipe, gauge: Gauge | None) -> Projection:
+    space, budget, deployment = recipe.space, recipe.budget, recipe.deployment
     require_sensible(budget, deployment)
     if gauge is None:
         return Projection(space, budget, deployment)
     return Projection(space, gauge.aim(budget), gauge.deployment(deployment))
 
 
-def _record_data(recipe: StudyRecipe, store: StudyStore, data: PreparedData, listener: Listener) -> None:
+def _record_data(recipe: ResolvedRecipe, store: StudyStore, data: PreparedData, listener: Listener) -> None:
     """Record what the run is trained on; refuse to go on with other images than it was begun with."""
     begun = store.fact("data")
     if begun is not None and begun["fingerprint"] != data.fingerprint:
@@ -208,7 +208,7 @@ def _record_data(recipe: StudyRecipe, store: StudyStore, data: PreparedData, lis
         "fingerprint": data.fingerprint,
     }
     store.set_fact("data", facts)
-    deployed = recipe.load_deployment().num_classes
+    deployed = recipe.deployment.num_classes
     if begun is None and not data.demonstration and deployed != len(data.classes):
         listener.note(
             f"Note: {data.name} has {counted(len(data.classes), 'class', 'classes')}, but costs are counted for "
@@ -230,7 +230,7 @@ def _places(execution: Execution, trials_per_gpu: int) -> list[Placement]:
     )
 
 
-def _check_shares(recipe: StudyRecipe, execution: Execution) -> None:
+def _check_shares(recipe: ResolvedRecipe, execution: Execution) -> None:
     if recipe.proxy.batch_size < execution.gpus_per_trial:
         raise UserError(
             f"Each of a trial's devices needs an image of every batch, but --gpus-per-trial {execution.gpus_per_trial} "
@@ -239,7 +239,7 @@ def _check_shares(recipe: StudyRecipe, execution: Execution) -> None:
 
 
 def _numerics(
-    recipe: StudyRecipe,
+    recipe: ResolvedRecipe,
     execution: Execution,
     place: Placement,
     *,

@@ -21,7 +21,7 @@ from edgenext_search.search.study.finalists import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.results import Finalist
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.store.store import StudyStore
@@ -31,7 +31,7 @@ MIN_PAIRS = 2
 ROUNDING = 1e-9  # differences of scores that are alike to this are equal
 
 
-def summarize(run: RunFolder, recipe: StudyRecipe, store: StudyStore, *, running: bool = False) -> RunSummary:
+def summarize(run: RunFolder, recipe: ResolvedRecipe, store: StudyStore, *, running: bool = False) -> RunSummary:
     """The summary of a run at any point of it, from its record alone.
 
     Args:
@@ -46,14 +46,14 @@ def summarize(run: RunFolder, recipe: StudyRecipe, store: StudyStore, *, running
     winner, baseline = finalists[0] if finalists else None, baseline_of(finalists)
     pairs = rematch_pairs(finalists, store.rescores(), seeds=choosing_seeds(recipe.search))
     states = [trial.state for trial in store.records()]
-    data, proxy, space = store.fact("data"), recipe.proxy, recipe.load_space()
+    data, proxy, space = store.fact("data"), recipe.proxy, recipe.space
     return RunSummary(
         run=str(run.path),
         status="complete" if store.fact("complete") else "running" if running else "interrupted",
         study=recipe.name,
         space=space.name,
         width_multiple=space.file.width_multiple,
-        budget=recipe.load_budget().to_dict(),
+        budget=recipe.budget.to_dict(),
         deployment=recipe.deployment.to_dict(),
         data=data,
         fidelity=Fidelity(
@@ -88,7 +88,7 @@ def summarize(run: RunFolder, recipe: StudyRecipe, store: StudyStore, *, running
     )
 
 
-def _latency(store: StudyStore, recipe: StudyRecipe) -> LatencySummary | None:
+def _latency(store: StudyStore, recipe: ResolvedRecipe) -> LatencySummary | None:
     """The device, what candidates were projected into, and how many the device measured and passed."""
     facts = store.fact("latency")
     if facts is None:

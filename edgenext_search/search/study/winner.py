@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
     from edgenext_search.arch.candidate import Candidate
     from edgenext_search.data import PreparedData
-    from edgenext_search.search.recipe import StudyRecipe
+    from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.study.coordinator import Coordinator
     from edgenext_search.training.proxy.job import TrainJob
 
 
 def write_winner(
-    run: RunFolder, recipe: StudyRecipe, coordinator: Coordinator, candidate: Candidate, data: PreparedData
+    run: RunFolder, recipe: ResolvedRecipe, coordinator: Coordinator, candidate: Candidate, data: PreparedData
 ) -> None:
     """Write the model folder of a winner with the weights of its first fresh seed, or else of the search.
 
@@ -37,7 +37,7 @@ def write_winner(
         return
     model = build(candidate, num_classes=len(data.classes)).eval()
     model.load_state_dict(load_file(job.weights_file))
-    deployment = recipe.load_deployment()
+    deployment = recipe.deployment
     save_model_folder(
         model,
         candidate,
@@ -55,7 +55,7 @@ def write_winner(
     export_onnx(model, folder / "model.onnx", img_size=deployment.img_size)
 
 
-def weights_of(candidate: Candidate, recipe: StudyRecipe, coordinator: Coordinator) -> TrainJob | None:
+def weights_of(candidate: Candidate, recipe: ResolvedRecipe, coordinator: Coordinator) -> TrainJob | None:
     """The training whose weights stand for a candidate: of its first fresh seed that left any, or of the search."""
     seeds = [*choosing_seeds(recipe.search), recipe.search.seed]
     jobs = (coordinator.job(candidate, seed=seed, until=recipe.proxy.epochs) for seed in seeds)

@@ -4,6 +4,8 @@ import random
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from timm.data.auto_augment import AugmentOp
 
 from edgenext_search.data.augment.transforms import TimmAugmentation, own_randomness, train_transform
 from edgenext_search.errors import UserError
@@ -43,3 +45,33 @@ def test_an_image_has_random_numbers_of_its_own_and_others_keep_theirs():
     assert random.getstate() == before[0]
     assert np.random.get_state()[1].tolist() == before[1]
     assert torch.equal(torch.get_rng_state(), before[2])
+
+
+def operations(item):
+    """The operations inside timm's transforms and policies."""
+    if isinstance(item, AugmentOp):
+        return [item]
+    if isinstance(item, list | tuple):
+        return [operation for part in item for operation in operations(part)]
+    return [operation for name in ("transforms", "ops", "policy") for operation in operations(getattr(item, name, ()))]
+
+
+@pytest.mark.parametrize(
+    "policy", ["rand-m9-mstd0.5-inc1", "rand-m9", "augmix-m5-w4-d2", "original", "originalr", "v0", "v0r", "3a"]
+)
+def test_every_operation_of_every_policy_works_at_every_level(policy):
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8))
+    found = operations(train_transform(32, TimmAugmentation(auto_augment=policy)))
+    assert found or policy == "3a"  # timm's 3-Augment is of torchvision's transforms
+    for operation in found:
+        operation.prob, operation.magnitude_std = 1.0, 0.0
+        for operation.magnitude in range(11):
+            assert operation(image).size == image.size, operation
+
+
+def test_no_bits_are_a_black_image_as_in_older_versions_of_pillow():
+    image = Image.fromarray(np.full((40, 40, 3), 200, np.uint8))
+    policy = train_transform(32, TimmAugmentation(auto_augment="rand-m10-mstd0-inc1"))
+    (posterize,) = [operation for operation in operations(policy) if operation.name == "PosterizeIncreasing"]
+    posterize.prob = 1.0
+    assert posterize(image).getextrema() == ((0, 0),) * 3

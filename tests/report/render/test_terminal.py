@@ -78,4 +78,6 @@ def test_ascii_consoles():
 
 
 def test_markup_in_names_is_text():
-    assert "[red]birds[/nonsense]" in printed(lambda console: print_document(a_document("[red]birds[/nonsense]"), console))
+    assert "[red]birds[/nonsense]" in printed(
+        lambda console: print_document(a_document("[red]birds[/nonsense]"), console)
+    )

@@ -80,7 +80,13 @@ def test_conditions_have_margin_and_predictor():
     measured = SUMMARY.winner.measured
     slow = measured.model_copy(update={"conditions": {**measured.conditions, "slower": 1.5}})
     text = latency_conditions(changed(SUMMARY, SUMMARY.winner, measured=slow))
-    for part in ("Measured by onnxruntime 1.20, 1 thread.", "1.50 times as slow", "(1.050)", "On 100 networks", "2.0 %"):
+    for part in (
+        "Measured by onnxruntime 1.20, 1 thread.",
+        "1.50 times as slow",
+        "(1.050)",
+        "On 100 networks",
+        "2.0 %",
+    ):
         assert part in text
 
 

@@ -93,9 +93,9 @@ def test_interval_and_seeds_are_said(n, says):
 
 
 def test_scores_of_the_search_are_called_so():
-    assert "(one seed each, in the search)." in answer(unscored(a_summary(some_trials(24))).model_copy(
-        update={"gain": compared(gain(0.05, None, None)).gain}
-    ))
+    assert "(one seed each, in the search)." in answer(
+        unscored(a_summary(some_trials(24))).model_copy(update={"gain": compared(gain(0.05, None, None)).gain})
+    )
 
 
 def test_where_none_holds_the_cap_that_is_the_answer():

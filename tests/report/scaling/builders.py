@@ -10,10 +10,10 @@ from edgenext_search.arch.space import Space
 from edgenext_search.scaling.plan import Plan, entries
 from edgenext_search.scaling.records import ScalingResult
 from edgenext_search.scaling.results import _comparison, _study
-from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.search.resolver import load_study
 
 SPACE, PAPER = (Space.load(name).to_dict() for name in ("edgenext", "paper"))
-RECIPE = StudyRecipe.load("scaling", flags={"budget": "120k"})
+RECIPE = load_study("scaling", flags={"budget": "120k"})
 COMMON = {
     "run": "runs/x", "report": "runs/x/report/index.html", "status": "complete", "study": "scaling", "seed": 0,
     "asked": {"shapes": 5, "seeds": 2}, "open": 0, "failed": [], "deployment": {"num_classes": 10, "img_size": 64},

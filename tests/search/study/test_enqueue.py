@@ -1,90 +1,11 @@
-import json
-
-import pytest
 from strategies import tiny
 from study_builders import FIRST, Lab, a_recipe, projection_of
 
 from edgenext_search.arch.cost import cost
-from edgenext_search.arch.published import published_variant, published_variants
-from edgenext_search.errors import UserError
-from edgenext_search.files import dump_yaml
-from edgenext_search.search.recipe import StudyRecipe
-from edgenext_search.search.store.run_folder import RunFolder
-from edgenext_search.search.study.enqueue import ENQUEUED, enqueue_notes, find_enqueued, starts
-from edgenext_search.search.study.summary import summarize
+from edgenext_search.arch.published import published_variants
+from edgenext_search.search.study.enqueue import ENQUEUED, enqueue_notes, starts
 
 SMALL = published_variants()["edgenext_small"].candidate
-
-
-@pytest.fixture(scope="module")
-def former(tmp_path_factory):
-    """The folder of a finished run, and its finalists but for the baseline."""
-    lab = Lab(a_recipe(finalists=3, seed=1))
-    lab.run()
-    folder = RunFolder(tmp_path_factory.mktemp("former") / "run")
-    folder.create(lab.recipe, storage=None)
-    folder.write_summary(summarize(folder, lab.recipe, lab.store()))
-    return folder.path, [finalist.candidate for finalist in lab.finalists() if finalist.trial]
-
-
-def test_entries_of_every_kind(former, tmp_path):
-    path, finalists = former
-    (tmp_path / "mine.yaml").write_text(dump_yaml(tiny().to_dict()))
-    found = find_enqueued(
-        [str(tmp_path / "mine.yaml"), tiny(depths=(2, 2, 1, 1)).to_dict(), "edgenext_small", str(path)]
-    )
-    assert found == [tiny(), tiny(depths=(2, 2, 1, 1)), SMALL, *finalists]
-    assert len(finalists) >= 2
-
-
-def test_each_candidate_counts_once():
-    assert find_enqueued(["edgenext_small", tiny().to_dict(), SMALL.to_dict(), "edgenext_small"]) == [SMALL, tiny()]
-    assert find_enqueued([]) == []
-
-
-def test_a_run_without_a_finalist_of_its_own_or_without_a_summary(tmp_path):
-    lab = Lab(a_recipe(trials=1))
-    lab.run()
-    folder = RunFolder(tmp_path / "run")
-    folder.create(lab.recipe, storage=None)
-    with pytest.raises(UserError, match=r"search\.enqueue\.2: .*has no summary yet; `edgenext-search resume"):
-        find_enqueued(["edgenext_small", str(folder.path)])
-    folder.write_summary(summarize(folder, lab.recipe, lab.store()))
-    with pytest.raises(UserError, match=r"search\.enqueue\.1: The run .* has no finalist but its baseline"):
-        find_enqueued([str(folder.path)])
-
-
-@pytest.mark.parametrize(
-    ("entry", "message"),
-    [
-        ("nowhere.yaml", r"search\.enqueue\.1: There is no 'nowhere\.yaml'"),
-        ({}, r"search\.enqueue\.1: A candidate needs the key"),
-        ({**tiny().to_dict(), "heads": [3, 4, 4, 8], "sdta_blocks": [1, 1, 0, 1]}, r"search\.enqueue\.1: heads must"),
-        ({**tiny().to_dict(), "width": 3}, r"search\.enqueue\.1: A candidate has no key 'width'"),
-    ],
-)
-def test_a_wrong_entry_is_refused_by_its_place(entry, message):
-    with pytest.raises(UserError, match=message):
-        a_recipe(enqueue=[entry])
-
-
-def test_a_resolved_study_stands_by_itself(former, tmp_path):
-    (tmp_path / "mine.json").write_text(json.dumps(tiny().to_dict()))
-    recipe = a_recipe(enqueue=[str(tmp_path / "mine.json"), str(former[0])], trials=16)
-    (tmp_path / "mine.json").unlink()
-    assert recipe.load_enqueued() == [tiny(), *former[1]]
-    assert recipe.search.enqueue[0] == tiny().to_dict()
-    assert recipe.resolved() == recipe
-    folder = RunFolder(tmp_path / "run")
-    folder.create(recipe, storage=None)
-    assert folder.recipe() == recipe
-
-
-def test_more_than_the_study_scores_are_refused():
-    few = [tiny(depths=(1, 2, depth, 1)).to_dict() for depth in (1, 2, 3)]
-    assert len(a_recipe(enqueue=few, trials=4).load_enqueued()) == 3
-    with pytest.raises(UserError, match=r"has 3 candidates, which with the baseline are more than search\.trials=3"):
-        a_recipe(enqueue=few, trials=3)
 
 
 def test_the_baseline_comes_first_then_what_is_enqueued_then_the_published_shapes():
@@ -155,8 +76,3 @@ def test_more_trials_later_lose_none_of_them():
     lab.recipe = a_recipe(enqueue=given, trials=16)
     lab.run()
     assert lab.trials() == undisturbed.trials()
-
-
-def test_one_entry_needs_no_list():
-    recipe = StudyRecipe.load("demo", flags={"budget": "1.3M"}, settings=["search.enqueue=edgenext_small"])
-    assert recipe.load_enqueued() == [published_variant("edgenext_small").candidate]

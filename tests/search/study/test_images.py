@@ -1,9 +1,9 @@
-from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.search.resolver import read_study
 from edgenext_search.search.study.images import open_images, prepare_images
 
 
 def recipe(*settings, **flags):
-    return StudyRecipe.draft("demo", flags=flags, settings=settings)
+    return read_study("demo", flags=flags, settings=settings)
 
 
 def test_the_recipe_decides_the_images(tmp_path):

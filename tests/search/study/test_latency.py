@@ -14,10 +14,11 @@ from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.published import published_variant
 from edgenext_search.errors import UserError
 from edgenext_search.latency.devices.device import DeviceError
+from edgenext_search.latency.profile.prediction_error import accuracy
 from edgenext_search.models import measurable
+from edgenext_search.search.store.records import BASELINE
 from edgenext_search.search.store.run_folder import RunFolder
 from edgenext_search.search.study import latency
-from edgenext_search.search.study.finalists import BASELINE
 from edgenext_search.search.study.latency import FinalistGauge, Gauge
 from edgenext_search.search.study.listener import Listener
 from edgenext_search.search.study.summary import summarize
@@ -27,7 +28,7 @@ CAP = 1_000  # microseconds of :class:`ByMadds`, a little above what the space's
 
 def latency_recipe(**search):
     recipe = a_recipe(trials=8, **search)
-    return recipe.model_copy(update={"budget": {"params": 60_000, "latency": CAP}})
+    return replace(recipe, budget=Budget(params=60_000, latency=CAP))
 
 
 class Notes(Listener):
@@ -128,8 +129,8 @@ def test_a_busy_machine_slows_the_reference_alike(monkeypatch):
     monkeypatch.setattr(ScriptedDevice, "measure", measure)
     finalists = finish(lab, device, listener=notes)
     measured = finalists[0].measured
-    assert (measured.measurement.p50, measured.verdict) == (pytest.approx(900.0), "pass")
-    assert measured.measurement.conditions["seen_p50"] == 1800.0
+    assert (measured.p50, measured.verdict) == (pytest.approx(900.0), "pass")
+    assert measured.conditions["seen_p50"] == 1800.0
     assert any("2.00 times as slow as when it was profiled" in text for text in notes.said)
 
 
@@ -144,7 +145,7 @@ def test_a_finalist_that_fails_is_replaced_by_the_next_best():
     names = [f.candidate.fingerprint for f in finalists]
     baseline = lab.trials()[BASELINE].candidate.fingerprint
     assert best not in names or best == baseline
-    assert sum(not f.measured.refused for f in finalists) >= lab.recipe.search.finalists
+    assert sum(not f.measured.rejected for f in finalists) >= lab.recipe.search.finalists
     assert finalists[0].measured.verdict == "pass"
     assert len(device.asked) == len(set(device.asked))  # none is measured twice
 
@@ -165,9 +166,10 @@ def test_where_none_passes_the_fastest_are_finalists_and_the_summary_says_so(tmp
     finalists = finish(lab, device)
     fastest = sorted(speeds, key=speeds.get)[: lab.recipe.search.finalists]
     assert set(fastest) <= {f.candidate.fingerprint for f in finalists}
-    lab.store().set_fact("latency", {"device": "host", "cap": CAP, "aim": 800, "margin": 1.25})
-    said = summarize(RunFolder(tmp_path), lab.recipe, lab.store())["latency"]
-    assert (said["measured"], said["passed"]) == (len(speeds), 0)
+    profile = {"conditions": {}, "held_out": accuracy([1.0, 2.0, 3.0], [1.1, 1.9, 3.0]).to_dict()}
+    lab.store().set_fact("latency", {"device": "host", "cap": CAP, "aim": 800, "margin": 1.25, "profile": profile})
+    said = summarize(RunFolder(tmp_path), lab.recipe, lab.store()).latency
+    assert (said.measured, said.passed) == (len(speeds), 0)
 
 
 def test_a_baseline_that_fails_cannot_win():
@@ -209,17 +211,17 @@ def test_a_board_that_is_gone_pauses_the_study_and_loses_nothing():
 
 def test_or_the_study_goes_by_predictions_where_its_file_says_so():
     recipe = latency_recipe()
-    recipe = recipe.model_copy(update={"latency": recipe.latency.model_copy(update={"unreachable": "predict"})})
+    recipe = replace(recipe, latency=recipe.latency.model_copy(update={"unreachable": "predict"}))
     lab, notes = searched(recipe), Notes()
     finalists = finish(lab, ScriptedDevice(None, fails=DeviceError("Gone.", transient=True)), listener=notes)
     assert {f.measured for f in finalists} == {None}
-    assert all(f.scores for f in finalists)
+    assert all(f.fresh_seeds for f in finalists)
     assert "Note: Gone. Finalists go by their predicted latencies." in notes.said
 
 
 def test_what_no_waiting_mends_stops_the_study_whatever_its_file_says():
     recipe = latency_recipe()
-    recipe = recipe.model_copy(update={"latency": recipe.latency.model_copy(update={"unreachable": "predict"})})
+    recipe = replace(recipe, latency=recipe.latency.model_copy(update={"unreachable": "predict"}))
     with pytest.raises(DeviceError):
         finish(searched(recipe), ScriptedDevice(None, fails=DeviceError("No onnxruntime.", transient=False)))
 
@@ -248,7 +250,7 @@ def test_what_was_measured_before_it_should_stop_is_kept():
 
 def test_a_short_measurement_has_a_shorter_warm_up():
     recipe = latency_recipe()
-    lab = searched(recipe.model_copy(update={"latency": recipe.latency.model_copy(update={"seconds": 0.2})}))
+    lab = searched(replace(recipe, latency=recipe.latency.model_copy(update={"seconds": 0.2})))
     seen = []
 
     class Device(ScriptedDevice):
@@ -276,7 +278,7 @@ class World:
         self.write(out, device.info)
 
     def write(self, path, info=INFO):
-        profile = replace(made_profile(deployment=self.recipe.load_deployment()), device=info)
+        profile = replace(made_profile(deployment=self.recipe.deployment), device=info)
         path.write_text(json.dumps(profile.to_dict()), "utf-8")
         return path
 
@@ -287,7 +289,7 @@ class World:
         raise DeviceError("The board is gone.", transient=True)
 
     def open(self, *, measures=True, **keys):
-        recipe = self.recipe.model_copy(update={"latency": self.recipe.latency.model_copy(update=keys)})
+        recipe = replace(self.recipe, latency=self.recipe.latency.model_copy(update=keys))
         return latency.open_gauge(self.run, recipe, self.notes, cache_dir=self.cache, measures=measures)
 
 
@@ -360,6 +362,6 @@ def test_a_study_without_latency_needs_no_device(tmp_path):
 
 def test_a_device_that_is_none_is_refused_at_once(tmp_path):
     recipe = latency_recipe()
-    recipe = recipe.model_copy(update={"latency": recipe.latency.model_copy(update={"device": "toaster"})})
+    recipe = replace(recipe, latency=recipe.latency.model_copy(update={"device": "toaster"}))
     with pytest.raises(UserError, match="no device 'toaster'"):
         latency.open_gauge(RunFolder(tmp_path), recipe, Listener(), cache_dir=None)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import worker_stubs
@@ -18,8 +19,8 @@ GIB = 2**30
 def asked(tmp_path):
     def ask(*, changes=None, place=None, should_stop=lambda: False, train_images=100):
         recipe = a_recipe()
-        recipe = recipe.model_copy(update={"proxy": TrainRecipe(img_size=32, batch_size=4, **(changes or {}))})
-        projection = Projection(recipe.load_space(), recipe.load_budget(), recipe.load_deployment())
+        recipe = replace(recipe, proxy=TrainRecipe(img_size=32, batch_size=4, **(changes or {})))
+        projection = Projection(recipe.space, recipe.budget, recipe.deployment)
         return probe_host(
             recipe,
             projection,

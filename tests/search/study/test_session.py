@@ -16,7 +16,7 @@ def recipe(class_folder):
     recipe = a_recipe()
     data = recipe.data.model_copy(update={"source": str(class_folder)})
     proxy = recipe.proxy.model_copy(update={"img_size": 32})
-    return recipe.model_copy(update={"data": data, "proxy": proxy})
+    return replace(recipe, data=data, proxy=proxy)
 
 
 @pytest.fixture
@@ -58,17 +58,17 @@ def notes_of(folder, recipe, execution):
 def test_classes_that_costs_are_not_counted_for_are_pointed_out_once(folder, recipe, execution, tmp_path):
     classes = len(open_images(recipe).classes)
     note = f"has {classes} classes, but costs are counted for 7"
-    wanted = recipe.model_copy(update={"deployment": recipe.deployment.model_copy(update={"num_classes": 7})})
+    wanted = replace(recipe, deployment=replace(recipe.deployment, num_classes=7))
     assert sum(note in text for text in notes_of(folder, wanted, execution)) == 1
     assert not any("costs are counted" in text for text in notes_of(folder, wanted, execution))
-    same = recipe.deployment.model_copy(update={"num_classes": classes})
-    fitting = recipe.model_copy(update={"deployment": same})
+    same = replace(recipe.deployment, num_classes=classes)
+    fitting = replace(recipe, deployment=same)
     other = RunFolder(tmp_path / "other")
     assert not any("costs are counted" in text for text in notes_of(other, fitting, execution))
 
 
 def test_a_cpu_is_told_of_the_study_for_cpus(folder, recipe, execution):
-    recipe = recipe.model_copy(update={"name": "imagenet"})
+    recipe = replace(recipe, name="imagenet")
     assert any("--study laptop" in text for text in notes_of(folder, recipe, execution))
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from edgenext_search.arch.published import published_variant
 from edgenext_search.errors import UserError
-from edgenext_search.search.recipe import StudyRecipe
+from edgenext_search.search.resolver import read_study
 from edgenext_search.training.full.recipe import FullRecipe, nearest_size
 
 
@@ -105,7 +105,7 @@ def test_wrong_values_are_named(keys, message):
 
 
 def test_the_shipped_study_has_the_published_recipe():
-    train = StudyRecipe.draft("imagenet", flags={}).train
+    train = read_study("imagenet", flags={}).train
     assert train.for_size(5_586_832).to_dict() == {
         **FullRecipe().for_size(5_586_832).to_dict(),
         "multi_scale": [160, 320, 5],
