@@ -31,12 +31,13 @@ from edgenext_search.arch.space import Space
 from edgenext_search.latency.devices.device import Device
 from edgenext_search.latency.devices.open import open_device
 from edgenext_search.latency.measurement import MeasureSettings
+from edgenext_search.latency.profile.measured_model import MeasuredModel
 from edgenext_search.latency.profile.measurement_plan import Target, draw_networks
-from edgenext_search.latency.profile.prediction_error import accuracy
+from edgenext_search.latency.profile.prediction_error import prediction_errors
 from edgenext_search.latency.profile.predictor import Predictor
-from edgenext_search.latency.profile.profile import Measured, Profile, disturbance
+from edgenext_search.latency.profile.profile import Profile
 from edgenext_search.latency.profile.profiler import ProfileSettings, measure_profile
-from edgenext_search.latency.profile.regression import Fit, total_work
+from edgenext_search.latency.profile.regression import Fit, model_features
 from edgenext_search.models.measurable import export_for_measuring
 
 PER_PROCESS = 5
@@ -63,7 +64,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         profile = _profile(device, space, deployment, options.profile or folder / "profile.json", quick=options.quick)
-        known = {entry.target.candidate for entry in profile.measured}
+        known = {entry.candidate for entry in profile.measured}
         rng = random.Random(f"held-out networks {options.seed}")  # noqa: S311
         drawn = [c for c in draw_networks(space, deployment, 2 * n, rng) if c not in known][:n]
         record = options.record or folder / "record.jsonl"
@@ -83,10 +84,10 @@ def main() -> None:
             budget="params from 0.5M to 6M, log-uniform",
             space=options.space,
             deployment=str(deployment),
-            device=profile.to_dict()["device"],
+            device=profile.device.to_dict(),
             passes=passes,
-            profile=profile.conditions,
-            reference_us=significant(profile.reference_us),
+            profile=profile.conditions.to_dict(),
+            reference_us=significant(profile.reference.microseconds),
             reference_us_while_measuring=[significant(f(beside)) for f in (min, statistics.median, max)],
         ),
     )
@@ -101,7 +102,7 @@ def _profile(device: Device, space: Space, deployment: Deployment, path: Path, *
         if done % 20 == 0:
             print(f"profile: {done} of {total} models", flush=True)
 
-    return measure_profile(device, space, deployment, path, settings=settings, listener=said)
+    return measure_profile(device, space, deployment, path, settings=settings, progress=said)
 
 
 def _measure(
@@ -113,14 +114,14 @@ def _measure(
     record: Path,
     folder: Path,
     settings: MeasureSettings,
-) -> list[list[Measured]]:
+) -> list[list[MeasuredModel]]:
     """All passes: a measurement of each network, the least disturbed of up to :data:`TRIES`."""
-    tries: dict[tuple[int, int], list[Measured]] = {}
+    tries: dict[tuple[int, int], list[MeasuredModel]] = {}
     for line in record.read_text("utf-8").splitlines() if record.exists() else []:
         values = json.loads(line)
-        tries.setdefault((values["pass"], values["index"]), []).append(Measured.from_dict(values))
+        tries.setdefault((values["pass"], values["index"]), []).append(MeasuredModel.read(values, where=str(record)))
     reference = folder / "reference.onnx"
-    export_for_measuring(profile.reference, profile.deployment, reference)
+    export_for_measuring(profile.reference.candidate, profile.deployment, reference)
     for number in range(passes):
         for _ in range(TRIES):
             left = [i for i in range(len(drawn)) if _disturbed(tries.get((number, i), []), profile)]
@@ -133,29 +134,30 @@ def _measure(
                 with record.open("a", encoding="utf-8") as file:
                     for index, path, measurement in zip(group, paths, found, strict=True):
                         path.unlink()
-                        entry = Measured.of(Target(what="network", candidate=drawn[index]), measurement)
+                        entry = MeasuredModel.of(Target(what="network", candidate=drawn[index]), measurement)
                         tries.setdefault((number, index), []).append(entry)
                         file.write(json.dumps({"pass": number, "index": index, **entry.to_dict()}) + "\n")
         print(f"pass {number + 1} of {passes} measured", flush=True)
     return [
-        [min(tries[number, i], key=lambda entry: _disturbance(entry, profile)) for i in range(len(drawn))]
+        [
+            min(tries[number, i], key=lambda entry: entry.disturbance(profile.reference.microseconds))
+            for i in range(len(drawn))
+        ]
         for number in range(passes)
     ]
 
 
-def _disturbance(entry: Measured, profile: Profile) -> float:
-    return disturbance(entry, profile.reference_us)
+def _disturbed(tries: Sequence[MeasuredModel], profile: Profile) -> bool:
+    return len(tries) < TRIES and all(entry.disturbance(profile.reference.microseconds) > 1 for entry in tries)
 
 
-def _disturbed(tries: Sequence[Measured], profile: Profile) -> bool:
-    return len(tries) < TRIES and all(_disturbance(entry, profile) > 1 for entry in tries)
-
-
-def _figures(profile: Profile, drawn: Sequence[Candidate], entries: Sequence[Sequence[Measured]]) -> dict[str, Any]:
+def _figures(
+    profile: Profile, drawn: Sequence[Candidate], entries: Sequence[Sequence[MeasuredModel]]
+) -> dict[str, Any]:
     predictor = Predictor(profile)
-    passes = [[entry.ratio * profile.reference_us for entry in row] for row in entries]
+    passes = [[entry.ratio * profile.reference.microseconds for entry in row] for row in entries]
     predictions = [predictor.predict(candidate) for candidate in drawn]
-    predicted = [prediction.value for prediction in predictions]
+    predicted = [prediction.microseconds for prediction in predictions]
     measured = [statistics.median(times) for times in zip(*passes, strict=True)]
     pairs = list(zip(predictions, measured, strict=True))
     rows = {
@@ -168,14 +170,14 @@ def _figures(profile: Profile, drawn: Sequence[Candidate], entries: Sequence[Seq
     }
     figures: dict[str, Any] = {}
     for name, (ours, theirs) in rows.items():
-        found = accuracy(ours, theirs)
+        found = prediction_errors(ours, theirs)
         for key in ("within_10", "within_5", "spearman", "mean_error", "bias"):
             figures[f"{name}{key}"] = significant(getattr(found, key))
     errors = [abs(ours / theirs - 1) for ours, theirs in zip(predicted, measured, strict=True)]
     return figures | {
         "worst_error": significant(max(errors)),
         "in_interval": sum(own.low <= time <= own.high for own, time in pairs) / len(pairs),
-        "below_margin": sum(time <= own.value * predictor.margin for own, time in pairs) / len(pairs),
+        "below_margin": sum(time <= own.microseconds * predictor.margin for own, time in pairs) / len(pairs),
         "margin": significant(predictor.margin),
         "interpolated": sum(own.interpolated for own in predictions),
         "profile_within_5": significant(profile.held_out.within_5),
@@ -185,16 +187,19 @@ def _figures(profile: Profile, drawn: Sequence[Candidate], entries: Sequence[Seq
     }
 
 
-def _at_speed(profile: Profile, entries: Sequence[Sequence[Measured]]) -> tuple[list[float], list[float]]:
+def _at_speed(profile: Profile, entries: Sequence[Sequence[MeasuredModel]]) -> tuple[list[float], list[float]]:
     """Predictions, and what was measured less what the device's speed beside each measurement had done to it."""
     fitted = Fit(rates=profile.rates, busy=profile.busy)
     predicted, measured = [], []
     for row in zip(*entries, strict=True):
-        work = total_work(row[0].target.blocks(profile.deployment))
+        work = model_features(row[0].blocks(profile.deployment))
         quiet = fitted.microseconds(work)
-        slowed = [fitted.microseconds(work, busy=max(1 - profile.reference_us / own.reference_p50, 0)) for own in row]
+        slowed = [
+            fitted.microseconds(work, busy=max(1 - profile.reference.microseconds / own.reference_p50, 0))
+            for own in row
+        ]
         predicted.append(quiet)
-        ratios = [own.ratio * profile.reference_us / there for own, there in zip(row, slowed, strict=True)]
+        ratios = [own.ratio * profile.reference.microseconds / there for own, there in zip(row, slowed, strict=True)]
         measured.append(quiet * statistics.median(ratios))
     return predicted, measured
 
@@ -207,10 +212,10 @@ def _linear(profile: Profile, drawn: Sequence[Candidate], names: Sequence[str]) 
         costs = [cost(candidate, profile.deployment) for candidate in candidates]
         return np.array([[1.0, *(getattr(one, name) / 1e6 for name in names)] for one in costs])
 
-    seen = [entry for entry in profile.measured if entry.target.what == "network"]
-    times = np.array([entry.ratio * profile.reference_us for entry in seen])
-    weights = np.array([1 / (1 + _disturbance(entry, profile)) ** 0.5 for entry in seen])
-    amounts = rows([entry.target.candidate for entry in seen])
+    seen = [entry for entry in profile.measured if entry.what == "network"]
+    times = np.array([entry.ratio * profile.reference.microseconds for entry in seen])
+    weights = np.array([1 / (1 + entry.disturbance(profile.reference.microseconds)) ** 0.5 for entry in seen])
+    amounts = rows([entry.candidate for entry in seen])
     factors, *_ = np.linalg.lstsq(amounts / times[:, None] * weights[:, None], weights, rcond=None)
     return [float(value) for value in rows(drawn) @ factors]
 

@@ -153,10 +153,12 @@ def _engine(folder: Path) -> None:
     """All candidates by the tool's own parts: data cache, executor and trial processes."""
     from edgenext_search.arch.candidate import Candidate
     from edgenext_search.data import default_cache_dir, open_source, prepare
-    from edgenext_search.execution.local import LocalExecutor, start_server
+    from edgenext_search.execution.local import LocalExecutor
+    from edgenext_search.execution.numerics import probe_host
     from edgenext_search.execution.placement import local_places
+    from edgenext_search.execution.processes import start_server
     from edgenext_search.search.recipe import ResolvedRecipe
-    from edgenext_search.search.study.numerics import probe_host
+    from edgenext_search.search.study.session import probe_request
     from edgenext_search.training.proxy.job import Trained, TrainJob
 
     start_server()
@@ -178,10 +180,8 @@ def _engine(folder: Path) -> None:
     )
     assert len(data.train.labels) == images, len(data.train.labels)
     places = local_places("cpu")
-    probed = probe_host(
-        study, _projection(study), places[0], num_classes=CLASSES, train_images=images, cache_dir=default_cache_dir(),
-        should_stop=lambda: False,
-    )  # fmt: skip
+    request = probe_request(study, _projection(study), places[0], data)
+    probed = probe_host(request, cache_dir=default_cache_dir(), should_stop=lambda: False)
     print(probed.numerics, file=sys.stderr)
     scratch = tempfile.mkdtemp(dir=folder)
     jobs = [

@@ -98,18 +98,19 @@ def make_loops(
     from edgenext_search.data.loading.datasets import open_full_data
     from edgenext_search.data.loading.loaders import TrainLoader
     from edgenext_search.models.build import build
-    from edgenext_search.training.engine.loop import Manner, Trainer
+    from edgenext_search.training.engine.trainer import Trainer, TrainerOptions
     from edgenext_search.training.full.recipe import FullRecipe
 
     torch.set_num_threads(THREADS)
     device = torch.device(args.device)
     opened = open_full_data(data)
     keys = {"img_size": args.img_size, "multi_scale": None, "batch_size": args.batch_size, "epochs": 1000}
-    recipe = FullRecipe(**keys).for_size(published_variant(VARIANT).params)
+    variant = published_variant(VARIANT)
+    recipe = FullRecipe(**keys).resolve(params=variant.params, steps=10**6, device=device.type)
 
     def network() -> torch.nn.Module:
         torch.manual_seed(args.seed)
-        return build(published_variant(VARIANT).candidate, num_classes=len(opened.classes))
+        return build(variant.candidate, num_classes=len(opened.classes))
 
     class Shortened(TrainLoader):
         """So many steps an epoch."""
@@ -130,10 +131,8 @@ def make_loops(
             device=device,
         )
 
-    manner = Manner(spare_temperatures=True, warm_average=False, reseed_steps=True)
-    trainer = Trainer(
-        network(), recipe, seed=args.seed, device=device, numerics=recipe.numerics(device.type), manner=manner
-    )
+    options = TrainerOptions(decay_temperatures=False, ema_warmup=False, reseed_steps=True)
+    trainer = Trainer(network(), recipe, seed=args.seed, device=device, numerics=recipe.numerics, options=options)
     ours_loader = loader()
 
     def ours() -> None:

@@ -8,9 +8,10 @@ from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.published import published_variant
 from edgenext_search.arch.space import Space
 from edgenext_search.latency.devices.device import DeviceError, DeviceInfo
-from edgenext_search.latency.measurement import Measurement
+from edgenext_search.latency.measurement import Conditions, Measurement
+from edgenext_search.latency.profile.measured_model import MeasuredModel
 from edgenext_search.latency.profile.measurement_plan import Target, make_plan
-from edgenext_search.latency.profile.profile import Measured, make_profile
+from edgenext_search.latency.profile.profile import ProfileConditions, make_profile
 
 INFO = DeviceInfo(name="host", runtime="onnxruntime", version="1.2.3", machine="made up", threads=1)
 DEPLOYMENT = Deployment()
@@ -43,7 +44,7 @@ def measurement(target, noise=1.0, speed=1.0, deployment=DEPLOYMENT):
         ratio_low=0.99 * ratio,
         ratio_high=1.01 * ratio,
         reference_p50=reference,
-        conditions={"load": 0.5},
+        conditions=Conditions(load=0.5),
     )
 
 
@@ -69,7 +70,7 @@ class MadeUpDevice:
             if self.fail_at is not None and self.measured >= self.fail_at:
                 raise DeviceError("the board is gone.", transient=True)
             self.measured += reference is not None
-            target = Target.from_dict(json.loads(path.read_text("utf-8")))
+            target = Target.model_validate_json(path.read_text("utf-8"))
             rng = random.Random(target.candidate.fingerprint)  # noqa: S311
             noise, speed = rng.uniform(0.99, 1.01), rng.uniform(0.98, 1.06)
             if self.measured <= self.busy_until:
@@ -85,20 +86,23 @@ def write_target(target, deployment, path):
     path.write_text(json.dumps(target.to_dict()), "utf-8")
 
 
+def profile_of(measured, *, device=INFO, space=None, deployment=DEPLOYMENT):
+    """The profile of targets and their measurements."""
+    return make_profile(
+        [MeasuredModel.of(target, found) for target, found in measured],
+        device=device,
+        conditions=ProfileConditions(networks=NETWORKS, stages=STAGES),
+        space=(space or Space.load("edgenext")).to_dict(),
+        deployment=deployment,
+        reference=REFERENCE,
+        seconds=60.0,
+    )
+
+
 @cache
 def made_profile(space="edgenext", deployment=DEPLOYMENT):
     """The profile of the made-up device."""
     rng = random.Random(0)  # noqa: S311
     plan = make_plan(Space.load(space), deployment, networks=NETWORKS, stages=STAGES, seed=0)
-    return make_profile(
-        [
-            Measured.of(target, measurement(target, noise=rng.uniform(0.99, 1.01), deployment=deployment))
-            for target in plan
-        ],
-        device=INFO,
-        conditions={"networks": NETWORKS, "stages": STAGES, "load": None},
-        space=Space.load(space).to_dict(),
-        deployment=deployment,
-        reference=REFERENCE,
-        seconds=60.0,
-    )
+    measured = [(target, measurement(target, noise=rng.uniform(0.99, 1.01), deployment=deployment)) for target in plan]
+    return profile_of(measured, space=Space.load(space), deployment=deployment)

@@ -112,7 +112,7 @@ class FakeExecutor:
         on_progress: Callable[[TrainJob, float], None],
         should_stop: Callable[[], bool],
     ) -> Iterator[tuple[TrainJob, Outcome]]:
-        """See :class:`edgenext_search.execution.local.Executor`."""
+        """See :class:`edgenext_search.execution.executor.Executor`."""
         names = [job.name for job in jobs]
         assert len(set(names)) == len(names), "two jobs under way share their files"
         waiting = list(jobs)

@@ -37,8 +37,9 @@ from edgenext_search.files import replacing, write_bytes
 from edgenext_search.locks import exclusive
 from edgenext_search.models.build import build
 from edgenext_search.training.engine.loader import MemoryLoader, evaluation_batches
-from edgenext_search.training.engine.loop import Trainer, TrainingDivergedError
 from edgenext_search.training.engine.schedule import Schedule
+from edgenext_search.training.engine.trainer import Trainer
+from edgenext_search.training.errors import TrainingDivergedError
 from edgenext_search.training.proxy.recipe import TrainRecipe
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # of the package dataset-fashion-mnist

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
 from collections.abc import Iterator
 
 from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.candidate import STAGES, Candidate
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.metrics import METRICS
-from edgenext_search.arch.parameter import Choice, Value
+from edgenext_search.arch.parameter import Choice, Interval, Value
 from edgenext_search.arch.published import PublishedVariant, published_variants
 from edgenext_search.arch.shape import Shape, Widths
 from edgenext_search.arch.space import Assignment, Space
 from edgenext_search.errors import UserError
+from edgenext_search.results import Result
 
 LARGEST = 20  # times the largest published network: a budget beyond has a wrong unit
 BAND = 0.95  # the least share of the tightest cap that a candidate should use
@@ -22,6 +24,57 @@ BAND = 0.95  # the least share of the tightest cap that a candidate should use
 _SCALE_TOLERANCE = 1e-3  # relative; far below one step of any width
 _SDTA_FIELDS = ("sdta_blocks", "sdta_splits", "heads")
 _NUDGES = ((-1, 0, 1), (-1, 0, 1, 2))  # steps that single stages are moved by, tried in this order
+
+
+class SpaceSize(Result):
+    """How large a search space is."""
+
+    space: str
+    """Name of the space."""
+    assignments: int
+    """Combinations of listed values; different ones may build the same network."""
+    continuous: tuple[str, ...]
+    """Width ratios that take any value of an interval; they count as one value."""
+    samples: int
+    """Assignments that were looked at."""
+    exact: bool
+    """Whether those are all assignments; otherwise they are random."""
+    seed: int
+    """Seed of the random assignments."""
+    shapes: int
+    """Different shapes among them, with one value for each continuous ratio: equal networks count once."""
+    budget: dict[str, int] | None
+    """Caps by cost; null without a budget."""
+    deployment: dict[str, int] | None
+    """`num_classes` and `img_size` that costs are counted for; null without a budget."""
+    candidates: int | None
+    """Different candidates that they become in the budget; null without one."""
+
+
+def space_size(space: Space, projection: Projection | None, *, samples: int, seed: int) -> SpaceSize:
+    """Count what the assignments of a space build.
+
+    Args:
+        space: The search space.
+        projection: Its projection into a budget; None to count shapes alone.
+        samples: Most assignments to look at.
+        seed: Seed of the random assignments, where there are more.
+    """
+    assignments, exact = space.some(samples, random.Random(seed))  # noqa: S311 - not a secret
+    fixed = {parameter.name: parameter.low for parameter in space.parameters if isinstance(parameter, Interval)}
+    conditions = None if projection is None else projection.deployment
+    return SpaceSize(
+        space=space.name,
+        assignments=space.assignments,
+        continuous=space.continuous,
+        samples=len(assignments),
+        exact=exact,
+        seed=seed,
+        shapes=len({space.shape({**values, **fixed}).network() for values in assignments}),
+        budget=None if projection is None else projection.budget.to_dict(),
+        deployment=None if conditions is None else conditions.to_dict(),
+        candidates=None if projection is None else len({projection.candidate(values) for values in assignments}),
+    )
 
 
 def require_sensible(budget: Budget, deployment: Deployment) -> None:

@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from edgenext_search.arch.candidate import STAGES, WIDTH_MULTIPLE, Candidate, NormAct, splits_fit
-from edgenext_search.arch.cost import Cost, Deployment, cost_of
+from edgenext_search.arch.cost import Cost, Deployment, cost
 
 Widths = tuple[int, int, int, int]
+
+
+STEADY_WIDTH = 1024  # of the first stage, at which every field of a shape is legal
+
+
+class _Sized(NamedTuple):
+    """A shape with widths, unchecked: what the projection counts many times while it looks for widths."""
+
+    widths: Widths
+    depths: tuple[int, int, int, int]
+    kernel_sizes: tuple[int, int, int, int]
+    sdta_splits: tuple[int, int, int, int]
+    sdta_blocks: tuple[int, int, int, int]
+    heads: tuple[int, int, int, int]
+    expand_ratio: int
+    pos_emb: tuple[bool, bool, bool, bool]
+    norm_act: NormAct
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,18 +94,18 @@ class Shape:
 
     def cost_at(self, widths: Widths, deployment: Deployment) -> Cost:
         """The cost that the candidate with these widths will have."""
-        return cost_of(
+        sized = _Sized(
             widths,
             self.depths,
             self.kernel_sizes,
             self.sdta_splits,
             self.sdta_blocks,
             self.heads,
-            self.pos_emb,
             self.expand_ratio,
+            self.pos_emb,
             self.norm_act,
-            deployment,
         )
+        return cost(sized, deployment)
 
     def candidate_at(self, widths: Widths) -> Candidate:
         """The candidate with these widths."""
@@ -102,6 +120,10 @@ class Shape:
             pos_emb=self.pos_emb,
             norm_act=self.norm_act,
         )
+
+    def network(self) -> tuple[Candidate, tuple[float, ...]]:
+        """What shapes share exactly when they build the same networks: the used fields, and the proportions."""
+        return self.candidate_at(self.widths_at(STEADY_WIDTH)), self.proportions
 
     def distortion(self, widths: Widths) -> float:
         """How far widths stray from the proportions: the variance over stages of log(width / proportion)."""

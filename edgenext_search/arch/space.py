@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 from collections.abc import Mapping
 from statistics import fmean
@@ -92,6 +93,24 @@ class Space:
     def sample(self, rng: random.Random) -> dict[str, Value]:
         """A value for each parameter, drawn uniformly and independently."""
         return {parameter.name: parameter.sample(rng) for parameter in self.parameters}
+
+    @property
+    def continuous(self) -> tuple[str, ...]:
+        """Names of the parameters that take any value of an interval."""
+        return tuple(parameter.name for parameter in self.parameters if isinstance(parameter, Interval))
+
+    @property
+    def assignments(self) -> int:
+        """Number of assignments of listed values; an interval counts as one value."""
+        return math.prod(len(parameter.values) for parameter in self.parameters if isinstance(parameter, Choice))
+
+    def some(self, samples: int, rng: random.Random) -> tuple[list[dict[str, Value]], bool]:
+        """All assignments where there are at most ``samples``, else random ones, and whether they are all."""
+        if self.continuous or self.assignments > samples:
+            return [self.sample(rng) for _ in range(samples)], False
+        names = [parameter.name for parameter in self.parameters]
+        rows = itertools.product(*(choice.values for choice in self.parameters if isinstance(choice, Choice)))
+        return [dict(zip(names, row, strict=True)) for row in rows], True
 
     def shape(self, values: Assignment) -> Shape:
         """The shape that an assignment of values to the parameters stands for.

@@ -62,10 +62,10 @@ def _facts() -> dict[str, Any]:
     import shutil
 
     from edgenext_search.data import default_cache_dir
-    from edgenext_search.execution.conditions import PACKAGES, installed, versions
+    from edgenext_search.execution.numerics import probes
     from edgenext_search.files import shipped_folder, shipped_names
     from edgenext_search.machine import cpu_cores, cpu_name
-    from edgenext_search.search.study.numerics import probes
+    from edgenext_search.versions import PACKAGES, installed, versions
 
     found = versions()
     problems = [f"{package} is not installed; pip install {package}" for package in PACKAGES if package not in found]
@@ -97,6 +97,6 @@ def _facts() -> dict[str, Any]:
             "cache_free_gb": round(shutil.disk_usage(parent).free / 1e9, 1),
         },
         "shipped": {"spaces": shipped_names("space"), "studies": shipped_names("study")},
-        "numerics": probes(cache),
+        "numerics": [probe.to_dict() for probe in probes(cache)],
         "problems": problems,
     }

@@ -11,7 +11,8 @@ from edgenext_search.cli.options import json_option, print_json
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
-    from edgenext_search.training.evaluation.evaluate import FolderEvaluation, Weights
+    from edgenext_search.training.evaluation.evaluate import Weights
+    from edgenext_search.training.evaluation.results import EvaluationResult
 
 
 @click.command("evaluate")
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
     "classes_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="The data's class of each output, one a line.  [default: matched by name]",
+    help="The data's class of each output, one per line.  [default: matched by name]",
 )
 @click.option("--weights", type=click.Choice(["ema", "raw"]), help="Which weights, where the folder has both.")
 @click.option(
     "--onnx",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Run this ONNX file in place of the folder's network, on the CPU: exported, or quantized since.",
+    help="ONNX file to run in place of the folder's network, on the CPU; it may be quantized.",
 )
 @click.option("--img-size", type=int, help="Size of the images, in pixels.  [default: the size trained on]")
 @click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True, help="Images at once.")
@@ -55,13 +56,12 @@ def evaluate_command(
 
     FOLDER is a model folder, the folder of a full training, or a run's, for its winner.
 
-    The training images are never used. Images are prepared as the folder's config.json says, so that a plain evaluation
-    with timm comes to the same.
+    Training images are never used. Images are prepared as the folder's config.json says, so a plain evaluation with
+    timm has the same result.
     """
     import torch
 
-    from edgenext_search.execution.conditions import versions
-    from edgenext_search.execution.launch import local_devices
+    from edgenext_search.execution.placement import local_devices
     from edgenext_search.machine import cpu_cores
     from edgenext_search.models.folder import model_folder
     from edgenext_search.training.evaluation.evaluate import evaluate_folder
@@ -70,7 +70,7 @@ def evaluate_command(
         raise UserError("ONNX files are run on the CPU; leave out --device cuda.")
     where = torch.device(local_devices(device, 1)[0])
     folder = model_folder(folder)
-    found = evaluate_folder(
+    result = evaluate_folder(
         folder,
         data,
         data_dir=data_dir,
@@ -83,19 +83,23 @@ def evaluate_command(
         device=where,
     )
     if as_json:
-        print_json({"folder": str(folder), **found.to_dict(), "versions": versions()})
+        print_json(result.to_dict())
         return
-    _show(folder, found)
+    _show(result)
 
 
-def _show(folder: Path, found: FolderEvaluation) -> None:
-    weights = {"ema": ", averaged weights", "raw": ", weights of the last step"}.get(found.weights or "", "")
-    click.echo(f"{folder}  {found.fingerprint}{weights}" if found.onnx is None else f"{found.onnx}  of {folder}")
-    click.echo(f"  on {found.n:,} validation images of {found.data}, {found.classes} classes, {found.img_size} px")
-    click.echo(f"  top-1    {found.top1:8.2%}")
-    if found.top5 is not None:
-        click.echo(f"  top-5    {found.top5:8.2%}")
-    click.echo(f"  loss     {found.loss:8.4f}")
-    click.echo(f"  {found.images_per_second:,.0f} images/s on {found.device}, loading included")
-    if found.unreadable:
-        click.echo(f"  {found.unreadable} image(s) could not be read and are left out.")
+def _show(result: EvaluationResult) -> None:
+    weights = {"ema": ", averaged weights", "raw": ", weights of the last step"}.get(result.weights or "", "")
+    click.echo(
+        f"{result.folder}  {result.fingerprint}{weights}"
+        if result.onnx is None
+        else f"{result.onnx}  of {result.folder}"
+    )
+    click.echo(f"  on {result.n:,} validation images of {result.data}, {result.classes} classes, {result.img_size} px")
+    click.echo(f"  top-1    {result.top1:8.2%}")
+    if result.top5 is not None:
+        click.echo(f"  top-5    {result.top5:8.2%}")
+    click.echo(f"  loss     {result.loss:8.4f}")
+    click.echo(f"  {result.images_per_second:,.0f} images/s on {result.device}, loading included")
+    if result.unreadable:
+        click.echo(f"  {result.unreadable} image(s) could not be read and are left out.")

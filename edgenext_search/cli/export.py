@@ -54,7 +54,7 @@ def export_command(
     if images is not None and data is None:
         raise UserError(f"--images {images} says how many images of --data to compare on; give --data too.")
     folder = model_folder(folder)
-    facts = export_folder(
+    result = export_folder(
         folder,
         out=out,
         img_size=img_size,
@@ -66,19 +66,19 @@ def export_command(
         images=images or IMAGES,
     )
     if as_json:
-        print_json(facts)
+        print_json(result.to_dict())
         return
-    image, before, parity = facts["input"], facts["preprocessing"], facts["parity"]
-    click.echo(f"{facts['onnx']}  {facts['fingerprint']}, {facts['bytes'] / 1e6:.1f} MB, opset {facts['opset']}")
-    click.echo(f"  input {image['name']}: {image['type']} {image['shape']}, R, G, B")
+    image, before, parity = result.input, result.preprocessing, result.parity
+    click.echo(f"{result.onnx}  {result.fingerprint}, {result.bytes / 1e6:.1f} MB, opset {result.opset}")
+    click.echo(f"  input {image.name}: {image.type} {[*image.shape]}, R, G, B")
     click.echo(
-        f"  images: shorter side to {before['resize']} px ({before['interpolation']}), the middle {before['crop']} px"
-        + ("; normalised inside" if uint8 else f"; mean {before['mean']}, std {before['std']} of values 0..1")
+        f"  images: shorter side to {before.resize} px ({before.interpolation}), the middle {before.crop} px"
+        + ("; normalised inside" if uint8 else f"; mean {before.mean}, std {before.std} of values 0..1")
     )
     if parity is None:
-        click.echo(f"  logits equal torch's to {facts['random_image_difference']:.1g} on a random image")
+        click.echo(f"  logits equal torch's to {result.random_image_difference:.1g} on a random image")
     else:
         click.echo(
-            f"  on {parity['images']} images of {parity['data']}: same class for {parity['top1_agreement']:.1%}, "
-            f"logits equal torch's to {parity['largest_difference']:.1g}"
+            f"  on {parity.images} images of {parity.data}: same class for {parity.top1_agreement:.1%}, "
+            f"logits equal torch's to {parity.largest_difference:.1g}"
         )

@@ -1,23 +1,29 @@
-"""``edgenext-search latency``: time on a device."""
+"""``edgenext-search latency measure`` and ``edgenext-search latency compare``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from edgenext_search.cli.latency_profile import predict_command, profile_command
+from edgenext_search.cli.latency_profile import milliseconds, predict_command, profile_command
 from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json, print_text
 
 if TYPE_CHECKING:
     from edgenext_search.arch.cost import Deployment
-    from edgenext_search.latency.measurement import Measurement
+    from edgenext_search.latency.measurement import Conditions, ModelMeasurement, Verdict
 
-EXIT_NOT_KEPT = 1
+EXIT_NOT_PASSED = 1
 DEFAULT_REFERENCE = "edgenext_xx_small"
-SHARE_OF_DRIFT = 0.05  # from which on a drift is pointed out
+NOTABLE_DRIFT = 0.05  # relative drift from which on a warning is printed
+VERDICTS: dict[Verdict, str] = {
+    "pass": "pass: below the cap, with 95 % confidence",
+    "fail": "fail: above the cap, with 95 % confidence",
+    "undecided": "undecided: the cap lies inside the interval; measure longer (--seconds) or on a quiet machine",
+}
 
 device_option = click.option(
     "--device",
@@ -30,7 +36,7 @@ device_option = click.option(
 
 @click.group("latency")
 def latency_group() -> None:
-    """Measure, compare and predict time on a device."""
+    """Measure, compare and predict latency on a device."""
 
 
 latency_group.add_command(profile_command)
@@ -40,15 +46,15 @@ latency_group.add_command(predict_command)
 @latency_group.command("measure")
 @click.argument("what", metavar="MODEL")
 @device_option
-@click.option("--max", "cap", metavar="TIME", help="The longest median allowed, such as 12ms; exit code 1 if not kept.")
-@click.option("--seconds", type=float, help="Longest time to measure.  [default: 10]")
-@click.option("--precision", type=float, help="End when the median is known to this share.  [default: 0.01]")
+@click.option("--max", "cap", metavar="TIME", help="Longest allowed median, such as 12ms; else exit code 1.")
+@click.option("--seconds", type=float, help="Upper limit of the time.  [default: 10]")
+@click.option("--precision", type=float, help="Relative precision of the median at which to end.  [default: 0.01]")
 @click.option(
     "--reference",
     default=DEFAULT_REFERENCE,
     show_default=True,
     metavar="MODEL",
-    help="A model that runs in turns with it, to show drift; none for no such model.",
+    help="Model to run in turns with it, which shows drift of the machine; none to measure without.",
 )
 @deployment_options
 @json_option
@@ -64,103 +70,99 @@ def measure_command(
     img_size: int | None,
     as_json: bool,
 ) -> None:
-    """Time one model, one image at a time.
+    """Measure the latency of a model, for one image at a time.
 
     MODEL is an ONNX file, a model folder, a YAML or JSON file with a candidate's fields, or a published variant.
     """
     from edgenext_search.arch.metrics import METRICS
     from edgenext_search.latency.devices.open import open_device
-    from edgenext_search.latency.measurement import MeasureSettings
+    from edgenext_search.latency.measurement import MeasureSettings, ModelMeasurement
 
     cap_us = None if cap is None else METRICS["latency"].parse(cap, name="--max")
-    given = drop_missing(seconds=seconds, precision=precision)
+    options = drop_missing(seconds=seconds, precision=precision)
     if seconds is not None and seconds < 2 * MeasureSettings().warmup_seconds:
-        given["warmup_seconds"] = max(seconds, 0) / 4
-    settings = MeasureSettings(**given)
+        options["warmup_seconds"] = max(seconds, 0) / 4
+    settings = MeasureSettings(**options)
     opened = open_device(device)
     names = [what] if reference == "none" else [what, reference]
     with _onnx_files(names, _deployment(num_classes, img_size)) as files:
         (measured,) = opened.measure(files[:1], reference=files[1] if len(files) > 1 else None, settings=settings)
-    verdict = None if cap_us is None else measured.verdict(cap_us)
+    result = ModelMeasurement(
+        model=what,
+        device=opened.name,
+        reference=None if reference == "none" else reference,
+        cap=cap_us,
+        verdict=None if cap_us is None else measured.verdict_at(cap_us),
+        **dict(measured),
+    )
     if as_json:
-        print_json(
-            {
-                "model": what,
-                "device": opened.name,
-                "reference": None if reference == "none" else reference,
-                **measured.to_dict(),
-                "cap": cap_us,
-                "verdict": verdict,
-            }
-        )
+        print_json(result.to_dict())
     else:
-        _show(what, opened.name, measured, reference)
-        if cap_us is not None:
-            print_text(f"{_ms(cap_us)}: {_in_words(verdict)}", first="  ", indent=2)
-    if verdict not in (None, "pass"):
-        click.get_current_context().exit(EXIT_NOT_KEPT)
+        _print_measurement(result)
+    if result.verdict not in (None, "pass"):
+        click.get_current_context().exit(EXIT_NOT_PASSED)
 
 
 @latency_group.command("compare")
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
 @device_option
-@click.option("--seconds", type=float, default=30.0, show_default=True, help="Time for all rounds together.")
+@click.option("--seconds", type=float, default=30.0, show_default=True, help="Time of all rounds together.")
 @deployment_options
 @json_option
 def compare_command(
     *, a: str, b: str, device: str, seconds: float, num_classes: int | None, img_size: int | None, as_json: bool
 ) -> None:
-    """Whether A is faster than B, timed in turns.
+    """Measure whether A is faster than B, in turns.
 
     A and B are ONNX files, model folders, files with a candidate's fields, or published variants.
     """
-    from edgenext_search.latency.compare import compare, require_seconds
+    from edgenext_search.latency.compare import ModelComparison, compare, require_seconds
     from edgenext_search.latency.devices.open import open_device
 
     require_seconds(seconds)
     opened = open_device(device)
     with _onnx_files([a, b], _deployment(num_classes, img_size)) as files, _counting() as count:
-        found = compare(opened, files[0], files[1], seconds=seconds, progress=count)
+        compared = compare(opened, files[0], files[1], seconds=seconds, progress=count)
+    result = ModelComparison(a=a, b=b, device=opened.name, **dict(compared))
     if as_json:
-        print_json({"a": a, "b": b, "device": opened.name, **found.to_dict()})
+        print_json(result.to_dict())
         return
-    print_text(f"{a} beside {b} on {opened.name}{_conditions(found.conditions)}")
-    click.echo(f"  medians  {_ms(found.a_p50)} and {_ms(found.b_p50)}")
+    print_text(f"{a} and {b} on {result.device}{_conditions(result.conditions)}")
+    click.echo(f"  medians  {milliseconds(result.a_p50)} and {milliseconds(result.b_p50)}")
     click.echo(
-        f"  ratio    {found.ratio:.4f}, 95 % interval {found.low:.4f} to {found.high:.4f}, {found.rounds} rounds"
+        f"  ratio    {result.ratio:.4f}, 95 % interval {result.low:.4f} to {result.high:.4f}, {result.rounds} rounds"
     )
-    change = {
-        "faster": f"faster: it takes {1 - found.ratio:.1%} less time than",
-        "slower": f"slower: it takes {found.ratio - 1:.1%} more time than",
+    sentences = {
+        "faster": f"{a} is faster: it takes {1 - result.ratio:.1%} less time than {b}.",
+        "slower": f"{a} is slower: it takes {result.ratio - 1:.1%} more time than {b}.",
+        "no difference shown": "No difference is shown.",
     }
-    words = f"{a} is {change[found.finding]} {b}." if found.finding in change else "No difference is shown."
-    print_text(words, first="  ", indent=2)
+    print_text(sentences[result.finding], first="  ", indent=2)
 
 
 def _deployment(num_classes: int | None, img_size: int | None) -> Deployment | None:
-    """The deployment that was asked for, if one was."""
+    """The deployment of the options; None where neither is given."""
     from edgenext_search.arch.cost import Deployment
 
-    given = drop_missing(num_classes=num_classes, img_size=img_size)
-    return Deployment(**given) if given else None
+    options = drop_missing(num_classes=num_classes, img_size=img_size)
+    return Deployment(**options) if options else None
 
 
 @contextmanager
-def _onnx_files(names: list[str], deployment: Deployment | None) -> Iterator[list[Any]]:
-    """The ONNX files of what was named, as long as they are needed."""
+def _onnx_files(names: list[str], deployment: Deployment | None) -> Iterator[list[Path]]:
+    """Find or export the ONNX files of models; exported files are removed at the end."""
     import tempfile
-    from pathlib import Path
 
     from edgenext_search.models.folder import deployment_of
     from edgenext_search.models.measurable import find_measurable
 
     wanted = [deployment for _ in names]
     paths = [Path(name).expanduser() for name in names]
-    known = [own for path in paths if (own := deployment_of(path))]
-    if deployment is None and known:  # what runs in turns has the same classes and image size
-        wanted = [None if path.is_dir() or path.suffix == ".onnx" else known[0] for path in paths]
-        click.echo(f"At {known[0]}, as the model folder says.", err=True)
+    of_folders = [own for path in paths if (own := deployment_of(path))]
+    if deployment is None and of_folders:  # both models get the same classes and image size
+        wanted = [None if path.is_dir() or path.suffix == ".onnx" else of_folders[0] for path in paths]
+        click.echo(f"At {of_folders[0]}, the deployment of the model folder.", err=True)
     with tempfile.TemporaryDirectory(prefix="edgenext-search-") as folder:
         yield [
             find_measurable(name, own, Path(folder) / f"{number}.onnx")
@@ -170,7 +172,7 @@ def _onnx_files(names: list[str], deployment: Deployment | None) -> Iterator[lis
 
 @contextmanager
 def _counting() -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error, in a terminal."""
+    """A progress bar on standard error, in a terminal."""
     import sys
 
     with click.progressbar(length=1, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
@@ -182,43 +184,42 @@ def _counting() -> Iterator[Callable[[int, int], None]]:
         yield count
 
 
-def _show(what: str, device: str, measured: Measurement, reference: str) -> None:
-    print_text(f"{what} on {device}{_conditions(measured.conditions)}")
-    click.echo(f"  median   {_ms(measured.p50)}, 95 % interval {_ms(measured.low)} to {_ms(measured.high)}")
-    click.echo(f"  others   90 % within {_ms(measured.p90)}, shortest {_ms(measured.min)}, {measured.n} runs")
-    if measured.ratio is not None:
+def _print_measurement(result: ModelMeasurement) -> None:
+    conditions = result.conditions
+    print_text(f"{result.model} on {result.device}{_conditions(conditions)}")
+    interval = f"95 % interval {milliseconds(result.low)} to {milliseconds(result.high)}"
+    click.echo(f"  median   {milliseconds(result.p50)}, {interval}")
+    click.echo(
+        f"  others   90 % within {milliseconds(result.p90)}, shortest {milliseconds(result.min)}, {result.n} runs"
+    )
+    if result.ratio is not None:
         interval = (
             "too few turns for an interval"
-            if measured.ratio_low is None or measured.ratio_high is None
-            else f"95 % interval {measured.ratio_low:.3f} to {measured.ratio_high:.3f}"
+            if result.ratio_low is None or result.ratio_high is None
+            else f"95 % interval {result.ratio_low:.3f} to {result.ratio_high:.3f}"
         )
-        print_text(f"{measured.ratio:.3f} times {reference}, {interval}", first="  ratio    ", indent=11)
-    state = {"load": "load {}", "governor": "governor {}", "temperature": "{} °C"}
-    known = [text.format(measured.conditions[key]) for key, text in state.items() if measured.conditions.get(key)]
-    click.echo(f"  machine  {', '.join([f'drift {measured.drift:+.1%}', *known])}")
-    if abs(measured.drift) > SHARE_OF_DRIFT:
-        words = "The machine's speed changed meanwhile: measure again when it is quiet."
-        print_text(words, first="  ", indent=2)
-
-
-def _conditions(conditions: dict[str, Any]) -> str:
-    threads = conditions.get("threads")
-    words = [
-        *([f"{threads} thread{'' if threads == 1 else 's'}"] if threads else []),
-        " ".join(str(conditions[key]) for key in ("runtime", "version") if key in conditions),
-        str(conditions.get("cpu") or conditions.get("machine") or ""),
+        print_text(f"{result.ratio:.3f} times {result.reference}, {interval}", first="  ratio    ", indent=11)
+    machine = [
+        f"drift {result.drift:+.1%}",
+        *([f"load {conditions.load}"] if conditions.load else []),
+        *([f"governor {conditions.governor}"] if conditions.governor else []),
+        *([f"temperature {conditions.temperature} °C"] if conditions.temperature else []),
     ]
-    known = ", ".join(word for word in words if word)
-    return f" ({known})" if known else ""
+    click.echo(f"  machine  {', '.join(machine)}")
+    if abs(result.drift) > NOTABLE_DRIFT:
+        text = "The speed of the machine changed during the measurement: measure again when it is quiet."
+        print_text(text, first="  ", indent=2)
+    if result.cap is not None and result.verdict is not None:
+        print_text(f"{milliseconds(result.cap)}: {VERDICTS[result.verdict]}", first="  ", indent=2)
 
 
-def _ms(microseconds: float) -> str:
-    return f"{microseconds / 1e3:.4g} ms"
-
-
-def _in_words(verdict: str | None) -> str:
-    return {
-        "pass": "pass: it keeps the cap, with 95 % confidence",
-        "fail": "fail: it exceeds the cap, with 95 % confidence",
-        "undecided": "undecided: the interval has the cap inside; measure longer (--seconds) or on a quiet machine",
-    }[str(verdict)]
+def _conditions(conditions: Conditions) -> str:
+    """Threads, runtime and processor in parentheses, where they are known."""
+    threads = conditions.threads
+    parts = [
+        f"{threads} thread{'' if threads == 1 else 's'}" if threads else "",
+        " ".join(part for part in (conditions.runtime, conditions.version) if part),
+        conditions.cpu or conditions.machine or "",
+    ]
+    text = ", ".join(part for part in parts if part)
+    return f" ({text})" if text else ""

@@ -12,27 +12,37 @@ import click
 from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json, print_text, say
 
 if TYPE_CHECKING:
+    from edgenext_search.latency.devices.device import Progress
     from edgenext_search.latency.profile.predictor import Predictor
     from edgenext_search.latency.profile.profile import Profile
-    from edgenext_search.latency.profile.profiler import Listener
+
+SUMMARY = {
+    "device",
+    "conditions",
+    "deployment",
+    "held_out",
+    "seconds",
+    "reference",
+}  # keys of ``latency profile --json``
 
 
 @click.command("profile")
 @click.option(
-    "--device", required=True, metavar="DEVICE", help="What is measured: host, ssh://user@board, cmd:./program."
+    "--device",
+    required=True,
+    metavar="DEVICE",
+    help="Device to measure: host, ssh://user@board, cmd:./program or adb://serial.",
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The profile's file.")
+@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File of the profile.")
 @click.option(
-    "--space", default="edgenext", show_default=True, metavar="NAME|FILE", help="What networks are drawn from."
+    "--space", default="edgenext", show_default=True, metavar="NAME|FILE", help="Search space of the measured networks."
 )
 @deployment_options
-@click.option("--networks", type=int, help="Whole networks to measure.  [default: 160]")
-@click.option("--stages", type=int, help="Single stages to measure.  [default: 60]")
-@click.option(
-    "--minutes", type=float, help="Begin nothing new after this time, once 24 networks are measured.  [default: 9]"
-)
-@click.option("--seconds", type=float, help="Longest time for one model.  [default: 1.2]")
-@click.option("--seed", type=int, help="What the networks are drawn from.  [default: 0]")
+@click.option("--networks", type=int, help="Number of whole networks.  [default: 160]")
+@click.option("--stages", type=int, help="Number of single stages.  [default: 60]")
+@click.option("--minutes", type=float, help="Time limit, once 24 networks are measured.  [default: 9]")
+@click.option("--seconds", type=float, help="Upper limit of the time for one model.  [default: 1.2]")
+@click.option("--seed", type=int, help="Seed of the drawn networks and stages.  [default: 0]")
 @json_option
 def profile_command(
     *,
@@ -44,9 +54,9 @@ def profile_command(
     as_json: bool,
     **settings: Any,  # noqa: ANN401 - ProfileSettings
 ) -> None:
-    """Measure a device once, so that the time of any network of a space can be predicted.
+    """Measure a device once, to predict the latency of every network of a space.
 
-    A run that was stopped goes on where it was when it is called again.
+    The same command continues an interrupted run.
     """
     from edgenext_search.arch.cost import Deployment
     from edgenext_search.arch.space import Space
@@ -54,27 +64,29 @@ def profile_command(
     from edgenext_search.latency.profile.profiler import ProfileSettings, measure_profile
 
     deployment = Deployment(**drop_missing(num_classes=num_classes, img_size=img_size))
-    asked = ProfileSettings(**drop_missing(**settings))
+    amount = ProfileSettings(**drop_missing(**settings))
     loaded = Space.load(space)
     opened = open_device(device)
     try:
-        with _progress() as listener:
-            profile = measure_profile(opened, loaded, deployment, out, settings=asked, listener=listener)
+        with _progress() as progress:
+            profile = measure_profile(opened, loaded, deployment, out, settings=amount, progress=progress)
     except KeyboardInterrupt:
-        say("Stopped. What was measured is kept: the same command goes on.")
+        say("Stopped. All measurements are kept: the same command continues.")
         raise
     if as_json:
-        print_json({"profile": str(out), **_summary(profile)})
+        print_json({"profile": str(out), **profile.model_dump(mode="json", include=SUMMARY)})
     else:
         _print_profile(out, profile)
 
 
 @click.command("predict")
 @click.argument("what", metavar="CANDIDATE|MODEL_FOLDER|NAME")
-@click.option("--profile", "path", required=True, type=click.Path(path_type=Path), help="The device's profile.")
-@click.option("--device", metavar="DEVICE", help="Ask this device whether it is still what was profiled.")
+@click.option("--profile", "path", required=True, type=click.Path(path_type=Path), help="Profile of the device.")
+@click.option("--device", metavar="DEVICE", help="Check that this device is still as it was profiled.")
 @deployment_options
-@click.option("--rescale", is_flag=True, help="Allow a deployment that was not profiled: an estimate, marked as such.")
+@click.option(
+    "--rescale", is_flag=True, help="Allow another deployment than the profile's; the result is marked as an estimate."
+)
 @json_option
 def predict_command(
     *,
@@ -86,13 +98,14 @@ def predict_command(
     rescale: bool,
     as_json: bool,
 ) -> None:
-    """Predict the time of a network on a profiled device.
+    """Predict the latency of a network on a profiled device.
 
-    It is a published variant (edgenext_xx_small), a YAML or JSON file with a candidate's fields, or a model folder.
+    The network is a published variant (edgenext_xx_small), a YAML or JSON file with a candidate's fields, or a model
+    folder.
     """
     from dataclasses import replace
 
-    from edgenext_search.latency.profile.predictor import Predictor
+    from edgenext_search.latency.profile.predictor import CandidatePrediction, Predictor
     from edgenext_search.latency.profile.profile import Profile
     from edgenext_search.models.find import find_candidate
     from edgenext_search.models.folder import deployment_of
@@ -108,23 +121,23 @@ def predict_command(
         predictor.check_device(open_device(device).check())
     prediction = predictor.predict(candidate)
     if as_json:
-        print_json(
-            {
-                "fingerprint": candidate.fingerprint,
-                "candidate": candidate.to_dict(),
-                "num_classes": deployment.num_classes,
-                "img_size": deployment.img_size,
-                **prediction.to_dict(),
-                "margin": predictor.margin,
-                "held_out": predictor.held_out.to_dict(),
-                "device": profile.to_dict()["device"],
-            }
+        result = CandidatePrediction(
+            fingerprint=candidate.fingerprint,
+            candidate=candidate,
+            num_classes=deployment.num_classes,
+            img_size=deployment.img_size,
+            margin=predictor.margin,
+            held_out=predictor.held_out,
+            device=profile.device,
+            **dict(prediction),
         )
+        print_json(result.to_dict())
         return
     click.echo(f"{what}  {candidate.fingerprint}  at {deployment}")
-    sure = "not checked" if prediction.interpolated else "95 %"
+    confidence = "not checked" if prediction.interpolated else "95 %"
+    interval = f"{milliseconds(prediction.low)} to {milliseconds(prediction.high)}, {confidence}"
     print_text(
-        f"{_ms(prediction.value)} on {predictor.device} ({_ms(prediction.low)} to {_ms(prediction.high)}, {sure})",
+        f"{milliseconds(prediction.microseconds)} on {predictor.device} ({interval})",
         first="  predicted  ",
         indent=13,
     )
@@ -133,57 +146,54 @@ def predict_command(
         print_text(note, first="  estimate   ", indent=13)
 
 
-def _ms(microseconds: float) -> str:
-    return f"{microseconds / 1000:.3g} ms"
+def milliseconds(microseconds: float) -> str:
+    """A time with its unit, to four digits."""
+    return f"{microseconds / 1000:.4g} ms"
 
 
 def _print_device(predictor: Predictor) -> None:
     info, held_out = predictor.profile.device, predictor.held_out
     threads = "" if info.threads is None else f", {info.threads} thread{'s' if info.threads > 1 else ''}"
     print_text(
-        f"{info.runtime} {info.version} on {info.machine}{threads}; {held_out.n} networks that it had not seen: "
+        f"{info.runtime} {info.version} on {info.machine}{threads}; {held_out.n} held-out networks: "
         f"{held_out.within_5:.0%} within 5 %, {held_out.within_10:.0%} within 10 %",
         first="  profile    ",
         indent=13,
     )
 
 
-def _summary(profile: Profile) -> dict[str, Any]:
-    """What ``latency profile --json`` says: the file without its long lists."""
-    values = profile.to_dict()
-    return {name: values[name] for name in ("device", "conditions", "deployment", "held_out", "seconds", "reference")}
-
-
 def _print_profile(out: Path, profile: Profile) -> None:
-    held_out, (fastest, slowest) = profile.held_out, profile.reference_range
+    held_out, conditions = profile.held_out, profile.conditions
+    fastest, slowest = map(milliseconds, profile.reference.range)
     click.echo(f"{out}: {profile.device.name} at {profile.deployment}, measured in {profile.seconds / 60:.1f} min")
-    made, reference = profile.conditions, _ms(profile.reference_us)
-    seen = f"{made['networks']} networks and {made['stages']} single stages of the space {profile.space['name']!r}"
-    errors = (
-        f"networks that it had not seen: {held_out.within_5:.0%} of {held_out.n} within 5 %, {held_out.within_10:.0%} "
-        f"within 10 %; mean error {held_out.mean_error:.1%}; rank correlation {held_out.spearman:.4f}"
+    texts = (
+        f"{conditions.networks} networks and {conditions.stages} single stages of the space {profile.space['name']!r}",
+        (
+            f"held-out networks: {held_out.within_5:.0%} of {held_out.n} within 5 %, {held_out.within_10:.0%} within "
+            f"10 %; mean error {held_out.mean_error:.1%}; rank correlation {held_out.spearman:.4f}"
+        ),
+        f"95 % of measured times are below the prediction times {held_out.margin:.3f}",
+        (
+            f"times are at the speed at which the reference takes {milliseconds(profile.reference.microseconds)}; "
+            f"during the measurements it took {fastest} to {slowest}"
+        ),
     )
-    margin = f"19 of 20 measured times stay below the prediction x {held_out.margin:.3f}"
-    speed = (
-        f"times are at the speed at which the reference takes {reference}; in single measurements it took "
-        f"{_ms(fastest)} to {_ms(slowest)}"
-    )
-    for text in (seen, errors, margin, speed):
+    for text in texts:
         print_text(text, first="  ", indent=2)
 
 
 @contextmanager
-def _progress() -> Iterator[Listener]:
-    """A bar in a terminal, a line now and then in a pipe."""
+def _progress() -> Iterator[Progress]:
+    """A progress bar in a terminal; in a pipe a line for every tenth."""
+    from rich import progress
     from rich.console import Console
-    from rich.progress import Progress, TimeElapsedColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     if console.is_terminal:
-        with Progress(
-            *Progress.get_default_columns()[:3],
-            TimeElapsedColumn(),
-            TimeRemainingColumn(compact=True),
+        with progress.Progress(
+            *progress.Progress.get_default_columns()[:3],
+            progress.TimeElapsedColumn(),
+            progress.TimeRemainingColumn(compact=True),
             console=console,
             transient=True,
         ) as bars:

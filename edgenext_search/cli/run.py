@@ -186,7 +186,7 @@ def _train_finalists(
 
     from edgenext_search.cli.train_progress import train_listener
     from edgenext_search.search.full_training import train_finalists, trained_in
-    from edgenext_search.training.full.epochs import TrainingInterruptedError
+    from edgenext_search.training.errors import TrainingInterruptedError
 
     try:
         with train_listener(Console(stderr=True)) as listener:
@@ -195,6 +195,6 @@ def _train_finalists(
         again = command_line("resume", folder.path, "--train-top", count)
         say(f"Stopped in full training, which is saved: `{again}` goes on.")
         sys.exit(EXIT_INTERRUPTED)
-    summary = summary.model_copy(update={"trained": trained_in(folder)})
+    summary = summary.model_copy(update={"trained": tuple(trained_in(folder))})
     folder.write_summary(summary)
     return summary

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json, print_text
+from edgenext_search.texts import counted
 
 if TYPE_CHECKING:
     from edgenext_search.arch.cost import Deployment
-    from edgenext_search.arch.estimate import Count
     from edgenext_search.arch.parameter import Parameter, Value
     from edgenext_search.arch.projection import Projection
     from edgenext_search.arch.space import Space
@@ -95,7 +95,7 @@ def check_command(
     type=click.IntRange(min=10, max=1_000_000),
     default=5000,
     show_default=True,
-    help="Random assignments of an estimate.",
+    help="Most assignments that are looked at.",
 )
 @click.option("--seed", type=int, default=0, show_default=True)
 @json_option
@@ -109,38 +109,29 @@ def size_command(
     seed: int,
     as_json: bool,
 ) -> None:
-    """How many different networks a space holds: shapes, and with a budget candidates."""
+    """How many assignments a space has, and how many different networks random ones build.
+
+    A space of no more than --samples assignments is gone through completely.
+    """
     from edgenext_search.arch.cost import Deployment
-    from edgenext_search.arch.size import assignments, candidates, intervals, shapes
+    from edgenext_search.arch.projection import space_size
     from edgenext_search.arch.space import Space
 
     loaded = Space.load(space)
     deployment = Deployment(**drop_missing(num_classes=num_classes, img_size=img_size))
     projection = _projection(loaded, budget, deployment)
-    found = shapes(loaded, samples=samples, seed=seed)
-    within = candidates(projection, samples=samples, seed=seed) if projection else None
-    continuous = intervals(loaded)
+    size = space_size(loaded, projection, samples=samples, seed=seed)
     if as_json:
-        print_json(
-            {
-                "space": loaded.name,
-                "assignments": assignments(loaded),
-                "continuous": continuous,
-                "shapes": found.to_dict(),
-                **_conditions(projection),
-                "candidates": within.to_dict() if within else None,
-                "seed": seed,
-            }
-        )
+        print_json(size.to_dict())
         return
-    noun = "shape" if found.value == 1 else "shapes"
-    times = f", times {len(continuous)} continuous width ratio{'s' * (len(continuous) > 1)} ({', '.join(continuous)})"
-    print_text(f"{loaded.name} has {_count(found, noun, seed)}{times if continuous else ''}.")
-    if projection is not None and within is not None:
-        noun = "candidate" if within.value == 1 else "candidates"
-        print_text(f"Within {projection.budget} ({deployment}) it has {_count(within, noun, seed)}.")
-        if within.method == "chao1":
-            print_text("It is a lower bound (Chao's, where samples repeat): more --samples find rarer ones.")
+    ratios = f"{counted(len(size.continuous), 'continuous width ratio')} ({', '.join(size.continuous)})"
+    times = f", times {ratios}" if size.continuous else ""
+    print_text(f"{loaded.name} has {_number(size.assignments)} assignments of listed values{times}.")
+    which = f"All {size.samples:,} of them" if size.exact else f"{size.samples:,} random ones (seed {seed})"
+    within = ""
+    if projection is not None:
+        within = f", and {counted(size.candidates or 0, 'candidate')} within {projection.budget} ({deployment})"
+    print_text(f"{which} build {counted(size.shapes, 'different shape')}{within}.")
 
 
 @space_group.command("schema")
@@ -207,7 +198,7 @@ def _conditions(projection: Projection | None) -> dict[str, Any]:
     deployment = projection.deployment
     return {
         "budget": projection.budget.to_dict(),
-        "deployment": {"num_classes": deployment.num_classes, "img_size": deployment.img_size},
+        "deployment": deployment.to_dict(),
     }
 
 
@@ -231,18 +222,6 @@ def _print_remarks(space: Space) -> None:
         print_text(f"Not reached: {end.key} ends at {end.largest:g}, not at max: {end.max:g}.", indent=2)
     if not (space.no_effect or space.alike or space.not_reached):
         print_text("Every key and every choice has an effect.")
-
-
-def _count(count: Count, noun: str, seed: int) -> str:
-    """A count in words with its conditions."""
-    if count.method == "exact":
-        return f"{_number(count.value)} different {noun}"
-    conditions = f"from {count.samples:,} samples, seed {seed}"
-    if count.high is None:
-        return f"at least {_number(count.low)} different {noun} (95 %, {conditions}, all of them different)"
-    interval = f"95 % interval {_number(count.low)} to {_number(count.high)}"
-    about = "at least about" if count.method == "chao1" else "about"
-    return f"{about} {_number(count.value)} different {noun} ({interval}, {conditions})"
 
 
 def _number(value: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +13,11 @@ from edgenext_search.errors import StudyFailedError, UserError
 from edgenext_search.texts import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from edgenext_search.execution.launch import Rank
+    from edgenext_search.execution.launch import TorchrunRank
     from edgenext_search.training.full.job import FullJob
+    from edgenext_search.training.full.summary import TrainSummary
 
 EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -32,23 +32,23 @@ AMP = {"bf16": "bf16", "fp16": "fp16", "off": "fp32"}
 @click.option("--data-dir", type=click.Path(path_type=Path), metavar="FOLDER", help="Where a timm dataset lies.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the training; resumed if begun.")
 @click.option(
-    "--study", metavar="NAME|FILE", help="Whose train: section to take.  [default: the run's, or as published]"
+    "--study", metavar="NAME|FILE", help="Study with the recipe, in train:.  [default: the run's, or the published one]"
 )
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any key: --set train.epochs=100.")
 @click.option(
-    "--batch-size", "each", type=click.IntRange(min=1), help="Images of a process at once.  [default: from the recipe]"
+    "--batch-size", "each", type=click.IntRange(min=1), help="Images per process at once.  [default: from the recipe]"
 )
-@click.option("--accumulate", type=click.IntRange(min=1), help="Such parts added up to a step of the optimizer.")
+@click.option("--accumulate", type=click.IntRange(min=1), help="Batches that make one step of the optimizer.")
 @click.option("--amp", type=click.Choice([*AMP]), help="Precision.  [default: fp16 on GPUs, as published]")
 @click.option(
     "--classes",
     "classes_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Classes to train on, one a line.",
+    help="Classes to train on, one per line.",
 )
-@click.option("--teacher", metavar="FOLDER|NAME", help="Model folder or model of timm to learn from too.")
-@click.option("--init", type=click.Path(path_type=Path), metavar="FOLDER|CHECKPOINT", help="Weights to begin with.")
+@click.option("--teacher", metavar="FOLDER|NAME", help="Model folder or model of timm to distil from.")
+@click.option("--init", type=click.Path(path_type=Path), metavar="FOLDER|CHECKPOINT", help="Initial weights.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--processes", type=click.IntRange(min=1), help="Processes on this host.  [default: the visible GPUs]")
 @click.option("--workers", type=click.IntRange(min=0), help="Processes that load images, for each of them.")
@@ -59,10 +59,10 @@ AMP = {"bf16": "bf16", "fp16": "fp16", "off": "fp32"}
     type=click.FloatRange(min=0, min_open=True),
     default=10.0,
     show_default=True,
-    help="Time between checkpoints, beside those after each epoch.",
+    help="Minutes between checkpoints, beside those after each epoch.",
 )
-@click.option("--keep", type=click.IntRange(min=1), default=3, show_default=True, help="Last checkpoints that stay.")
-@click.option("--wandb", is_flag=True, help="Metrics to Weights & Biases too.")
+@click.option("--keep", type=click.IntRange(min=1), default=3, show_default=True, help="Recent checkpoints to keep.")
+@click.option("--wandb", is_flag=True, help="Send metrics to Weights & Biases too.")
 @json_option
 def train_command(
     *,
@@ -78,14 +78,13 @@ def train_command(
 ) -> None:
     """Train a network in full, by the published ImageNet recipe unless told otherwise.
 
-    Trains the winner of a run, a candidate's file, a model folder's network or a published variant, from new weights
-    unless --init gives some. The same command goes on with a training that was interrupted.
+    Trains the winner of a run, a candidate's file, the network of a model folder or a published variant, from random
+    weights or those of --init. The same command resumes an interrupted training.
     """
-    from edgenext_search.execution.launch import local_devices, started_by_torchrun
-    from edgenext_search.training.full.job import shared_out
+    from edgenext_search.execution.launch import torchrun_rank
+    from edgenext_search.execution.placement import local_devices, split_cores
 
-    place = started_by_torchrun()
-    speaks = place is None or place.rank == 0  # of torchrun's processes the first
+    place = torchrun_rank()
     try:
         if place is not None and processes is not None:
             raise UserError("torchrun says how many processes there are; leave --processes out.")  # noqa: TRY301
@@ -95,8 +94,8 @@ def train_command(
                 "train.batch_size; give one of them."
             )
         devices = local_devices(device, processes)
-        here = len(devices) if place is None else int(os.environ.get("LOCAL_WORLD_SIZE", place.world))
-        shares = shared_out(here, devices[0], workers=options["workers"], threads=options["threads"])
+        here = len(devices) if place is None else place.local_world
+        shares = split_cores(here, devices[0], workers=options["workers"], threads=options["threads"])
         options["workers"], options["threads"] = shares
         job = _job(what, data=data, study=study, settings=[*settings, *_precision(amp)], options=options)
         summary = _train(job, devices, place)
@@ -108,7 +107,7 @@ def train_command(
         if not isinstance(error, FirstRefusedError):
             say(f"Error on process {place.rank}: {error}")
         sys.exit(EXIT_USER_ERROR)
-    if speaks:
+    if summary is not None:
         show_training(summary, as_json=as_json)
 
 
@@ -141,13 +140,12 @@ def _precision(amp: str | None) -> list[str]:
     return [] if amp is None else [f"train.precision={AMP[amp]}"]
 
 
-def _train(job: FullJob, devices: Sequence[str], place: Rank | None) -> Mapping[str, Any]:
+def _train(job: FullJob, devices: Sequence[str], place: TorchrunRank | None) -> TrainSummary | None:
     from rich.console import Console
 
     from edgenext_search.cli.train_progress import train_listener
     from edgenext_search.execution.launch import TrainingFailedError, launch, train_as_rank
-    from edgenext_search.training.engine.loop import TrainingDivergedError
-    from edgenext_search.training.full.epochs import TrainingInterruptedError
+    from edgenext_search.training.errors import TrainingDivergedError, TrainingInterruptedError
 
     try:
         with train_listener(Console(stderr=True)) as listener:
@@ -162,21 +160,20 @@ def _train(job: FullJob, devices: Sequence[str], place: Rank | None) -> Mapping[
         raise StudyFailedError(str(error)) from error
 
 
-def show_training(summary: Mapping[str, Any], *, as_json: bool) -> None:
-    """What a full training came to."""
+def show_training(summary: TrainSummary, *, as_json: bool) -> None:
+    """Print the result of a full training."""
     if as_json:
-        print_json(summary)
+        print_json(summary.to_dict())
         return
-    size, best = summary["deployment"]["img_size"], summary["best"]
-    which = "averaged weights" if summary["weights"] == "ema" else "last weights"
-    top5 = "" if summary["top5"] is None else f", top-5 {summary['top5']:.2%}"
-    click.echo(f"{summary['name']}  {summary['fingerprint']}  {summary['params']:,} parameters")
+    size, data = summary.deployment.img_size, summary.data
+    which = "averaged weights" if summary.weights == "ema" else "last weights"
+    top5 = "" if summary.top5 is None else f", top-5 {summary.top5:.2%}"
+    click.echo(f"{summary.name}  {summary.fingerprint}  {summary.params:,} parameters")
     print_text(
-        f"top-1 {summary['top1']:.2%}{top5} on {summary['data']['val_images']:,} validation images of "
-        f"{summary['data']['name']} at {size}x{size} px, after {counted(summary['epochs'], 'epoch')}, {which}, "
-        f"seed {summary['seed']}",
+        f"top-1 {summary.top1:.2%}{top5} on {data.val_images:,} validation images of {data.name} at {size}x{size} px, "
+        f"after {counted(summary.epochs, 'epoch')}, {which}, seed {summary.seed}",
         first="  ",
         indent=2,
     )
-    click.echo(f"  best of all epochs: {best['top1']:.2%} after epoch {best['epoch']}")
-    print_loading(summary["model_dir"], summary["candidate"])
+    click.echo(f"  best of all epochs: {summary.best.top1:.2%} after epoch {summary.best.epoch}")
+    print_loading(summary.model_dir, summary.candidate.to_dict())

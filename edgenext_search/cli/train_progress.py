@@ -1,4 +1,4 @@
-"""What a full training looks like: a live bar in a terminal, plain lines in a pipe."""
+"""Progress of a full training: a live bar in a terminal, plain lines in a pipe."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from edgenext_search.training.full.job import Progress, TrainListener
+    from edgenext_search.training.full.listener import Progress, TrainListener
+    from edgenext_search.training.full.metrics import EpochMetrics
 
 LINE_EVERY = 60.0  # seconds between two lines of progress in a pipe
 
@@ -38,21 +39,21 @@ class LineListener:
         self._started = self._last = time.monotonic()
 
     def note(self, text: str) -> None:
-        """Say it."""
+        """Print with the time since the start."""
         minutes, seconds = divmod(int(time.monotonic() - self._started), 60)
         self._console.print(f"[{minutes:d}:{seconds:02d}] {text}", markup=False, highlight=False, soft_wrap=True)
 
     def stepped(self, progress: Progress) -> None:
-        """Say it, but not too often."""
+        """Print at most one line a minute."""
         if time.monotonic() - self._last >= LINE_EVERY:
             self._last = time.monotonic()
             where = f"epoch {progress.epoch} of {progress.epochs}, step {progress.done} of {progress.total}"
             self.note(f"{where}, {_speed(progress)}")
 
-    def epoch_done(self, row: dict[str, float]) -> None:
-        """Say what came of it."""
+    def epoch_done(self, metrics: EpochMetrics) -> None:
+        """Print the epoch's metrics."""
         self._last = time.monotonic()
-        self.note(epoch_text(row))
+        self.note(epoch_text(metrics))
 
 
 class LiveListener:
@@ -83,16 +84,16 @@ class LiveListener:
             self._task = self.bars.add_task(described, total=progress.total, note="")
         self.bars.update(self._task, completed=progress.done, description=described, note=_speed(progress))
 
-    def epoch_done(self, row: dict[str, float]) -> None:
+    def epoch_done(self, metrics: EpochMetrics) -> None:
         """Print above the bar."""
-        self.note(epoch_text(row))
+        self.note(epoch_text(metrics))
 
 
-def epoch_text(row: dict[str, float]) -> str:
+def epoch_text(metrics: EpochMetrics) -> str:
     """An epoch in a line."""
     return (
-        f"Epoch {row['epoch']:g}: loss {row['train_loss']:.4f}, top-1 {row['top1']:.2%}, "
-        f"averaged {row['ema_top1']:.2%}, {row['images_per_second']:,.0f} images/s"
+        f"Epoch {metrics.epoch}: loss {metrics.train_loss:.4f}, top-1 {metrics.top1:.2%}, "
+        f"averaged {metrics.ema_top1:.2%}, {metrics.images_per_second:,.0f} images/s"
     )
 
 

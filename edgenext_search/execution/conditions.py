@@ -1,16 +1,15 @@
-"""What a number was measured with: versions, device, threads."""
+"""Conditions of a measurement: device, threads, versions."""
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from edgenext_search.machine import cpu_cores, cpu_name
 from edgenext_search.results import Result
+from edgenext_search.versions import versions
 
 if TYPE_CHECKING:
     from edgenext_search.training.engine.numerics import Numerics
@@ -36,24 +35,6 @@ class RunConditions(Result):
     """Cores of the host."""
     versions: dict[str, str] = Field(default_factory=dict)
     """Installed versions by package."""
-
-
-PACKAGES = ("edgenext-search", "torch", "timm", "optuna", "numpy", "onnx", "onnxruntime")
-
-
-def versions() -> dict[str, str]:
-    """Installed versions by package; those that are missing are left out."""
-    found = {"python": platform.python_version()}
-    found |= {package: version for package in PACKAGES if (version := installed(package))}
-    return found
-
-
-def installed(package: str) -> str | None:
-    """The version of a package; None where it is not installed."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def conditions(places: Sequence[Placement], numerics: Numerics) -> RunConditions:

@@ -1,10 +1,12 @@
-"""Where the jobs of a study are trained at the same time on this host."""
+"""The devices and cores of this host, shared out among jobs and processes."""
 
 from __future__ import annotations
 
 from edgenext_search.errors import UserError
 from edgenext_search.machine import cpu_cores
 from edgenext_search.training.proxy.job import Placement
+
+MOST_WORKERS = 8
 
 
 def local_places(
@@ -15,15 +17,15 @@ def local_places(
     gpus_per_trial: int = 1,
     trials_per_gpu: int = 1,
 ) -> list[Placement]:
-    """The places of this host: groups of GPUs, or shares of the CPU.
+    """The places of this host for jobs that run at the same time: groups of GPUs, or shares of the CPU.
 
     Args:
         device: ``auto``, ``cpu`` or ``cuda``; ``auto`` takes the GPUs where there are any.
-        parallel: Jobs at once; None for as many as the devices hold.
+        parallel: Number of jobs at once; None for as many as the devices hold.
         threads: CPU threads of each process; None for one on the CPU, where more trials beat more threads, and for
             the cores shared out where GPUs train.
-        gpus_per_trial: Devices that train a job together; on the CPU, processes.
-        trials_per_gpu: Jobs that share a GPU; on the CPU it changes nothing.
+        gpus_per_trial: Number of devices that train a job together; on the CPU, of processes.
+        trials_per_gpu: Number of jobs that share a GPU; no effect on the CPU.
 
     Raises:
         UserError: The devices are not there, or a number is not positive or asks for more than there is.
@@ -56,7 +58,50 @@ def local_places(
     return [Placement(devices=groups[index % len(groups)], threads=threads) for index in range(count)]
 
 
+def local_devices(device: str, processes: int | None) -> tuple[str, ...]:
+    """The device of each process of a full training on this host.
+
+    Args:
+        device: ``auto``, ``cpu`` or ``cuda``.
+        processes: Number of processes; None for one on each visible GPU, or one on the CPU.
+
+    Raises:
+        UserError: There are fewer GPUs, or none.
+    """
+    gpus = _gpus(device)
+    if not gpus:
+        return ("cpu",) * (processes or 1)
+    if processes is not None and processes > gpus:
+        raise UserError(f"--processes must be at most the visible GPUs, {gpus}, but got {processes}.")
+    return tuple(f"cuda:{number}" for number in range(processes or gpus))
+
+
+def split_cores(
+    processes: int, device: str, *, workers: int | None = None, threads: int | None = None
+) -> tuple[int, int | None]:
+    """Split this host's cores among the processes of a full training.
+
+    Args:
+        processes: Number of processes.
+        device: Their device: ``cpu``, ``cuda:0`` and the like.
+        workers: Processes that load images, for each of them; None for its cores, at most :data:`MOST_WORKERS`.
+        threads: CPU threads of each; None for its cores on the CPU, and torch's own number beside a GPU.
+
+    Returns:
+        Workers and threads as a :class:`~edgenext_search.training.full.job.FullJob` takes them.
+    """
+    share = max(1, cpu_cores() // processes)
+    if threads is None and device == "cpu":
+        threads = share
+    return min(MOST_WORKERS, share) if workers is None else workers, threads
+
+
 def _gpus(device: str) -> int:
+    """Number of GPUs to use.
+
+    Raises:
+        UserError: GPUs are asked for and there are none.
+    """
     if device == "cpu":
         return 0
     import torch
@@ -68,7 +113,7 @@ def _gpus(device: str) -> int:
 
 
 def gpu_memory() -> int:
-    """Bytes of the smallest GPU; 0 without one."""
+    """Memory of the smallest GPU in bytes; 0 without one."""
     import torch
 
     gpus = range(torch.cuda.device_count())

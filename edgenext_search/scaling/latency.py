@@ -56,6 +56,6 @@ def latency_facts(deployment: Deployment, candidates: Iterable[Candidate]) -> di
     return {
         "device": model.device,
         "interpolated": sum(model.predict(candidate).interpolated for candidate in candidates),
-        "conditions": model.conditions,
+        "conditions": model.profile.conditions.to_dict(),
         "held_out": model.held_out.to_dict(),
     }

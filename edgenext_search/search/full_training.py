@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgenext_search.errors import UserError
 from edgenext_search.search.recipe import ResolvedRecipe
 from edgenext_search.search.resolver import parse_setting, read_study
-from edgenext_search.search.results import TrainedSummary
 from edgenext_search.training.full.recipe import FullRecipe
 from edgenext_search.validation import Settings
 
@@ -18,7 +17,9 @@ if TYPE_CHECKING:
 
     from edgenext_search.arch.candidate import Candidate
     from edgenext_search.search.store.run_folder import RunFolder
-    from edgenext_search.training.full.job import FullJob, TrainListener
+    from edgenext_search.training.full.job import FullJob
+    from edgenext_search.training.full.listener import TrainListener
+    from edgenext_search.training.full.summary import TrainSummary
 
 SECTION = "train"
 
@@ -114,7 +115,7 @@ def check_full_training(recipe: ResolvedRecipe, *, device: str) -> None:
         UserError: It has no images of its own, none to evaluate on, or too few for the recipe's batch.
     """
     from edgenext_search.arch.published import published_variants
-    from edgenext_search.execution.launch import local_devices
+    from edgenext_search.execution.placement import local_devices
     from edgenext_search.training.full.plan import plan_training
 
     devices = local_devices(device, None)
@@ -125,7 +126,7 @@ def check_full_training(recipe: ResolvedRecipe, *, device: str) -> None:
 
 def train_finalists(
     run: RunFolder, recipe: ResolvedRecipe, count: int, *, device: str, listener: TrainListener
-) -> list[dict[str, Any]]:
+) -> list[TrainSummary]:
     """Train the best finalists of a run in full, each in a folder of its own; what is begun is gone on with.
 
     Args:
@@ -143,7 +144,8 @@ def train_finalists(
         TrainingInterruptedError: A signal came.
     """
     from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.execution.launch import launch, local_devices
+    from edgenext_search.execution.launch import launch
+    from edgenext_search.execution.placement import local_devices
 
     devices = local_devices(device, None)
     found = []
@@ -154,24 +156,24 @@ def train_finalists(
     return found
 
 
-def trained_in(run: RunFolder) -> tuple[TrainedSummary, ...]:
-    """The summaries of the complete full trainings in a run's folder, best top-1 first."""
+def trained_in(run: RunFolder) -> tuple[TrainSummary, ...]:
+    """The summaries of the full trainings in a run's folder that are complete, best top-1 first."""
     from edgenext_search.training.full.folder import TrainingFolder
 
-    folders = [TrainingFolder(path) for path in sorted(run.trained.glob("*"))]
-    trained = [TrainedSummary.read(s, where=str(f.summary_file)) for f in folders if (s := f.summary())]
-    return tuple(sorted(trained, key=lambda summary: -summary.top1))
+    found = [TrainingFolder(path).summary() for path in sorted(run.trained.glob("*"))]
+    return tuple(sorted((summary for summary in found if summary), key=lambda summary: -summary.top1))
 
 
 def _job(recipe: ResolvedRecipe, candidate: Candidate, name: str, out: Path, devices: Sequence[str]) -> FullJob:
-    from edgenext_search.training.full.job import FullJob, shared_out
+    from edgenext_search.execution.placement import split_cores
+    from edgenext_search.training.full.job import FullJob
 
     if recipe.data.source is None:
         raise UserError(
             "--train-top needs images of your own with a validation set; give --data, a folder with train/ and val/ "
             "or a dataset of timm."
         )
-    workers, threads = shared_out(len(devices), devices[0])
+    workers, threads = split_cores(len(devices), devices[0])
     return FullJob(
         candidate=candidate,
         name=name,

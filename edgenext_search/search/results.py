@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING, Any, Literal
-
-from pydantic import ConfigDict, Field
+from typing import TYPE_CHECKING, Literal
 
 from edgenext_search.arch.results import CandidateField, CostsResult, DeploymentResult
 from edgenext_search.execution.conditions import RunConditions
@@ -14,6 +12,7 @@ from edgenext_search.results import Result
 from edgenext_search.search.ranking.metric import Reading
 from edgenext_search.search.ranking.results import AuditResult
 from edgenext_search.search.store.records import DataSummary, Expected, LatencyFacts, Score
+from edgenext_search.training.full.summary import TrainSummary
 
 if TYPE_CHECKING:
     from edgenext_search.arch.cost import Cost
@@ -21,34 +20,9 @@ if TYPE_CHECKING:
 Status = Literal["complete", "interrupted", "running"]
 
 
-class MeasuredLatency(Result):
+class MeasuredLatency(Measurement):
     """Latency of a finalist on the study's device, at the speed that the device had when it was profiled."""
 
-    p50: float
-    """Median of the runs, in microseconds."""
-    p90: float
-    """Time that nine of ten runs keep, in microseconds."""
-    min: float
-    """Shortest run, in microseconds."""
-    low: float
-    """Lower end of the 95 % interval of the median, in microseconds."""
-    high: float
-    """Upper end of the 95 % interval of the median, in microseconds."""
-    n: int
-    """Number of runs."""
-    drift: float = 0.0
-    """Slowdown of the reference network from the beginning to the end, as a share."""
-    ratio: float | None = None
-    """Median of the time over that of the profile's reference network, in turns."""
-    ratio_low: float | None = None
-    """Lower end of the 95 % interval of the ratio."""
-    ratio_high: float | None = None
-    """Upper end of the 95 % interval of the ratio."""
-    reference_p50: float | None = None
-    """Median of the reference network's runs, in microseconds."""
-    conditions: dict[str, Any] = Field(default_factory=dict)
-    """State of the device: among others ``device``, ``threads``, ``runtime``, ``slower`` (how many times slower than
-    when it was profiled) and ``seen_p50`` (the median as seen, in microseconds)."""
     verdict: Verdict | None = None
     """Whether the median holds the budget's cap with 95 % confidence; null without a cap."""
 
@@ -58,9 +32,9 @@ class MeasuredLatency(Result):
 
         Args:
             measurement: Latency on the device.
-            cap: Largest latency allowed, in microseconds; None without a cap.
+            cap: Longest allowed median, in microseconds; None without a cap.
         """
-        verdict = None if cap is None else measurement.verdict(cap)
+        verdict = None if cap is None else measurement.verdict_at(cap)
         return cls.model_validate({**measurement.to_dict(), "verdict": verdict})
 
     @property
@@ -177,17 +151,6 @@ class Importance(Result):
     """Each parameter's share of 1, the most important first."""
 
 
-class TrainedSummary(Result):
-    """A complete full training; keys without a field are kept as they are."""
-
-    model_config = ConfigDict(extra="allow")
-
-    fingerprint: str
-    """Short stable name of the network."""
-    top1: float
-    """Top-1 accuracy of the model folder on the validation images, in [0, 1]."""
-
-
 class RunSummary(Result):
     """What a run has come to."""
 
@@ -235,7 +198,7 @@ class RunSummary(Result):
     """Path of the HTML report."""
     model_dir: str | None = None
     """The winner's model folder; null if there is none."""
-    trained: tuple[TrainedSummary, ...] = ()
+    trained: tuple[TrainSummary, ...] = ()
     """Complete full trainings of the run, best top-1 first."""
     seconds: float = 0.0
     """Working time of all sessions of the run."""

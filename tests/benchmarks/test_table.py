@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -15,6 +16,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 @pytest.fixture(autouse=True)
 def _importable(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT))
+
+
+@pytest.fixture
+def few_resamples(monkeypatch):
+    monkeypatch.setattr("benchmarks.table.analyse.RESAMPLES", 20)
 
 
 def command(name, *options):
@@ -104,6 +110,8 @@ def test_a_table_of_several_processes_one_of_them_killed(tmp_path):
     assert table.correct().shape == (6, 50)
     assert table.correct().mean(axis=1) == pytest.approx(table.trainings["top1"])
 
+    assert "| short | 0.3M | 2 of 315 |" in finish(command("analyse", "--table", tmp_path))
+
     before = (tmp_path / "trainings.csv.gz").read_bytes()
     assert "6 of 6 trainings" in finish(command("merge", tmp_path / "nothing", "--into", tmp_path, "--quick"))
     assert (tmp_path / "trainings.csv.gz").read_bytes() == before
@@ -151,3 +159,53 @@ def test_missing_data_is_named_with_the_next_step(tmp_path):
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "apt-get install dataset-fashion-mnist" in errors
+
+
+def made_up(noise, *, shapes=60, seeds=3, spread=2.0):
+    """A table of trainings whose end is an effect of the shape and noise, in points; early epochs are noisier."""
+    from benchmarks.table import Table
+    from benchmarks.table.files import packed
+
+    rng = np.random.default_rng(5)
+    effects = rng.normal(size=shapes) * spread / 100
+    ends, curves = [], []
+    for shape, seed in itertools.product(range(shapes), range(seeds)):
+        name, end = f"short-0.3M-{shape}-{seed}", 0.7 + effects[shape] + rng.normal() * noise / 100
+        row = {"training": name, "part": "short", "budget": "0.3M", "seed": seed, "diverged": False}
+        row["shape"] = f"drawn-{shape}" if shape else "edgenext_xx_small"
+        correct = rng.permutation(1000) < 1000 * end
+        ends.append(row | {"top1": end, "cpu_seconds": 1.0, "images": 1000, "correct": packed(correct)})
+        for epoch, extra in ((1, 4.0), (2, 0.0)):
+            top1 = end + rng.normal() * extra / 100
+            losses = {"loss": 1 - top1, "train_loss": 1 - top1}
+            curves.append({"training": name, "epoch": epoch, "top1": top1, **losses})
+    shape_rows = pd.DataFrame([{"budget": "0.3M", "shape": row["shape"]} for row in ends]).drop_duplicates()
+    return Table(shapes=shape_rows, trainings=pd.DataFrame(ends), curves=pd.DataFrame(curves))
+
+
+def cells(text, beginning):
+    """The figures without their intervals of each row of the tables that begins so."""
+    rows = [
+        [cell.strip() for cell in line.split("|")[2:-1]] for line in text.splitlines() if line.startswith(beginning)
+    ]
+    return [[float(cell.split(" ")[0]) for cell in row] for row in rows]
+
+
+def test_spread_noise_and_ceiling_are_found_again(few_resamples):
+    from benchmarks.table.analyse import analysis
+
+    [[_, one, spread, noise, ceiling, n]] = cells(analysis(made_up(noise=1.0)), "| end of `short`")
+    assert (spread, noise, n) == (pytest.approx(2, rel=0.2), pytest.approx(1, rel=0.2), 60)
+    assert one == pytest.approx((spread**2 + noise**2) ** 0.5, rel=0.05)
+    assert 0.5 < ceiling < 0.8
+
+
+def test_without_noise_ends_rank_as_the_shapes_do(few_resamples):
+    from benchmarks.table.analyse import analysis
+
+    text = analysis(made_up(noise=0.0))
+    [[_, _, _, noise, ceiling, _]] = cells(text, "| end of `short`")
+    assert (noise, ceiling) == (0, 1)
+    assert all(tau < 0.6 for row in cells(text, "| epoch 1")[1:] for tau in row)
+    assert all(row[:3] == [1, 1, 1] for row in cells(text, "| epoch 2")[1:])
+    assert "60 shapes, 3 seeds" in text

@@ -41,7 +41,7 @@ def test_extras_say_how_to_get_them(monkeypatch):
 
 
 def test_a_missing_package_is_a_problem(monkeypatch):
-    monkeypatch.setattr("edgenext_search.execution.conditions.PACKAGES", ("torch", "no-such-package"))
+    monkeypatch.setattr("edgenext_search.versions.PACKAGES", ("torch", "no-such-package"))
     assert call_json("doctor")["problems"] == ["no-such-package is not installed; pip install no-such-package"]
     assert "problem: no-such-package" in call("doctor").stdout
 

@@ -40,8 +40,8 @@ def test_measuring_a_candidate(fields):
     assert found["device"] == "host"
     assert 0.3 < found["ratio"] < 3  # the same network; a shared machine
     assert (found["cap"], found["verdict"]) == (None, None)
-    one = Measurement.from_dict(found)
-    assert one.conditions["opset"] == 17
+    one = Measurement.read(found, where="")
+    assert one.conditions.opset == 17
 
 
 def test_measuring_a_file_for_people(tmp_path):
@@ -54,7 +54,7 @@ def test_measuring_a_file_for_people(tmp_path):
     assert "95 % interval" in lines[0]
     assert " runs" in lines[1]
     assert "ratio" not in result.stdout
-    assert lines[-1] == "  1e+05 ms: pass: it keeps the cap, with 95 % confidence\n"
+    assert lines[-1] == "  1e+05 ms: pass: below the cap, with 95 % confidence\n"
 
 
 @pytest.mark.parametrize(

@@ -4,17 +4,15 @@ import json
 import shlex
 import stat
 import sys
-from dataclasses import replace
 
 import pytest
-from latency_profiles import INFO, REFERENCE, measurement
+from latency_profiles import INFO, measurement, profile_of
 
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.space import Space
 from edgenext_search.latency.devices.open import open_device
 from edgenext_search.latency.profile.measurement_plan import make_plan
 from edgenext_search.latency.profile.predictor import Predictor
-from edgenext_search.latency.profile.profile import Measured, make_profile
 from edgenext_search.search.resolver import load_study
 from edgenext_search.search.store.run_folder import RunFolder
 
@@ -46,16 +44,9 @@ def board(tmp_path):
 @pytest.fixture
 def profile(tmp_path, board):
     plan = make_plan(Space.load("edgenext"), DEPLOYMENT, networks=60, stages=24, seed=0)
-    info = replace(INFO, name=board.name, runtime="made up", version="1", machine="a program")
-    found = make_profile(
-        [Measured.of(target, measurement(target, deployment=DEPLOYMENT)) for target in plan],
-        device=info,
-        conditions={},
-        space=Space.load("edgenext").to_dict(),
-        deployment=DEPLOYMENT,
-        reference=REFERENCE,
-        seconds=1.0,
-    )
+    info = INFO.model_copy(update={"name": board.name, "runtime": "made up", "version": "1", "machine": "a program"})
+    measured = [(target, measurement(target, deployment=DEPLOYMENT)) for target in plan]
+    found = profile_of(measured, device=info, deployment=DEPLOYMENT)
     path = tmp_path / "profile.json"
     path.write_text(json.dumps(found.to_dict()), "utf-8")
     return path
@@ -93,7 +84,9 @@ def test_a_board_that_is_off_pauses_the_run_and_resume_ends_it(tmp_path, board, 
     assert summary["winner"]["measured"]["verdict"] == "pass"
     measured = summary["winner"]["measured"]
     assert 4000 <= measured["conditions"]["seen_p50"] <= 4006
-    assert measured["p50"] == pytest.approx(predictor.profile.reference_us, rel=0.01)  # the program times all alike
+    assert measured["p50"] == pytest.approx(
+        predictor.profile.reference.microseconds, rel=0.01
+    )  # the program times all alike
 
 
 def test_a_device_without_a_program_is_refused_before_any_work(tmp_path):

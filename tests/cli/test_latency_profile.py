@@ -73,7 +73,7 @@ def test_stopping_says_that_the_same_command_goes_on(tmp_path, device, monkeypat
     monkeypatch.setattr(device, "measure", stop)
     done = call("latency", "profile", "--device", "host", "--out", out, "--networks", 24, "--stages", 0)
     assert done.exit_code == 130
-    assert "Stopped. What was measured is kept: the same command goes on." in done.stderr
+    assert "Stopped. All measurements are kept: the same command continues." in done.stderr
 
 
 def test_a_prediction_in_words(board):
@@ -90,7 +90,7 @@ def test_a_candidate_of_a_file(board, tmp_path):
     path.write_text(dump_yaml(tiny().to_dict()), "utf-8")
     found = call_json("latency", "predict", path, "--profile", board)
     predictor = Predictor(made_profile())
-    assert found["microseconds"] == predictor.predict(tiny()).value
+    assert found["microseconds"] == predictor.predict(tiny()).microseconds
     assert found["margin"] == predictor.margin
 
 
@@ -117,7 +117,7 @@ def test_another_image_size_needs_rescale_and_is_marked(board):
 def test_a_device_that_has_changed_is_refused(board, device):
     asked = ("latency", "predict", "edgenext_xx_small", "--profile", board, "--device", "host")
     assert call(*asked).exit_code == 0
-    device.info = type(device.info)(name="host", runtime="onnxruntime", version="9", machine="made up", threads=1)
+    device.info = device.info.model_copy(update={"version": "9"})
     assert "measured with version 1.2.3, but the device has version 9: profile it again" in refusal(*asked)
 
 

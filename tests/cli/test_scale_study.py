@@ -74,7 +74,7 @@ def test_latency_is_a_cost_where_there_is_a_profile(small, executor, tmp_path):
     assert [law["cost"] for law in printed["laws"]] == ["params", "madds", "acts", "latency"]
     predictor = Predictor.load(profile)
     for row in printed["candidates"]:
-        assert 0 <= row["latency"] - predictor.predict(Candidate.from_dict(row["candidate"])).value < 1
+        assert 0 <= row["latency"] - predictor.predict(Candidate.from_dict(row["candidate"])).microseconds < 1
     assert "fig-latency" in (out / "report" / "index.html").read_text()
     text = " ".join(call("scale", "report", out).stdout.split())  # the run has kept it
     assert re.search(r"latencies as predicted for host, \d of them for networks outside", text)

@@ -187,44 +187,28 @@ def test_whether_a_budget_can_be_reached():
     assert "cannot be reached: the smallest" in refusal("space", "check", "edgenext", "--budget", "12k")
 
 
-def test_the_size_of_a_space():
-    size = call_json("space", "size")
-    assert (size["space"], size["seed"]) == ("edgenext", 0)
+def test_the_size_of_a_space_is_sampled():
+    arguments = ["space", "size", "edgenext", "--budget", "1.3M", "--samples", "50", "--seed", "3"]
+    size = call_json(*arguments)
+    assert (size["space"], size["seed"], size["samples"], size["exact"]) == ("edgenext", 3, 50, False)
     assert size["continuous"] == ["stage2.width_ratio", "stage3.width_ratio", "stage4.width_ratio"]
-    value = size["shapes"]["value"]
-    assert size["shapes"] == {
-        "exact": True,
-        "value": value,
-        "low": value,
-        "high": value,
-        "method": "exact",
-        "samples": 0,
-    }
-    assert size["assignments"] > value
-    assert size["budget"] is size["deployment"] is size["candidates"] is None
-    text = " ".join(call("space", "size").stdout.split())
-    assert text.startswith(f"edgenext has {value:,} different shapes, times 3 continuous width ratios (stage2.")
+    assert size["assignments"] > 10**6
+    assert 45 <= size["shapes"] <= size["candidates"] == 50
+    text = " ".join(call(*arguments).stdout.split())
+    assert "times 3 continuous width ratios (stage2.width_ratio" in text
+    assert (
+        f"50 random ones (seed 3) build {size['shapes']} different shapes, and 50 candidates within params=1.3M" in text
+    )
 
 
-def test_the_size_of_a_space_in_a_budget(tmp_path):
+def test_a_small_space_is_counted_completely(tmp_path):
     path = space_file(tmp_path)
     size = call_json("space", "size", path, "--budget", "1M", "--num-classes", "10")
-    assert size["shapes"]["value"] == size["candidates"]["value"] == 4
-    assert size["candidates"]["exact"]
+    assert (size["assignments"], size["exact"], size["shapes"], size["candidates"]) == (4, True, 4, 4)
     assert (size["budget"], size["deployment"]["num_classes"]) == ({"params": 1_000_000}, 10)
-    text = call("space", "size", path, "--budget", "1M").stdout.splitlines()
-    assert text[0] == "mine has 4 different shapes."
-    assert " ".join(text[1:]) == "Within params=1M (1000 classes, 256x256 px) it has 4 different candidates."
-
-
-def test_an_estimated_size_has_its_conditions():
-    arguments = ["space", "size", "edgenext", "--budget", "1.3M", "--samples", "50", "--seed", "3"]
-    candidates = call_json(*arguments)["candidates"]
-    assert candidates == call_json(*arguments)["candidates"]
-    assert (candidates["method"], candidates["samples"], candidates["high"]) == ("chao1", 50, None)
-    text = " ".join(call(*arguments).stdout.split())
-    assert f"it has at least {candidates['low']:,} different candidates (95 %, from 50 samples, seed 3" in text
-    assert "It is a lower bound" in text
+    without = call_json("space", "size", path)
+    assert without["budget"] is without["deployment"] is without["candidates"] is None
+    assert "All 4 of them build 4 different shapes." in call("space", "size", path).stdout
 
 
 def test_text_fits_a_narrow_terminal(monkeypatch, tmp_path):

@@ -11,7 +11,7 @@ import time
 import pytest
 import timm
 import torch
-from full_builders import CLASSES, write_images
+from full_builders import CLASSES, EXPORTED, write_images
 from strategies import TINY
 
 from edgenext_search.data.augment.transforms import Preprocessing
@@ -21,8 +21,7 @@ from edgenext_search.errors import UserError
 from edgenext_search.execution import launch
 from edgenext_search.files import dump_yaml
 from edgenext_search.training.engine.distributed import FirstRefusedError
-from edgenext_search.training.full import deliver
-from edgenext_search.training.full import epochs as full_run
+from edgenext_search.training.full import finalize, training_run
 from edgenext_search.training.full.checkpoint import Checkpoints
 
 from .helpers import ROOT, call, call_json, imported, refusal
@@ -44,7 +43,7 @@ def candidate(tmp_path_factory):
 
 @pytest.fixture
 def no_export(monkeypatch):
-    monkeypatch.setattr(deliver, "export_folder", lambda *_args, **_keys: {})
+    monkeypatch.setattr(finalize, "export_folder", lambda *_args, **_keys: EXPORTED)
 
 
 def settings(*more):
@@ -102,19 +101,19 @@ def test_a_signal_saves_and_ends_with_its_own_code(candidate, images, tmp_path, 
         if run.trainer.updates == 3:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    monkeypatch.setattr(full_run.FullRun, "_show", stop)
+    monkeypatch.setattr(training_run.TrainingRun, "_show", stop)
     result = call(*usual(candidate, images, tmp_path / "out", *settings(), "--batch-size", 8))
     assert result.exit_code == 130
     assert result.stdout == ""
     assert "Stopped after step" in result.stderr
-    assert "The same command goes on from there." in result.stderr
+    assert "The same command continues from there." in result.stderr
     assert Checkpoints(tmp_path / "out" / "checkpoints").newest_first()
 
 
 def test_a_signal_at_the_end_stops_at_once_and_the_same_command_ends_it(
     candidate, images, tmp_path, no_export, monkeypatch
 ):
-    finish = full_run.FullRun.finish
+    finish = training_run.TrainingRun.finish
 
     def stop(run):
         os.kill(os.getpid(), signal.SIGTERM)
@@ -122,7 +121,7 @@ def test_a_signal_at_the_end_stops_at_once_and_the_same_command_ends_it(
 
     command = usual(candidate, images, tmp_path / "out", *settings(), "--batch-size", 8)
     with monkeypatch.context() as patch:
-        patch.setattr(full_run.FullRun, "finish", stop)
+        patch.setattr(training_run.TrainingRun, "finish", stop)
         result = call(*command)
     assert result.exit_code == 130
     assert "Stopped after the last step, which is saved" in result.stderr
@@ -180,7 +179,7 @@ def test_a_training_that_diverges_says_so(candidate, images, tmp_path):
         (["--classes", "none.txt"], "none.txt"),
         (["--batch-size", "8", "--set", "train.batch_size=16"], "give one of them"),
         (["--wandb"], "--wandb needs the package wandb"),
-        (["--device", "cuda"], "--device cuda needs a GPU"),
+        (["--device", "cuda"], "--device cuda needs a CUDA GPU"),
     ],
 )
 def test_what_cannot_be_is_refused_at_once(candidate, images, tmp_path, options, message):

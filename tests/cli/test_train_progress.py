@@ -5,9 +5,24 @@ from rich.console import Console
 
 from edgenext_search.cli import train_progress as module
 from edgenext_search.cli.train_progress import LineListener, LiveListener, epoch_text, train_listener
-from edgenext_search.training.full.job import Progress
+from edgenext_search.training.full.listener import Progress
+from edgenext_search.training.full.metrics import EpochMetrics
 
-ROW = {"epoch": 3, "train_loss": 1.23456, "top1": 0.5, "ema_top1": 0.625, "images_per_second": 1234.5}
+METRICS = EpochMetrics(
+    epoch=3,
+    step=60,
+    lr=0.1,
+    train_loss=1.23456,
+    top1=0.5,
+    top5=1.0,
+    loss=1.0,
+    ema_top1=0.625,
+    ema_top5=1.0,
+    ema_loss=1.0,
+    seconds=9.0,
+    images_per_second=1234.5,
+    input_wait=0.0,
+)
 
 
 def progress(**keys):
@@ -29,7 +44,7 @@ def test_a_pipe_gets_a_line_for_each_epoch_and_one_a_minute(text, monkeypatch):
         for second in (1, 30, 61, 62, 130):
             now[0] = second
             listener.stepped(progress(done=second))
-        listener.epoch_done(ROW)
+        listener.epoch_done(METRICS)
     assert text.getvalue().splitlines() == [
         "[0:00] Training [tiny]",
         "[1:01] epoch 2 of 8, step 61 of 160, 1,500 images/s",
@@ -44,8 +59,8 @@ def test_a_terminal_gets_a_bar(text):
         assert isinstance(listener, LiveListener)
         listener.stepped(progress(gpu_bytes=3 * 2**30))
         listener.bars.refresh()
-        listener.epoch_done(ROW)
+        listener.epoch_done(METRICS)
         (task,) = listener.bars.tasks
         assert (task.description, task.completed, task.total) == ("Epoch 2 of 8", 40, 160)
         assert task.fields["note"] == "1,500 images/s, 3.0 GiB"
-    assert epoch_text(ROW) in text.getvalue()
+    assert epoch_text(METRICS) in text.getvalue()

@@ -11,16 +11,15 @@ from rank_processes import on_ranks
 
 from edgenext_search.errors import UserError
 from edgenext_search.execution.launch import (
-    Rank,
+    TorchrunRank,
     TrainingFailedError,
     launch,
-    local_devices,
-    started_by_torchrun,
+    torchrun_rank,
     train_as_rank,
 )
 from edgenext_search.training.engine.distributed import Ranks
+from edgenext_search.training.errors import TrainingInterruptedError
 from edgenext_search.training.full.checkpoint import Checkpoints
-from edgenext_search.training.full.epochs import TrainingInterruptedError
 
 STEPS = 50
 TWO = ("cpu", "cpu")
@@ -56,18 +55,18 @@ def test_two_processes_are_started_stopped_and_resumed(images, tmp_path):
     job = a_job(images, tmp_path / "out", recipe={"epochs": 6})
 
     class Stopper(Recorder):
-        def epoch_done(self, row):
-            super().epoch_done(row)
-            if row["epoch"] == 2:
+        def epoch_done(self, metrics):
+            super().epoch_done(metrics)
+            if metrics.epoch == 2:
                 os.kill(os.getpid(), signal.SIGUSR1)
 
     listener = Stopper()
-    with pytest.raises(TrainingInterruptedError, match="The same command goes on from there"):
+    with pytest.raises(TrainingInterruptedError, match="The same command continues from there"):
         launch(job, TWO, listener)
     assert 2 <= len(listener.rows) < 6
     summary = launch(job, TWO, listener)
-    assert [row["epoch"] for row in listener.rows] == [1, 2, 3, 4, 5, 6]
-    assert summary["conditions"]["batch"] == "4 images x 2 processes"
+    assert [row.epoch for row in listener.rows] == [1, 2, 3, 4, 5, 6]
+    assert summary.conditions.batch == "4 images x 2 processes"
     assert (job.out / "model" / "model.onnx").is_file()
 
 
@@ -76,51 +75,43 @@ def test_a_process_that_dies_ends_the_training_and_not_what_it_saved(images, tmp
     job = a_job(images, tmp_path / "out", recipe={"epochs": 200})
 
     class Killer(Recorder):
-        def epoch_done(self, row):
-            super().epoch_done(row)
-            if row["epoch"] == 1:
+        def epoch_done(self, metrics):
+            super().epoch_done(metrics)
+            if metrics.epoch == 1:
                 threading.Thread(target=_kill_a_rank).start()
 
     def _kill_a_rank():
         import multiprocessing
 
-        rank = next(process for process in multiprocessing.active_children() if process.name == "rank 1")
+        rank = next(process for process in multiprocessing.active_children() if process.name == "training, rank 1")
         os.kill(rank.pid, signal.SIGKILL)
 
     started = time.monotonic()
-    with pytest.raises(TrainingFailedError, match=r"rank 1 was killed by SIGKILL. The same command goes on"):
+    with pytest.raises(TrainingFailedError, match=r"rank 1 was killed by SIGKILL.*The same command continues"):
         launch(job, TWO, Killer())
     assert time.monotonic() - started < 60
     assert Checkpoints(job.out / "checkpoints").load(torch.device("cpu"), pytest.fail) is not None
 
 
-def test_what_a_process_refuses_is_refused(images, tmp_path):
+def test_a_refusal_of_a_process_reaches_the_caller(images, tmp_path):
     job = a_job(images, tmp_path / "out", recipe={"batch_size": 9})
     with pytest.raises(UserError, match=r"train.batch_size must be a multiple of 2 processes, but is 9"):
         launch(job, TWO, Recorder())
     assert not (tmp_path / "out").exists()
 
 
-def test_devices_of_this_host():
-    assert local_devices("cpu", None) == ("cpu",)
-    assert local_devices("cpu", 3) == ("cpu",) * 3
-    if not torch.cuda.is_available():
-        with pytest.raises(UserError, match="--device cuda needs a GPU"):
-            local_devices("cuda", None)
-
-
-def test_what_torchrun_started_looks_after_it(tmp_path, monkeypatch):
+def test_a_process_of_torchrun_watches_its_parent(tmp_path, monkeypatch):
     watched = threading.Event()
-    look = "edgenext_search.execution.launch.stop_with_parent"
-    monkeypatch.setattr(look, lambda parent: parent == os.getppid() and watched.set())
+    monkeypatch.setattr("edgenext_search.execution.launch.stop_with_parent", watched.set)
     with pytest.raises(UserError, match="nowhere"):
-        train_as_rank(a_job(tmp_path / "nowhere", tmp_path / "out"), Rank(0, 1, 0), "cpu", Recorder())
-    assert watched.wait(5)
+        train_as_rank(a_job(tmp_path / "nowhere", tmp_path / "out"), TorchrunRank(0, 1, 0, 1), "cpu", Recorder())
+    assert watched.is_set()
 
 
 def test_a_place_that_torchrun_gave(monkeypatch):
-    assert started_by_torchrun() is None
+    assert torchrun_rank() is None
     for name, value in (("RANK", "3"), ("WORLD_SIZE", "4"), ("LOCAL_RANK", "1"), ("MASTER_ADDR", "localhost")):
         monkeypatch.setenv(name, value)
-    place = started_by_torchrun()
-    assert (place.rank, place.world, place.local) == (3, 4, 1)
+    assert torchrun_rank() == TorchrunRank(rank=3, world=4, local=1, local_world=4)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert torchrun_rank().local_world == 2

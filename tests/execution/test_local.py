@@ -19,7 +19,7 @@ from edgenext_search.training.proxy.job import Failed, OutOfMemory, Placement, T
 from edgenext_search.training.proxy.recipe import TrainRecipe
 from edgenext_search.training.proxy.rung import train_rung
 
-from .executor_conformance import ExecutorConformance, silent
+from .executor_conformance import ExecutorConformance
 
 RECIPE = TrainRecipe(img_size=32, epochs=1, batch_size=64)
 TWO = [Placement(), Placement()]  # two jobs at once, a process each
@@ -208,48 +208,6 @@ def test_one_slot_trains_one_job_at_a_time(jobs):
     assert set(most) == {1}
 
 
-class LateProcess:
-    """A process that sends its outcome and ends in the moment it is looked at."""
-
-    exitcode = 0
-
-    def __init__(self, sender):
-        self._sender = sender
-
-    def is_alive(self):
-        if self._sender:
-            self._sender.send(Trained(score=0.5, seconds=1.0))
-            self._sender.close()
-            self._sender = None
-        return False
-
-    def join(self):
-        """It has ended."""
-
-
-def running_with(job, *ranks):
-    return module._Running(
-        job=job,
-        place=Placement(),
-        ranks=[module._Rank(process=process, messages=messages) for process, messages in ranks],
-        started=0.0,
-    )
-
-
-def test_what_a_process_sent_just_before_its_end_is_heard(jobs):
-    receiver, sender = multiprocessing.Pipe(duplex=False)
-    assert running_with(jobs[0], (LateProcess(sender), receiver)).read(silent) == Trained(score=0.5, seconds=1.0)
-
-
-def test_a_process_that_ends_without_a_word(jobs):
-    receiver, sender = multiprocessing.Pipe(duplex=False)
-    process = LateProcess(None)
-    process.exitcode = 3
-    sender.close()
-    found = running_with(jobs[0], (process, receiver)).read(silent)
-    assert found == Failed(reason="the process ended with exit code 3 before it had a score")
-
-
 # Several processes for one job
 
 
@@ -309,8 +267,8 @@ def test_a_pair_that_hangs_is_ended_after_its_time(jobs):
 # Memory
 
 
-def test_a_job_that_is_out_of_memory_goes_on_with_smaller_micro_batches(monkeypatch, executor, jobs):
-    monkeypatch.setattr(module, "run_worker", worker_stubs.has_memory_for_20_images)
+def test_a_job_out_of_memory_retries_with_smaller_micro_batches(monkeypatch, executor, jobs):
+    monkeypatch.setattr(module, "train", worker_stubs.has_memory_for_20_images)
     found = run(executor, jobs[:1])
     assert found[jobs[0].name] == Trained(score=0.5, seconds=1.0, micro_batch=16)  # 64, 32, 16
     again = run(executor, jobs[:1])
@@ -319,7 +277,35 @@ def test_a_job_that_is_out_of_memory_goes_on_with_smaller_micro_batches(monkeypa
 
 
 def test_a_job_that_has_no_memory_for_one_image_fails_and_the_others_are_done(monkeypatch, executor, jobs):
-    monkeypatch.setattr(module, "run_worker", worker_stubs.only_job_1_has_memory)
+    monkeypatch.setattr(module, "train", worker_stubs.only_job_1_has_memory)
     found = run(executor, jobs)
     assert found["job-0"] == OutOfMemory(reason="out of memory: 0 images fit")
     assert isinstance(found["job-1"], Trained)
+
+
+# Progress
+
+
+def test_progress_is_sent_now_and_then_by_the_first_process(monkeypatch, jobs, tmp_path):
+    now = [100.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+
+    def training(_job, on_step, *, rank, rendezvous):
+        assert rendezvous == tmp_path
+        for step in range(1, 101):
+            now[0] += 0.05
+            on_step(step, 100)
+
+    monkeypatch.setattr("edgenext_search.training.proxy.rung.train_rung", training)
+    shares, others = [], []
+    module.train(jobs[0], 0, tmp_path, send=shares.append)
+    module.train(jobs[0], 1, tmp_path, send=others.append)
+    assert 20 <= len(shares) <= 27  # 5 s, every 0.2 s
+    assert shares == sorted(shares)
+    assert others == []
+
+
+def test_a_job_without_data_fails_with_its_reason(executor, jobs, tmp_path):
+    broken = replace(jobs[0], data=tmp_path / "nowhere")
+    reason = run(executor, [broken])[broken.name].reason
+    assert reason.startswith(f"UserError: {broken.data} holds no usable prepared images")

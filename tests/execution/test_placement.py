@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from edgenext_search.errors import UserError
-from edgenext_search.execution.placement import gpu_memory, local_places
+from edgenext_search.execution.placement import gpu_memory, local_devices, local_places, split_cores
 from edgenext_search.training.proxy.job import Placement
 
 
@@ -57,7 +57,7 @@ def test_places_of_a_host(host, gpus, options, devices, threads):
         (0, {"device": "cuda"}, r"--device cuda needs a CUDA GPU.*edgenext-search doctor"),
     ],
 )
-def test_what_a_host_does_not_have_is_refused(host, gpus, options, message):
+def test_devices_that_the_host_lacks_are_refused(host, gpus, options, message):
     host(gpus)
     with pytest.raises(UserError, match=message):
         local_places(**options)
@@ -70,3 +70,22 @@ def test_memory_is_that_of_the_smallest_gpu(host, monkeypatch):
     sizes = [type("Gpu", (), {"total_memory": size}) for size in (80, 40)]
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda gpu: sizes[gpu])
     assert gpu_memory() == 40
+
+
+def test_devices_of_a_full_training(host):
+    host(0)
+    assert local_devices("auto", None) == local_devices("cpu", 1) == ("cpu",)
+    assert local_devices("cpu", 3) == ("cpu",) * 3
+    host(2)
+    assert local_devices("auto", None) == ("cuda:0", "cuda:1")
+    assert local_devices("cuda", 1) == ("cuda:0",)
+    with pytest.raises(UserError, match="--processes must be at most the visible GPUs, 2, but got 3"):
+        local_devices("cuda", 3)
+
+
+def test_cores_are_split(host):
+    host(0)
+    assert split_cores(2, "cpu") == (6, 6)
+    assert split_cores(1, "cuda:0") == (8, None)
+    assert split_cores(100, "cpu") == (1, 1)
+    assert split_cores(2, "cpu", workers=0, threads=3) == (0, 3)

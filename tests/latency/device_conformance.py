@@ -64,10 +64,10 @@ class DeviceConformance:
             assert one.min <= one.low <= one.p50 <= one.high
             assert one.n >= 3
             assert one.ratio is None
-            assert one.conditions["device"] == device.name
-            assert one.conditions["runtime"] == "onnxruntime"
-            assert one.conditions["threads"] == 1
-            assert Measurement.from_dict(one.to_dict()) == one
+            assert one.conditions.device == device.name
+            assert one.conditions.runtime == "onnxruntime"
+            assert one.conditions.threads == 1
+            assert Measurement.read(one.to_dict(), where="") == one
         assert left_behind() == []
 
     def test_beside_a_reference(self, device, models):

@@ -6,14 +6,13 @@ import time
 
 import pytest
 from click.testing import CliRunner
-from latency_profiles import REFERENCE, measurement
+from latency_profiles import measurement, profile_of
 
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.space import Space
 from edgenext_search.cli import main
 from edgenext_search.latency.devices.open import open_device
 from edgenext_search.latency.profile.measurement_plan import make_plan
-from edgenext_search.latency.profile.profile import Measured, make_profile
 from edgenext_search.search.store.run_folder import RunFolder
 
 pytestmark = pytest.mark.slow
@@ -23,17 +22,9 @@ DEPLOYMENT = Deployment(num_classes=10, img_size=64)
 
 def a_profile(device, path):
     """A profile of the board whose times are made up; what answers is real."""
-    space = Space.load("edgenext")
-    plan = make_plan(space, DEPLOYMENT, networks=60, stages=24, seed=0)
-    found = make_profile(
-        [Measured.of(target, measurement(target, deployment=DEPLOYMENT)) for target in plan],
-        device=device.check(),
-        conditions={},
-        space=space.to_dict(),
-        deployment=DEPLOYMENT,
-        reference=REFERENCE,
-        seconds=1.0,
-    )
+    plan = make_plan(Space.load("edgenext"), DEPLOYMENT, networks=60, stages=24, seed=0)
+    measured = [(target, measurement(target, deployment=DEPLOYMENT)) for target in plan]
+    found = profile_of(measured, device=device.check(), deployment=DEPLOYMENT)
     path.write_text(json.dumps(found.to_dict()), "utf-8")
     return path
 

@@ -1,7 +1,5 @@
-import json
-
 import pytest
-from full_builders import write_images
+from full_builders import a_summary, write_images
 from strategies import tiny
 
 from edgenext_search.errors import UserError
@@ -14,7 +12,8 @@ from edgenext_search.search.full_training import (
 )
 from edgenext_search.search.resolver import load_study
 from edgenext_search.search.store.run_folder import RunFolder
-from edgenext_search.training.full.job import SilentListener
+from edgenext_search.training.full.folder import TrainingFolder
+from edgenext_search.training.full.listener import SilentListener
 from edgenext_search.training.full.recipe import FullRecipe
 
 
@@ -60,7 +59,7 @@ def test_names_stand_for_networks_with_the_published_recipe():
 
 
 def test_settings_are_of_the_section():
-    assert with_settings(FullRecipe(), ["train.epochs=5", "train.multi_scale=null"]).sizes == (256,)
+    assert with_settings(FullRecipe(), ["train.epochs=5", "train.multi_scale=null"]).epochs == 5
     with pytest.raises(UserError, match=r"--set takes the keys of the section train here, .* but got epochs"):
         with_settings(FullRecipe(), ["epochs=5"])
     with pytest.raises(UserError, match=r"--set: train.epochs: must be greater than or equal to 1, but got 0"):
@@ -92,16 +91,17 @@ def test_the_best_finalists_are_trained_each_in_its_folder(tmp_path, monkeypatch
     jobs = []
 
     def launch(job, devices, _listener):
+        assert devices == ("cpu",)
         jobs.append(job)
         job.out.mkdir(parents=True)
-        top1 = 0.5 + len(jobs) / 10
-        (job.out / "summary.json").write_text(json.dumps({"top1": top1, "fingerprint": job.candidate.fingerprint}))
-        return {"devices": devices}
+        summary = a_summary(candidate=job.candidate, top1=0.5 + len(jobs) / 10)
+        TrainingFolder(job.out).write_summary(summary)
+        return summary
 
     monkeypatch.setattr("edgenext_search.execution.launch.launch", launch)
     found = train_finalists(run, study, 2, device="cpu", listener=SilentListener())
-    assert found == [{"devices": ("cpu",)}] * 2
+    assert [summary.fingerprint for summary in found] == [candidate.fingerprint for candidate in candidates[:2]]
     assert [job.candidate for job in jobs] == candidates[:2]
     assert [job.out for job in jobs] == [run.trained / candidate.fingerprint for candidate in candidates[:2]]
     assert [job.name for job in jobs] == ["trial 0", "trial 1"]
-    assert [summary.top1 for summary in trained_in(run)] == [0.7, 0.6]
+    assert list(trained_in(run)) == found[::-1]  # the best first

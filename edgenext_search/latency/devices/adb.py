@@ -1,4 +1,4 @@
-"""An Android device that is reached with the ``adb`` client, and timed with a program of the user."""
+"""An Android device that is reached with the ``adb`` client, and measured with a program of the user."""
 
 from __future__ import annotations
 
@@ -14,16 +14,24 @@ from edgenext_search.latency.devices.benchmark_program import (
     RUNS_VARIABLE,
     SECONDS_VARIABLE,
     Call,
-    ProgramReply,
+    ProgramOutput,
     check_by_call,
+    find_program,
     measure_by_calls,
-    read_reply,
+    read_output,
     run_program,
 )
 from edgenext_search.latency.devices.bounded_process import Finished
-from edgenext_search.latency.devices.command import find_program
-from edgenext_search.latency.devices.device import DeviceError, DeviceInfo, Progress, read_options, with_options
-from edgenext_search.latency.devices.host import require_models
+from edgenext_search.latency.devices.device import (
+    DeviceError,
+    DeviceInfo,
+    KnownFailure,
+    Progress,
+    one_line,
+    read_options,
+    require_models,
+    with_options,
+)
 from edgenext_search.latency.measurement import DEFAULT_SETTINGS, Measurement, MeasureSettings
 from edgenext_search.validation import short
 
@@ -31,14 +39,13 @@ ADB = "adb"
 TEMPORARY = "/data/local/tmp/edgenext-search-XXXXXX"
 FOLDER = re.compile(r"/data/local/tmp/edgenext-search-\w+", re.ASCII)
 _SERIAL = re.compile(r"\w[\w.:-]*", re.ASCII)
-# What adb says, whether it may pass by itself, and what to do.
-_TROUBLES = (
-    ("unauthorized", False, "it does not trust this computer; unlock it and allow USB debugging"),
-    ("No space left", False, "it has no room for the model; free some there"),
-    ("offline", True, "it is offline; connect it again"),
-    ("not found", True, "it is not connected; see adb devices"),
-    ("no devices", True, "it is not connected; see adb devices"),
-    ("closed", True, "the connection was lost; connect it again"),
+_KNOWN_FAILURES = (
+    KnownFailure("unauthorized", False, "it does not trust this computer; unlock it and allow USB debugging"),
+    KnownFailure("No space left", False, "it has no room for the model; free some there"),
+    KnownFailure("offline", True, "it is offline; connect it again"),
+    KnownFailure("not found", True, "it is not connected; see adb devices"),
+    KnownFailure("no devices", True, "it is not connected; see adb devices"),
+    KnownFailure("closed", True, "the connection was lost; connect it again"),
 )
 
 
@@ -47,8 +54,8 @@ class AdbDevice:
     """``adb://serial?program=./bench``.
 
     Attributes:
-        serial: As ``adb devices`` lists it.
-        program: Absolute path here of a benchmark program for the device; it is copied there.
+        serial: Serial number, as ``adb devices`` lists it.
+        program: Absolute path on this machine of a benchmark program for the device, which is copied there.
     """
 
     serial: str
@@ -56,10 +63,10 @@ class AdbDevice:
 
     @classmethod
     def parse(cls, text: str) -> AdbDevice:
-        """The device of a text that begins with ``adb:``.
+        """Parse a text that begins with ``adb:``.
 
         Raises:
-            UserError: It is not of that form, or there is no such program.
+            UserError: The text has another form, or there is no such program.
         """
         serial, _, query = text.removeprefix("adb://").partition("?")
         if not text.startswith("adb://") or not _SERIAL.fullmatch(serial):
@@ -76,7 +83,7 @@ class AdbDevice:
 
     def check(self) -> DeviceInfo:
         """See :class:`~edgenext_search.latency.devices.device.Device`."""
-        with self._there() as call:
+        with self._installed() as call:
             return check_by_call(self.name, call)
 
     def measure(
@@ -87,14 +94,14 @@ class AdbDevice:
         settings: MeasureSettings = DEFAULT_SETTINGS,
         progress: Progress | None = None,
     ) -> list[Measurement]:
-        """See :class:`~edgenext_search.latency.devices.device.Device`; files there are removed at the end."""
+        """See :class:`~edgenext_search.latency.devices.device.Device`."""
         require_models([*models, *([reference] if reference else [])])
-        with self._there() as call:
+        with self._installed() as call:
             return measure_by_calls(self.name, call, models, reference=reference, settings=settings, progress=progress)
 
     @contextmanager
-    def _there(self) -> Iterator[Call]:
-        """The program in a folder of its own on the device."""
+    def _installed(self) -> Iterator[Call]:
+        """Copy the program to a temporary folder of the device, which is removed at the end."""
         made = self._adb("shell", f"mktemp -d {TEMPORARY}")
         folder = made.stdout.decode("utf-8", "replace").strip()
         if not FOLDER.fullmatch(folder):
@@ -104,26 +111,28 @@ class AdbDevice:
             )
         copied: dict[Path, str] = {}
 
-        def call(model: Path, seconds: float, min_runs: int) -> ProgramReply:
+        def call(model: Path, seconds: float, min_runs: int) -> ProgramOutput:
             if model not in copied:
                 copied[model] = f"{folder}/{len(copied)}.onnx"
                 self._adb("push", str(model.resolve()), copied[model])
             line = f"{SECONDS_VARIABLE}={seconds:.3f} {RUNS_VARIABLE}={min_runs} {folder}/program {copied[model]}"
-            return read_reply(self.name, self._run(["shell", line], seconds))
+            return read_output(self.name, self._run(["shell", line], seconds))
 
         try:
             self._adb("push", self.program, f"{folder}/program")
             self._adb("shell", f"chmod 700 {folder}/program")
             yield call
         finally:
-            with suppress(DeviceError):  # the first trouble is the one to tell
+            with suppress(DeviceError):  # it would hide the first error
                 self._adb("shell", f"rm -rf {shlex.quote(folder)}")
 
     def _adb(self, *arguments: str) -> Finished:
-        """Run adb, which must succeed."""
+        """Run adb, and raise unless it succeeds."""
         finished = self._run(arguments, 0.0)
         if finished.code != 0:
-            raise DeviceError(f"{self.name}: adb {arguments[0]} failed ({finished.last_words}).", transient=True)
+            raise DeviceError(
+                f"{self.name}: adb {arguments[0]} failed ({one_line(finished.last_words)}).", transient=True
+            )
         return finished
 
     def _run(self, arguments: Sequence[str], seconds: float) -> Finished:
@@ -135,8 +144,8 @@ class AdbDevice:
                     f"{self.name} needs the adb client; install the Android platform tools.", transient=False
                 ) from error
             raise
-        for said, transient, advice in _TROUBLES:
-            adb_failed = finished.code != 0 and said in finished.stderr
+        for output, transient, advice in _KNOWN_FAILURES:
+            adb_failed = finished.code != 0 and output in finished.stderr
             if adb_failed and (arguments[0] != "shell" or finished.last_words.startswith(("error:", "adb:"))):
-                raise DeviceError(f"{self.name}: {advice} ({finished.last_words.rstrip('.')}).", transient=transient)
+                raise DeviceError(f"{self.name}: {advice} ({one_line(finished.last_words)}).", transient=transient)
         return finished

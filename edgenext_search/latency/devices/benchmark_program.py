@@ -1,46 +1,94 @@
-"""What a benchmark program of the user prints, and measurements made of its calls."""
+"""A benchmark program of the user: how it is called, the output that it prints, and measurements made of its calls.
+
+The form of the output is described in docs/latency.md.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+import os
+import shlex
+import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated
 
+from pydantic import Field, ValidationError
+
+from edgenext_search.errors import UserError
 from edgenext_search.latency.devices.bounded_process import Finished, LimitError, Limits, run
-from edgenext_search.latency.devices.device import DeviceError, DeviceInfo, Progress
-from edgenext_search.latency.measurement import Measurement, MeasureSettings
+from edgenext_search.latency.devices.device import DeviceError, DeviceInfo, Progress, one_line
+from edgenext_search.latency.measurement import Conditions, DeviceText, Measurement, MeasureSettings
 from edgenext_search.latency.onboard.timing_statistics import FEWEST_PAIRS, median_interval, pair_ratios, summarise
-from edgenext_search.validation import short
+from edgenext_search.results import Result
+from edgenext_search.validation import describe, short
 
 OUTPUT_BYTES = 10_000_000
-STARTING_SECONDS = 600.0  # of a program, beside the time that it is asked to measure: some compile the model first
+STARTING_SECONDS = 600.0  # allowed beside the time to measure: some programs compile the model first
 LONGEST_US = 1e10
-LONGEST_TEXT = 200
-TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: a program that ends so may succeed later
+TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: the exit code of a program that may succeed later
 SECONDS_VARIABLE = "EDGENEXT_SEARCH_SECONDS"
 RUNS_VARIABLE = "EDGENEXT_SEARCH_MIN_RUNS"
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProgramReply:
-    """A benchmark program's reply: times of single runs in microseconds, in order, and what it says of itself."""
-
-    times: list[float]
-    facts: dict[str, Any]
+_Fact = Annotated[DeviceText, Field(max_length=200)] | None
 
 
-Call = Callable[[Path, float, int], ProgramReply]  # of a model, seconds and fewest runs
+class ProgramOutput(Result):
+    """The output of a benchmark program."""
+
+    times_us: Annotated[
+        list[Annotated[float, Field(gt=0, le=LONGEST_US, strict=True, allow_inf_nan=False)]], Field(min_length=1)
+    ]
+    """Times of single runs in microseconds, in the order of the runs."""
+    runtime: _Fact = None
+    """The software that ran the model."""
+    version: _Fact = None
+    """Its version."""
+    machine: _Fact = None
+    """The processor or board."""
+    threads: Annotated[int, Field(ge=1, strict=True)] | None = None
+    """Number of threads that the model ran on."""
+
+    def conditions(self, device: str) -> Conditions:
+        """The conditions of a measurement on the device."""
+        facts = {name: getattr(self, name) for name in ("runtime", "version", "machine", "threads")}
+        return Conditions(device=device, **{name: value for name, value in facts.items() if value is not None})
+
+
+Call = Callable[[Path, float, int], ProgramOutput]  # with a model, the time to measure in seconds and the fewest runs
+
+
+def find_program(name: str) -> str:
+    """The absolute path of a program, given by its path or, without a slash, searched on the PATH.
+
+    Raises:
+        UserError: There is no such program, or it is not executable.
+    """
+    if "/" not in name:
+        program = shutil.which(name)
+    else:
+        path = Path(os.path.expanduser(name)).absolute()  # noqa: PTH111 - leaves an unknown ~user as it is
+        program = str(path) if path.is_file() else None
+        if program is not None and not os.access(path, os.X_OK):
+            raise UserError(f"{name} may not be run; make it executable with chmod +x {shlex.quote(name)}.")
+    if program is None:
+        raise UserError(f"There is no program {short(name)}; give its path, as in cmd:./bench.sh.")
+    return program
 
 
 def run_program(device: str, argv: Sequence[str], *, seconds: float, env: Mapping[str, str] | None = None) -> Finished:
-    """Run a benchmark program, or what carries it, within limits.
+    """Run a benchmark program, or the client that runs it on another machine, within limits.
+
+    Args:
+        device: Name of the device, for messages.
+        argv: The program and its arguments.
+        seconds: Time to measure.
+        env: Environment of the program; None for that of this process.
 
     Raises:
-        DeviceError: It cannot be started, or takes more than it may.
+        DeviceError: The program cannot be started, or exceeds a limit.
     """
     longest = STARTING_SECONDS + 3 * seconds
     try:
@@ -55,67 +103,43 @@ def run_program(device: str, argv: Sequence[str], *, seconds: float, env: Mappin
         raise DeviceError(f"{device}: {argv[0]} cannot be started ({reason}).", transient=False) from error
 
 
-def read_reply(device: str, finished: Finished) -> ProgramReply:
-    """The reply of a program that has ended.
+def read_output(device: str, finished: Finished) -> ProgramOutput:
+    """Read the output of a program that has ended.
 
     Raises:
-        DeviceError: It failed, or its reply breaks a rule of the form in docs/latency.md.
+        DeviceError: The program failed, or its output breaks a rule in docs/latency.md.
     """
     if finished.code != 0:
-        words = finished.last_words.rstrip(".") or "it does not say why"
+        words = one_line(finished.last_words) or "it gives no reason"
         raise DeviceError(f"{device} failed with code {finished.code}: {words}.", transient=finished.code == TRY_AGAIN)
-    values = _object(device, finished.stdout)
+    values = _last_object(device, finished.stdout)
     if "error" in values:
-        retry = values.get("retry") is True
-        raise DeviceError(f"{device} says: {_shown(values['error'])}.", transient=retry)
-    times = values.get("times_us")
-    if not isinstance(times, list) or not times:
-        _refuse(device, f"times_us must be a list of microseconds, but got {short(times)}")
-    for index, value in enumerate(times):
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= LONGEST_US:
-            _refuse(device, f"times_us must be numbers above 0 and at most 1e10, but number {index + 1} is {value!r}")
-    facts: dict[str, Any] = {name: values[name] for name in ("runtime", "version", "machine") if name in values}
-    for name, value in facts.items():
-        if not isinstance(value, str) or len(value) > LONGEST_TEXT:
-            _refuse(device, f"{name} must be a text of at most {LONGEST_TEXT} characters, but got {short(value)}")
-    threads = values.get("threads")
-    if threads is not None and (isinstance(threads, bool) or not isinstance(threads, int) or threads < 1):
-        _refuse(device, f"threads must be a whole number >= 1, but got {short(threads)}")
-    return ProgramReply(times=[float(value) for value in times], facts={**facts, "threads": threads})
+        raise DeviceError(f"{device} says: {one_line(str(values['error']))}.", transient=values.get("retry") is True)
+    try:
+        return ProgramOutput.model_validate(values)
+    except ValidationError as error:
+        raise _unusable(device, describe(error)) from error
 
 
-def _object(device: str, stdout: bytes) -> dict[str, Any]:
-    """The JSON object that the output is, or ends with in a line of its own."""
+def _last_object(device: str, stdout: bytes) -> Mapping[str, object]:
+    """The JSON object that is the whole output or its last line."""
     text = stdout.decode("utf-8", "replace").strip()
     if not text:
-        _refuse(device, "it printed nothing")
+        raise _unusable(device, "it printed nothing")
     last = text.splitlines()[-1]
-    values = _parsed(text)
-    if not isinstance(values, dict):
-        values = _parsed(last)
-    if not isinstance(values, dict):
-        _refuse(device, f"its output must be, or end with, one JSON object, but ends with {short(last)}")
-    return values
+    for candidate in (text, last):
+        try:
+            values = json.loads(candidate)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(values, dict):
+            return values
+    raise _unusable(device, f"its output must be, or end with, one JSON object, but ends with {short(last)}")
 
 
-def _parsed(text: str) -> object:
-    """The value of a JSON text; None if it is none."""
-    try:
-        return json.loads(text, parse_constant=_not_a_number)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _not_a_number(name: str) -> NoReturn:
-    raise ValueError(name)
-
-
-def _shown(value: object) -> str:
-    return " ".join(str(value).split())[:300].rstrip(".")
-
-
-def _refuse(device: str, reason: str) -> NoReturn:
-    raise DeviceError(f"{device} gave a reply that cannot be used: {reason}. See docs/latency.md.", transient=False)
+def _unusable(device: str, reason: str) -> DeviceError:
+    words = one_line(reason)
+    return DeviceError(f"{device} gave a reply that cannot be used: {words}. See docs/latency.md.", transient=False)
 
 
 def measure_by_calls(
@@ -127,9 +151,9 @@ def measure_by_calls(
     settings: MeasureSettings,
     progress: Progress | None,
 ) -> list[Measurement]:
-    """Time models with a program that times one at a time: it is called again until the numbers are good enough.
+    """Measure models with a program that times one model, by calling it until the measurement is precise enough.
 
-    With a reference, model and reference are called in turns, and the ratio is that of the calls.
+    With a reference, model and reference are called in turns, and the ratio is that of adjacent calls.
     """
     measurements = []
     share = settings.seconds / (2 * FEWEST_PAIRS if reference else 1)
@@ -138,20 +162,20 @@ def measure_by_calls(
         blocks: list[list[float]] = []
         reference_blocks: list[list[float]] = []
         while True:
-            reply = call(model, share, settings.min_runs)
-            blocks.append(reply.times)
+            output = call(model, share, settings.min_runs)
+            blocks.append(output.times_us)
             if reference:
-                reference_blocks.append(call(reference, share, settings.min_runs).times)
-            if _enough(blocks, reference_blocks, settings) or time.monotonic() - begin >= settings.seconds:
+                reference_blocks.append(call(reference, share, settings.min_runs).times_us)
+            if _precise(blocks, reference_blocks, settings) or time.monotonic() - begin >= settings.seconds:
                 break
-        conditions = {"device": device, **{key: value for key, value in reply.facts.items() if value is not None}}
-        measurements.append(Measurement(**summarise(blocks, reference_blocks), conditions=conditions))
+        figures = summarise(blocks, reference_blocks)
+        measurements.append(Measurement.model_validate({**figures, "conditions": output.conditions(device)}))
         if progress:
             progress(number + 1, len(models))
     return measurements
 
 
-def _enough(blocks: list[list[float]], reference: list[list[float]], settings: MeasureSettings) -> bool:
+def _precise(blocks: list[list[float]], reference: list[list[float]], settings: MeasureSettings) -> bool:
     if sum(map(len, blocks)) < settings.min_runs or (reference and len(blocks) < FEWEST_PAIRS):
         return False
     judged = pair_ratios(blocks, reference) if reference and settings.precise == "ratio" else blocks
@@ -160,28 +184,28 @@ def _enough(blocks: list[list[float]], reference: list[list[float]], settings: M
 
 
 def check_by_call(device: str, call: Call) -> DeviceInfo:
-    """Ask a program to time a network of one operator, which says what it needs to say of itself.
+    """Check a program by letting it measure a network of one operator.
 
     Raises:
-        DeviceError: It cannot.
+        DeviceError: The program fails.
     """
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "smallest.onnx"
         write_smallest(model)
-        facts = call(model, 0.1, 1).facts
+        output = call(model, 0.1, 1)
     return DeviceInfo(
         name=device,
-        runtime=facts.get("runtime", "unknown"),
-        version=facts.get("version", "unknown"),
-        machine=facts.get("machine", "unknown"),
-        threads=facts["threads"],
+        runtime=output.runtime or "unknown",
+        version=output.version or "unknown",
+        machine=output.machine or "unknown",
+        threads=output.threads,
     )
 
 
 def write_smallest(path: Path) -> None:
-    """Write the ONNX file of a network of one operator, with the input and output of ours."""
+    """Write an ONNX file with a network of one operator, whose input and output are named as those of all networks."""
     import onnx
     from onnx import TensorProto, helper
 

@@ -1,4 +1,4 @@
-"""Running a program that may hang, flood or die: with limits on its time, its silence and its output."""
+"""Run a program that may hang, flood its output or die, with limits on its time, its silence and its output."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Literal
 
-STDERR_BYTES = 20_000  # kept of the end of standard error
+STDERR_BYTES = 20_000  # kept from the end of standard error
 CHUNK = 1 << 16
-GRACE_SECONDS = 2.0  # between asking a program to end and ending it
+GRACE_SECONDS = 2.0  # between SIGTERM and SIGKILL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a program may take.
+    """Limits of a program.
 
     Attributes:
-        seconds: From its start to its end.
-        silence: Seconds without any output.
+        seconds: Time from its start to its end.
+        silence: Time without any output, in seconds.
         output: Bytes on standard output.
     """
 
@@ -34,7 +34,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """How a program ended: its exit code (negative for a signal) and what it wrote, of standard error the end."""
+    """The end of a program: exit code (negative for a signal), standard output, and the end of standard error."""
 
     code: int
     stdout: bytes
@@ -42,20 +42,20 @@ class Finished:
 
     @property
     def last_words(self) -> str:
-        """The last line on standard error that says something; empty if there is none."""
+        """The last line on standard error that is not blank; empty without one."""
         lines = [line.strip() for line in self.stderr.splitlines() if line.strip()]
-        return lines[-1][:300] if lines else ""
+        return lines[-1] if lines else ""
 
 
 class LimitError(Exception):
-    """A program was ended because it broke a limit."""
+    """A program was stopped because it exceeded a limit."""
 
     def __init__(self, limit: Literal["seconds", "silence", "output"], limits: Limits) -> None:
         self.limit = limit
         super().__init__(
             {
                 "seconds": f"did not end within {limits.seconds:.0f} s",
-                "silence": f"said nothing for {limits.silence:.0f} s",
+                "silence": f"printed nothing for {limits.silence:.0f} s",
                 "output": f"printed more than {limits.output:,} bytes",
             }[limit]
         )
@@ -69,18 +69,18 @@ def run(
     env: Mapping[str, str] | None = None,
     on_line: Callable[[bytes], None] | None = None,
 ) -> Finished:
-    """Run a program to its end; it and all that it started are ended when a limit breaks or ``on_line`` raises.
+    """Run a program to its end. It is stopped, with all processes of its group, on a limit or an error in ``on_line``.
 
     Args:
-        argv: The program and its arguments; no shell reads them.
-        limits: What it may take.
-        stdin: An open file that it reads; without one it has no input.
-        env: Its environment; without one, ours.
-        on_line: Called with each whole line of standard output as it comes.
+        argv: The program and its arguments, which no shell interprets.
+        limits: Limits of time and output.
+        stdin: Open file for standard input; None for an empty input.
+        env: Environment of the program; None for that of this process.
+        on_line: Called with each whole line of standard output as soon as it is read.
 
     Raises:
-        LimitError: It took more than it may.
-        OSError: It cannot be started.
+        LimitError: The program exceeded a limit.
+        OSError: The program cannot be started.
     """
     process = subprocess.Popen(  # noqa: S603 - a list of arguments, no shell
         list(argv),
@@ -98,15 +98,18 @@ def run(
     return Finished(code=code, stdout=stdout, stderr=stderr.decode("utf-8", "replace"))
 
 
+def _pipes(process: subprocess.Popen[bytes]) -> list[IO[bytes]]:
+    return [pipe for pipe in (process.stdout, process.stderr) if pipe is not None]
+
+
 def _read(
     process: subprocess.Popen[bytes], limits: Limits, on_line: Callable[[bytes], None] | None
 ) -> tuple[bytes, bytes]:
-    """Standard output and the end of standard error, until the program closes both."""
+    """Read standard output and the end of standard error until the program closes both."""
     start = heard = time.monotonic()
     stdout, stderr, line_start = bytearray(), bytearray(), 0
     with selectors.DefaultSelector() as selector:
-        for pipe in (process.stdout, process.stderr):
-            assert pipe is not None  # noqa: S101 - both are pipes
+        for pipe in _pipes(process):
             selector.register(pipe, selectors.EVENT_READ)
         while selector.get_map():
             now = time.monotonic()
@@ -139,7 +142,7 @@ def _wait(process: subprocess.Popen[bytes], limits: Limits) -> int:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the program and all of its group, politely first; close its pipes."""
+    """End the program and its process group, with SIGTERM first, and close its pipes."""
     if process.poll() is None:
         for number in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -148,7 +151,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
                 process.wait(GRACE_SECONDS)
                 break
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)  # what it left behind
-    for pipe in (process.stdout, process.stderr):
-        if pipe is not None:
-            pipe.close()
+        os.killpg(process.pid, signal.SIGKILL)  # processes of its group that outlive it
+    for pipe in _pipes(process):
+        pipe.close()

@@ -1,19 +1,19 @@
-"""What a device is: something that runs a model and says how long it took."""
+"""The protocol of a device that measures latency, and what all devices share: errors, options, names."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl, quote, urlencode
 
 from edgenext_search.errors import UserError
-from edgenext_search.latency.measurement import DEFAULT_SETTINGS, Measurement, MeasureSettings
+from edgenext_search.latency.measurement import DEFAULT_SETTINGS, DeviceText, Measurement, MeasureSettings
+from edgenext_search.results import Result
 from edgenext_search.texts import nearest
-from edgenext_search.validation import short
 
+LONGEST_MESSAGE = 300  # characters of a device's own words in a message of ours
 Progress = Callable[[int, int], None]
 
 
@@ -21,8 +21,8 @@ class DeviceError(UserError):
     """A device cannot do what it is asked.
 
     Attributes:
-        transient: Whether the same call may succeed later though nothing is mended here: a board that is switched
-            off, a lost connection, a reply cut short. A study pauses on these, and stops on the others.
+        transient: Whether the same call may succeed later although nothing is changed here: the board is switched off,
+            the connection was lost, the reply was cut short. A study pauses on transient errors and stops on others.
     """
 
     def __init__(self, message: str, *, transient: bool) -> None:
@@ -30,47 +30,60 @@ class DeviceError(UserError):
         self.transient = transient
 
     def __reduce__(self) -> tuple[Callable[[str], DeviceError], tuple[str]]:
-        """Its way from process to process."""
+        """Pickle the error with its attribute, for other processes."""
         return partial(DeviceError, transient=self.transient), (str(self),)
 
 
-CHECKED = ("name", "runtime", "version", "machine", "threads")  # what a profile and a device must have in common
+class DeviceInfo(Result):
+    """What a device and its runtime are. A profile is valid for one such description."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeviceInfo:
-    """What answered on a device.
-
-    Attributes:
-        name: The device, as :func:`~edgenext_search.latency.devices.open.open_device` takes it.
-        runtime: What runs the models there, such as ``onnxruntime``.
-        version: Its version.
-        machine: The processor or board.
-        threads: Threads that one model runs on; None where the device does not say.
-    """
-
-    name: str
-    runtime: str
-    version: str
-    machine: str
+    name: DeviceText
+    """The device, as ``--device`` takes it."""
+    runtime: DeviceText
+    """The software that runs models there, such as ``onnxruntime``."""
+    version: DeviceText
+    """Version of the runtime."""
+    machine: DeviceText
+    """Processor or board."""
     threads: int | None
+    """Number of threads that a model runs on; null where the device does not report it."""
 
 
 class Device(Protocol):
-    """Something that measures models, on this machine or elsewhere.
+    """A device that runs ONNX models and measures their latency.
 
-    Attributes:
-        name: The device in one canonical form without secrets; ``open_device(device.name)`` is the same device.
+    Implementations are frozen and hold settings only; they have to pass ``tests/latency/device_conformance.py``.
+
+    Measuring
+        Models are measured one after the other, each with one image at a time, in a process of its own on the device.
+        With a reference, model and reference run in turns, so that a drift of the machine cancels in the ratio. The
+        measurements are returned in the order of the models. :func:`require_models` is called before any work.
+
+    Failures
+        All failures are :class:`DeviceError`: its message is one line with the device's name, the reason and the next
+        step, and ``transient`` tells whether to try again. A call succeeds for all models or raises; it never returns
+        some of the measurements. A program that hangs, floods its output or dies is stopped within a time limit.
+        A reply is checked before it is used: figures out of range are an error, never a result.
+
+    Persistence
+        Nothing is kept, here or on the device. Temporary files are removed at the end of a call, also after failures,
+        interruption and a lost connection.
+
+    Isolation
+        Nothing is installed on the device. No text of the user or of the device is interpreted by a shell. Names hold
+        no secrets: a key is named by its file, and passwords are refused.
     """
 
     @property
-    def name(self) -> str: ...  # noqa: D102 - see the class
+    def name(self) -> str:
+        """The device in canonical form: ``open_device(device.name)`` is the same device."""
+        ...
 
     def check(self) -> DeviceInfo:
-        """Ask whether it can be reached and has what it needs.
+        """Ask whether the device can be reached and has what it needs.
 
         Raises:
-            DeviceError: It cannot be used, why, and what to do.
+            DeviceError: It cannot be used.
         """
         ...
 
@@ -82,36 +95,59 @@ class Device(Protocol):
         settings: MeasureSettings = DEFAULT_SETTINGS,
         progress: Progress | None = None,
     ) -> list[Measurement]:
-        """Time models one after the other, all in a process of their own on the device.
+        """Measure the latency of models.
 
         Args:
-            models: ONNX files, their weights inside.
-            reference: An ONNX file that runs in turns with each model, so that a drift of the machine shows and
-                cancels in the ratio.
-            settings: How long and how exactly.
-            progress: Called after each model with those done and their number.
+            models: ONNX files that contain their weights.
+            reference: ONNX file of the reference.
+            settings: Length and precision of each measurement.
+            progress: Called after each model, with the number of measured models and their total.
 
         Returns:
-            A measurement of each model, in order.
+            The measurement of each model, in order.
 
         Raises:
-            DeviceError: A model was not measured; nothing is returned then.
+            UserError: A file does not exist.
+            DeviceError: A model was not measured.
         """
         ...
 
 
-def read_options(device: str, query: str, known: Sequence[str]) -> dict[str, str]:
-    """The options after a device's ``?``, by name.
+class KnownFailure(NamedTuple):
+    """A failure of a transport such as ssh: the text that it prints, whether it is transient, and advice."""
+
+    output: str
+    transient: bool
+    advice: str
+
+
+def require_models(paths: Sequence[Path]) -> None:
+    """Refuse models that do not exist, before any work.
 
     Raises:
-        UserError: One is unknown, empty or given twice.
+        UserError: A path is not a file.
+    """
+    for path in paths:
+        if not path.is_file():
+            raise UserError(f"There is no model {path}; give the path of an ONNX file.")
+
+
+def one_line(text: str) -> str:
+    """The words of a device as they stand in a message: one line, printable, not too long, without a full stop."""
+    words = "".join(char if char.isprintable() else " " for char in text).split()
+    return " ".join(words)[:LONGEST_MESSAGE].rstrip(".")
+
+
+def read_options(device: str, query: str, known: Sequence[str]) -> dict[str, str]:
+    """The options after the ``?`` of a device, by name.
+
+    Raises:
+        UserError: An option is unknown, empty or given twice.
     """
     options: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name not in known:
-            raise UserError(
-                f"{device} has no option {name!r}; there are {', '.join(known)}.{nearest(name, list(known))}"
-            )
+            raise UserError(f"{device} has no option {name!r}; there are {', '.join(known)}.{nearest(name, known)}")
         if not value:
             raise UserError(f"The option {name} of {device} must have a value, as in {device}?{name}=...")
         if name in options:
@@ -120,19 +156,7 @@ def read_options(device: str, query: str, known: Sequence[str]) -> dict[str, str
     return options
 
 
-def read_threads(device: str, options: Mapping[str, str]) -> int:
-    """The option ``threads``, 1 without it.
-
-    Raises:
-        UserError: It is no whole number from 1 to 1024.
-    """
-    text = options.get("threads", "1")
-    if not (text.isascii() and text.isdigit() and len(text) <= 4 and 1 <= int(text) <= 1024):
-        raise UserError(f"threads of {device} must be a whole number from 1 to 1024, but got {short(text)}.")
-    return int(text)
-
-
 def with_options(device: str, options: Mapping[str, str | int | None]) -> str:
-    """A device's canonical name: its options in order of their names, those that are None left out."""
+    """The canonical name of a device: its options sorted by name, without those that are None."""
     given = {name: str(value) for name, value in sorted(options.items()) if value is not None}
     return f"{device}?{urlencode(given, safe='/~:', quote_via=quote)}" if given else device

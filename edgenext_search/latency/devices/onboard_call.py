@@ -1,4 +1,7 @@
-"""A job for the measuring script, and its reply, whichever way the script runs."""
+"""A call of the code in :mod:`edgenext_search.latency.onboard`: the job that is sent, and the reply that comes back.
+
+The messages are described in :mod:`edgenext_search.latency.onboard.main`.
+"""
 
 from __future__ import annotations
 
@@ -6,183 +9,266 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Annotated, Literal
 
+from pydantic import Field, TypeAdapter, ValidationError
+
+from edgenext_search.errors import UserError
 from edgenext_search.latency.devices.bounded_process import Finished, LimitError, Limits, run
-from edgenext_search.latency.devices.device import DeviceError, DeviceInfo, Progress
-from edgenext_search.latency.measurement import Measurement, MeasureSettings
+from edgenext_search.latency.devices.device import DeviceError, DeviceInfo, Progress, one_line
+from edgenext_search.latency.measurement import DEFAULT_SETTINGS, DeviceText, Measurement, MeasureSettings
+from edgenext_search.results import Result
+from edgenext_search.validation import describe, short
 
-SENT = (
-    "timing_statistics",
-    "interleaved_timing",
-    "main",
-)  # the modules that time models, in the order in which they import each other
-LOADING_SECONDS = 60.0  # at most for importing onnxruntime, and for starting each model
-SILENT_SECONDS = 120.0  # the script says every second or so that it is alive, but not while a model starts
-DEFAULT_PROVIDER = "CPUExecutionProvider"
+MODULES = ("timing_statistics", "interleaved_timing", "main")  # in the order in which they import each other
+LOADING_SECONDS = 60.0  # upper limit for importing onnxruntime, and for loading each model
+SILENT_SECONDS = 120.0  # the code reports every second that it is alive, except while a model is loaded
 SLOWEST_BYTES_A_SECOND = 50_000
 REPLY_BYTES = 1_000_000
 REPLY_BYTES_A_MODEL = 20_000
 PACKAGE = "edgenext_search.latency.onboard"
-ONBOARD = Path(__file__).resolve().parent.parent / "onboard"
+FOLDER = Path(__file__).resolve().parent.parent / "onboard"
 BOOTSTRAP = """\
 import sys, types
 for name, size in SIZES:
     module = sys.modules[name] = types.ModuleType(name)
     exec(compile(sys.stdin.buffer.read(size), name, "exec"), module.__dict__)
 sys.exit(module.main())"""
-PREFIX = b'{"'  # of the script's lines; what a login shell prints is passed over
+PREFIX = b'{"'  # of all lines of a reply; other lines, which a login shell may print, are skipped
+DEFAULT_PROVIDER = "CPUExecutionProvider"
+RUNTIME_OPTIONS = ("threads", "provider", "spinning")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """How the script runs a model.
+    """Settings of ONNX Runtime.
 
     Attributes:
-        threads: Threads of one operator; operators run one after the other.
-        provider: ONNX Runtime's execution provider.
-        spinning: Whether threads that wait keep their cores busy.
+        threads: Number of threads of one operator; operators run one after the other.
+        provider: Execution provider.
+        spinning: Whether waiting threads keep their cores busy.
     """
 
     threads: int = 1
     provider: str = DEFAULT_PROVIDER
     spinning: bool = False
 
-    def to_dict(self) -> dict[str, Any]:
-        """As keys of a job."""
-        return {"threads": self.threads, "provider": self.provider, "spinning": self.spinning}
+    @classmethod
+    def parse(cls, device: str, options: dict[str, str]) -> Runtime:
+        """Read the settings from the options of a device.
+
+        Raises:
+            UserError: A value is not allowed.
+        """
+        threads = options.get("threads", "1")
+        if not (threads.isascii() and threads.isdigit() and len(threads) <= 4 and 1 <= int(threads) <= 1024):
+            raise UserError(f"threads of {device} must be a whole number from 1 to 1024, but got {short(threads)}.")
+        spinning = options.get("spinning", "off")
+        if spinning not in ("on", "off"):
+            raise UserError(f"spinning of {device} must be on or off, but got {short(spinning)}.")
+        provider = options.get("provider", DEFAULT_PROVIDER)
+        if not provider.endswith("ExecutionProvider") or not provider.isidentifier():
+            raise UserError(
+                f"provider of {device} must be one of ONNX Runtime's, such as CPUExecutionProvider or "
+                f"CUDAExecutionProvider, but got {short(provider)}."
+            )
+        return cls(threads=int(threads), provider=provider, spinning=spinning == "on")
+
+    @property
+    def options(self) -> dict[str, str | int | None]:
+        """The options that :meth:`parse` reads; None for default values."""
+        return {
+            "threads": None if self.threads == 1 else self.threads,
+            "provider": None if self.provider == DEFAULT_PROVIDER else self.provider,
+            "spinning": "on" if self.spinning else None,
+        }
 
 
 DEFAULT_RUNTIME = Runtime()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What the on-board code is asked to do.
+
+    Attributes:
+        runtime: Settings of ONNX Runtime.
+        models: Models to measure, as paths on the device or names of sent files; none to only check the device.
+        reference: The reference, likewise.
+        settings: Length and precision of each measurement.
+        files: Files to send, named ``0.onnx``, ``1.onnx`` and so on.
+    """
+
+    runtime: Runtime
+    models: tuple[str, ...] = ()
+    reference: str | None = None
+    settings: MeasureSettings = DEFAULT_SETTINGS
+    files: tuple[Path, ...] = ()
+
+    def message(self) -> bytes:
+        """The line of JSON that is sent, before the content of the files."""
+        values = {
+            "check": not self.models,
+            "models": self.models,
+            "reference": self.reference,
+            "settings": asdict(self.settings),
+            "files": [(f"{index}.onnx", path.stat().st_size) for index, path in enumerate(self.files)],
+            **asdict(self.runtime),
+        }
+        return json.dumps(values).encode() + b"\n"
+
+    def limits(self) -> Limits:
+        """Limits of the process that carries out the job."""
+        a_model = self.settings.seconds * 1.5 + LOADING_SECONDS
+        sending = sum(path.stat().st_size for path in self.files) / SLOWEST_BYTES_A_SECOND
+        return Limits(
+            seconds=LOADING_SECONDS + len(self.models) * a_model + sending,
+            silence=SILENT_SECONDS,
+            output=REPLY_BYTES + REPLY_BYTES_A_MODEL * len(self.models),
+        )
+
+
+class _Info(Result):
+    event: Literal["info"]
+    runtime: DeviceText
+    version: DeviceText
+    cpu: DeviceText
+
+
+class _Measured(Result):
+    event: Literal["measured"]
+    index: int
+    measurement: Measurement
+
+
+class _Error(Result):
+    event: Literal["error"]
+    kind: str
+    message: str
+
+
+class _Signal(Result):
+    event: Literal["alive", "done"]
+
+
+_EVENT: TypeAdapter[_Info | _Measured | _Error | _Signal] = TypeAdapter(
+    Annotated[_Info | _Measured | _Error | _Signal, Field(discriminator="event")]
+)
+
+
 @dataclass(slots=True)
-class Reply:
-    """What the script has said so far."""
+class _Reply:
+    """The part of the reply that has been read."""
 
     device: str
     expected: int
-    progress: Progress | None = None
-    info: dict[str, Any] | None = None
-    measured: dict[int, Measurement] = field(default_factory=dict)
-    error: dict[str, Any] | None = None
+    progress: Progress | None
+    info: _Info | None = None
+    error: _Error | None = None
     done: bool = False
+    measured: dict[int, Measurement] = field(default_factory=dict)
 
-    def line(self, line: bytes) -> None:
-        """Take one line of the reply.
+    def read_line(self, line: bytes) -> None:
+        """Read one line of the reply.
 
         Raises:
-            DeviceError: It is not the script's, or its numbers are not those of a measurement.
+            DeviceError: The line is not a message of the on-board code, or its figures are not valid.
         """
         if not line.startswith(PREFIX):
             return
         try:
-            values = json.loads(line)
-            event = values["event"]
-            if event == "info":
-                self.info = values
-            elif event == "measured":
-                self._measured(int(values["index"]), values["measurement"])
-            elif event == "error":
-                self.error = {"kind": str(values["kind"]), "message": str(values["message"])}
-            elif event == "done":
-                self.done = True
-        except (ValueError, KeyError, TypeError) as error:
-            reason = str(error) if isinstance(error, ValueError) else "it is not in the script's form"
+            event = _EVENT.validate_json(line)
+        except ValidationError as error:
+            no_json = error.errors()[0]["type"] == "json_invalid"
+            reason = "a line of it is not JSON" if no_json else one_line(describe(error))
             raise DeviceError(
                 f"{self.device} gave a reply that cannot be used ({reason}); run the command again.", transient=True
             ) from error
-
-    def _measured(self, index: int, values: dict[str, Any]) -> None:
-        measurement = Measurement.from_dict(values)
-        measurement.conditions["device"] = self.device
-        self.measured[index] = measurement
-        if self.progress:
-            self.progress(len(self.measured), self.expected)
-
-
-def check_job(runtime: Runtime) -> dict[str, Any]:
-    """The job that asks whether models can be timed."""
-    return {"check": True, **runtime.to_dict()}
-
-
-def measure_job(
-    models: Sequence[str], reference: str | None, runtime: Runtime, settings: MeasureSettings
-) -> dict[str, Any]:
-    """The job that times models, which are paths on the device."""
-    return {"models": list(models), "reference": reference, **runtime.to_dict(), "settings": settings.to_dict()}
+        if isinstance(event, _Measured):
+            conditions = event.measurement.conditions.model_copy(update={"device": self.device})
+            self.measured[event.index] = event.measurement.model_copy(update={"conditions": conditions})
+            if self.progress:
+                self.progress(len(self.measured), self.expected)
+        elif isinstance(event, _Info):
+            self.info = event
+        elif isinstance(event, _Error):
+            self.error = event
+        else:
+            self.done = self.done or event.event == "done"
 
 
-def limits_for(models: int, settings: MeasureSettings, *, sent: int = 0) -> Limits:
-    """What a script that times so many models may take, after ``sent`` bytes were sent to it."""
-    seconds = LOADING_SECONDS + models * (settings.seconds * 1.5 + LOADING_SECONDS) + sent / SLOWEST_BYTES_A_SECOND
-    return Limits(seconds=seconds, silence=SILENT_SECONDS, output=REPLY_BYTES + REPLY_BYTES_A_MODEL * models)
+def call_onboard(
+    device: str,
+    job: Job,
+    *,
+    argv: Callable[[str], Sequence[str]],
+    python: str,
+    where: str,
+    progress: Progress | None = None,
+    explain: Callable[[Finished], DeviceError | None] = lambda _: None,
+) -> tuple[DeviceInfo, list[Measurement]]:
+    """Run the on-board code and read its whole reply.
+
+    Args:
+        device: Name of the device.
+        job: What to do.
+        argv: The command that runs a Python program, given as text, on the device.
+        python: The interpreter there, for the message that onnxruntime is missing.
+        where: ``on this host`` or ``there``, for messages.
+        progress: See :meth:`Device.measure <edgenext_search.latency.devices.device.Device.measure>`.
+        explain: The cause of a bad end of the command itself (such as ssh), where it is known.
+
+    Returns:
+        The device's description, and the measurement of each model.
+
+    Raises:
+        DeviceError: The reply is not complete and valid.
+    """
+    reply = _Reply(device=device, expected=len(job.models), progress=progress)
+    program, sources = bootstrap()
+    with tempfile.TemporaryFile() as stdin:
+        stdin.write(sources)
+        stdin.write(job.message())
+        for path in job.files:
+            with path.open("rb") as file:
+                shutil.copyfileobj(file, stdin)
+        stdin.seek(0)
+        finished = _run(argv(program), stdin, reply, job.limits())
+    if reply.error is not None:
+        raise _refusal(device, reply.error, python, where)
+    complete = finished.code == 0 and reply.done and reply.measured.keys() == set(range(reply.expected))
+    if reply.info is None or not complete:
+        words = one_line(finished.last_words) or f"exit code {finished.code}"
+        raise explain(finished) or DeviceError(
+            f"{device} ended in the middle of its reply ({words}); run the command again.", transient=True
+        )
+    info = DeviceInfo(
+        name=device,
+        runtime=reply.info.runtime,
+        version=reply.info.version,
+        machine=reply.info.cpu,
+        threads=job.runtime.threads,
+    )
+    return info, [reply.measured[index] for index in range(reply.expected)]
 
 
 def bootstrap() -> tuple[str, bytes]:
-    """A Python program that takes the measuring modules from its standard input and runs them; and what it takes.
+    """A Python program that reads the on-board modules from standard input and runs them, and those modules.
 
-    So nothing has to be installed or unpacked where it runs, and the host and a board run the same.
+    Nothing has to be installed or unpacked where it runs, and the host and a board run the same code.
     """
-    sources = {f"{PACKAGE}.{name}": (ONBOARD / f"{name}.py").read_bytes() for name in SENT}
+    sources = {f"{PACKAGE}.{name}": (FOLDER / f"{name}.py").read_bytes() for name in MODULES}
     parts = PACKAGE.split(".")
     packages = [".".join(parts[: n + 1]) for n in range(len(parts))]
     sizes = [*((name, 0) for name in packages), *((name, len(text)) for name, text in sources.items())]
     return BOOTSTRAP.replace("SIZES", repr(sizes)), b"".join(sources.values())
 
 
-def run_script(
-    argv: Callable[[str], Sequence[str]],
-    job: dict[str, Any],
-    reply: Reply,
-    *,
-    limits: Limits,
-    python: str,
-    where: str,
-    files: Sequence[Path] = (),
-    explain: Callable[[Finished], DeviceError | None] = lambda _: None,
-) -> Reply:
-    """Run the measuring script and take its whole reply.
-
-    Args:
-        argv: What runs a Python program, given as text, wherever the script is to run.
-        job: See :mod:`~edgenext_search.latency.onboard.main`.
-        reply: Where to put what it says.
-        limits: What it may take.
-        python: The interpreter there, for the message that onnxruntime is missing.
-        where: ``on this host``, ``there``.
-        files: Files to send; the job names them ``0.onnx``, ``1.onnx`` and so on.
-        explain: What is wrong when the program that carries the script (such as ssh) ended badly, if it knows.
-
-    Raises:
-        DeviceError: There is no whole and usable reply.
-    """
-    program, sources = bootstrap()
-    with tempfile.TemporaryFile() as stdin:
-        stdin.write(sources)
-        sizes = [[f"{index}.onnx", path.stat().st_size] for index, path in enumerate(files)]
-        stdin.write(json.dumps({**job, "files": sizes}).encode() + b"\n")
-        for path in files:
-            with path.open("rb") as file:
-                shutil.copyfileobj(file, stdin)
-        stdin.seek(0)
-        finished = _run(argv(program), stdin, reply, limits)
-    if reply.error is not None:
-        raise _refusal(reply.device, reply.error, python, where)
-    if finished.code == 0 and reply.done and reply.info is not None and len(reply.measured) == reply.expected:
-        return reply
-    raise explain(finished) or DeviceError(
-        f"{reply.device} ended in the middle of its reply ({finished.last_words or f'exit code {finished.code}'}); "
-        "run the command again.",
-        transient=True,
-    )
-
-
-def _run(argv: Sequence[str], stdin: IO[bytes], reply: Reply, limits: Limits) -> Finished:
+def _run(argv: Sequence[str], stdin: IO[bytes], reply: _Reply, limits: Limits) -> Finished:
     try:
-        return run(argv, limits=limits, stdin=stdin, on_line=reply.line)
+        return run(argv, limits=limits, stdin=stdin, on_line=reply.read_line)
     except LimitError as error:
         raise DeviceError(f"{reply.device} {error} and was stopped; is it overloaded?", transient=True) from error
     except OSError as error:
@@ -191,31 +277,13 @@ def _run(argv: Sequence[str], stdin: IO[bytes], reply: Reply, limits: Limits) ->
         ) from error
 
 
-def _refusal(device: str, error: dict[str, Any], python: str, where: str) -> DeviceError:
-    message = str(error["message"]).rstrip(".")
-    if error["kind"] == "runtime":
-        return DeviceError(
-            f"{device} has no usable onnxruntime ({message}); install it {where}: {python} -m pip install onnxruntime",
-            transient=False,
-        )
-    if error["kind"] == "provider":
-        return DeviceError(f"{device} does not have the provider that was asked for: {message}.", transient=False)
-    if error["kind"] == "disk":
-        return DeviceError(
-            f"{device} has no room for its temporary files ({message}); free some {where}.", transient=False
-        )
-    if error["kind"] == "model":
-        return DeviceError(f"{device} cannot run the model: {message}.", transient=False)
-    return DeviceError(f"{device} could not do the job: {message}.", transient=True)
-
-
-def info_of(reply: Reply, runtime: Runtime) -> DeviceInfo:
-    """What answered."""
-    facts = reply.info or {}
-    return DeviceInfo(
-        name=reply.device,
-        runtime=str(facts.get("runtime")),
-        version=str(facts.get("version")),
-        machine=str(facts.get("cpu")),
-        threads=runtime.threads,
-    )
+def _refusal(device: str, error: _Error, python: str, where: str) -> DeviceError:
+    message = one_line(error.message)
+    texts = {
+        "runtime": f"has no usable onnxruntime ({message}); install it {where}: {python} -m pip install onnxruntime",
+        "provider": f"does not have the provider that was asked for: {message}.",
+        "disk": f"has no room for its temporary files ({message}); free some {where}.",
+        "model": f"cannot run the model: {message}.",
+    }
+    text = texts.get(error.kind, f"could not do the job: {message}.")
+    return DeviceError(f"{device} {text}", transient=error.kind not in texts)

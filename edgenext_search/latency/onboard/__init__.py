@@ -1,1 +1,1 @@
-"""The code that runs on the board: Python 3.8, standard library, numpy and ONNX Runtime."""
+"""Code that runs on the board: Python 3.8 with its standard library, numpy and ONNX Runtime."""

@@ -1,6 +1,6 @@
-"""Models timed in turns. Python 3.8 and its standard library alone.
+"""Timing of a model and a reference in turns. Python 3.8, standard library only.
 
-The model and the reference run in turns, in short blocks, and take turns in being the first, so that whatever slows
+Model and reference run alternately in short blocks, and the order within a turn alternates too, so that whatever slows
 the machine for a while slows both. The first runs of a block are not counted: they find the other's data in the caches.
 """
 
@@ -9,40 +9,48 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from edgenext_search.latency.onboard.timing_statistics import median_interval, pair_ratios
 
-BLOCK_SECONDS = 0.02  # of runs that count, in one block; short, so that drift within it is small
+BLOCK_SECONDS = 0.02  # of counted runs in one block; short, so that there is little drift within it
 MOST_RUNS_A_BLOCK = 100
-FEWEST_BLOCKS = 20  # before precision may end a measurement: half a second or more
-CHECK_GROWTH = 1.2  # precision is judged when there are so many times more blocks: few looks, little optional stopping
+FEWEST_BLOCKS = 20  # before a measurement ends on precision: half a second or more
+CHECK_GROWTH = 1.2  # precision is checked each time the blocks have grown by this factor: few looks at the data
 
 
 def time_in_turns(
     run: Callable[[], object],
     run_reference: Callable[[], object] | None,
-    settings: dict[str, Any],
     *,
+    precision: float,
+    seconds: float,
+    warmup_seconds: float,
+    min_runs: int,
+    precise: str,
     clock: Callable[[], float] = time.perf_counter,
     alive: Callable[[], None] = lambda: None,
 ) -> tuple[list[list[float]], list[list[float]]]:
-    """Run a model and a reference in turns until the median, or the ratio, is known well enough or the time is up.
+    """Time a model and a reference in turns until the median or the ratio is precise, or the time is up.
 
     Args:
         run: Runs the model once.
-        run_reference: Runs the reference once.
-        settings: See the module's docstring; ``precise`` says whose interval is to be narrow, ``median`` or ``ratio``.
-        clock: Seconds.
+        run_reference: Runs the reference once; None to time the model alone.
+        precision: Half width of the 95 % interval at which to end, relative to the value.
+        seconds: Upper limit of the time.
+        warmup_seconds: Time of uncounted runs at the beginning, for model and reference each.
+        min_runs: Number of runs of the model before which it does not end on precision.
+        precise: The value whose interval is checked, ``median`` or ``ratio``.
+        clock: The time in seconds.
         alive: Called after each turn.
 
     Returns:
-        Microseconds of the model's runs in blocks, and of the reference's.
+        Times of the model's runs in microseconds, in blocks, and those of the reference.
     """
     begin = clock()
     runs = [run] if run_reference is None else [run, run_reference]
-    counts = [_warm_up(one, settings["warmup_seconds"], clock) for one in runs]
+    counts = [_warm_up(one, warmup_seconds, clock) for one in runs]
     taken: list[list[list[float]]] = [[] for _ in runs]
+    of_ratio = precise == "ratio" and len(runs) > 1
     next_check = FEWEST_BLOCKS
     while True:
         turn = len(taken[0])
@@ -50,15 +58,16 @@ def time_in_turns(
         for index in order:
             taken[index].append(_block(runs[index], counts[index], clock))
         alive()
-        enough = turn + 1 >= next_check and (turn + 1) * counts[0] >= settings["min_runs"]
+        enough = turn + 1 >= next_check and (turn + 1) * counts[0] >= min_runs
         if enough:
             next_check = math.ceil(next_check * CHECK_GROWTH)
-        if (enough and _precise(taken, settings)) or clock() - begin >= settings["seconds"]:
+            enough = _is_precise(pair_ratios(taken[0], taken[1]) if of_ratio else taken[0], precision)
+        if enough or clock() - begin >= seconds:
             return taken[0], taken[1] if len(runs) > 1 else []
 
 
 def _warm_up(run: Callable[[], object], seconds: float, clock: Callable[[], float]) -> int:
-    """Run for a while, twice at least; returns how many runs make a block."""
+    """Run for a while, at least twice, and return the number of runs that make a block."""
     begin = last = clock()
     shortest = math.inf
     repetitions = 0
@@ -80,8 +89,6 @@ def _block(run: Callable[[], object], count: int, clock: Callable[[], float]) ->
     return times
 
 
-def _precise(taken: Sequence[list[list[float]]], settings: dict[str, Any]) -> bool:
-    of_ratio = settings["precise"] == "ratio" and len(taken) > 1
-    blocks = pair_ratios(taken[0], taken[1]) if of_ratio else taken[0]
+def _is_precise(blocks: Sequence[Sequence[float]], precision: float) -> bool:
     centre, low, high = median_interval(blocks)
-    return bool((high - low) / 2 <= settings["precision"] * centre)
+    return (high - low) / 2 <= precision * centre

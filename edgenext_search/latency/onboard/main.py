@@ -1,17 +1,19 @@
-"""Times ONNX models in ONNX Runtime, on this host or on a board.
+"""Entry point of the code that times ONNX models in ONNX Runtime, on this host or on a board.
 
 The modules of this folder need Python 3.8, numpy and onnxruntime, and nothing else of this package. They are sent
-through standard input, by :mod:`~edgenext_search.latency.devices.onboard_call`.
-What follows there is one line with the job, a JSON object, and then the bytes of the files that it lists:
+through standard input by :mod:`~edgenext_search.latency.devices.onboard_call`, followed by one line with the job, a
+JSON object, and the content of the files that it lists::
 
-- ``{"check": true, "provider": ...}`` asks whether models can be timed here, or
-- ``{"models": [path, ...], "reference": path or null, "threads": 1, "provider": "CPUExecutionProvider",
-  "spinning": false, "settings": {"precision", "seconds", "warmup_seconds", "min_runs", "precise"},
-  "files": [[name, size], ...]}``, where paths are names in ``files``, or files of this machine.
+    {"check": false, "models": [path, ...], "reference": path or null,
+     "threads": 1, "provider": "CPUExecutionProvider", "spinning": false,
+     "settings": {"precision", "seconds", "warmup_seconds", "min_runs", "precise"},
+     "files": [[name, size], ...]}
 
-Standard output is one JSON object a line, each with an ``event``: ``info`` (what this machine is), ``alive`` (now and
-then), ``measured`` (with ``index`` and ``measurement``), and at last ``done``, or ``error`` (with ``kind`` and
-``message``). All times are in microseconds.
+Paths are names in ``files``, or files of this machine. With ``check`` nothing is measured.
+
+The reply on standard output is one JSON object a line, each with an ``event``: ``info`` (runtime, version and cpu of
+this machine), ``alive`` (every second), ``measured`` (with ``index`` and ``measurement``), and at the end ``done``, or
+``error`` (with ``kind`` and ``message``). All times are in microseconds.
 """
 
 from __future__ import annotations
@@ -34,11 +36,11 @@ from edgenext_search.latency.onboard.interleaved_timing import time_in_turns
 from edgenext_search.latency.onboard.timing_statistics import summarise
 
 ALIVE_SECONDS = 1.0
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # what says that nothing more can be written
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 class JobError(Exception):
-    """The job cannot be done; ``kind`` is ``runtime``, ``provider``, ``model``, ``disk`` or ``job``."""
+    """The job cannot be carried out; ``kind`` is ``runtime``, ``provider``, ``model``, ``disk`` or ``job``."""
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
@@ -49,7 +51,7 @@ class JobError(Exception):
 
 
 def load(path: Path, job: dict[str, Any]) -> Callable[[], object]:
-    """A model as a function that runs it once on the same input, its input and output bound beforehand."""
+    """Load a model and return a function that runs it once, on an input that is bound beforehand."""
     import numpy as np
     import onnxruntime as ort
 
@@ -61,7 +63,7 @@ def load(path: Path, job: dict[str, Any]) -> Callable[[], object]:
     options.log_severity_level = 4
     try:
         session = ort.InferenceSession(str(path), options, providers=[job["provider"]])
-        fell_back = session.get_providers()[0] != job["provider"]  # it does so in silence
+        fell_back = session.get_providers()[0] != job["provider"]  # onnxruntime does not report it
         binding = session.io_binding()
         rng = np.random.default_rng(0)
         for wanted in session.get_inputs():
@@ -76,7 +78,7 @@ def load(path: Path, job: dict[str, Any]) -> Callable[[], object]:
         for given in session.get_outputs():
             binding.bind_output(given.name)
         session.run_with_iobinding(binding)
-        for given, value in zip(session.get_outputs(), binding.get_outputs()):  # noqa: B905 - from now on in place
+        for given, value in zip(session.get_outputs(), binding.get_outputs()):  # noqa: B905 - Python 3.8
             binding.bind_ortvalue_output(given.name, value)
     except Exception as error:  # onnxruntime's errors share no other base
         raise JobError("model", " ".join(str(error).split())[:500]) from error
@@ -86,7 +88,7 @@ def load(path: Path, job: dict[str, Any]) -> Callable[[], object]:
 
 
 def opset_of(path: Path) -> int | None:
-    """The version of the standard operators that a model is written in, read off the file without onnx.
+    """The version of the standard operator set of a model, read from its file without the onnx package.
 
     ModelProto's field 8 holds OperatorSetIdProto messages of domain (field 1, empty for the standard) and version (2).
     """
@@ -99,7 +101,7 @@ def opset_of(path: Path) -> int | None:
 
 
 def _fields(data: bytes) -> list[tuple[int, Any]]:
-    """Fields of a protobuf message: numbers, and what is delimited as bytes."""
+    """Fields of a protobuf message by number: integers, and delimited fields as bytes."""
     found: list[tuple[int, Any]] = []
     position = 0
 
@@ -126,7 +128,7 @@ def _fields(data: bytes) -> list[tuple[int, Any]]:
             else:
                 position += 8 if key & 7 == 1 else 4
     except IndexError:
-        pass  # cut short: onnxruntime will say so
+        pass  # cut short, which onnxruntime reports
     return found
 
 
@@ -134,7 +136,7 @@ def _fields(data: bytes) -> list[tuple[int, Any]]:
 
 
 def machine() -> dict[str, Any]:
-    """What this machine is, and what onnxruntime it has."""
+    """This machine and its onnxruntime."""
     try:
         import numpy as np
         import onnxruntime as ort
@@ -155,7 +157,7 @@ def machine() -> dict[str, Any]:
 
 
 def _cpu() -> str:
-    """The processor's name; on many boards the board's."""
+    """Name of the processor, or of the board."""
     for path, key in (("/proc/cpuinfo", "model name"), ("/proc/cpuinfo", "Model"), ("/proc/cpuinfo", "Hardware")):
         for line in _read(path).splitlines():
             name, _, value = line.partition(":")
@@ -171,8 +173,8 @@ def _read(path: str) -> str:
         return ""
 
 
-def state() -> dict[str, Any]:
-    """Load, governor and temperature, where they can be read."""
+def state() -> dict[str, object]:
+    """Load, governor and temperature; None where they cannot be read."""
     zones = ["/sys/class/thermal/thermal_zone%d/temp" % zone for zone in range(16)]  # noqa: UP031
     degrees = [int(text) / 1000 for text in map(_read, zones) if text.strip().lstrip("-").isdigit()]
     governor = _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip()
@@ -187,16 +189,16 @@ def state() -> dict[str, Any]:
 
 
 def emit(event: str, **values: object) -> None:
-    """One line of the reply."""
+    """Print one line of the reply."""
     values["event"] = event
     sys.stdout.write(json.dumps(values) + "\n")
     sys.stdout.flush()
 
 
 def heartbeat() -> Callable[[], None]:
-    """Something to call often, which says now and then that this script is alive.
+    """A function that is called often and prints every second that this process is alive.
 
-    Where nobody listens any more, saying so fails, and the script ends.
+    Once the reader is gone, printing fails, and the process ends.
     """
     last = time.monotonic()
 
@@ -210,21 +212,21 @@ def heartbeat() -> Callable[[], None]:
 
 
 def do(job: dict[str, Any], folder: Path, alive: Callable[[], None]) -> None:
-    """Answer a job; files of it lie in ``folder``."""
+    """Carry out a job whose files are in ``folder``."""
     facts = machine()
     if job["provider"] not in facts["providers"]:
         raise JobError("provider", "onnxruntime here has " + ", ".join(facts["providers"]))
     emit("info", **facts)
-    if job.get("check"):
+    if job["check"]:
         return
     reference = load(folder / job["reference"], job) if job["reference"] else None
     for index, name in enumerate(job["models"]):
-        path = folder / name  # itself, where it is absolute
+        path = folder / name  # an absolute path stays as it is
         before = state()
         run = load(path, job)
         gc.collect()
         gc.disable()
-        blocks, reference_blocks = time_in_turns(run, reference, job["settings"], alive=alive)
+        blocks, reference_blocks = time_in_turns(run, reference, alive=alive, **job["settings"])
         gc.enable()
         del run
         conditions = {key: facts[key] for key in ("runtime", "version", "cpu", "cores", "machine", "system")}
@@ -236,9 +238,9 @@ def do(job: dict[str, Any], folder: Path, alive: Callable[[], None]) -> None:
 
 
 def main() -> int:
-    """Read a job from standard input, do it, and answer on standard output."""
+    """Read a job from standard input, carry it out, and reply on standard output."""
     for number in (getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)):
-        signal.signal(number, lambda *_: sys.exit(1))  # as an exception, so that the folder below is removed
+        signal.signal(number, lambda *_: sys.exit(1))  # raises, so that the folder below is removed
     folder = None
     alive = heartbeat()
     try:
@@ -251,10 +253,10 @@ def main() -> int:
     except JobError as error:
         emit("error", kind=error.kind, message=str(error))
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody listens any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader is gone
         return 1
     except OSError as error:
-        kind = "disk" if error.errno in FULL else "job"
+        kind = "disk" if error.errno in DISK_FULL else "job"
         emit("error", kind=kind, message=str(error))
     finally:
         if folder is not None:
@@ -263,17 +265,17 @@ def main() -> int:
 
 
 def private_folder() -> Path:
-    """A new temporary folder, its owner's alone; from now on it holds all temporary files, those of libraries too."""
+    """Create a temporary folder that only its owner can read, and use it for the temporary files of libraries too."""
     try:
         folder = tempfile.mkdtemp(prefix="edgenext-search-")
-    except OSError as error:  # also where no temporary folder can be written
+    except OSError as error:  # also if there is no place for temporary files
         raise JobError("disk", str(error)) from error
     os.environ["TMPDIR"] = folder
     return Path(folder)
 
 
 def receive(path: Path, size: int, alive: Callable[[], None]) -> None:
-    """Copy ``size`` bytes of standard input into a new file."""
+    """Copy ``size`` bytes from standard input to a new file."""
     with path.open("wb") as file:
         while size:
             chunk = sys.stdin.buffer.read(min(size, 1 << 20))

@@ -1,22 +1,17 @@
-"""The numbers of a measurement: medians, and how sure they are. Python 3.8 and its standard library alone."""
+"""Statistics of run times: medians, ratios and their confidence intervals. Python 3.8, standard library only."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from statistics import median
 
-FEWEST_PAIRS = 6  # of blocks, for an interval of their ratio: six have the median between them with 1 - 2^-5 = 0.97
+FEWEST_PAIRS = 6  # pairs of blocks for an interval of their ratio: the median lies between six with 1 - 2^-5 = 0.97
 Z95 = 1.959963984540054  # quantile 0.975 of the normal distribution
 
 
-def median(values: Sequence[float]) -> float:
-    """The middle of the values, or the mean of the two in the middle."""
-    return quantile(sorted(values), 0.5)
-
-
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """The value below which a share of ordered values lies, between two of them in proportion."""
+    """A quantile of sorted values, with linear interpolation."""
     position = share * (len(ordered) - 1)
     below = math.floor(position)
     above = min(below + 1, len(ordered) - 1)
@@ -27,13 +22,13 @@ def median_interval(blocks: Sequence[Sequence[float]]) -> tuple[float, float, fl
     """The median of all runs and its 95 % interval, for runs that are not independent.
 
     The interval inverts the sign test: its ends are the runs of rank n (1/2 -+ t se), where se is the standard error
-    of the share of runs below the median. It is estimated from the shares of the blocks (batch means) and grows by
-    the blocks' own autocorrelation, so that slow spells of a machine widen it (Heidelberger and Lewis, "Quantile
-    estimation in dependent sequences", Operations Research 32, 1984). It is never narrower than that of independent
-    runs, nor wider than the runs themselves, which is all that can be said when there are few.
+    of the share of runs below the median. It is estimated from the shares of the blocks (batch means) and increased
+    by the autocorrelation of the blocks, so that slow periods of the machine widen it (Heidelberger and Lewis,
+    "Quantile estimation in dependent sequences", Operations Research 32, 1984). It is never narrower than the
+    interval for independent runs, and never wider than the range of the runs.
 
     Args:
-        blocks: Runs in the order in which they were made, cut into blocks; fewer than 8 are cut anew.
+        blocks: Times in the order of the runs, in blocks; fewer than 8 blocks are divided into 16.
 
     Returns:
         Median, low, high.
@@ -55,10 +50,10 @@ def median_interval(blocks: Sequence[Sequence[float]]) -> tuple[float, float, fl
 
 
 def _correlation_time(deviations: Sequence[float]) -> float:
-    """How many values count as one: 1 + 2 times the sum of the autocorrelations, at least 1.
+    """The number of values that are worth one independent value: 1 + 2 times the sum of the autocorrelations.
 
-    Autocorrelations are summed in pairs up to the first pair that is not positive (Geyer, "Practical Markov chain
-    Monte Carlo", Statistical Science 7, 1992).
+    It is at least 1. Autocorrelations are summed in pairs up to the first pair that is not positive (Geyer, "Practical
+    Markov chain Monte Carlo", Statistical Science 7, 1992).
     """
     count = len(deviations)
     power = sum(value * value for value in deviations)
@@ -78,7 +73,7 @@ def _correlation_time(deviations: Sequence[float]) -> float:
 
 
 def t975(freedom: float) -> float:
-    """Quantile 0.975 of Student's t (Abramowitz and Stegun, 26.7.5)."""
+    """Quantile 0.975 of Student's t distribution (Abramowitz and Stegun, 26.7.5)."""
     z = Z95
     return (
         z
@@ -88,16 +83,16 @@ def t975(freedom: float) -> float:
     )
 
 
-def summarise(blocks: Sequence[Sequence[float]], reference: Sequence[Sequence[float]]) -> dict[str, Any]:
-    """The numbers of a measurement from its runs in blocks, in microseconds.
+def summarise(blocks: Sequence[Sequence[float]], reference: Sequence[Sequence[float]]) -> dict[str, float | None]:
+    """The figures of a measurement, in microseconds.
 
     Args:
-        blocks: The model's runs.
-        reference: The reference's runs, as many blocks, each next to the model's; or none.
+        blocks: Times of the model's runs.
+        reference: Times of the reference's runs, in as many blocks, each adjacent to the model's; empty without one.
     """
     ordered = sorted(time for block in blocks for time in block)
     p50, low, high = median_interval(blocks)
-    numbers = {
+    figures: dict[str, float | None] = {
         "p50": p50,
         "p90": quantile(ordered, 0.9),
         "min": ordered[0],
@@ -113,26 +108,26 @@ def summarise(blocks: Sequence[Sequence[float]], reference: Sequence[Sequence[fl
     if reference:
         ratios = pair_ratios(blocks, reference)
         ratio, ratio_low, ratio_high = median_interval(ratios)
-        numbers["ratio"] = ratio
+        figures["ratio"] = ratio
         if len(ratios) >= FEWEST_PAIRS:
-            numbers.update(ratio_low=ratio_low, ratio_high=ratio_high)
-        numbers["reference_p50"] = median([time for block in reference for time in block])
-    return numbers
+            figures.update(ratio_low=ratio_low, ratio_high=ratio_high)
+        figures["reference_p50"] = median([time for block in reference for time in block])
+    return figures
 
 
 def pair_ratios(blocks: Sequence[Sequence[float]], reference: Sequence[Sequence[float]]) -> list[list[float]]:
-    """The ratio of the medians of each two blocks that lie side by side, each as a block of its own."""
+    """The ratio of the medians of each two adjacent blocks, each as a block of its own."""
     return [[median(ours) / median(theirs)] for ours, theirs in zip(blocks, reference)]  # noqa: B905 - as above
 
 
 def cut(blocks: Sequence[Sequence[float]], count: int) -> list[list[float]]:
-    """The same runs in the same order, in so many blocks of almost the same length, or in fewer."""
+    """Divide the runs, in their order, into at most ``count`` blocks of almost the same length."""
     runs = [time for block in blocks for time in block]
     parts = [runs[len(runs) * i // count : len(runs) * (i + 1) // count] for i in range(count)]
     return [part for part in parts if part]
 
 
 def _drift(blocks: Sequence[Sequence[float]]) -> float:
-    """How much longer the last third of the runs took than the first, as a share."""
+    """Relative change of the median from the first third of the runs to the last."""
     thirds = cut(blocks, 3)
     return median(thirds[-1]) / median(thirds[0]) - 1

@@ -1,15 +1,16 @@
-"""What a profile measures: whole networks of the space at its usual sizes, and single stages at any width.
+"""The models that a profile measures: whole networks of the space at usual sizes, and single stages at any width.
 
-A study compares with the published shapes, whatever its space, so their blocks are measured too.
+Every study compares with the published shapes, so blocks of theirs that the space lacks are measured too.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from edgenext_search.arch.blocks import Block, blocks_of
 from edgenext_search.arch.budget import Budget
@@ -19,60 +20,48 @@ from edgenext_search.arch.projection import Projection
 from edgenext_search.arch.published import published_variants
 from edgenext_search.arch.shape import Shape
 from edgenext_search.arch.space import Space
+from edgenext_search.results import Result
 
-SMALLEST, LARGEST = 500_000, 6_000_000  # parameters of the networks that are drawn: up to the paper's S
-BEYOND = 1.25  # stages are measured to this multiple of the widest that a network of the plan has
-DEEPEST = 3  # blocks of a stage that is measured alone
-FOREIGN = 6  # single stages for each stage of a published shape whose blocks the space does not have
-OPTIONS = ("kernel_size", "sdta_splits", "heads", "pos_emb", "expand_ratio")  # fields of blocks beside their widths
+SMALLEST, LARGEST = 500_000, 6_000_000  # parameters of the drawn networks: up to those of EdgeNeXt-S
+BEYOND = 1.25  # single stages are up to this factor wider than the widest network of the plan
+DEEPEST = 3  # largest number of blocks of a single stage
+FOREIGN = 6  # single stages for each stage of a published shape with blocks that the space lacks
+OPTIONS = ("kernel_size", "sdta_splits", "heads", "pos_emb", "expand_ratio")  # fields of a block other than its widths
 
 What = Literal["network", "stage"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """A model to measure.
-
-    Attributes:
-        what: ``network``, or ``stage``: one stage alone, the first with the stem, the last with the head, the others
-            with their downsampling layer.
-        candidate: The network.
-        stage: The stage, from 1; 0 for a network.
-    """
+class Target(Result):
+    """A model to measure."""
 
     what: What
+    """``network``, or ``stage`` for a single stage: the first with the stem, the others with their downsampling layer,
+    the last with the head."""
     candidate: Candidate
-    stage: int = 0
+    """The network, or one that has the stage."""
+    stage: Annotated[int, Field(ge=0, le=STAGES)] = 0
+    """Number of the stage, from 1; 0 for a network."""
 
     def blocks(self, deployment: Deployment) -> dict[Block, int]:
-        """The blocks of the model."""
+        """The blocks of the model, with the number of each."""
         blocks = blocks_of(self.candidate, deployment)
         return {block: number for block, number in blocks.items() if self.stage in (0, block.stage)}
 
-    def to_dict(self) -> dict[str, Any]:
-        """All fields by name; :meth:`from_dict` reads them back."""
-        return {"what": self.what, "candidate": self.candidate.to_dict(), "stage": self.stage}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Target:
-        """Read what :meth:`to_dict` wrote."""
-        return cls(what=values["what"], candidate=Candidate.from_dict(values["candidate"]), stage=values["stage"])
-
 
 def make_plan(space: Space, deployment: Deployment, *, networks: int, stages: int, seed: int) -> list[Target]:
-    """Models in the order in which they are measured; always the same for the same arguments.
+    """The models in the order in which they are measured; the same for the same arguments.
 
-    The beginning of a plan is a smaller plan: single stages are spread evenly among the networks, behind those of
-    published shapes that the space lacks.
+    Single stages of published shapes that the space lacks come first. The other single stages are spread evenly among
+    the networks, so that the beginning of a plan is a plan too.
 
     Args:
-        space: What the networks are drawn from.
-        deployment: Where they run.
-        networks: How many networks, drawn as :func:`draw_networks` does.
-        stages: How many single stages, the four in turns.
-        seed: What they follow from.
+        space: Search space of the networks.
+        deployment: Number of classes and image size.
+        networks: Number of networks, drawn by :func:`draw_networks`.
+        stages: Number of single stages, in equal numbers of the four.
+        seed: Seed of the drawn networks and stages.
     """
-    rng = random.Random(f"latency profile {seed}")  # noqa: S311 - no secret hangs on it
+    rng = random.Random(f"latency profile {seed}")  # noqa: S311 - not for cryptography
     drawn = list(draw_networks(space, deployment, networks, rng))
     widest = [max(candidate.widths[stage] for candidate in drawn) for stage in range(STAGES)]
     found: list[tuple[float, Target]] = [
@@ -97,7 +86,7 @@ def make_plan(space: Space, deployment: Deployment, *, networks: int, stages: in
 
 
 def _lacking(candidate: Candidate, targets: Sequence[Target], deployment: Deployment) -> list[int]:
-    """The stages of a network with a block whose options lie outside of those in the targets."""
+    """The stages of a network that have a block with options outside the range of the targets."""
     known: dict[tuple[str, int, str], list[Block]] = {}
     for target in targets:
         for block in target.blocks(deployment):
@@ -112,9 +101,9 @@ def _lacking(candidate: Candidate, targets: Sequence[Target], deployment: Deploy
 
 
 def draw_networks(space: Space, deployment: Deployment, n: int, rng: random.Random) -> Iterator[Candidate]:
-    """Random candidates of a space, projected to budgets that are log-uniform from 0.5M to 6M parameters.
+    """Draw candidates of a space, projected to budgets that are log-uniform from 0.5M to 6M parameters.
 
-    Spaces whose smallest network has more parameters are drawn from that size on, to twelve times it.
+    Where the smallest network of the space has more parameters, the budgets go from its size to twelve times its size.
     """
     lowest = _smallest_params(space, deployment)
     low = max(SMALLEST, lowest)
@@ -129,7 +118,7 @@ def _smallest_params(space: Space, deployment: Deployment) -> int:
 
 
 def _around(shape: Shape, stage: int, widest: list[int], rng: random.Random) -> Candidate:
-    """A candidate with one stage of a shape, between narrow ones of one block; its width is log-uniform."""
+    """A candidate with one stage of a shape at a log-uniform width; its other stages are narrow and have one block."""
     index = stage - 1
 
     def width(of: int) -> int:

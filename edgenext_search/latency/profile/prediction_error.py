@@ -1,66 +1,61 @@
-"""How good predictions are: errors, rank correlation, and how far a measurement may lie from its prediction."""
+"""Errors of latency predictions: relative errors, rank correlation, and an interval for new measurements."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated
 
-CONFIDENT = 20  # models from which the observed errors count as much as the normal distribution through them
+from pydantic import ConfigDict, Field
+
+from edgenext_search.results import Result
+
+NORMAL_WEIGHT = 20  # the fitted normal distribution counts as much as this number of observed errors
+
+_Factor = Annotated[float, Field(gt=0)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accuracy:
-    """Predictions against measurements that they have not seen.
+class PredictionErrors(Result):
+    """Errors of predictions, for measurements that were not used to fit them."""
 
-    Attributes:
-        n: Compared models.
-        mean_error: Mean of ``|predicted / measured - 1|``.
-        within_5: Share of models predicted to 5 %.
-        within_10: Share of models predicted to 10 %.
-        spearman: Rank correlation.
-        bias: Mean of ``predicted / measured - 1``.
-        margin: At least 1; nineteen of twenty measured times stay below the prediction times this.
-        low: A measured time lies between the prediction times ``low`` and times ``high`` with 95 %.
-        high: See ``low``.
-    """
+    model_config = ConfigDict(allow_inf_nan=False)
 
     n: int
+    """Number of models."""
     mean_error: float
+    """Mean of ``|predicted / measured - 1|``."""
     within_5: float
+    """Share of models with a prediction within 5 %."""
     within_10: float
+    """Share of models with a prediction within 10 %."""
     spearman: float
+    """Spearman's rank correlation of predicted and measured times; 0 where one of them is constant."""
     bias: float
-    margin: float
-    low: float
-    high: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """All values by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Accuracy:
-        """Read what :meth:`to_dict` wrote."""
-        return cls(**{field.name: values[field.name] for field in fields(cls)})
+    """Mean of ``predicted / measured - 1``."""
+    margin: Annotated[float, Field(ge=1)]
+    """Factor of at least 1: of new measurements, 95 % are below the prediction times ``margin``."""
+    low: _Factor
+    """Factor: of new measurements, 95 % lie between the prediction times ``low`` and the prediction times ``high``."""
+    high: _Factor
+    """See ``low``."""
 
 
-def accuracy(predicted: Sequence[float], measured: Sequence[float]) -> Accuracy:
-    """Compare predictions with measurements of the same models, three at least.
+def prediction_errors(predicted: Sequence[float], measured: Sequence[float]) -> PredictionErrors:
+    """Compare predictions with measurements of the same models, at least three.
 
-    The factors are quantiles of ``log(measured / predicted)``: the observed ones, shrunk toward those that a new value
-    of a normal distribution with the observed mean and deviation keeps (Student's t), the more the fewer models.
+    The factors are quantiles of ``log(measured / predicted)``: a weighted mean of the observed quantile and of the
+    bound for a new value of a normal distribution with unknown mean and deviation (Student's t). The weight of the
+    observed quantile grows with the number of models.
     """
     errors = [p / m - 1 for p, m in zip(predicted, measured, strict=True)]
     logs = sorted(math.log(m / p) for p, m in zip(predicted, measured, strict=True))
     n = len(errors)
-    return Accuracy(
+    return PredictionErrors(
         n=n,
         mean_error=sum(map(abs, errors)) / n,
         within_5=sum(abs(error) <= 0.05 for error in errors) / n,
         within_10=sum(abs(error) <= 0.10 for error in errors) / n,
-        spearman=spearman(predicted, measured),
+        spearman=_spearman(predicted, measured),
         bias=sum(errors) / n,
         margin=max(1.0, math.exp(_quantile(logs, 0.95))),
         low=math.exp(_quantile(logs, 0.025)),
@@ -68,27 +63,12 @@ def accuracy(predicted: Sequence[float], measured: Sequence[float]) -> Accuracy:
     )
 
 
-def spearman(first: Sequence[float], second: Sequence[float]) -> float:
-    """Rank correlation, equal values sharing the mean of their ranks; 0 where one of the rows is constant."""
-    a, b = _ranks(first), _ranks(second)
-    mean = (len(a) - 1) / 2
-    product = sum((x - mean) * (y - mean) for x, y in zip(a, b, strict=True))
-    power = sum((x - mean) ** 2 for x in a) * sum((y - mean) ** 2 for y in b)
-    return product / math.sqrt(power) if power else 0.0
+def _spearman(predicted: Sequence[float], measured: Sequence[float]) -> float:
+    from scipy.stats import spearmanr
 
-
-def _ranks(values: Sequence[float]) -> list[float]:
-    order = sorted(range(len(values)), key=values.__getitem__)
-    ranks = [0.0] * len(values)
-    start = 0
-    while start < len(order):
-        end = start
-        while end < len(order) and values[order[end]] == values[order[start]]:
-            end += 1
-        for index in order[start:end]:
-            ranks[index] = (start + end - 1) / 2
-        start = end
-    return ranks
+    if len(set(predicted)) == 1 or len(set(measured)) == 1:
+        return 0.0
+    return float(spearmanr(predicted, measured).statistic)
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float:
@@ -101,4 +81,4 @@ def _quantile(ordered: Sequence[float], share: float) -> float:
     position = min(max(share * n - 0.5, 0.0), n - 1.0)  # Hazen's plotting position
     below = min(int(position), n - 2)
     observed = ordered[below] + (position - below) * (ordered[below + 1] - ordered[below])
-    return (n * observed + CONFIDENT * normal) / (n + CONFIDENT)
+    return (n * observed + NORMAL_WEIGHT * normal) / (n + NORMAL_WEIGHT)

@@ -1,323 +1,276 @@
-"""The profile of a device: what was measured on it, and what follows for every block of a space."""
+"""The latency profile of a device: measured models, the rates fitted to them, and the errors of predictions.
+
+The file is described in docs/latency-predictor.md.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal, Self
 
-from edgenext_search.arch.blocks import Block
-from edgenext_search.arch.candidate import Candidate
+from pydantic import ConfigDict, Field, JsonValue, PlainSerializer, PlainValidator, model_validator
+
+from edgenext_search.arch.blocks import Block, Kind
+from edgenext_search.arch.candidate import STAGES, Candidate, NormAct
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.errors import UserError
 from edgenext_search.latency.devices.device import DeviceInfo
-from edgenext_search.latency.measurement import Measurement
-from edgenext_search.latency.profile.measurement_plan import OPTIONS, Target
-from edgenext_search.latency.profile.prediction_error import Accuracy, accuracy
-from edgenext_search.latency.profile.regression import Rates, Sample, fit, held_out, total_work
+from edgenext_search.latency.measurement import Microseconds
+from edgenext_search.latency.profile.features import block_features
+from edgenext_search.latency.profile.measured_model import (
+    UNKNOWN_HALF_WIDTH,
+    MeasuredModel,
+    undisturbed_reference_us,
+)
+from edgenext_search.latency.profile.measurement_plan import OPTIONS
+from edgenext_search.latency.profile.prediction_error import PredictionErrors, prediction_errors
+from edgenext_search.latency.profile.regression import RUN, Sample, fit, held_out, model_features
+from edgenext_search.results import Result
 
-FORMAT = 1  # of the file; a change that older releases cannot read counts it up
-STAGE_WEIGHT = 0.1  # of a stage measured alone, relative to a network: it shows which block the time belongs to
-FEWEST_NETWORKS = 24  # of which a profile is made; fewer say too little of its errors
-SLOWER = 0.1  # slow-down of the reference beside which a measurement had better be repeated
-WIDE = 0.03  # half width of the ratio's interval, as a share, with which it had
-VAGUE = 0.1  # half width that halves a measurement's weight; it stands for intervals that are not known
+FORMAT = 1  # of the file; increased by a change that older releases cannot read
+STAGE_WEIGHT = 0.1  # of a single stage, relative to a network
+FEWEST_NETWORKS = 24  # of a profile; with fewer the errors of predictions are not known well enough
 
-_TIMES = ("ratio", "ratio_low", "ratio_high", "p50", "reference_p50")
+_Range = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Covered:
-    """What was measured of one kind of block in one stage.
+class _DeploymentKeys(Result):
+    num_classes: int
+    img_size: int
 
-    Attributes:
-        kind: See :class:`~edgenext_search.arch.blocks.Block`.
-        stage: The stage, from 1.
-        norm_act: As in a candidate.
-        width: Narrowest and widest.
-        width_in: Narrowest and widest input.
-        options: Measured values of ``kernel_size``, ``sdta_splits``, ``heads``, ``pos_emb`` and ``expand_ratio``.
-    """
 
-    kind: str
-    stage: int
-    norm_act: str
-    width: tuple[int, int]
-    width_in: tuple[int, int]
-    options: dict[str, tuple[int, ...]]
+def _deployment(values: object) -> Deployment:
+    if isinstance(values, Deployment):
+        return values
+    keys = _DeploymentKeys.model_validate(values)
+    return Deployment(num_classes=keys.num_classes, img_size=keys.img_size)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values; :meth:`from_dict` reads them back."""
+
+def _deployment_keys(deployment: Deployment) -> dict[str, int]:
+    return {"num_classes": deployment.num_classes, "img_size": deployment.img_size}
+
+
+DeploymentKeys = Annotated[
+    Deployment,
+    PlainValidator(_deployment, json_schema_input_type=_DeploymentKeys),
+    PlainSerializer(_deployment_keys, return_type=dict[str, int]),
+]
+
+
+class Load(Result):
+    """Load average of the machine while a profile was measured."""
+
+    median: float
+    """Median."""
+    most: float
+    """Maximum."""
+
+
+class ProfileConditions(Result):
+    """The conditions of a profile. A key is null where it is not known."""
+
+    edgenext_search: str | None = None
+    """Version of this package."""
+    date: str | None = None
+    """Date of the last measurement."""
+    networks: int | None = None
+    """Number of measured networks."""
+    stages: int | None = None
+    """Number of measured single stages."""
+    measurements: int | None = None
+    """Number of measurements, with repetitions."""
+    seed: int | None = None
+    """Seed of the drawn networks and stages."""
+    load: Load | None = None
+    """Load average of the machine; null where the device does not report it."""
+
+
+class Reference(Result):
+    """The network that ran in turns with every model."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    candidate: Candidate
+    """The network."""
+    microseconds: Microseconds
+    """Its time on the undisturbed device, to which all times refer."""
+    range: tuple[Microseconds, Microseconds]
+    """Its shortest and longest median during the measurements."""
+
+
+class Coverage(Result):
+    """What was measured of one kind of block in one stage."""
+
+    kind: Kind
+    """``stem``, ``downsample``, ``conv``, ``sdta`` or ``head``."""
+    stage: Annotated[int, Field(ge=1, le=STAGES)]
+    """Number of the stage, from 1."""
+    norm_act: NormAct
+    """``ln_gelu`` or ``bn_hs``."""
+    width: _Range
+    """Narrowest and widest."""
+    width_in: _Range
+    """Narrowest and widest input."""
+    options: dict[str, Annotated[tuple[int, ...], Field(min_length=1)]]
+    """Measured values of ``kernel_size``, ``sdta_splits``, ``heads``, ``pos_emb`` and ``expand_ratio``."""
+
+    @model_validator(mode="after")
+    def _require_options(self) -> Self:
+        if missing := [name for name in OPTIONS if name not in self.options]:
+            raise ValueError(f"options must have {', '.join(OPTIONS)}, but {missing[0]} is missing")
+        return self
+
+    def terms(self) -> set[str]:
+        """The terms of the blocks that were measured."""
         return {
-            "kind": self.kind,
-            "stage": self.stage,
-            "norm_act": self.norm_act,
-            "width": list(self.width),
-            "width_in": list(self.width_in),
-            "options": {name: list(values) for name, values in self.options.items()},
+            name
+            for kernel_size in self.options["kernel_size"]
+            for name in block_features(
+                Block(
+                    kind=self.kind,
+                    stage=self.stage,
+                    side=1,
+                    width_in=1,
+                    width=1,
+                    norm_act=self.norm_act,
+                    kernel_size=kernel_size,
+                    sdta_splits=2,
+                    heads=1,
+                    pos_emb=max(self.options["pos_emb"]) > 0,
+                    expand_ratio=1,
+                    num_classes=1,
+                )
+            )
         }
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Covered:
-        """Read what :meth:`to_dict` wrote."""
-        return cls(
-            kind=values["kind"],
-            stage=int(values["stage"]),
-            norm_act=values["norm_act"],
-            width=(int(values["width"][0]), int(values["width"][1])),
-            width_in=(int(values["width_in"][0]), int(values["width_in"][1])),
-            options={name: tuple(map(int, own)) for name, own in values["options"].items()},
-        )
 
+class Profile(Result):
+    """The latency profile of a device for one space and one deployment."""
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """One measured model of a profile.
+    model_config = ConfigDict(allow_inf_nan=False)
 
-    Attributes:
-        target: The model.
-        ratio: Its time over the reference's, taken in turns.
-        ratio_low: Lower end of the 95 % interval of the ratio; None after too few turns, as is ``ratio_high``.
-        ratio_high: Its upper end.
-        p50: Median of its runs, in microseconds, at the speed that the device had then.
-        reference_p50: The same of the reference.
-        n: Runs.
-    """
-
-    target: Target
-    ratio: float
-    ratio_low: float | None
-    ratio_high: float | None
-    p50: float
-    reference_p50: float
-    n: int
-
-    @classmethod
-    def of(cls, target: Target, measurement: Measurement) -> Measured:
-        """What a profile keeps of a measurement that was made beside the reference.
-
-        Raises:
-            UserError: The device does not say how the model compares to the reference.
-        """
-        if measurement.ratio is None or measurement.reference_p50 is None:
-            raise UserError(
-                "A profile needs the ratio of each model to the reference, taken in turns, but the device gave none; "
-                "see docs/latency.md for what a program of yours has to print."
-            )
-        return cls.from_dict({**target.to_dict(), **measurement.to_dict()})
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values; :meth:`from_dict` reads them back."""
-        values = {name: getattr(self, name) for name in _TIMES}
-        rounded = {name: None if value is None else float(f"{value:.6g}") for name, value in values.items()}
-        return {**self.target.to_dict(), **rounded, "n": self.n}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Measured:
-        """Read what :meth:`to_dict` wrote."""
-        return cls(target=Target.from_dict(values), n=int(values["n"]), **{name: values[name] for name in _TIMES})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
-    """A device as the predictor knows it; see docs/latency-predictor.md for the file.
-
-    Attributes:
-        device: What was measured: name, runtime, version, machine, threads.
-        conditions: What else the figures depend on, such as the package's version, the load and the date.
-        space: The keys of the space.
-        deployment: The deployment of all networks.
-        reference: The network that ran in turns with every model.
-        reference_us: Its time in microseconds, to which all times refer: see :func:`undisturbed_speed`.
-        reference_range: Shortest and longest time of it that a measurement saw: how steady the device was.
-        rates: Microseconds of one unit of each term of work, by stage; ``run`` of stage 0 is what every network has.
-        busy: See :class:`~edgenext_search.latency.profile.regression.Fit`; what a busy device does to the rates.
-        covered: What was measured of each kind of block.
-        held_out: Errors for networks that the fit had not seen, each at the speed that the device had then.
-        seconds: How long measuring took.
-        measured: All measured models.
-    """
-
+    format: Literal[1] = 1
+    """Version of the file's format."""
     device: DeviceInfo
-    conditions: dict[str, Any]
-    space: dict[str, Any]
-    deployment: Deployment
-    reference: Candidate
-    reference_us: float
-    reference_range: tuple[float, float]
-    rates: Rates
-    busy: Rates
-    covered: tuple[Covered, ...]
-    held_out: Accuracy
+    """The measured device."""
+    conditions: ProfileConditions
+    """Date, version of this package, and how much was measured."""
+    deployment: DeploymentKeys
+    """Number of classes and image size of all networks."""
+    held_out: PredictionErrors
+    """Errors of cross-validated predictions, each at the speed of the device during the measurement."""
     seconds: float
-    measured: tuple[Measured, ...] = field(repr=False)
+    """Time that all measurements took."""
+    reference: Reference
+    """The network that ran in turns with every model."""
+    covered: tuple[Coverage, ...]
+    """What was measured of each kind of block."""
+    rates: dict[str, dict[int, Annotated[float, Field(ge=0)]]]
+    """Microseconds of one unit of each term, by stage; ``run`` of stage 0 is the constant of a network."""
+    busy: dict[str, dict[int, float]]
+    """Change of the rates for the share of the reference's time that is due to other load on the device."""
+    space: dict[str, JsonValue]
+    """The keys of the space."""
+    measured: tuple[MeasuredModel, ...] = Field(repr=False)
+    """All measured models."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values; :meth:`from_dict` reads them back."""
-        info = self.device
-        return {
-            "format": FORMAT,
-            "device": {name: getattr(info, name) for name in ("name", "runtime", "version", "machine", "threads")},
-            "conditions": self.conditions,
-            "deployment": {"num_classes": self.deployment.num_classes, "img_size": self.deployment.img_size},
-            "held_out": self.held_out.to_dict(),
-            "seconds": round(self.seconds, 1),
-            "reference": {
-                "candidate": self.reference.to_dict(),
-                "microseconds": self.reference_us,
-                "range": list(self.reference_range),
-            },
-            "covered": [covered.to_dict() for covered in self.covered],
-            "rates": _plain(self.rates),
-            "busy": _plain(self.busy),
-            "space": self.space,
-            "measured": [measured.to_dict() for measured in self.measured],
-        }
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any], *, where: str = "profile") -> Profile:
-        """Read what :meth:`to_dict` wrote.
-
-        Raises:
-            UserError: It is no profile, or one of another format.
-        """
-        if values.get("format") != FORMAT:
-            raise UserError(
-                f"{where} is no latency profile of format {FORMAT}; "
-                "make one with: edgenext-search latency profile --device host --out FILE"
-            )
-        try:
-            reference = values["reference"]
-            low, high = reference["range"]
-            return cls(
-                device=DeviceInfo(**values["device"]),
-                conditions=dict(values["conditions"]),
-                space=dict(values["space"]),
-                deployment=Deployment(**values["deployment"]),
-                reference=Candidate.from_dict(reference["candidate"]),
-                reference_us=float(reference["microseconds"]),
-                reference_range=(float(low), float(high)),
-                rates=_rates(values["rates"]),
-                busy=_rates(values["busy"]),
-                covered=tuple(Covered.from_dict(covered) for covered in values["covered"]),
-                held_out=Accuracy.from_dict(values["held_out"]),
-                seconds=float(values["seconds"]),
-                measured=tuple(Measured.from_dict(measured) for measured in values["measured"]),
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UserError(f"{where} is a damaged latency profile ({error!r}); measure it again.") from error
+    @model_validator(mode="after")
+    def _require_rates(self) -> Self:
+        needed = {(name, own.stage) for own in self.covered for name in own.terms()} | {(RUN, 0)}
+        for name, stage in sorted(needed):
+            if stage not in self.rates.get(name, {}):
+                raise ValueError(f"rates must have the term {name} of stage {stage}, but it is missing")
+        return self
 
     @classmethod
     def load(cls, path: Path) -> Profile:
-        """Read a profile's file.
+        """Read the file of a profile.
 
         Raises:
-            UserError: It cannot be read, or is no profile.
+            UserError: The file cannot be read, is not a profile, or is damaged.
         """
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = json.loads(path.read_bytes())
         except OSError as error:
             raise UserError(f"The profile {path} cannot be read: {error.strerror}.") from error
-        except ValueError as error:
-            raise UserError(f"{path} is no latency profile: it is not JSON ({error}).") from error
-        if not isinstance(values, dict):
-            raise UserError(f"{path} is no latency profile: it holds no JSON object.")
-        return cls.from_dict(values, where=str(path))
-
-
-def _plain(rates: Rates) -> dict[str, dict[str, float]]:
-    return {name: {str(stage): rate for stage, rate in own.items()} for name, own in rates.items()}
-
-
-def _rates(values: Mapping[str, Any]) -> Rates:
-    return {str(name): {int(stage): float(rate) for stage, rate in own.items()} for name, own in values.items()}
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{path} is not a latency profile: it is not JSON ({error}).") from error
+        if not isinstance(values, dict) or values.get("format") != FORMAT:
+            raise UserError(
+                f"{path} is not a latency profile of format {FORMAT}; "
+                "make one with: edgenext-search latency profile --device host --out FILE"
+            )
+        return cls.read(values, where=f"{path} is a damaged latency profile; measure it again")
 
 
 def make_profile(
-    measured: Sequence[Measured],
+    measured: Sequence[MeasuredModel],
     *,
     device: DeviceInfo,
-    conditions: Mapping[str, Any],
-    space: Mapping[str, Any],
+    conditions: ProfileConditions,
+    space: Mapping[str, JsonValue],
     deployment: Deployment,
     reference: Candidate,
     seconds: float,
 ) -> Profile:
-    """Fit what was measured, and check it on networks that each fit has not seen.
+    """Fit rates to measured models and cross-validate them on the networks.
+
+    Args:
+        measured: The measured models.
+        device: The measured device.
+        conditions: The conditions of the profile.
+        space: The keys of the space.
+        deployment: Number of classes and image size of all networks.
+        reference: The network that ran in turns with every model.
+        seconds: Time that all measurements took.
 
     Raises:
         UserError: Fewer than :data:`FEWEST_NETWORKS` networks were measured.
     """
-    networks = [index for index, entry in enumerate(measured) if entry.target.what == "network"]
+    networks = [index for index, entry in enumerate(measured) if entry.what == "network"]
     if len(networks) < FEWEST_NETWORKS:
         raise UserError(
             f"A profile needs at least {FEWEST_NETWORKS} measured networks, but has {len(networks)}; measure longer."
         )
-    reference_us = undisturbed_speed(measured)
-    speeds = sorted(entry.reference_p50 for entry in measured)
+    reference_us = undisturbed_reference_us(measured)
+    reference_times = [entry.reference_p50 for entry in measured]
     samples = [_sample(entry, reference_us, deployment) for entry in measured]
-    checked = held_out(samples, networks)
-    found = fit(samples)
+    predicted = held_out(samples, networks)
+    fitted = fit(samples)
     return Profile(
         device=device,
-        conditions=dict(conditions),
+        conditions=conditions,
         space=dict(space),
         deployment=deployment,
-        reference=reference,
-        reference_us=reference_us,
-        reference_range=(speeds[0], speeds[-1]),
-        rates=found.rates,
-        busy=found.busy,
-        covered=tuple(_covered(block for entry in measured for block in entry.target.blocks(deployment))),
-        held_out=accuracy(list(checked.values()), [samples[index].microseconds for index in checked]),
-        seconds=seconds,
+        reference=Reference(
+            candidate=reference, microseconds=reference_us, range=(min(reference_times), max(reference_times))
+        ),
+        rates=fitted.rates,
+        busy=fitted.busy,
+        covered=tuple(_covered(block for entry in measured for block in entry.blocks(deployment))),
+        held_out=prediction_errors(list(predicted.values()), [samples[index].microseconds for index in predicted]),
+        seconds=round(seconds, 1),
         measured=tuple(measured),
     )
 
 
-def undisturbed_speed(measured: Sequence[Measured]) -> float:
-    """Microseconds of the reference while nothing else kept the device busy: the lower quartile of what was seen."""
-    return sorted(entry.reference_p50 for entry in measured)[len(measured) // 4]
-
-
-def disturbance(measured: Measured, speed: float) -> float:
-    """How little a measurement can be trusted; above 1 it had better be repeated.
-
-    A device that is kept busy does not slow all of a network alike, so the ratio to the reference is not all that
-    matters, but also how slow the reference was.
-
-    Args:
-        measured: The measurement.
-        speed: See :func:`undisturbed_speed`.
-    """
-    slower = max(measured.reference_p50 / speed - 1, 0.0)
-    return (slower / SLOWER) ** 2 + (_half_width(measured) / WIDE) ** 2
-
-
-def _half_width(measured: Measured) -> float:
-    """Of the ratio's 95 % interval, as a share of the ratio."""
-    if measured.ratio_low is None or measured.ratio_high is None:
-        return VAGUE
-    return (measured.ratio_high - measured.ratio_low) / 2 / measured.ratio
-
-
-def _sample(entry: Measured, reference_us: float, deployment: Deployment) -> Sample:
+def _sample(entry: MeasuredModel, reference_us: float, deployment: Deployment) -> Sample:
     return Sample(
-        work=total_work(entry.target.blocks(deployment), run=entry.target.stage),
+        features=model_features(entry.blocks(deployment), run=entry.stage),
         microseconds=entry.ratio * reference_us,
         busy=max(1 - reference_us / entry.reference_p50, 0.0),
-        weight=(1.0 if entry.target.what == "network" else STAGE_WEIGHT) / (1 + (_half_width(entry) / VAGUE) ** 2),
+        weight=(1.0 if entry.what == "network" else STAGE_WEIGHT) / (1 + (entry.half_width / UNKNOWN_HALF_WIDTH) ** 2),
     )
 
 
-def _covered(blocks: Iterable[Block]) -> list[Covered]:
-    groups: dict[tuple[str, int, str], list[Block]] = {}
+def _covered(blocks: Iterable[Block]) -> list[Coverage]:
+    groups: dict[tuple[Kind, int, NormAct], list[Block]] = {}
     for block in blocks:
         groups.setdefault((block.kind, block.stage, block.norm_act), []).append(block)
     return [
-        Covered(
+        Coverage(
             kind=kind,
             stage=stage,
             norm_act=norm_act,

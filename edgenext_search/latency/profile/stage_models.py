@@ -1,4 +1,4 @@
-"""The blocks of one stage as a small ONNX model, to be timed where they are a large part of the time."""
+"""A single stage as a small ONNX model, in which its blocks make up most of the time."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
 
 
 def export_stage(candidate: Candidate, stage: int, deployment: Deployment, path: Path, *, seed: int = 0) -> None:
-    """Write one stage of a network with random weights as ONNX, exported as whole networks are.
+    """Export one stage of a network with random weights as ONNX, in the same way as whole networks.
 
-    A stage is cut where a network changes its resolution: runtimes fuse, reorder and lay out tensors across blocks, and
-    do so within a stage as they do in the network.
+    Networks are cut into stages, not blocks, because runtimes fuse operators and lay out tensors across blocks; within
+    a stage they do so as in the network.
 
     Args:
         candidate: The network.
-        stage: The stage, from 1. The first has the stem and takes the image, the last has the head and gives logits.
-        deployment: Classes and image size of the network.
-        path: The file to write; input ``image`` float32 [1, channels, side, side], output ``features``.
-        seed: Of the weights, which do not change the time.
+        stage: Number of the stage, from 1. The first takes the image, the last gives logits.
+        deployment: Number of classes and image size of the network.
+        path: File to write; its input is ``image`` float32 [1, channels, side, side], its output ``features``.
+        seed: Seed of the weights, which do not affect the time.
     """
     import torch
     from torch import nn

@@ -5,11 +5,12 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Cost
-from edgenext_search.latency.profile.prediction_error import Accuracy
+from edgenext_search.latency.profile.prediction_error import PredictionErrors
+from edgenext_search.latency.profile.profile import ProfileConditions
 from edgenext_search.results import Result
 
 TrialState = Literal["complete", "pruned", "failed", "open"]
@@ -129,9 +130,9 @@ class DataFacts(DataSummary):
 class ProfileSummary(Result):
     """The latency profile behind the predictions of a study."""
 
-    conditions: dict[str, Any]
+    conditions: ProfileConditions
     """What the profile's figures depend on."""
-    held_out: Accuracy
+    held_out: PredictionErrors
     """Errors on networks that the profile's fit has not seen."""
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from edgenext_search.errors import UserError
-from edgenext_search.execution.conditions import versions
 from edgenext_search.files import dump_yaml, read_yaml, write_text
 from edgenext_search.locks import exclusive, is_locked
 from edgenext_search.results import Result
 from edgenext_search.search.recipe import ResolvedRecipe
 from edgenext_search.search.store.store import StudyStore, hide_password
 from edgenext_search.texts import command_line
+from edgenext_search.versions import versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

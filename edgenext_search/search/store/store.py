@@ -172,7 +172,7 @@ class StudyStore:
     def latencies(self) -> dict[str, Measurement]:
         """By fingerprint: the latency of a candidate on the study's device."""
         return {
-            key.removeprefix("latency:"): Measurement.from_dict(value)
+            key.removeprefix("latency:"): Measurement.read(value, where=key)
             for key, value in self._study.user_attrs.items()
             if key.startswith("latency:")
         }

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from edgenext_search.arch.candidate import Candidate
     from edgenext_search.arch.parameter import Value
     from edgenext_search.arch.projection import Projection
-    from edgenext_search.execution.local import Executor
+    from edgenext_search.execution.executor import Executor
     from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.store.records import Expected, TrialRecord, TrialState
     from edgenext_search.search.store.store import StudyStore

@@ -9,7 +9,7 @@ from edgenext_search.training.proxy.job import Trained
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from edgenext_search.execution.local import Executor
+    from edgenext_search.execution.executor import Executor
     from edgenext_search.search.study.listener import Listener
     from edgenext_search.training.proxy.job import Outcome, TrainJob
 
@@ -31,7 +31,7 @@ def run_jobs(
         since: The epoch that they have reached.
         executor: Trains.
         listener: Hears of an outcome after whoever takes it from here has recorded it.
-        should_stop: As in :meth:`~edgenext_search.execution.local.Executor.run`.
+        should_stop: As in :meth:`~edgenext_search.execution.executor.Executor.run`.
     """
     if not jobs:
         return

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgenext_search.data import default_cache_dir
-from edgenext_search.latency.devices.device import CHECKED, DeviceError
+from edgenext_search.latency.devices.device import DeviceError
 from edgenext_search.latency.devices.open import open_device
 from edgenext_search.latency.measurement import WARMUP_SECONDS, MeasureSettings
 
@@ -66,7 +66,10 @@ class Gauge:
             "cap": budget.latency,
             "aim": self.aim(budget).latency,
             "margin": self.predictor.margin,
-            "profile": {"conditions": self.predictor.conditions, "held_out": self.predictor.held_out.to_dict()},
+            "profile": {
+                "conditions": self.predictor.profile.conditions.to_dict(),
+                "held_out": self.predictor.held_out.to_dict(),
+            },
         }
 
     def notes(self, budget: Budget, projection: Projection) -> list[str]:
@@ -132,7 +135,7 @@ def open_gauge(
                 raise
             listener.note(f"Note: {error} The study goes by predicted latencies.")
     if info is not None and (profile is None or profile.parent == cached):
-        profile = cached / f"{_digest(*(getattr(info, field) for field in CHECKED))}.json"
+        profile = cached / f"{_digest(*info.to_dict().values())}.json"
         _measure_profile(device, recipe, profile, listener)
     assert profile is not None  # noqa: S101 - there was one, or the device answered
     predictor = Predictor.load(profile, deployment=recipe.deployment)
@@ -167,7 +170,7 @@ def _measure_profile(device: Device, recipe: ResolvedRecipe, path: Path, listene
         "goes on where it was."
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    measure_profile(device, space, deployment, path, listener=functools.partial(listener.measured, "Profile"))
+    measure_profile(device, space, deployment, path, progress=functools.partial(listener.measured, "Profile"))
 
 
 def _digest(*parts: object) -> str:
@@ -226,7 +229,7 @@ class FinalistGauge:
         slower = []
         with tempfile.TemporaryDirectory() as folder:
             reference = Path(folder) / "reference.onnx"
-            export_for_measuring(profile.reference, deployment, reference)
+            export_for_measuring(profile.reference.candidate, deployment, reference)
             for index, trial in enumerate(trials):
                 path = Path(folder) / f"{trial.candidate.fingerprint}.onnx"
                 export_for_measuring(trial.candidate, deployment, path)
@@ -241,9 +244,9 @@ class FinalistGauge:
                         self._listener.note(f"Note: {error} Finalists go by their predicted latencies.")
                         return False
                     raise
-                self._record(trial, found.at_speed(profile.reference_us))
+                self._record(trial, found.at_speed(profile.reference.microseconds))
                 if found.reference_p50:
-                    slower.append(found.reference_p50 / profile.reference_us)
+                    slower.append(found.reference_p50 / profile.reference.microseconds)
         self._warn(slower)
         return True
 
@@ -251,7 +254,7 @@ class FinalistGauge:
         """Record what the device said of a trial's candidate, and say it."""
         self._store.add_latency(trial.candidate.fingerprint, measurement)
         cap = self._recipe.budget.latency
-        said = "" if cap is None else f": {measurement.verdict(cap)} at {cap / 1000:g} ms"
+        said = "" if cap is None else f": {measurement.verdict_at(cap)} at {cap / 1000:g} ms"
         self._listener.note(
             f"trial {trial.number}: {measurement.p50 / 1000:.2f} ms "
             f"({measurement.low / 1000:.2f} to {measurement.high / 1000:.2f}){said}"

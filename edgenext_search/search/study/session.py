@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import random
 import shutil
 import signal
 import threading
@@ -15,20 +16,23 @@ from typing import TYPE_CHECKING
 from edgenext_search.arch.projection import Projection, require_sensible
 from edgenext_search.data import default_cache_dir
 from edgenext_search.errors import UserError
-from edgenext_search.execution.local import LocalExecutor, start_server
+from edgenext_search.execution.local import LocalExecutor
+from edgenext_search.execution.numerics import ProbedNumerics, fixed_numerics, probe_host, trials_that_fit
 from edgenext_search.execution.placement import gpu_memory, local_places
+from edgenext_search.execution.processes import start_server
 from edgenext_search.machine import cpu_cores
 from edgenext_search.search.study.images import open_images, prepare_images
 from edgenext_search.search.study.latency import Gauge, open_gauge
-from edgenext_search.search.study.numerics import Probed, fixed_numerics, probe_host, trials_that_fit
+from edgenext_search.signals import stop_requests
 from edgenext_search.texts import counted
 from edgenext_search.training.engine.numerics import Numerics
+from edgenext_search.training.proxy.probe_request import ProbeRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from edgenext_search.data import PreparedData
-    from edgenext_search.execution.local import Executor
+    from edgenext_search.execution.executor import Executor
     from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.store.store import StudyStore
@@ -37,6 +41,8 @@ if TYPE_CHECKING:
 
 FOR_GPUS = "imagenet"  # the shipped study that a CPU would take weeks for
 MAX_SKIPPED_NAMED = 3
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOPPING = "stopping with a report; once more to stop at once"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +135,9 @@ def open_session(
     with (
         _removed_when_refused(run, new=not resumed) as begun,
         run.lock(),
-        _stop_signals(listener) as should_stop,
+        stop_requests(
+            STOP_SIGNALS, announce=lambda number: listener.note(f"{number.name}: {STOPPING}"), interrupting=STOP_SIGNALS
+        ) as should_stop,
     ):
         store = run.open_store(recipe, execution.storage, must_exist=resumed)
         announce(store)
@@ -155,11 +163,7 @@ def open_session(
         begun.set()
         probe = functools.partial(
             probe_host,
-            recipe,
-            projection,
-            places[0],
-            num_classes=len(data.classes),
-            train_images=len(data.train.labels),
+            probe_request(recipe, projection, places[0], data),
             cache_dir=execution.cache_dir or default_cache_dir(),
             should_stop=should_stop,
         )
@@ -245,7 +249,7 @@ def _numerics(
     *,
     store: StudyStore,
     listener: Listener,
-    probe: Callable[[], Probed],
+    probe: Callable[[], ProbedNumerics],
 ) -> tuple[Numerics, int]:
     """What all trials of the run are trained with, and how many share a GPU.
 
@@ -266,6 +270,22 @@ def _numerics(
     return numerics, trials_that_fit(probed.gpu_bytes, gpu_memory()) if pack else 1
 
 
+def probe_request(recipe: ResolvedRecipe, projection: Projection, place: Placement, data: PreparedData) -> ProbeRequest:
+    """The work that is timed: the published shape nearest to the budget, and one random shape of the space."""
+    proxy = recipe.proxy
+    return ProbeRequest(
+        candidates=(
+            projection.published(projection.nearest_published()[0]),
+            projection.candidate(projection.space.sample(random.Random(0))),  # noqa: S311 - no secret depends on it
+        ),
+        recipe=proxy,
+        num_classes=len(data.classes),
+        device=place.devices[0],
+        threads=place.threads,
+        steps_of_a_trial=proxy.epochs * max(1, len(data.train.labels) // proxy.batch_size),
+    )
+
+
 @contextlib.contextmanager
 def _removed_when_refused(run: RunFolder, *, new: bool) -> Iterator[threading.Event]:
     """Leave no folder of a new run behind that is refused before the event that this yields is set."""
@@ -276,25 +296,3 @@ def _removed_when_refused(run: RunFolder, *, new: bool) -> Iterator[threading.Ev
         if new and not begun.is_set():
             shutil.rmtree(run.path, ignore_errors=True)
         raise
-
-
-@contextlib.contextmanager
-def _stop_signals(listener: Listener) -> Iterator[Callable[[], bool]]:
-    """Turn the first Ctrl-C or SIGTERM into a wish to stop; the second one interrupts at once."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop.is_set
-        return
-
-    def handle(number: int, _frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-        listener.note(f"{signal.Signals(number).name}: stopping with a report; once more to stop at once")
-
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop.is_set
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

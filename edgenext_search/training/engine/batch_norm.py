@@ -1,30 +1,34 @@
-"""Batch norms whose statistics are those of the whole batch when several processes share it, on CPUs and GPUs alike."""
+"""Batch norms with statistics of the whole batch when several processes share it, on CPUs and GPUs alike."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
 
-from edgenext_search.training.engine.distributed import sum_over_ranks
+from edgenext_search.training.engine.distributed import differentiable_all_reduce
 
 
-class SharedBatchNorm2d(nn.BatchNorm2d):
-    """``nn.BatchNorm2d`` with mean and variance over all ranks; torch's SyncBatchNorm needs a GPU."""
+class SyncBatchNorm2d(nn.BatchNorm2d):
+    """``nn.BatchNorm2d`` with mean and variance over all ranks; torch's SyncBatchNorm needs a GPU.
+
+    The networks' batch norms always track their statistics.
+    """
+
+    running_mean: torch.Tensor
+    running_var: torch.Tensor
+    num_batches_tracked: torch.Tensor
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """[b, c, h, w] to the same; each rank may have another b."""
+        """[b, c, h, w] to the same shape; b may differ between ranks."""
         if not self.training:
             return super().forward(x)
         values = x.float()
         count = values.new_full((1,), x.numel() / x.shape[1])
-        total = sum_over_ranks(torch.cat([values.sum((0, 2, 3)), count]))
+        total = differentiable_all_reduce(torch.cat([values.sum((0, 2, 3)), count]))
         n = total[-1].detach()
         mean = total[:-1] / n
         centred = values - mean.view(1, -1, 1, 1)
-        variance = sum_over_ranks(centred.square().sum((0, 2, 3))) / n
-        assert self.running_mean is not None  # noqa: S101 - these networks' batch norms track their statistics
-        assert self.running_var is not None  # noqa: S101
-        assert self.num_batches_tracked is not None  # noqa: S101
+        variance = differentiable_all_reduce(centred.square().sum((0, 2, 3))) / n
         momentum = self.momentum or 0.0
         with torch.no_grad():
             self.num_batches_tracked += 1
@@ -35,8 +39,8 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
         return normed.to(x.dtype)
 
 
-def share_statistics(model: nn.Module) -> None:
-    """Turn the batch norms of a network into such, in place; names and values of its state stay."""
+def convert_sync_batchnorm(model: nn.Module) -> None:
+    """Convert the batch norms of a network in place; names and values of its state stay."""
     for module in model.modules():
         if type(module) is nn.BatchNorm2d:
-            module.__class__ = SharedBatchNorm2d
+            module.__class__ = SyncBatchNorm2d

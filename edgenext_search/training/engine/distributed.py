@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 T = TypeVar("T")
-PATIENCE = timedelta(minutes=10)  # for the slowest of the ranks; one that dies is noticed at once
+PATIENCE = timedelta(minutes=10)  # with the slowest rank; one that dies is noticed at once
 
 
 class FirstRefusedError(UserError):
-    """What the first rank refuses, on the others: it says so itself."""
+    """A UserError of the first rank, as raised on the others; the first rank reports it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +33,23 @@ class Ranks:
 
     Attributes:
         rank: Its number, from 0.
-        world: How many there are.
-        words: Where they exchange what lies in the memory of the hosts; None for where they exchange tensors.
+        world: Number of processes.
+        gloo_group: Process group for what lies in the memory of the hosts; None for the default group.
     """
 
     rank: int = 0
     world: int = 1
-    words: distributed.ProcessGroup | None = None
+    gloo_group: distributed.ProcessGroup | None = None
 
     @property
     def shard(self) -> Shard:
         """The share of this process of what all of them read."""
         return Shard(self.rank, self.world)
 
-    def add_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
+    def all_reduce_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
         """Give every rank the sum of all ranks' gradients, in one message.
 
-        The networks are small, so there is nothing to gain from sending parts of it while others are computed.
+        The networks are so small that overlapping communication with the backward pass would gain nothing.
         """
         if self.world == 1:
             return
@@ -61,25 +61,25 @@ class Ranks:
             gradient.copy_(flat[start : start + gradient.numel()].view(gradient.shape))
             start += gradient.numel()
 
-    def total(self, values: torch.Tensor) -> torch.Tensor:
-        """The sum of all ranks' values, in the tensor that is given."""
+    def all_reduce(self, values: torch.Tensor) -> torch.Tensor:
+        """Replace a tensor by its sum over all ranks, and return it."""
         if self.world > 1:
             distributed.all_reduce(values)
         return values
 
-    def any_of(self, *mine: bool) -> list[bool]:
-        """For each of some wishes whether any rank has it; devices go on working meanwhile."""
+    def any_rank(self, *flags: bool) -> list[bool]:
+        """For each flag whether it is set on any rank; GPUs continue to work meanwhile."""
         if self.world == 1:
-            return list(mine)
-        wishes = torch.tensor(mine, dtype=torch.uint8)
-        distributed.all_reduce(wishes, distributed.ReduceOp.MAX, group=self.words)
-        return [bool(wish) for wish in wishes]
+            return list(flags)
+        values = torch.tensor(flags, dtype=torch.uint8)
+        distributed.all_reduce(values, distributed.ReduceOp.MAX, group=self.gloo_group)
+        return [bool(value) for value in values]
 
-    def from_first(self, make: Callable[[], T]) -> T:
-        """What the first rank makes, on all ranks.
+    def run_on_first(self, make: Callable[[], T]) -> T:
+        """Call a function on the first rank and give all ranks what it returns.
 
         Raises:
-            UserError: It could not be made; on the other ranks :class:`FirstRefusedError`, with the same message.
+            UserError: Raised by the function; on the other ranks :class:`FirstRefusedError`, with the same message.
         """
         if self.world == 1:
             return make()
@@ -89,14 +89,14 @@ class Ranks:
                 made = [(make(), None)]
             except UserError as error:
                 made = [(None, str(error))]
-        distributed.broadcast_object_list(made, group=self.words)
+        distributed.broadcast_object_list(made, group=self.gloo_group)
         value, refusal = made[0]
         if refusal is not None:
             raise (FirstRefusedError if self.rank else UserError)(refusal)
         return cast("T", value)
 
-    def gathered(self, value: torch.Tensor) -> list[float]:
-        """All ranks' numbers, in their order."""
+    def all_gather(self, value: torch.Tensor) -> list[float]:
+        """The numbers of all ranks, by rank."""
         if self.world == 1:
             return [value.item()]
         values = [torch.empty_like(value) for _ in range(self.world)]
@@ -104,8 +104,8 @@ class Ranks:
         return [number.item() for number in values]
 
 
-def sum_over_ranks(values: torch.Tensor) -> torch.Tensor:
-    """The sum of all ranks' values, through which gradients flow back to all of them."""
+def differentiable_all_reduce(values: torch.Tensor) -> torch.Tensor:
+    """The sum of a tensor over all ranks; gradients flow back to all of them."""
     return cast("torch.Tensor", _Sum.apply(values))
 
 
@@ -124,30 +124,30 @@ class _Sum(torch.autograd.Function):
 
 
 @contextlib.contextmanager
-def joined(rank: int, world: int, meeting: Path | None, device: torch.device) -> Iterator[Ranks]:
-    """Meet the other ranks in a file, by NCCL between GPUs and gloo between CPUs, on this host alone.
+def init_local_process_group(rank: int, world: int, rendezvous: Path | None, device: torch.device) -> Iterator[Ranks]:
+    """Join the process group of a training on this host alone: NCCL for GPUs, gloo for CPUs.
 
     Args:
         rank: Number of this process.
-        world: How many processes.
-        meeting: A file that does not exist yet, the same for all ranks; None for one process alone.
+        world: Number of processes.
+        rendezvous: A file that does not exist yet, the same for all ranks; None for one process alone.
         device: This process's device.
     """
     if sys.platform == "linux" and world > 1:  # nothing listens beyond loopback
         for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
             os.environ.setdefault(name, "lo")
-    with met(rank, world, f"file://{meeting}", device) as ranks:
+    with init_process_group(rank, world, f"file://{rendezvous}", device) as ranks:
         yield ranks
 
 
 @contextlib.contextmanager
-def met(rank: int, world: int, where: str, device: torch.device) -> Iterator[Ranks]:
-    """Meet the other ranks, on any hosts.
+def init_process_group(rank: int, world: int, init_method: str, device: torch.device) -> Iterator[Ranks]:
+    """Join the process group of a training on any hosts.
 
     Args:
         rank: Number of this process.
-        world: How many processes; one alone meets nobody.
-        where: URL of the meeting as torch takes it, such as ``env://``, which torchrun's processes use.
+        world: Number of processes; a single one needs no group.
+        init_method: torch's URL, such as ``env://`` for processes of torchrun.
         device: This process's device.
     """
     if world == 1:
@@ -157,11 +157,11 @@ def met(rank: int, world: int, where: str, device: torch.device) -> Iterator[Ran
         torch.cuda.set_device(device)
     distributed.init_process_group(
         "nccl" if device.type == "cuda" else "gloo",
-        init_method=where,
+        init_method=init_method,
         rank=rank,
         world_size=world,
         timeout=PATIENCE,
     )
-    words = distributed.new_group(backend="gloo") if device.type == "cuda" else None
-    yield Ranks(rank, world, cast("distributed.ProcessGroup | None", words))
+    gloo_group = distributed.new_group(backend="gloo") if device.type == "cuda" else None
+    yield Ranks(rank, world, cast("distributed.ProcessGroup | None", gloo_group))
     distributed.destroy_process_group()

@@ -38,8 +38,8 @@ class WarmupCosine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rise:
-    """The schedule of a rung: a warm-up that is never zero, laid over the beginning of a cosine to zero.
+class RungWarmupCosine:
+    """The schedule of a rung: a linear warm-up that never is zero, over the beginning of a cosine to zero.
 
     With W warm-up steps of T, the rate rises by equal steps from ``lr / (W + 1)``, and from step W on it is
     ``lr / 2 * (1 + cos(pi * t / T))``: timm's ``CosineLRScheduler``.

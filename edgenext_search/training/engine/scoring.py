@@ -1,4 +1,4 @@
-"""How networks do on labelled images."""
+"""Accuracy and loss of networks on labelled images."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from edgenext_search.training.engine.loader import Batch
 
-BEST = 5  # classes that a top-5 hit is among
+TOP_K = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """How a network does on a set of labelled images.
+    """Accuracy and loss of a network on labelled images.
 
     Attributes:
         top1: Share of the images whose class comes first, in [0, 1].
@@ -40,20 +40,20 @@ def score_networks(
     device: torch.device,
     micro_batch: int | None = None,
     layout: torch.memory_format = torch.contiguous_format,
-    total: Callable[[torch.Tensor], torch.Tensor],
+    all_reduce: Callable[[torch.Tensor], torch.Tensor] = lambda sums: sums,
 ) -> list[Evaluation]:
     """Evaluate networks on the same images, which are loaded once.
 
     Args:
         networks: Modules from images [b, 3, h, w] to logits [b, classes]; they are put into evaluation mode.
-        batches: This process's images and their labels int64 [b]; none where no image of a batch can be decoded.
+        batches: This process's images and their labels int64 [b]; a batch may be empty.
         device: Where networks and images lie.
         micro_batch: Most images that go through a network at once; None for a whole batch.
-        layout: Of the images in memory.
-        total: Adds up the counts of all processes.
+        layout: Memory layout of the images.
+        all_reduce: Sums a tensor over all processes.
 
     Returns:
-        What all processes' images come to, for each network.
+        The evaluation of each network on the images of all processes.
     """
     for network in networks:
         network.eval()
@@ -68,9 +68,9 @@ def score_networks(
                     logits = network(part).float()
                     row[0] += (logits.argmax(1) == wanted).sum()
                     row[1] += functional.cross_entropy(logits, wanted, reduction="sum")
-                    row[2] += (logits.topk(min(BEST, logits.shape[1])).indices == wanted[:, None]).sum()
+                    row[2] += (logits.topk(min(TOP_K, logits.shape[1])).indices == wanted[:, None]).sum()
                     row[3] += len(wanted)
     return [
         Evaluation(top1=right / count, loss=loss / count, top5=among / count)
-        for right, loss, among, count in total(sums).tolist()
+        for right, loss, among, count in all_reduce(sums).tolist()
     ]

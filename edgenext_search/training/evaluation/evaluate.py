@@ -1,12 +1,12 @@
-"""A model folder on the validation images: the same result as a plain evaluation with timm."""
+"""Evaluation of a model folder on validation images; the result equals that of a plain evaluation with timm."""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -26,8 +26,10 @@ from edgenext_search.models.folder import (
     load_model_folder,
     read_candidate,
 )
-from edgenext_search.training.engine.scoring import BEST, score_networks
+from edgenext_search.training.engine.scoring import TOP_K, score_networks
 from edgenext_search.training.evaluation.onnx_network import OnnxNetwork
+from edgenext_search.training.evaluation.results import EvaluationResult
+from edgenext_search.versions import versions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,47 +39,6 @@ if TYPE_CHECKING:
     from edgenext_search.data.loading.datasets import ValSet
 
 Weights: TypeAlias = Literal["ema", "raw"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FolderEvaluation:
-    """How a model folder does on validation images.
-
-    Attributes:
-        top1: Share of the images whose class comes first, in [0, 1].
-        top5: Share of the images whose class is among the first five, in [0, 1]; None with five classes or fewer.
-        loss: Mean cross-entropy, without label smoothing, in nats.
-        n: Images that count.
-        unreadable: Images that could not be decoded, and are left out.
-        images_per_second: Throughput, loading included.
-        img_size: Height and width of the images, in pixels.
-        crop_pct: Share of the resized image's side that is kept.
-        weights: "ema" or "raw"; None where the folder does not say.
-        data: Name of the image set.
-        classes: Number of classes.
-        fingerprint: Of the architecture.
-        device: Where it ran.
-        onnx: The ONNX file that ran in place of the folder's network; None for that itself.
-    """
-
-    top1: float
-    top5: float | None
-    loss: float
-    n: int
-    unreadable: int
-    images_per_second: float
-    img_size: int
-    crop_pct: float
-    weights: str | None
-    data: str
-    classes: int
-    fingerprint: str
-    device: str
-    onnx: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return asdict(self)
 
 
 def evaluate_folder(
@@ -92,20 +53,20 @@ def evaluate_folder(
     batch_size: int = 256,
     workers: int = 0,
     device: torch.device | None = None,
-) -> FolderEvaluation:
+) -> EvaluationResult:
     """Evaluate a model folder on validation images, prepared as its ``config.json`` says.
 
     Args:
         folder: The model folder.
         data: A folder with ``val/``, or a dataset name of timm.
-        data_dir: Where a named dataset lies.
-        classes_file: The data's class of each output, one a line; for data that call the classes otherwise.
+        data_dir: Folder of a named dataset.
+        classes_file: The data's class of each output, one per line; for data with other class names.
         weights: Averaged or those of the last step, where the folder has both; None for ``model.safetensors``.
         onnx: An ONNX file to run in place of the folder's network, as it was exported or quantized since; on the CPU.
         img_size: Height and width of the images, in pixels; None for the size trained on, or that of the ONNX file.
         batch_size: Images that go through the network at once.
         workers: Processes that load images.
-        device: Where to compute; None for the CPU.
+        device: Device; None for the CPU.
 
     Raises:
         UserError: The folder is no model folder or lacks these weights, the data are not there, their classes are not
@@ -131,12 +92,13 @@ def evaluate_folder(
     loader = ValLoader(images, preprocessing, batch_size=batch_size, workers=workers, device=device)
     start = time.perf_counter()
     with contextlib.closing(loader):
-        (score,) = score_networks([network.to(device)], loader, device=device, total=lambda sums: sums)
+        (score,) = score_networks([network.to(device)], loader, device=device)
     seconds = time.perf_counter() - start
     n = len(images) - len(loader.unreadable)
-    return FolderEvaluation(
+    return EvaluationResult(
+        folder=str(folder),
         top1=score.top1,
-        top5=score.top5 if len(images.classes) > BEST else None,
+        top5=score.top5 if len(images.classes) > TOP_K else None,
         loss=score.loss,
         n=n,
         unreadable=len(loader.unreadable),
@@ -149,11 +111,12 @@ def evaluate_folder(
         fingerprint=fingerprint,
         device=str(device),
         onnx=None if onnx is None else str(onnx),
+        versions=versions(),
     )
 
 
 def _onnx_network(path: Path, model: nn.Module, img_size: int | None) -> OnnxNetwork:
-    """The ONNX file that stands for a network.
+    """Open the ONNX file of a network.
 
     Raises:
         UserError: It cannot be run, or not at this size, or has other outputs.
@@ -184,7 +147,7 @@ def preprocessing_of(model: nn.Module, *, img_size: int | None = None) -> Prepro
 
 
 def load(folder: Path, weights: Weights | None) -> nn.Module:
-    """The network of a model folder with one of its weights, in evaluation mode.
+    """Load the network of a model folder with one of its weights, in evaluation mode.
 
     Raises:
         UserError: It is no model folder, or lacks these weights.
@@ -229,7 +192,7 @@ def some_of(images: ValSet, n: int) -> ValSet:
 
 
 def _check_file(path: Path, chosen: Sequence[str], folder: Path, names: Sequence[str] | None) -> None:
-    """A file may call the classes otherwise than the model does, but not half of them, and not in another order."""
+    """Check that a file renames all classes of the model or none, and keeps their order."""
     if names is None or tuple(chosen) == tuple(names):
         return
     if len(chosen) != len(names):
@@ -245,10 +208,10 @@ def _check_file(path: Path, chosen: Sequence[str], folder: Path, names: Sequence
 
 
 def _which(folder: Path, weights: Weights | None) -> str | None:
-    """Which weights these are.
+    """The kind of weights that would be loaded; None if the folder does not say.
 
     Raises:
-        UserError: The folder lacks them.
+        UserError: The folder lacks the weights.
     """
     facts = read_yaml(folder / CANDIDATE_FILE).get("weights", {}) if (folder / CANDIDATE_FILE).is_file() else {}
     both = (folder / RAW_WEIGHTS_FILE).is_file()

@@ -1,11 +1,11 @@
-"""A model folder as ONNX, compared with the network on real images where there are any."""
+"""Export of a model folder as ONNX, compared with the network on validation images if there are any."""
 
 from __future__ import annotations
 
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.data.loading.datasets import open_val_set
@@ -15,6 +15,13 @@ from edgenext_search.files import write_output
 from edgenext_search.models.export import Normalisation, check_parity, export_onnx
 from edgenext_search.models.folder import read_candidate
 from edgenext_search.training.evaluation.evaluate import load, preprocessing_of, some_of
+from edgenext_search.training.evaluation.results import (
+    ExportResult,
+    OnnxInput,
+    OnnxOutput,
+    ParityResult,
+    PreprocessingResult,
+)
 
 if TYPE_CHECKING:
     from edgenext_search.training.evaluation.evaluate import Weights
@@ -31,7 +38,7 @@ def export_folder(
     data: str | None = None,
     data_dir: Path | None = None,
     images: int = 256,
-) -> dict[str, Any]:
+) -> ExportResult:
     """Write a model folder's network as ONNX; the file appears only once it computes what the network computes.
 
     Args:
@@ -43,11 +50,8 @@ def export_folder(
         weights: Averaged or those of the last step, where the folder has both.
         data: Validation images to compare on: a folder with ``val/``, or a dataset name of timm. None compares on one
             random image.
-        data_dir: Where a named dataset lies.
-        images: How many of them.
-
-    Returns:
-        Plain values, as ``docs/json.md`` describes.
+        data_dir: Folder of a named dataset.
+        images: Number of images to compare on.
 
     Raises:
         UserError: The folder is no model folder, the data are not there, or the file cannot be written.
@@ -69,45 +73,48 @@ def export_folder(
         parity = None
         if val is not None:
             pixels = ValLoader(val, preprocessing, batch_size=16).pixels()
-            parity = check_parity(model, new, pixels, normalisation=normalisation)
-        facts = _facts(new)
+            agreement = check_parity(model, new, pixels, normalisation=normalisation)
+            parity = ParityResult(data=val.source.name, **asdict(agreement))
+        input_, output, version = _signature(new)
         new.replace(path)
-    return {
-        "onnx": str(path),
-        "fingerprint": fingerprint,
-        **facts,
-        "preprocessing": {
-            "resize": int(size / preprocessing.crop_pct),
-            "interpolation": preprocessing.interpolation,
-            "crop_mode": preprocessing.crop_mode,
-            "crop": size,
-            "mean": None if uint8 else list(preprocessing.mean),
-            "std": None if uint8 else list(preprocessing.std),
-        },
-        "random_image_difference": difference,
-        "parity": None if parity is None or val is None else {"data": val.source.name, **asdict(parity)},
-    }
+    return ExportResult(
+        onnx=str(path),
+        fingerprint=fingerprint,
+        input=input_,
+        output=output,
+        opset=version,
+        bytes=path.stat().st_size,
+        preprocessing=PreprocessingResult(
+            resize=int(size / preprocessing.crop_pct),
+            interpolation=preprocessing.interpolation,
+            crop_mode=preprocessing.crop_mode,
+            crop=size,
+            mean=None if uint8 else preprocessing.mean,
+            std=None if uint8 else preprocessing.std,
+        ),
+        random_image_difference=difference,
+        parity=parity,
+    )
 
 
-def _facts(path: Path) -> dict[str, Any]:
-    """What an ONNX file takes and is."""
+def _signature(path: Path) -> tuple[OnnxInput, OnnxOutput, int]:
+    """Input, output and opset of an ONNX file."""
     import onnx
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     (image,), (logits,) = session.get_inputs(), session.get_outputs()
-    kinds = {"tensor(uint8)": "uint8", "tensor(float)": "float32"}
+    kind: Literal["float32", "uint8"] = "uint8" if image.type == "tensor(uint8)" else "float32"
     opset = next(entry.version for entry in onnx.load(path).opset_import if not entry.domain)
-    return {
-        "input": {"name": image.name, "shape": image.shape, "type": kinds[image.type]},
-        "output": {"name": logits.name, "shape": logits.shape},
-        "opset": opset,
-        "bytes": path.stat().st_size,
-    }
+    return (
+        OnnxInput(name=image.name, shape=image.shape, type=kind),
+        OnnxOutput(name=logits.name, shape=logits.shape),
+        opset,
+    )
 
 
 def _check_writable(path: Path) -> None:
-    """Find out before the work that the file has a place."""
+    """Check before the work that the file can be written."""
     if path.is_dir():
         raise UserError(f"{path} is a folder; give a file with --out, such as {path / 'model.onnx'}.")
     if not path.parent.is_dir():

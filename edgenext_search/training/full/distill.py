@@ -1,4 +1,4 @@
-"""Learning from a teacher: its softened outputs beside the labels."""
+"""Knowledge distillation: the softened outputs of a teacher beside the labels."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from edgenext_search.models.folder import load_model_folder
 from edgenext_search.texts import nearest
 
 if TYPE_CHECKING:
-    from edgenext_search.training.engine.loop import Objective
+    from edgenext_search.training.engine.trainer import Objective
 
-STUDENT_MEAN, STUDENT_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # what the loaders normalise images by
+STUDENT_MEAN, STUDENT_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # normalisation of the loaders
 
 
 class Teacher(nn.Module):
-    """A trained network that is asked about the student's images, each normalised as it knows them.
+    """A trained network that classifies the student's images, normalised as in its own training.
 
-    Images that it cannot take at their size, as transformers with a fixed grid, are resized to its own.
+    A network with a fixed input size, as some transformers, gets the images resized to it.
 
     Args:
         network: The trained network, with timm's ``pretrained_cfg``.
@@ -43,28 +43,28 @@ class Teacher(nn.Module):
         self.size = tuple(config["input_size"][1:]) if config.get("fixed_input_size") else None
 
     def train(self, mode: bool = True) -> Teacher:  # noqa: ARG002 - torch's signature
-        """A teacher learns nothing."""
+        """A teacher stays in evaluation mode."""
         return super().train(mode=False)
 
     @torch.no_grad()
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """Logits [b, classes] of the student's images [b, 3, h, w]."""
-        known = images * self.scale + self.shift
-        if self.size is not None and known.shape[2:] != self.size:
-            known = functional.interpolate(known, self.size, mode="bicubic", antialias=True)
-        logits: torch.Tensor = self.network(known)
+        own = images * self.scale + self.shift
+        if self.size is not None and own.shape[2:] != self.size:
+            own = functional.interpolate(own, self.size, mode="bicubic", antialias=True)
+        logits: torch.Tensor = self.network(own)
         return logits.float()
 
 
 def open_teacher(what: str, *, num_classes: int) -> Teacher:
-    """The teacher that a name or path stands for.
+    """Open a teacher by name or path.
 
     Args:
         what: A model folder, or a model of timm with trained weights, such as ``tresnet_l``.
         num_classes: Outputs of the student.
 
     Raises:
-        UserError: There is no such thing, its weights cannot be had, or it has other classes than the student.
+        UserError: There is no such teacher, its weights cannot be loaded, or its classes are not the student's.
     """
     import timm
 
@@ -75,9 +75,9 @@ def open_teacher(what: str, *, num_classes: int) -> Teacher:
     elif timm.is_model(what) or what.startswith(("hf_hub:", "hf-hub:")):
         try:
             network = timm.create_model(what, pretrained=True)
-        except Exception as error:  # of the network, of the hub, of a model without weights
+        except Exception as error:  # of the connection, of the hub, of a model without weights
             reason = " ".join(str(error).split())[:200]
-            raise UserError(f"The weights of the teacher {what} cannot be had: {reason}.") from error
+            raise UserError(f"The weights of the teacher {what} cannot be loaded: {reason}.") from error
     else:
         raise UserError(
             f"There is no teacher {what!r}: it is neither a model folder nor a model of timm."
@@ -93,7 +93,7 @@ def open_teacher(what: str, *, num_classes: int) -> Teacher:
 
 
 def distillation(teacher: nn.Module, *, weight: float, temperature: float, label_smoothing: float) -> Objective:
-    """The loss of USI (Ridnik et al., arXiv 2204.03475), in which the weight is 5 and the temperature T is 1.
+    """The loss of USI (Ridnik et al., arXiv 2204.03475), which has weight 5 and temperature T = 1.
 
     ``CE(student, labels) + weight * T^2 * KL(softmax(teacher / T) || softmax(student / T))``, in nats, the mean over
     the images; T^2 keeps the size of the gradients (Hinton et al., arXiv 1503.02531).

@@ -1,19 +1,18 @@
-"""The folder of a full training: what is trained, its checkpoints, its metrics and what it comes to."""
+"""The folder of a full training: its record, checkpoints, model folder and summary."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 from edgenext_search.errors import UserError
 from edgenext_search.files import dump_yaml, read_yaml, write_text
 from edgenext_search.locks import exclusive
 from edgenext_search.training.full.checkpoint import FOLDER, Checkpoints
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from pathlib import Path
+from edgenext_search.training.full.summary import TrainingRecord, TrainSummary
 
 TRAINING_FILE = "training.yaml"
 SUMMARY_FILE = "summary.json"
@@ -36,49 +35,49 @@ class TrainingFolder:
 
     @property
     def training_file(self) -> Path:
-        """What is trained, as resolved."""
+        """The training's record."""
         return self.path / TRAINING_FILE
 
     @property
     def summary_file(self) -> Path:
-        """What it came to, as ``--json`` prints it; there is none before the end."""
+        """The summary, as ``--json`` prints it; missing before the end."""
         return self.path / SUMMARY_FILE
 
     def exists(self) -> bool:
         """Whether a training was begun here."""
         return self.training_file.is_file()
 
-    def training(self) -> dict[str, Any]:
-        """What was begun here.
+    def record(self) -> TrainingRecord:
+        """The record of the training that was begun here.
 
         Raises:
             UserError: The file cannot be read.
         """
-        return read_yaml(self.training_file)
+        return TrainingRecord.read(read_yaml(self.training_file), where=str(self.training_file))
 
-    def begin(self, training: Mapping[str, Any]) -> None:
-        """Begin a training here, or see to it that the one here is the same.
+    def begin(self, training: TrainingRecord) -> None:
+        """Begin a training here, or check that the one here is the same.
 
         Args:
-            training: All that decides the weights that come out. Its name may differ: the fingerprint decides.
+            training: The training. Its name may differ from the one here: the fingerprint decides.
 
         Raises:
             UserError: The folder holds another training or something else, or cannot be written.
         """
         if self.exists():
-            there = self.training()
-            differing = _differences(there, {**training, "name": there.get("name")})
+            there = read_yaml(self.training_file)
+            differing = _differences(there, {**training.to_dict(), "name": there.get("name")})
             if differing:
                 raise UserError(
                     f"{self.path} holds another training (there / here): {'; '.join(differing)}. "
-                    "Give the same settings to go on with it, or another --out."
+                    "Give the same settings to resume it, or another --out."
                 )
             return
         if self.path.exists() and (not self.path.is_dir() or any(self._foreign())):
             raise UserError(f"{self.path} exists and is not a training; give another folder with --out.")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            write_text(self.training_file, dump_yaml(dict(training)))
+            write_text(self.training_file, dump_yaml(training.to_dict()))
         except OSError as error:
             raise UserError(f"{self.path} cannot be written: {error.strerror}; give another with --out.") from error
 
@@ -86,24 +85,23 @@ class TrainingFolder:
         drafts = f".{TRAINING_FILE}."  # of a beginning that was killed
         return (path for path in self.path.iterdir() if path.name != ".lock" and not path.name.startswith(drafts))
 
-    def summary(self) -> dict[str, Any] | None:
-        """What the training came to; None before its end."""
+    def summary(self) -> TrainSummary | None:
+        """The summary; None before the end of the training, or where the file cannot be read."""
         try:
-            summary: dict[str, Any] = json.loads(self.summary_file.read_text(encoding="utf-8"))
+            return TrainSummary.model_validate_json(self.summary_file.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        return summary
 
-    def write_summary(self, summary: Mapping[str, Any]) -> None:
-        """Write what the training came to."""
-        write_text(self.summary_file, json.dumps(summary, indent=2) + "\n")
+    def write_summary(self, summary: TrainSummary) -> None:
+        """Write the summary."""
+        write_text(self.summary_file, json.dumps(summary.to_dict(), indent=2) + "\n")
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep other trainings out while this one is under way.
+        """Keep other processes from training in this folder.
 
         Raises:
-            UserError: Another one is, or the folder cannot be written.
+            UserError: Another process does, or the folder cannot be written.
         """
         lock_file = self.path / ".lock"
         try:

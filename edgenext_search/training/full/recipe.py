@@ -1,4 +1,4 @@
-"""How a winner is trained in full: the keys of a study's ``train:`` section.
+"""Recipe of full training: the keys of a study's ``train:`` section.
 
 The defaults are the published ImageNet recipe of EdgeNeXt (arXiv 2206.10589, section 4.1; github.com/mmaaz60/EdgeNeXt,
 ``main.py`` and README). Where it differs by variant, ``auto`` takes what the nearest published size has.
@@ -12,15 +12,16 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from edgenext_search.arch.published import published_variants
+from edgenext_search.data.augment.transforms import TimmAugmentation
 from edgenext_search.data.loading.multi_scale import image_sizes
-from edgenext_search.training.engine.numerics import Numerics
+from edgenext_search.training.engine.numerics import Numerics, Precision
 from edgenext_search.training.engine.schedule import Schedule, WarmupCosine, scaled_lr
 from edgenext_search.validation import Settings
 
 Auto = Literal["auto"]
 Rate = Annotated[float, Field(ge=0, lt=1)]
 PUBLISHED_EPOCHS, PUBLISHED_WARMUP = 300, 20
-LONG = 20  # trainings of this many times what the average reaches back need no warm-up of the average
+LONG = 20  # a training this many times longer than the memory of the average needs no warm-up of its decay
 
 # What the published variants differ in, by the name of their size.
 _BY_SIZE: dict[str, dict[str, Any]] = {
@@ -32,7 +33,7 @@ _BY_SIZE: dict[str, dict[str, Any]] = {
 
 
 class FullRecipe(Settings):
-    """Everything that a full training depends on beside the candidate, the data and the device."""
+    """Everything that a full training depends on beside candidate, data and device."""
 
     epochs: Annotated[int, Field(ge=1)] = PUBLISHED_EPOCHS
     """Passes over the training images."""
@@ -123,7 +124,7 @@ class FullRecipe(Settings):
         return self
 
     def for_size(self, params: int) -> Self:
-        """The recipe with what depends on the size of the network, and the warm-up, in numbers.
+        """The recipe with numbers for all that depends on the network's size, and for the warm-up.
 
         Args:
             params: Parameters at 1000 classes; the nearest published variant by their ratio decides.
@@ -133,8 +134,23 @@ class FullRecipe(Settings):
             values["warmup_epochs"] = self.epochs * PUBLISHED_WARMUP / PUBLISHED_EPOCHS
         return self.model_copy(update=values)
 
+    def resolve(self, *, params: int, steps: int, device: str) -> ResolvedFullRecipe:
+        """The recipe with a value in place of every ``auto``.
+
+        Args:
+            params: Parameters at 1000 classes.
+            steps: Steps of the whole training.
+            device: ``cpu`` or ``cuda``.
+        """
+        values = self.for_size(params).to_dict() | {"sizes": self.sizes_of_batches}
+        if self.ema_warmup == "auto":
+            values["ema_warmup"] = steps * (1 - self.ema_decay) < LONG
+        if self.precision == "auto":
+            values["precision"] = "fp16" if device == "cuda" else "fp32"
+        return ResolvedFullRecipe(**values)
+
     @property
-    def sizes(self) -> tuple[int, ...]:
+    def sizes_of_batches(self) -> tuple[int, ...]:
         """The image sizes of training, ascending, in pixels."""
         if self.multi_scale is None:
             return (self.img_size,)
@@ -148,25 +164,41 @@ class FullRecipe(Settings):
         """The highest learning rate, scaled to the batch size."""
         return scaled_lr(self.lr, batch_size=self.batch_size, lr_batch_size=self.lr_batch_size)
 
+
+class ResolvedFullRecipe(FullRecipe):
+    """A recipe in which nothing is left to decide; see :meth:`FullRecipe.resolve`."""
+
+    sizes: tuple[int, ...]
+    """The image sizes of training, ascending, in pixels."""
+    warmup_epochs: Annotated[float, Field(ge=0)]
+    ema_warmup: bool
+    drop_path: Rate
+    mixup: Annotated[float, Field(ge=0)]
+    cutmix: Annotated[float, Field(ge=0)]
+    precision: Precision
+
     def schedule(self, first: int, total: int) -> Schedule:
         """Learning rates of the whole training, of which ``total`` steps are left from step ``first`` on."""
-        assert self.warmup_epochs != "auto"  # noqa: S101 - for_size() saw to it
         steps = first + total
         warmup = round(steps * self.warmup_epochs / self.epochs)
         return WarmupCosine(lr=self.peak_lr, min_lr=self.min_lr, total=steps, warmup=warmup)
 
-    def warms_average(self, steps: int) -> bool:
-        """Whether the decay of the average rises from zero in a training of so many steps."""
-        if self.ema_warmup == "auto":
-            return steps * (1 - self.ema_decay) < LONG
-        return self.ema_warmup
+    @property
+    def numerics(self) -> Numerics:
+        """Precision, memory layout and compilation."""
+        return Numerics(precision=self.precision, channels_last=self.channels_last, compile=self.compile)
 
-    def numerics(self, device: str) -> Numerics:
-        """Precision, memory layout and compilation on a kind of device, ``cpu`` or ``cuda``."""
-        precision = self.precision
-        if precision == "auto":
-            precision = "fp16" if device == "cuda" else "fp32"
-        return Numerics(precision=precision, channels_last=self.channels_last, compile=self.compile)
+    @property
+    def augmentation(self) -> TimmAugmentation:
+        """How training images vary."""
+        return TimmAugmentation(
+            auto_augment=self.auto_augment,
+            color_jitter=self.color_jitter,
+            random_erasing=self.random_erasing,
+            mixup=self.mixup,
+            cutmix=self.cutmix,
+            flip=self.flip,
+        )
 
 
 def nearest_size(params: int) -> str:

@@ -1,4 +1,4 @@
-"""How a network is trained: the keys of a study's ``proxy:`` section."""
+"""Recipe of the proxy training: the keys of a study's ``proxy:`` section."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from edgenext_search.data.augment.batches import Augmentation
-from edgenext_search.training.engine.schedule import Rise, Schedule
+from edgenext_search.training.engine.schedule import RungWarmupCosine, Schedule
 from edgenext_search.validation import Settings
 
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class TrainRecipe(Settings):
-    """Everything that a training run depends on beside the candidate, the data, the seed and the device."""
+    """Everything that a proxy training depends on beside candidate, data, seed and device."""
 
     img_size: Annotated[int, Field(ge=32)] = 64
     """Height and width of the training images, in pixels."""
@@ -78,7 +78,7 @@ class TrainRecipe(Settings):
 
     def schedule(self, first: int, total: int) -> Schedule:
         """Learning rates of the ``total`` steps of a rung, which begins with step ``first`` of the training."""
-        return Rise(lr=self.lr, first=first, total=total, warmup=round(self.warmup_share * total))
+        return RungWarmupCosine(lr=self.lr, first=first, total=total, warmup=round(self.warmup_share * total))
 
     @property
     def augmentation(self) -> Augmentation:

@@ -52,22 +52,22 @@ def refusal(tmp_path, model):
         ("echo hello", "must be, or end with, one JSON object, but ends with 'hello'"),
         ("echo '{\"times_us\": [1, 2'", "must be, or end with, one JSON object"),
         ("echo '[1, 2, 3]'", "must be, or end with, one JSON object"),
-        ("echo '{}'", "times_us must be a list of microseconds, but got None"),
-        ("echo '{\"times_us\": []}'", "times_us must be a list"),
-        ("echo '{\"times_us\": 12.5}'", "times_us must be a list of microseconds, but got 12.5"),
-        ("echo '{\"times_us\": [10, -3]}'", "numbers above 0 and at most 1e10, but number 2 is -3"),
-        ("echo '{\"times_us\": [0]}'", "number 1 is 0"),
-        ('echo \'{"times_us": ["12"]}\'', "number 1 is '12'"),
-        ("echo '{\"times_us\": [true]}'", "number 1 is True"),
-        ("echo '{\"times_us\": [1e400]}'", "number 1 is inf"),
-        ("echo '{\"times_us\": [NaN]}'", "must be, or end with, one JSON object"),
-        ('echo \'{"times_us": [1], "runtime": 3}\'', "runtime must be a text"),
-        ('echo \'{"times_us": [1], "threads": 0}\'', "threads must be a whole number >= 1, but got 0"),
+        ("echo '{}'", "times_us: the key is missing"),
+        ("echo '{\"times_us\": []}'", "times_us: "),
+        ("echo '{\"times_us\": 12.5}'", "times_us: must be a valid list, but got 12.5"),
+        ("echo '{\"times_us\": [10, -3]}'", "times_us.2: must be greater than 0, but got -3"),
+        ("echo '{\"times_us\": [0]}'", "times_us.1: must be greater than 0, but got 0"),
+        ('echo \'{"times_us": ["12"]}\'', "times_us.1: must be a valid number, but got '12'"),
+        ("echo '{\"times_us\": [true]}'", "times_us.1: must be a valid number, but got True"),
+        ("echo '{\"times_us\": [1e400]}'", "times_us.1: must be a finite number, but got inf"),
+        ("echo '{\"times_us\": [NaN]}'", "times_us.1: must be a finite number, but got nan"),
+        ('echo \'{"times_us": [1], "runtime": 3}\'', "runtime: must be a valid string, but got 3"),
+        ('echo \'{"times_us": [1], "threads": 0}\'', "threads: must be greater than or equal to 1, but got 0"),
         ("printf '%100000s' | tr ' ' '['", "must be, or end with, one JSON object"),
         ("printf '\\377\\376\\000'", "must be, or end with, one JSON object"),
         ("echo 'CUDA out of memory' >&2; exit 3", "failed with code 3: CUDA out of memory"),
         ("kill -9 $$", "failed with code -9"),
-        ("exit 1", "failed with code 1: it does not say why"),
+        ("exit 1", "failed with code 1: it gives no reason"),
         ('echo \'{"error": "the board has no licence"}\'', "says: the board has no licence."),
     ],
 )
@@ -117,7 +117,7 @@ def test_a_pretty_printed_reply_and_one_without_facts(tmp_path, model):
     program = script(tmp_path / "program", f"#!/bin/sh\necho '{text}'\n")
     (measured,) = open_device(f"cmd:{program}").measure([model], settings=QUICK)
     assert measured.p50 == 6.0
-    assert measured.conditions == {"device": f"cmd:{program}"}
+    assert measured.conditions.to_dict() == {"device": f"cmd:{program}"}
     info = open_device(f"cmd:{program}").check()
     assert (info.runtime, info.threads) == ("unknown", None)
 

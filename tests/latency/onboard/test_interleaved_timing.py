@@ -28,7 +28,7 @@ class World:
 
 def timed(world, seconds, reference=None, **settings):
     other = None if reference is None else world.model("r", reference)
-    return time_in_turns(world.model("m", seconds), other, {**SETTINGS, **settings}, clock=world.clock)
+    return time_in_turns(world.model("m", seconds), other, clock=world.clock, **{**SETTINGS, **settings})
 
 
 def test_times_are_microseconds():
@@ -76,8 +76,8 @@ def test_the_first_run_of_a_block_does_not_count():
     blocks, _ = time_in_turns(
         lambda: setattr(world, "now", world.now + next(costs)),
         None,
-        {**SETTINGS, "warmup_seconds": 0, "seconds": 10},
         clock=world.clock,
+        **{**SETTINGS, "warmup_seconds": 0, "seconds": 10},
     )
     assert blocks == [[4e6]]  # 1 and 2 warmed up, 3 was the block's first
 
@@ -105,6 +105,6 @@ def test_it_says_that_it_is_alive():
     calls = []
     world = World()
     blocks, _ = time_in_turns(
-        world.model("m", 0.01), None, SETTINGS, clock=world.clock, alive=lambda: calls.append(world.now)
+        world.model("m", 0.01), None, **SETTINGS, clock=world.clock, alive=lambda: calls.append(world.now)
     )
     assert len(calls) == len(blocks)

@@ -7,8 +7,7 @@ from pathlib import Path
 import onnx
 import pytest
 
-from edgenext_search.latency.devices.host import HostDevice
-from edgenext_search.latency.devices.onboard_call import PACKAGE, SENT, bootstrap, check_job
+from edgenext_search.latency.devices.onboard_call import DEFAULT_RUNTIME, MODULES, PACKAGE, Job, bootstrap
 from edgenext_search.latency.onboard import main
 
 from ..networks import convolutions
@@ -16,7 +15,7 @@ from ..networks import convolutions
 FOLDER = Path(main.__file__).parent
 
 
-@pytest.mark.parametrize("name", SENT)
+@pytest.mark.parametrize("name", MODULES)
 def test_what_is_sent_needs_nothing_of_this_package_but_what_is_sent(name):
     tree = ast.parse((FOLDER / f"{name}.py").read_text(), feature_version=(3, 8))
     imported = set()
@@ -26,18 +25,17 @@ def test_what_is_sent_needs_nothing_of_this_package_but_what_is_sent(name):
         elif isinstance(node, ast.Import):
             imported.update(alias.name for alias in node.names)
     ours = {module for module in imported if module.startswith("edgenext_search")}
-    assert ours <= {f"{PACKAGE}.{sent}" for sent in SENT[: SENT.index(name)]}
+    assert ours <= {f"{PACKAGE}.{sent}" for sent in MODULES[: MODULES.index(name)]}
     others = {module.partition(".")[0] for module in imported - ours}
     assert others <= set(sys.stdlib_module_names) | {"numpy", "onnxruntime"}
 
 
 def test_it_runs_where_this_package_is_not_installed(tmp_path):
     program, sources = bootstrap()
-    job = {**check_job(HostDevice().runtime), "files": []}
     guard = "import sys; sys.modules['edgenext_search.errors'] = None\n"
     done = subprocess.run(
         [sys.executable, "-I", "-c", guard + program],
-        input=sources + json.dumps(job).encode() + b"\n",
+        input=sources + Job(runtime=DEFAULT_RUNTIME).message(),
         capture_output=True,
         check=True,
         cwd=tmp_path,
@@ -65,10 +63,11 @@ def test_a_file_without_an_opset(tmp_path, data):
 
 def test_a_file_that_ends_too_early_is_no_endless_wait(tmp_path):
     program, sources = bootstrap()
-    job = {**check_job(HostDevice().runtime), "files": [["0.onnx", 100]]}
+    file = tmp_path / "model.onnx"
+    file.write_bytes(b"x" * 100)
     done = subprocess.run(
         [sys.executable, "-c", program],
-        input=sources + json.dumps(job).encode() + b"\nshort",
+        input=sources + Job(runtime=DEFAULT_RUNTIME, files=(file,)).message() + b"short",
         capture_output=True,
         check=True,
         timeout=30,

@@ -10,7 +10,6 @@ from strategies import seeded
 from edgenext_search.latency.onboard.timing_statistics import (
     FEWEST_PAIRS,
     cut,
-    median,
     median_interval,
     quantile,
     summarise,
@@ -19,11 +18,6 @@ from edgenext_search.latency.onboard.timing_statistics import (
 
 times = st.floats(1.0, 1e6)
 blocks = st.lists(st.lists(times, min_size=1, max_size=5), min_size=1, max_size=30)
-
-
-@given(st.lists(times, min_size=1))
-def test_the_median(values):
-    assert median(values) == pytest.approx(statistics.median(values))
 
 
 @given(st.lists(times, min_size=1), st.floats(0, 1))

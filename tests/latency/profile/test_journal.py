@@ -1,10 +1,12 @@
 import pytest
-from latency_profiles import made_profile
+from latency_profiles import DEPLOYMENT, INFO, made_profile
 
 from edgenext_search.errors import UserError
-from edgenext_search.latency.profile.journal import MOST_TRIES, Record
+from edgenext_search.latency.profile.journal import MOST_TRIES, Header, Journal, PlanKeys
 
-HEADER = {"device": "host", "plan": {"networks": 2}}
+HEADER = Header(
+    device=INFO, space={"name": "edgenext"}, deployment=DEPLOYMENT, plan=PlanKeys(networks=2, stages=0, seed=0)
+)
 
 
 @pytest.fixture
@@ -14,11 +16,11 @@ def entries():
 
 def test_what_was_added_is_read_back(tmp_path, entries):
     path = tmp_path / "x.partial"
-    record = Record.open(path, HEADER)
-    record.add({0: entries[0], 2: entries[1]}, seconds=1.5, load=0.4)
-    record.add({0: entries[0]}, seconds=2.0, load=None)
-    again = Record.open(path, HEADER)
-    assert again.tries == record.tries
+    journal = Journal.open(path, HEADER)
+    journal.add({0: entries[0], 2: entries[1]}, seconds=1.5, load=0.4)
+    journal.add({0: entries[0]}, seconds=2.0, load=None)
+    again = Journal.open(path, HEADER)
+    assert again.tries == journal.tries
     assert {index: len(tries) for index, tries in again.tries.items()} == {0: 2, 2: 1}
     assert (again.seconds, again.loads) == (3.5, [0.4])
 
@@ -26,14 +28,14 @@ def test_what_was_added_is_read_back(tmp_path, entries):
 @pytest.mark.parametrize("cut", [1, 5, 100])
 def test_a_line_cut_short_is_dropped_and_the_next_begins_a_new_one(tmp_path, entries, cut):
     path = tmp_path / "x.partial"
-    record = Record.open(path, HEADER)
-    record.add({0: entries[0]}, seconds=1.0, load=None)
-    record.add({1: entries[1]}, seconds=1.0, load=None)
+    journal = Journal.open(path, HEADER)
+    journal.add({0: entries[0]}, seconds=1.0, load=None)
+    journal.add({1: entries[1]}, seconds=1.0, load=None)
     path.write_text(path.read_text("utf-8")[:-cut], "utf-8")
-    again = Record.open(path, HEADER)
+    again = Journal.open(path, HEADER)
     again.add({2: entries[2]}, seconds=1.0, load=None)
     kept = {0, 1, 2} if cut == 1 else {0, 2}  # of the one, nothing but the end of the line was lost
-    assert set(Record.open(path, HEADER).tries) == kept
+    assert set(Journal.open(path, HEADER).tries) == kept
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]\n", '{"device": "board"}\n'])
@@ -41,26 +43,25 @@ def test_another_header_is_refused(tmp_path, text):
     path = tmp_path / "x.partial"
     path.write_text(text, "utf-8")
     with pytest.raises(UserError, match="holds measurements of another profile"):
-        Record.open(path, HEADER)
+        Journal.open(path, HEADER)
     assert path.read_text("utf-8") == text
 
 
 def test_the_least_disturbed_counts_and_the_most_disturbed_is_repeated_first(tmp_path, entries):
     def at(entry, speed):
-        return type(entry)(
-            target=entry.target, ratio=entry.ratio, ratio_low=entry.ratio, ratio_high=entry.ratio, p50=1.0,
-            reference_p50=speed, n=9,
-        )  # fmt: skip
+        return entry.model_copy(
+            update={"ratio_low": entry.ratio, "ratio_high": entry.ratio, "p50": 1.0, "reference_p50": speed}
+        )
 
-    record = Record.open(tmp_path / "x.partial", HEADER)
+    journal = Journal.open(tmp_path / "x.partial", HEADER)
     calm, slow, slower = (at(entries[0], speed) for speed in (1.0, 1.5, 2.0))
-    record.add(dict.fromkeys(range(10), calm), seconds=1.0, load=None)
-    record.add({10: slow, 11: slower}, seconds=1.0, load=None)
-    assert record.disturbed() == [11, 10]
-    record.add({11: calm}, seconds=1.0, load=None)
-    assert record.best()[11].reference_p50 == 1.0
-    assert record.disturbed() == [10]
+    journal.add(dict.fromkeys(range(10), calm), seconds=1.0, load=None)
+    journal.add({10: slow, 11: slower}, seconds=1.0, load=None)
+    assert journal.disturbed() == [11, 10]
+    journal.add({11: calm}, seconds=1.0, load=None)
+    assert journal.best()[11].reference_p50 == 1.0
+    assert journal.disturbed() == [10]
     for _ in range(MOST_TRIES - 1):
-        record.add({10: slower}, seconds=1.0, load=None)
-    assert record.best()[10].reference_p50 == 1.5
-    assert record.disturbed() == []
+        journal.add({10: slower}, seconds=1.0, load=None)
+    assert journal.best()[10].reference_p50 == 1.5
+    assert journal.disturbed() == []

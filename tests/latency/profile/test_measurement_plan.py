@@ -1,5 +1,5 @@
 import pytest
-from latency_profiles import DEPLOYMENT, INFO, REFERENCE, measurement, true_microseconds
+from latency_profiles import DEPLOYMENT, REFERENCE, measurement, profile_of, true_microseconds
 from strategies import seeded
 
 from edgenext_search.arch.blocks import blocks_of
@@ -16,7 +16,6 @@ from edgenext_search.latency.profile.measurement_plan import (
     make_plan,
 )
 from edgenext_search.latency.profile.predictor import Predictor
-from edgenext_search.latency.profile.profile import Measured, make_profile
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +51,7 @@ def test_single_stages_have_the_blocks_of_that_stage_alone(plan):
             assert ("head" in {block.kind for block in blocks}) == (target.stage == 4)
         else:
             assert blocks == blocks_of(target.candidate, DEPLOYMENT)
-        assert Target.from_dict(target.to_dict()) == target
+        assert Target.read(target.to_dict(), where="") == target
 
 
 def test_stages_are_measured_beyond_the_widths_of_the_networks():
@@ -66,16 +65,7 @@ def test_stages_are_measured_beyond_the_widths_of_the_networks():
 
 def fitted(space, *, networks=40, stages=16):
     plan = make_plan(space, DEPLOYMENT, networks=networks, stages=stages, seed=0)
-    profile = make_profile(
-        [Measured.of(target, measurement(target)) for target in plan],
-        device=INFO,
-        conditions={},
-        space=space.to_dict(),
-        deployment=DEPLOYMENT,
-        reference=REFERENCE,
-        seconds=1.0,
-    )
-    return plan, Predictor(profile)
+    return plan, Predictor(profile_of([(target, measurement(target)) for target in plan], space=space))
 
 
 def test_a_space_with_both_kinds_of_norm_is_profiled_for_both():
@@ -86,7 +76,7 @@ def test_a_space_with_both_kinds_of_norm_is_profiled_for_both():
     for norm_act in ("ln_gelu", "bn_hs"):
         candidate = Candidate.from_dict(REFERENCE.to_dict() | {"norm_act": norm_act})
         truth = true_microseconds(Target(what="network", candidate=candidate))
-        assert predictor.predict(candidate).value == pytest.approx(truth, rel=0.15)
+        assert predictor.predict(candidate).microseconds == pytest.approx(truth, rel=0.15)
 
 
 def narrow(**changes):
@@ -109,7 +99,7 @@ def test_published_shapes_are_covered_whatever_the_space(changes):
     for variant in published_variants().values():
         if variant.candidate.norm_act == "ln_gelu":
             truth = true_microseconds(Target(what="network", candidate=variant.candidate))
-            assert predictor.predict(variant.candidate).value == pytest.approx(truth, rel=0.15)
+            assert predictor.predict(variant.candidate).microseconds == pytest.approx(truth, rel=0.15)
 
 
 def test_a_space_with_the_published_shapes_needs_no_more(plan):

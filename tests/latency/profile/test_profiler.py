@@ -51,20 +51,20 @@ def undisturbed(tmp_path_factory):
 
 def test_a_profile_is_one_file(tmp_path):
     out, heard = tmp_path / "board.json", []
-    found = profile(out, listener=lambda done, total: heard.append((done, total)))
+    found = profile(out, progress=lambda done, total: heard.append((done, total)))
     assert Profile.load(out).to_dict() == found.to_dict()
     assert [path.name for path in tmp_path.iterdir()] == ["board.json"]
     assert heard[0] == (0, 38)
     assert heard[-1] == (38, 38)
     assert heard == sorted(heard)
-    assert found.conditions["networks"] == 30
-    assert found.conditions["stages"] == 8
+    assert found.conditions.networks == 30
+    assert found.conditions.stages == 8
 
 
 def test_times_refer_to_one_speed_though_the_machine_changes_its_own(undisturbed):
-    fastest, slowest = undisturbed.reference_range
+    fastest, slowest = undisturbed.reference.range
     assert slowest > 1.05 * fastest
-    assert fastest < undisturbed.reference_us < slowest
+    assert fastest < undisturbed.reference.microseconds < slowest
     assert undisturbed.held_out.mean_error < 0.05
 
 
@@ -87,11 +87,11 @@ def test_what_was_disturbed_is_measured_again(tmp_path, undisturbed):
     found = profile(tmp_path / "board.json", device)
     assert device.measured == 38 + 14
     assert without_times(found) == without_times(undisturbed)
-    assert found.conditions["measurements"] == 52
+    assert found.conditions.measurements == 52
     spoilt = profile(
         tmp_path / "busy.json", MadeUpDevice(busy_until=14, wild=0.2), settings=replace(SETTINGS, minutes=1e-9)
     )
-    assert spoilt.reference_range[1] > 1.9 * found.reference_us
+    assert spoilt.reference.range[1] > 1.9 * found.reference.microseconds
 
 
 def test_a_device_that_is_always_busy_ends_all_the_same(tmp_path):
@@ -100,7 +100,10 @@ def test_a_device_that_is_always_busy_ends_all_the_same(tmp_path):
 
     def measure(models, **options):
         found = MadeUpDevice.measure(device, models, **options)
-        return [replace(entry, ratio_low=0.8 * entry.ratio, ratio_high=1.2 * entry.ratio) for entry in found]
+        return [
+            entry.model_copy(update={"ratio_low": 0.8 * entry.ratio, "ratio_high": 1.2 * entry.ratio})
+            for entry in found
+        ]
 
     device.measure = measure
     profile(tmp_path / "board.json", device)
@@ -121,7 +124,7 @@ def test_a_line_that_was_cut_short_is_measured_again(tmp_path, undisturbed):
 @pytest.mark.parametrize(
     ("changed", "what"),
     [
-        ({"device": MadeUpDevice(info=replace(INFO, version="2.0"))}, "device"),
+        ({"device": MadeUpDevice(info=INFO.model_copy(update={"version": "2.0"}))}, "device"),
         ({"deployment": Deployment(num_classes=10)}, "deployment"),
         ({"settings": ProfileSettings(networks=40, stages=8)}, "plan"),
     ],
@@ -152,7 +155,7 @@ def test_a_missing_folder_is_said_before_any_work(tmp_path):
 def test_time_that_is_up_ends_a_profile_with_what_it_has(tmp_path):
     short = replace(SETTINGS, networks=60, minutes=1e-9)
     found = profile(tmp_path / "board.json", settings=short)
-    assert 24 <= found.conditions["networks"] < 30
+    assert 24 <= found.conditions.networks < 30
     assert json.loads((tmp_path / "board.json").read_text("utf-8"))["conditions"]["networks"] >= 24
 
 

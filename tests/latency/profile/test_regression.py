@@ -7,7 +7,7 @@ from strategies import random_candidate, seeded
 from edgenext_search.arch.blocks import blocks_of
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment
-from edgenext_search.latency.profile.regression import RUN, Sample, fit, held_out, total_work
+from edgenext_search.latency.profile.regression import RUN, Sample, fit, held_out, model_features
 
 DEPLOYMENT = Deployment(num_classes=10, img_size=128)
 TRUE = {"dense": 1e-5, "patch": 2e-5, "activation_ln_gelu": 3e-4, "conv_blocks": 30.0, "sdta_blocks": 80.0, RUN: 200.0}
@@ -18,7 +18,7 @@ def works(n, seed):
     found = []
     for _ in range(n):
         values = random_candidate(rng).to_dict() | {"norm_act": "ln_gelu", "kernel_sizes": [3, 5, 3, 5]}
-        found.append(total_work(blocks_of(Candidate.from_dict(values), DEPLOYMENT)))
+        found.append(model_features(blocks_of(Candidate.from_dict(values), DEPLOYMENT)))
     return found
 
 
@@ -28,7 +28,7 @@ def true_time(work):
 
 @pytest.fixture(scope="module")
 def fitted():
-    return fit([Sample(work=work, microseconds=true_time(work)) for work in works(120, 0)])
+    return fit([Sample(features=work, microseconds=true_time(work)) for work in works(120, 0)])
 
 
 def test_a_device_that_is_a_sum_of_our_terms_is_predicted_closely(fitted):
@@ -44,7 +44,7 @@ def test_no_rate_is_negative(fitted):
 def test_a_few_wild_measurements_do_little_harm(fitted):
     wild = random.Random(0)  # noqa: S311
     samples = [
-        Sample(work=work, microseconds=true_time(work) * (3.0 if wild.random() < 0.05 else 1.0))
+        Sample(features=work, microseconds=true_time(work) * (3.0 if wild.random() < 0.05 else 1.0))
         for work in works(120, 0)
     ]
     robust = fit(samples)
@@ -54,8 +54,8 @@ def test_a_few_wild_measurements_do_little_harm(fitted):
 
 def test_a_sample_of_little_weight_moves_little():
     base = works(60, 0)
-    samples = [Sample(work=work, microseconds=true_time(work)) for work in base]
-    doubled = [Sample(work=work, microseconds=2 * true_time(work), weight=0.001) for work in base]
+    samples = [Sample(features=work, microseconds=true_time(work)) for work in base]
+    doubled = [Sample(features=work, microseconds=2 * true_time(work), weight=0.001) for work in base]
     both = fit([*samples, *doubled])
     assert both.microseconds(base[0]) == pytest.approx(true_time(base[0]), rel=0.03)
 
@@ -70,9 +70,9 @@ def test_a_busy_device_that_slows_some_terms_more_is_told_apart():
 
     busy = [rng.random() < 0.5 for _ in base]
     samples = [
-        Sample(work=work, microseconds=busy_time(work), busy=0.5)
+        Sample(features=work, microseconds=busy_time(work), busy=0.5)
         if own
-        else Sample(work=work, microseconds=true_time(work))
+        else Sample(features=work, microseconds=true_time(work))
         for work, own in zip(base, busy, strict=True)
     ]
     found = fit(samples)
@@ -93,13 +93,13 @@ def test_a_device_that_was_never_busy_has_nothing_to_tell(fitted):
 def test_a_stage_alone_has_a_run_of_its_own():
     work = works(1, 0)[0]
     assert (RUN, 0) in work
-    assert (RUN, 3) in total_work({}, run=3)
+    assert (RUN, 3) in model_features({}, run=3)
 
 
 def test_held_out_networks_are_predicted_by_fits_that_have_not_seen_them():
     base = works(60, 0)
-    samples = [Sample(work=work, microseconds=true_time(work)) for work in base]
-    spoilt = Sample(work=base[7], microseconds=1.5 * true_time(base[7]))
+    samples = [Sample(features=work, microseconds=true_time(work)) for work in base]
+    spoilt = Sample(features=base[7], microseconds=1.5 * true_time(base[7]))
     samples[7] = spoilt
     found = held_out(samples, range(60))
     assert list(found) == list(range(60))
@@ -107,6 +107,6 @@ def test_held_out_networks_are_predicted_by_fits_that_have_not_seen_them():
 
 
 def test_what_only_one_network_has_cannot_be_held_out():
-    samples = [Sample(work=work, microseconds=true_time(work)) for work in works(40, 0)]
-    samples[3] = Sample(work={**samples[3].work, ("depthwise11", 2): 1e6}, microseconds=samples[3].microseconds)
+    samples = [Sample(features=work, microseconds=true_time(work)) for work in works(40, 0)]
+    samples[3] = Sample(features={**samples[3].features, ("depthwise11", 2): 1e6}, microseconds=samples[3].microseconds)
     assert set(held_out(samples, range(40))) == set(range(40)) - {3}

@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 from latency_profiles import INFO, MadeUpDevice, made_profile
@@ -14,7 +13,8 @@ from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.published import published_variant
 from edgenext_search.errors import UserError
 from edgenext_search.latency.devices.device import DeviceError
-from edgenext_search.latency.profile.prediction_error import accuracy
+from edgenext_search.latency.profile.prediction_error import prediction_errors
+from edgenext_search.latency.profile.profile import ProfileConditions, Reference
 from edgenext_search.models import measurable
 from edgenext_search.search.store.records import BASELINE
 from edgenext_search.search.store.run_folder import RunFolder
@@ -64,10 +64,10 @@ class StubPredictor(ByMadds):
     margin = 1.25
 
     class profile:  # noqa: N801 - an attribute
-        reference = published_variant("edgenext_xx_small").candidate
-        reference_us = 500.0
-
-    conditions: ClassVar = {"cpu": "a stub"}
+        reference = Reference(
+            candidate=published_variant("edgenext_xx_small").candidate, microseconds=500.0, range=(500.0, 500.0)
+        )
+        conditions = ProfileConditions(seed=7)
 
     class held_out:  # noqa: N801 - an attribute
         @staticmethod
@@ -122,7 +122,7 @@ def test_a_busy_machine_slows_the_reference_alike(monkeypatch):
 
     def measure(self, models, **others):
         return [
-            replace(found, ratio=1.8, ratio_low=1.79, ratio_high=1.81, reference_p50=1000.0)
+            found.model_copy(update={"ratio": 1.8, "ratio_low": 1.79, "ratio_high": 1.81, "reference_p50": 1000.0})
             for found in seen(self, models, **others)
         ]
 
@@ -130,7 +130,7 @@ def test_a_busy_machine_slows_the_reference_alike(monkeypatch):
     finalists = finish(lab, device, listener=notes)
     measured = finalists[0].measured
     assert (measured.p50, measured.verdict) == (pytest.approx(900.0), "pass")
-    assert measured.conditions["seen_p50"] == 1800.0
+    assert measured.conditions.seen_p50 == 1800.0
     assert any("2.00 times as slow as when it was profiled" in text for text in notes.said)
 
 
@@ -166,7 +166,7 @@ def test_where_none_passes_the_fastest_are_finalists_and_the_summary_says_so(tmp
     finalists = finish(lab, device)
     fastest = sorted(speeds, key=speeds.get)[: lab.recipe.search.finalists]
     assert set(fastest) <= {f.candidate.fingerprint for f in finalists}
-    profile = {"conditions": {}, "held_out": accuracy([1.0, 2.0, 3.0], [1.1, 1.9, 3.0]).to_dict()}
+    profile = {"conditions": {}, "held_out": prediction_errors([1.0, 2.0, 3.0], [1.1, 1.9, 3.0]).to_dict()}
     lab.store().set_fact("latency", {"device": "host", "cap": CAP, "aim": 800, "margin": 1.25, "profile": profile})
     said = summarize(RunFolder(tmp_path), lab.recipe, lab.store()).latency
     assert (said.measured, said.passed) == (len(speeds), 0)
@@ -273,12 +273,12 @@ class World:
         monkeypatch.setattr(latency, "open_device", lambda _: self.device)
         monkeypatch.setattr("edgenext_search.latency.profile.profiler.measure_profile", self._measure)
 
-    def _measure(self, device, _space, _deployment, out, *, listener):
+    def _measure(self, device, _space, _deployment, out, *, progress):
         self.profiled.append(out)
         self.write(out, device.info)
 
     def write(self, path, info=INFO):
-        profile = replace(made_profile(deployment=self.recipe.deployment), device=info)
+        profile = made_profile(deployment=self.recipe.deployment).model_copy(update={"device": info})
         path.write_text(json.dumps(profile.to_dict()), "utf-8")
         return path
 
@@ -302,7 +302,7 @@ def test_a_profile_is_measured_once_for_each_runtime(world):
     first = world.open().profile
     assert world.open().profile == first
     assert world.profiled == [first]
-    world.device.info = replace(INFO, version="1.2.4")
+    world.device.info = INFO.model_copy(update={"version": "1.2.4"})
     second = world.open().profile
     assert world.profiled == [first, second]
     world.device.info = INFO
@@ -313,7 +313,7 @@ def test_a_profile_is_measured_once_for_each_runtime(world):
 def test_a_profile_that_a_study_names_is_refused_for_another_runtime(world, tmp_path):
     path = world.write(tmp_path / "mine.json")
     assert world.open(profile=str(path)).profile == path
-    world.device.info = replace(INFO, version="1.2.4")
+    world.device.info = INFO.model_copy(update={"version": "1.2.4"})
     with pytest.raises(UserError, match=r"version 1\.2\.3, but the device has version 1\.2\.4"):
         world.open(profile=str(path))
     assert world.profiled == []

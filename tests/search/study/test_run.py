@@ -12,6 +12,7 @@ from study_builders import FakeExecutor, Killed, a_recipe, fails_for, with_data
 from edgenext_search.arch.budget import Budget
 from edgenext_search.errors import StudyFailedError, UserError
 from edgenext_search.execution import placement
+from edgenext_search.execution.numerics import ProbedNumerics
 from edgenext_search.search.results import RunSummary
 from edgenext_search.search.store.records import DataSummary
 from edgenext_search.search.store.run_folder import RunFolder
@@ -19,7 +20,6 @@ from edgenext_search.search.study import run as run_module
 from edgenext_search.search.study import session as module
 from edgenext_search.search.study.finalists import finalists_of
 from edgenext_search.search.study.listener import Listener
-from edgenext_search.search.study.numerics import Probed
 from edgenext_search.search.study.run import run_study
 from edgenext_search.training.engine.numerics import Numerics
 from edgenext_search.training.proxy.job import Failed
@@ -285,7 +285,7 @@ def probed(monkeypatch):
     """What the probe finds; how often it was asked."""
 
     class Probe:
-        found, asked = Probed(numerics=BF16), 0
+        found, asked = ProbedNumerics(numerics=BF16), 0
 
         def __call__(self, *_, **__):
             self.asked += 1
@@ -306,7 +306,7 @@ def test_a_run_goes_on_with_the_numerics_that_it_was_begun_with(folder, recipe, 
     fake.current = FakeExecutor(killed_at=5)
     with pytest.raises(Killed):
         run_study(folder, recipe, execution)
-    probed.found = Probed(numerics=Numerics())
+    probed.found = ProbedNumerics(numerics=Numerics())
     fake.current = FakeExecutor()
     run_study(folder, recipe, execution)
     assert numerics_of(fake) == {BF16}
@@ -314,7 +314,7 @@ def test_a_run_goes_on_with_the_numerics_that_it_was_begun_with(folder, recipe, 
 
 
 def test_a_probe_that_failed_is_told_and_made_again(folder, recipe, execution, fake, probed):
-    probed.found = Probed(numerics=Numerics(), note="no luck")
+    probed.found = ProbedNumerics(numerics=Numerics(), note="no luck")
     fake.current = FakeExecutor(killed_at=5)
     notes = Notes()
     with pytest.raises(Killed):
@@ -337,7 +337,7 @@ def test_trials_are_packed_on_gpus_as_asked_or_as_memory_allows(
     folder, recipe, execution, probed, monkeypatch, wanted, places
 ):
     """Two GPUs that hold four trials each."""
-    probed.found = Probed(numerics=BF16, gpu_bytes=15 * 2**30)
+    probed.found = ProbedNumerics(numerics=BF16, gpu_bytes=15 * 2**30)
     monkeypatch.setattr(placement, "_gpus", lambda _device: 2)
     monkeypatch.setattr(module, "gpu_memory", lambda: 70 * 2**30)
     monkeypatch.setattr("torch.cuda.get_device_name", lambda gpu: f"GPU {gpu}")

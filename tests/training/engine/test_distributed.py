@@ -3,24 +3,24 @@ import torch
 from rank_processes import on_ranks
 from torch import nn
 
-from edgenext_search.training.engine.batch_norm import SharedBatchNorm2d, share_statistics
-from edgenext_search.training.engine.distributed import Ranks, joined
+from edgenext_search.training.engine.batch_norm import SyncBatchNorm2d, convert_sync_batchnorm
+from edgenext_search.training.engine.distributed import Ranks, init_local_process_group
 
 
-def test_one_process_meets_nobody():
-    with joined(0, 1, None, torch.device("cpu")) as ranks:
+def test_one_process_needs_no_group():
+    with init_local_process_group(0, 1, None, torch.device("cpu")) as ranks:
         assert ranks == Ranks()
-        assert ranks.total(torch.tensor([3, 4])).tolist() == [3, 4]
-        ranks.add_gradients([])
-        assert ranks.any_of(True, False) == [True, False]
-        assert ranks.from_first(lambda: 7) == 7
-        assert ranks.gathered(torch.tensor(2.5)) == [2.5]
+        assert ranks.all_reduce(torch.tensor([3, 4])).tolist() == [3, 4]
+        ranks.all_reduce_gradients([])
+        assert ranks.any_rank(True, False) == [True, False]
+        assert ranks.run_on_first(lambda: 7) == 7
+        assert ranks.all_gather(torch.tensor(2.5)) == [2.5]
 
 
-def test_words_are_exchanged(tmp_path):
-    """Of three ranks the last has a wish, and the first makes and refuses."""
-    for rank, (wishes, made, refusal, numbers) in enumerate(on_ranks(3, "words", folder=tmp_path)):
-        assert wishes == [False, True]
+def test_collectives_of_three_ranks(tmp_path):
+    """The last rank sets a flag; the first makes something, and refuses."""
+    for rank, (flags, made, refusal, numbers) in enumerate(on_ranks(3, "collectives", folder=tmp_path)):
+        assert flags == [False, True]
         assert made == "made by 0"
         assert refusal == ("FirstRefusedError" if rank else "UserError", "rank 0 refuses")
         assert numbers == [0.5, 1.5, 2.5]
@@ -55,10 +55,10 @@ def test_batch_norms_are_replaced_in_place():
     model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Sequential(nn.BatchNorm2d(4)), nn.LayerNorm(4))
     norm = model[1][0]
     names = list(model.state_dict())
-    share_statistics(model)
-    share_statistics(model)
+    convert_sync_batchnorm(model)
+    convert_sync_batchnorm(model)
     assert model[1][0] is norm
-    assert type(norm) is SharedBatchNorm2d
+    assert type(norm) is SyncBatchNorm2d
     assert list(model.state_dict()) == names
     images = torch.randn(2, 4, 3, 3)
     norm.eval()

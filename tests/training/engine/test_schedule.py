@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from timm.scheduler import CosineLRScheduler
 from torch import nn
 
-from edgenext_search.training.engine.loop import Manner, Trainer
-from edgenext_search.training.engine.schedule import Rise, WarmupCosine, scaled_lr
+from edgenext_search.training.engine.schedule import RungWarmupCosine, WarmupCosine, scaled_lr
+from edgenext_search.training.engine.trainer import Trainer, TrainerOptions
 from edgenext_search.training.full.recipe import FullRecipe
 
 IMAGENET_IMAGES = 1_281_167
@@ -24,7 +24,7 @@ def published_curve(lr, min_lr, epochs, steps, warmup_epochs):
 
 
 def test_the_published_recipe_on_imagenet():
-    recipe = FullRecipe().for_size(5_586_832)
+    recipe = FullRecipe().resolve(params=5_586_832, steps=10**5, device="cpu")
     steps = IMAGENET_IMAGES // 4096
     schedule = recipe.schedule(0, 300 * steps)
     curve = [schedule(step) for step in range(300 * steps)]
@@ -36,19 +36,16 @@ def test_the_published_recipe_on_imagenet():
 
 def test_decay_and_average_of_the_published_recipe():
     """The weight decay is the same in every step, and so is the average's decay from the second one on."""
-    recipe = FullRecipe().for_size(5_586_832)
     steps = 300 * (IMAGENET_IMAGES // 4096)
-    manner = Manner(spare_temperatures=True, warm_average=recipe.warms_average(steps))
-    trainer = Trainer(nn.Linear(3, 2), recipe, seed=0, manner=manner)
+    recipe = FullRecipe().resolve(params=5_586_832, steps=steps, device="cpu")
+    options = TrainerOptions(decay_temperatures=False, ema_warmup=recipe.ema_warmup)
+    trainer = Trainer(nn.Linear(3, 2), recipe, seed=0, options=options)
     assert {trainer.ema.get_decay(step) for step in range(2, steps + 1, 97)} == {0.9995}
     assert trainer.ema.get_decay(1) == 0  # the first step has no learning rate: the weights are the first ones
     images, labels = torch.rand(4, 3), torch.tensor([0, 1, 0, 1])
     for _ in range(3):
         trainer.step(images, labels, 4)
-        assert {group["name"]: group["weight_decay"] for group in trainer.optimizer.param_groups} == {
-            "decay": 0.05,
-            "no_decay": 0.0,
-        }
+        assert [group["weight_decay"] for group in trainer.optimizer.param_groups] == [0.0, 0.05]
     assert all(group["betas"] == (0.9, 0.999) and group["eps"] == 1e-8 for group in trainer.optimizer.param_groups)
 
 
@@ -59,7 +56,7 @@ def test_a_rung_rises_and_falls_as_timm_has_it(total, share, lr, first):
     theirs = CosineLRScheduler(
         optimizer, t_initial=total, warmup_t=warmup, warmup_lr_init=lr / (warmup + 1), t_in_epochs=False
     )
-    ours = Rise(lr=lr, first=first, total=total, warmup=warmup)
+    ours = RungWarmupCosine(lr=lr, first=first, total=total, warmup=warmup)
     for step in range(total):
         theirs.step_update(step)
         assert ours(first + step) == optimizer.param_groups[0]["lr"]
@@ -74,8 +71,8 @@ def test_a_training_stays_within_its_rates(total, share, lr, low):
     assert rates[: schedule.warmup] == sorted(rates[: schedule.warmup])
 
 
-def test_what_is_left_of_a_training_has_the_rates_of_the_whole():
-    recipe = FullRecipe(epochs=5).for_size(10**6)
+def test_a_resumed_schedule_equals_the_whole_schedule():
+    recipe = FullRecipe(epochs=5).resolve(params=10**6, steps=50, device="cpu")
     whole, rest = recipe.schedule(0, 50), recipe.schedule(17, 33)
     assert [rest(step) for step in range(17, 50)] == [whole(step) for step in range(17, 50)]
 

@@ -14,6 +14,7 @@ from edgenext_search.models.build import build
 from edgenext_search.models.export import ExportError
 from edgenext_search.models.folder import save_model_folder
 from edgenext_search.training.evaluation.export import export_folder
+from edgenext_search.training.evaluation.results import OnnxInput, OnnxOutput
 
 SMALL = tiny(depths=(1, 1, 1, 2), sdta_blocks=(0, 1, 0, 1))
 
@@ -39,15 +40,14 @@ def run(path, image):
 
 
 def test_pixels_of_a_camera_go_in_and_the_logits_of_timm_come_out(winner, photos):
-    facts = export_folder(winner, uint8=True, data=str(photos), images=11)
-    assert facts["input"] == {"name": "image", "shape": [1, 48, 48, 3], "type": "uint8"}
-    assert facts["output"] == {"name": "logits", "shape": [1, 6]}
-    assert facts["preprocessing"]["mean"] is None
-    assert facts["parity"]["images"] == 11
-    assert facts["parity"]["top1_agreement"] == 1
-    assert 0 <= facts["parity"]["largest_difference"] < 1e-4
-    assert facts["onnx"] == str(winner / "model-uint8.onnx")
-    assert facts["bytes"] == (winner / "model-uint8.onnx").stat().st_size
+    result = export_folder(winner, uint8=True, data=str(photos), images=11)
+    assert result.input == OnnxInput(name="image", shape=(1, 48, 48, 3), type="uint8")
+    assert result.output == OnnxOutput(name="logits", shape=(1, 6))
+    assert result.preprocessing.mean is None
+    assert (result.parity.images, result.parity.top1_agreement) == (11, 1)
+    assert 0 <= result.parity.largest_difference < 1e-4
+    assert result.onnx == str(winner / "model-uint8.onnx")
+    assert result.bytes == (winner / "model-uint8.onnx").stat().st_size
 
     model = timm.create_model(f"local-dir:{winner}", pretrained=True).eval()
     transform = create_transform(**resolve_model_data_config(model), is_training=False)
@@ -63,14 +63,13 @@ def test_pixels_of_a_camera_go_in_and_the_logits_of_timm_come_out(winner, photos
 def test_without_data_a_random_image_decides(winner, tmp_path):
     out = tmp_path / "device" / "network.onnx"
     out.parent.mkdir()
-    facts = export_folder(winner, out=out, img_size=64, opset=18)
-    assert facts["parity"] is None
-    assert 0 <= facts["random_image_difference"] < 1e-4
-    assert facts["opset"] == 18
-    assert facts["input"] == {"name": "image", "shape": [1, 3, 64, 64], "type": "float32"}
-    assert facts["preprocessing"]["crop"] == 64
-    assert facts["preprocessing"]["resize"] == 71
-    assert facts["preprocessing"]["mean"] == pytest.approx([0.485, 0.456, 0.406])
+    result = export_folder(winner, out=out, img_size=64, opset=18)
+    assert result.parity is None
+    assert 0 <= result.random_image_difference < 1e-4
+    assert result.opset == 18
+    assert result.input == OnnxInput(name="image", shape=(1, 3, 64, 64), type="float32")
+    assert (result.preprocessing.resize, result.preprocessing.crop) == (71, 64)
+    assert result.preprocessing.mean == pytest.approx((0.485, 0.456, 0.406))
     assert [file.name for file in out.parent.iterdir()] == ["network.onnx"]
 
 
@@ -94,7 +93,7 @@ def test_a_file_that_is_there_stays_when_the_new_one_is_wrong(winner, photos, mo
         ({"opset": 99}, r"The opset must lie between 18 and \d+, this onnx's, but got 99"),
     ],
 )
-def test_what_cannot_be_is_refused_before_the_work(winner, tmp_path, arguments, message):
+def test_invalid_requests_are_refused_before_the_work(winner, tmp_path, arguments, message):
     if "out" in arguments:
         arguments = {"out": tmp_path / arguments["out"]}
     with pytest.raises(UserError, match=message):

@@ -6,11 +6,12 @@ import pytest
 
 from edgenext_search.errors import UserError
 from edgenext_search.training.full import metrics as module
-from edgenext_search.training.full.metrics import COLUMNS, METRICS_FILE, Metrics
+from edgenext_search.training.full.metrics import COLUMNS, METRICS_FILE, Accuracy, EpochMetrics, Metrics
 
 
 def row(epoch):
-    return {name: epoch + index / 100 for index, name in enumerate(COLUMNS)} | {"epoch": epoch, "step": 10 * epoch}
+    values = {name: epoch + index / 100 for index, name in enumerate(COLUMNS)}
+    return EpochMetrics(**values | {"epoch": epoch, "step": 10 * epoch})
 
 
 def table(folder):
@@ -33,7 +34,7 @@ def test_the_table_grows_by_an_epoch_and_begins_with_those_of_the_checkpoint(tmp
         metrics.add(row(epoch))
     assert [line["epoch"] for line in table(tmp_path)] == ["1", "2", "3"]
     assert tuple(table(tmp_path)[0]) == COLUMNS
-    assert float(table(tmp_path)[1]["ema_loss"]) == row(2)["ema_loss"]
+    assert float(table(tmp_path)[1]["ema_loss"]) == row(2).ema_loss
     again = Metrics(tmp_path, [row(1)])  # the checkpoint is older than the table
     assert [line["epoch"] for line in table(tmp_path)] == ["1"]
     again.add(row(2))
@@ -63,7 +64,7 @@ def test_tensorboard_where_it_is_installed(tmp_path, packages, monkeypatch):
     metrics.add(row(2))
     metrics.close()
     assert said[0] == (str(tmp_path / "tensorboard"), 11)
-    assert ("top1", row(2)["top1"], 20) in said
+    assert ("top1", row(2).top1, 20) in said
     assert said[-1] == "closed"
 
 
@@ -79,5 +80,11 @@ def test_wandb_where_it_is_asked_for(tmp_path, packages, monkeypatch):
     metrics.close()
     assert (said[0]["id"], said[0]["resume"]) == ("abc", "allow")
     assert said[1][0] == 10
-    assert said[1][1]["ema_top1"] == row(1)["ema_top1"]
+    assert said[1][1]["ema_top1"] == row(1).ema_top1
     assert said[2] == "end"
+
+
+def test_accuracy_by_the_kind_of_weights():
+    metrics = row(3)
+    assert metrics.accuracy("ema") == Accuracy(top1=metrics.ema_top1, top5=metrics.ema_top5, loss=metrics.ema_loss)
+    assert metrics.accuracy("last") == Accuracy(top1=metrics.top1, top5=metrics.top5, loss=metrics.loss)

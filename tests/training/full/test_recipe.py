@@ -3,13 +3,18 @@ import math
 import pytest
 
 from edgenext_search.arch.published import published_variant
+from edgenext_search.data.augment.transforms import TimmAugmentation
 from edgenext_search.errors import UserError
 from edgenext_search.search.resolver import read_study
 from edgenext_search.training.full.recipe import FullRecipe, nearest_size
 
 
+def resolved(*, params=10**6, steps=10**5, device="cpu", **keys):
+    return FullRecipe(**keys).resolve(params=params, steps=steps, device=device)
+
+
 def for_variant(name):
-    return FullRecipe().for_size(published_variant(name).params)
+    return resolved(params=published_variant(name).params)
 
 
 def test_the_defaults_are_the_published_recipe():
@@ -40,7 +45,7 @@ def test_the_defaults_are_the_published_recipe():
         ("edgenext_base", 0.1, "rand-m9-mstd0.5-inc1", 0.8, 1.0),
     ],
 )
-def test_what_the_variants_differ_in(name, drop_path, policy, mixup, cutmix):
+def test_differences_between_the_variants(name, drop_path, policy, mixup, cutmix):
     recipe = for_variant(name)
     assert (recipe.drop_path, recipe.auto_augment, recipe.mixup, recipe.cutmix) == (drop_path, policy, mixup, cutmix)
 
@@ -52,8 +57,8 @@ def test_sizes_between_the_variants_go_to_the_nearer_one():
     assert nearest_size(1000) == "edgenext_xx_small"
 
 
-def test_what_is_given_stays():
-    recipe = FullRecipe(drop_path=0.3, auto_augment=None, mixup=0.1, cutmix=0.0, warmup_epochs=5).for_size(18 * 10**6)
+def test_given_values_stay():
+    recipe = resolved(params=18 * 10**6, drop_path=0.3, auto_augment=None, mixup=0.1, cutmix=0.0, warmup_epochs=5)
     assert (recipe.drop_path, recipe.auto_augment, recipe.mixup, recipe.cutmix) == (0.3, None, 0.1, 0.0)
     assert recipe.warmup_epochs == 5
 
@@ -68,23 +73,25 @@ def test_what_is_given_stays():
     ],
 )
 def test_sizes_follow_the_image_size(keys, sizes):
-    recipe = FullRecipe(**keys)
-    assert set(recipe.sizes) <= set(sizes) | {64}
-    assert all(size % 32 == 0 for size in recipe.sizes) or recipe.multi_scale is None
+    assert resolved(**keys).sizes == sizes
 
 
 def test_a_short_training_is_averaged_with_a_rising_decay():
-    recipe = FullRecipe()
-    assert not recipe.warms_average(93_600)
-    assert recipe.warms_average(2_000)
-    assert not FullRecipe(ema_warmup=False).warms_average(10)
-    assert FullRecipe(ema_warmup=True).warms_average(10**6)
+    assert not resolved(steps=93_600).ema_warmup
+    assert resolved(steps=2_000).ema_warmup
+    assert not resolved(steps=10, ema_warmup=False).ema_warmup
+    assert resolved(steps=10**6, ema_warmup=True).ema_warmup
 
 
 def test_precision_by_the_kind_of_device():
-    assert FullRecipe().numerics("cpu").precision == "fp32"
-    assert FullRecipe().numerics("cuda").precision == "fp16"
-    assert FullRecipe(precision="bf16").numerics("cpu").precision == "bf16"
+    assert resolved(device="cpu").numerics.precision == "fp32"
+    assert resolved(device="cuda").numerics.precision == "fp16"
+    assert resolved(device="cpu", precision="bf16").numerics.precision == "bf16"
+
+
+def test_the_augmentation_is_that_of_the_recipe():
+    augmentation = resolved(flip=False, mixup=0.2, random_erasing=0.1).augmentation
+    assert augmentation == TimmAugmentation(flip=False, mixup=0.2, random_erasing=0.1)
 
 
 @pytest.mark.parametrize(
@@ -110,4 +117,4 @@ def test_the_shipped_study_has_the_published_recipe():
         **FullRecipe().for_size(5_586_832).to_dict(),
         "multi_scale": [160, 320, 5],
     }
-    assert train.sizes == FullRecipe().sizes
+    assert train.sizes_of_batches == FullRecipe().sizes_of_batches

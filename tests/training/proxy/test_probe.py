@@ -4,10 +4,10 @@ import pytest
 import torch
 from strategies import tiny
 
-from edgenext_search.training.engine.numerics import Numerics, ProbeRequest, Timing
+from edgenext_search.training.engine.numerics import Numerics
 from edgenext_search.training.proxy import probe as module
-from edgenext_search.training.proxy.job import Placement
 from edgenext_search.training.proxy.probe import choose, options, probe
+from edgenext_search.training.proxy.probe_request import ProbeRequest, Timing
 from edgenext_search.training.proxy.recipe import TrainRecipe
 
 PLAIN, LAST, BF16 = Numerics(), Numerics(channels_last=True), Numerics(precision="bf16")
@@ -20,7 +20,8 @@ def a_request(steps=10, **recipe):
         candidates=(tiny(), tiny()),
         recipe=TrainRecipe(img_size=32, batch_size=4, **recipe),
         num_classes=3,
-        placement=Placement(),
+        device="cpu",
+        threads=1,
         steps_of_a_trial=steps,
     )
 

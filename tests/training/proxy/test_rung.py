@@ -6,7 +6,7 @@ from safetensors.torch import load_file
 from strategies import tiny
 
 from edgenext_search.errors import UserError
-from edgenext_search.training.engine.loop import TrainingDivergedError
+from edgenext_search.training.engine.trainer import TrainingDivergedError
 from edgenext_search.training.proxy import rung
 from edgenext_search.training.proxy.job import TrainJob
 from edgenext_search.training.proxy.recipe import TrainRecipe

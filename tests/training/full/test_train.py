@@ -6,19 +6,20 @@ import signal
 
 import pytest
 import torch
-from full_builders import CLASSES, Recorder, a_job, write_images
+from full_builders import CLASSES, EXPORTED, Recorder, a_job, write_images
+from strategies import tiny
 
 from edgenext_search.errors import UserError
+from edgenext_search.models.build import build
 from edgenext_search.training.engine.distributed import Ranks
-from edgenext_search.training.engine.loop import TrainingDivergedError
-from edgenext_search.training.full import deliver
-from edgenext_search.training.full import epochs as full_run
+from edgenext_search.training.errors import TrainingDivergedError, TrainingInterruptedError
+from edgenext_search.training.full import finalize
 from edgenext_search.training.full import folder as full_folder
+from edgenext_search.training.full import training_run as full_run
 from edgenext_search.training.full.checkpoint import Checkpoints
-from edgenext_search.training.full.epochs import TrainingInterruptedError
-from edgenext_search.training.full.initial import read_initial
+from edgenext_search.training.full.init_weights import read_init_weights
 from edgenext_search.training.full.metrics import METRICS_FILE, TIMES
-from edgenext_search.training.full.training import train_fully
+from edgenext_search.training.full.train import train_fully
 
 CPU = torch.device("cpu")
 
@@ -31,7 +32,7 @@ def images(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def no_export(monkeypatch):
     """ONNX takes longer than these trainings, and has its own tests."""
-    monkeypatch.setattr(deliver, "export_folder", lambda *_args, **_keys: {})
+    monkeypatch.setattr(finalize, "export_folder", lambda *_args, **_keys: EXPORTED)
 
 
 def train(job, listener=None):
@@ -68,7 +69,7 @@ def assert_equal(a, b):
 def undisturbed(images, tmp_path_factory):
     """A training with several image sizes, stochastic depth, mixed images and averaged weights."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(deliver, "export_folder", lambda *_args, **_keys: {})
+        patch.setattr(finalize, "export_folder", lambda *_args, **_keys: EXPORTED)
         out = tmp_path_factory.mktemp("full") / "undisturbed"
         listener = Recorder()
         summary = train(a_job(images, out, recipe={"mixup": 0.2}), listener)
@@ -80,10 +81,12 @@ def test_a_training_ends_with_a_model_folder_and_its_figures(undisturbed):
     table = rows(out)
     assert [row["epoch"] for row in table] == ["1", "2", "3"]
     assert len(listener.rows) == 3
-    assert summary["top1"] == float(table[-1]["ema_top1"]) == summary["ema"]["top1"]
-    assert summary["raw"]["loss"] == float(table[-1]["loss"])
-    assert summary["best"]["top1"] == max(float(row["ema_top1"]) for row in table)
-    assert summary["deployment"] == {"num_classes": 3, "img_size": 32}
+    assert summary.top1 == float(table[-1]["ema_top1"]) == summary.ema.top1
+    assert summary.raw.loss == float(table[-1]["loss"])
+    assert summary.best.top1 == max(float(row["ema_top1"]) for row in table)
+    assert (summary.deployment.num_classes, summary.deployment.img_size) == (3, 32)
+    assert (summary.data.train_images, summary.data.val_images) == (48, 15)
+    assert summary.params == sum(parameter.numel() for parameter in build(tiny(), num_classes=3).parameters())
     assert {path.name for path in (out / "model").iterdir()} == {
         "candidate.yaml",
         "config.json",
@@ -102,7 +105,7 @@ def test_a_training_ends_with_a_model_folder_and_its_figures(undisturbed):
 @pytest.mark.parametrize("stops", [(1,), (3, 7, 8, 11), tuple(range(1, 19))])
 def test_interrupted_anywhere_it_ends_with_the_same_bits(images, tmp_path, undisturbed, monkeypatch, capfd, stops):
     job = a_job(images, tmp_path / "out", recipe={"mixup": 0.2})
-    show = full_run.FullRun._show
+    show = full_run.TrainingRun._show
 
     def stop_there(run, clock):
         if run.trainer.updates in stops and run.trainer.updates not in stopped:
@@ -112,7 +115,7 @@ def test_interrupted_anywhere_it_ends_with_the_same_bits(images, tmp_path, undis
 
     stopped = []
     before = set(multiprocessing.active_children())
-    monkeypatch.setattr(full_run.FullRun, "_show", stop_there)
+    monkeypatch.setattr(full_run.TrainingRun, "_show", stop_there)
     for _ in range(len(stops) + 1):
         torch.rand(3)  # what else is drawn does not matter
         with contextlib.suppress(TrainingInterruptedError):
@@ -126,7 +129,7 @@ def test_interrupted_anywhere_it_ends_with_the_same_bits(images, tmp_path, undis
 
 def test_killed_in_its_evaluations_it_repeats_no_epoch(images, tmp_path, undisturbed, monkeypatch):
     job = a_job(images, tmp_path / "out", recipe={"mixup": 0.2})
-    row, trained = full_run.FullRun._row, []
+    row, trained = full_run.TrainingRun._evaluate, []
 
     def killed_at_first(run, clock):
         if run.trainer.epoch not in trained:
@@ -135,7 +138,7 @@ def test_killed_in_its_evaluations_it_repeats_no_epoch(images, tmp_path, undistu
         assert run.trainer.seen == 0  # since it was started
         return row(run, clock)
 
-    monkeypatch.setattr(full_run.FullRun, "_row", killed_at_first)
+    monkeypatch.setattr(full_run.TrainingRun, "_evaluate", killed_at_first)
     for _ in range(3):
         with pytest.raises(KeyboardInterrupt):
             train(job)
@@ -153,7 +156,7 @@ def test_a_complete_training_is_not_repeated(images, undisturbed):
 
 def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(images, tmp_path, undisturbed, monkeypatch):
     job = a_job(images, tmp_path / "out", recipe={"mixup": 0.2})
-    monkeypatch.setattr(full_run.FullRun, "finish", lambda _: {})
+    monkeypatch.setattr(full_run.TrainingRun, "finish", lambda _: None)
     train(job)
     path = Checkpoints(job.out / "checkpoints").newest_first()[0]
     path.write_bytes(path.read_bytes()[:-5])
@@ -164,12 +167,12 @@ def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(images, tmp_p
 
 
 @pytest.mark.parametrize(("device", "said"), [("cpu", False), ("cuda", True)])
-def test_a_training_of_another_device_is_gone_on_with(images, tmp_path, device, said):
+def test_a_training_resumes_on_another_device(images, tmp_path, device, said):
     job = a_job(images, tmp_path / "out", recipe={"epochs": 1})
     kept = Checkpoints(job.out / "checkpoints")
 
     class Stopper(Recorder):
-        def epoch_done(self, row):
+        def epoch_done(self, metrics):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -181,24 +184,10 @@ def test_a_training_of_another_device_is_gone_on_with(images, tmp_path, device, 
     assert any("done on cuda, those to come on cpu" in note for note in listener.notes) == said
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"recipe": {"lr": 0.1}}, r"holds another training \(there / here\): recipe.lr: 0.002 / 0.1. Give the same"),
-        ({"teacher": "resnet18"}, None),
-    ],
-)
-def test_a_folder_of_another_training_is_refused(images, undisturbed, change, message):
-    out, _, _ = undisturbed
-    if message:
-        with pytest.raises(UserError, match=message):
-            train(a_job(images, out, recipe={"mixup": 0.2, **change["recipe"]}))
-
-
-def test_a_folder_of_something_else_is_refused(images, tmp_path):
-    (tmp_path / "thesis.tex").write_text("x")
-    with pytest.raises(UserError, match=r"exists and is not a training; give another folder with --out"):
-        train(a_job(images, tmp_path))
+def test_a_folder_of_another_training_is_refused(images, undisturbed):
+    message = r"holds another training \(there / here\): recipe.lr: 0.002 / 0.1. Give the same"
+    with pytest.raises(UserError, match=message):
+        train(a_job(images, undisturbed[0], recipe={"mixup": 0.2, "lr": 0.1}))
 
 
 def test_only_one_process_trains_in_a_folder(images, tmp_path, monkeypatch):
@@ -206,7 +195,7 @@ def test_only_one_process_trains_in_a_folder(images, tmp_path, monkeypatch):
     job = a_job(images, tmp_path / "out")
 
     class Second(Recorder):
-        def epoch_done(self, row):
+        def epoch_done(self, metrics):
             with pytest.raises(UserError, match="Another process trains in"):
                 train(job)
             raise KeyboardInterrupt
@@ -224,7 +213,7 @@ def test_only_one_process_trains_in_a_folder(images, tmp_path, monkeypatch):
         ({"data": "nowhere"}, "nowhere"),
     ],
 )
-def test_what_cannot_be_is_refused_before_anything_is_written(images, tmp_path, keys, message):
+def test_invalid_jobs_are_refused_before_anything_is_written(images, tmp_path, keys, message):
     data = keys.pop("data", images)
     with pytest.raises(UserError, match=message):
         train(a_job(data, tmp_path / "out", **keys))
@@ -254,9 +243,9 @@ def test_new_classes_get_a_new_classifier_which_learns_first(images, tmp_path, u
     listener = Recorder()
     begun = torch.load(Checkpoints(undisturbed[0] / "checkpoints").newest_first()[0], weights_only=True)["ema"]
     seen = []
-    done = full_run.FullRun._row
+    done = full_run.TrainingRun._evaluate
     monkeypatch.setattr(
-        full_run.FullRun, "_row", lambda run, clock: seen.append(_copy(run.trainer.model)) or done(run, clock)
+        full_run.TrainingRun, "_evaluate", lambda run, clock: seen.append(_copy(run.trainer.model)) or done(run, clock)
     )
     train(job, listener)
     assert any("the classifier is a new one" in note for note in listener.notes)
@@ -267,7 +256,7 @@ def test_new_classes_get_a_new_classifier_which_learns_first(images, tmp_path, u
 
 def test_a_checkpoint_knows_its_classes(undisturbed):
     path = Checkpoints(undisturbed[0] / "checkpoints").newest_first()[0]
-    assert read_initial(path).classes == CLASSES
+    assert read_init_weights(path).classes == CLASSES
 
 
 def _copy(model):
@@ -279,4 +268,4 @@ def test_the_same_classes_keep_their_classifier(images, tmp_path, undisturbed):
     listener = Recorder()
     summary = train(job, listener)
     assert not any("classifier" in note for note in listener.notes)
-    assert summary["raw"]["loss"] == pytest.approx(undisturbed[1]["ema"]["loss"], abs=0.05)
+    assert summary.raw.loss == pytest.approx(undisturbed[1].ema.loss, abs=0.05)

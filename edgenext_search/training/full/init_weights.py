@@ -1,9 +1,9 @@
-"""Weights that a training begins with, for other classes than they were trained on if need be."""
+"""Initial weights of a training, for other classes than they were trained on if need be."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,13 +26,13 @@ _KEYS = {"ema", "model", "position"}  # what tells a checkpoint of full training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InitialWeights:
-    """Trained weights.
+class InitWeights:
+    """Trained weights to begin with.
 
     Attributes:
-        path: Where they come from.
+        path: Their source.
         weights: Tensors under timm's names, or under those of the EdgeNeXt repository.
-        classes: What the outputs stand for; None where that is not known.
+        classes: Names of the outputs; None where they are not known.
     """
 
     path: Path
@@ -40,13 +40,13 @@ class InitialWeights:
     classes: tuple[str, ...] | None = None
 
     def fill(self, model: nn.Module, classes: Sequence[str]) -> bool:
-        """Give a network these weights; the classifier keeps its own where it has other classes.
+        """Copy the weights into a network; the classifier keeps its own where it has other classes.
 
         Returns:
-            Whether the classifier was taken over too.
+            Whether the classifier was copied too.
 
         Raises:
-            UserError: They are of another network.
+            UserError: They belong to another network.
         """
         own = model.state_dict()
         names = {name: name if name in self.weights else repository_name(name) for name in own}
@@ -73,13 +73,13 @@ class InitialWeights:
         return fits
 
 
-def read_initial(path: Path) -> InitialWeights:
+def read_init_weights(path: Path) -> InitWeights:
     """The weights in a model folder, a ``.safetensors`` or ``.pth`` file, or a checkpoint of full training.
 
-    Of a file that has averaged weights those are taken.
+    Of a file with averaged weights, these.
 
     Raises:
-        UserError: There are none.
+        UserError: There are no weights.
     """
     from safetensors.torch import load_file
 
@@ -92,12 +92,12 @@ def read_initial(path: Path) -> InitialWeights:
             weights = load_file(path / WEIGHTS_FILE)
         except Exception as error:  # whatever a damaged file does to its reader
             raise UserError(f"{path} is damaged: {' '.join(str(error).split())[:200]}.") from error
-        return InitialWeights(path=path, weights=weights, classes=tuple(names) if names else None)
+        return InitWeights(path=path, weights=weights, classes=tuple(names) if names else None)
     state = _full_training(path)
     if state is None:
-        return InitialWeights(path=path, weights=read_checkpoint(path).weights)
+        return InitWeights(path=path, weights=read_checkpoint(path).weights)
     names = state.get("classes")
-    return InitialWeights(path=path, weights=state["ema"], classes=tuple(names) if names else None)
+    return InitWeights(path=path, weights=state["ema"], classes=tuple(names) if names else None)
 
 
 def _full_training(path: Path) -> Mapping[str, Any] | None:

@@ -1,4 +1,4 @@
-"""The training loop."""
+"""The training loop of proxy and full training."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from timm.optim import create_optimizer_v2
+from timm.optim import create_optimizer_v2, param_groups_weight_decay
 from timm.utils import ModelEmaV3
 from torch import nn
 
-from edgenext_search.training.engine.batch_norm import share_statistics
+from edgenext_search.training.engine.batch_norm import convert_sync_batchnorm
 from edgenext_search.training.engine.distributed import Ranks
 from edgenext_search.training.engine.loader import epoch_seed
 from edgenext_search.training.engine.numerics import Numerics
-from edgenext_search.training.engine.param_groups import parameter_groups
 from edgenext_search.training.engine.scoring import Evaluation, score_networks
+from edgenext_search.training.errors import TrainingDivergedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -30,14 +30,17 @@ if TYPE_CHECKING:
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 CHECK_EVERY = 50  # steps; reading the loss makes a GPU wait
+TEMPERATURE = ".temperature"  # last part of a parameter's name
 LEAST_SCALE = 1e-4  # of float16's losses; it halves with each step that overflows
+State = dict[str, Any]
+"""The state of a training as ``torch.save`` writes it: numbers, strings, tensors, lists and dictionaries."""
 StepHook = Callable[[int, int], None]  # steps done, steps to do
 Objective = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """The mean loss of images [b, 3, h, w] with logits float32 [b, classes] and targets as a loader gives them."""
 
 
 class LoopRecipe(Protocol):
-    """What the loop asks of a recipe, the proxy's or that of full training."""
+    """The keys of a recipe that the loop uses."""
 
     @property
     def lr(self) -> float: ...  # noqa: D102 - the recipes describe their keys
@@ -58,45 +61,42 @@ class LoopRecipe(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
-    """How full training goes about the steps that it shares with the proxy; the defaults are the proxy's.
+class TrainerOptions:
+    """Options of a trainer beside its recipe; the defaults are the proxy's.
 
     Attributes:
         accumulate: Batches of the loader that make one step of the optimizer.
-        spare_temperatures: Whether the attention's temperatures have no weight decay, as norms have none.
-        warm_average: Whether the decay of the averaged weights rises from zero.
-        reseed_steps: Whether what is random in a step depends on its number, not on the steps before it in the epoch,
-            so that an epoch can be resumed in its middle.
-        objective: The loss; None for the cross-entropy with the recipe's label smoothing.
+        decay_temperatures: Whether weight decay acts on the attention's temperatures. They scale as norms do, but
+            timm's rule, which the proxy keeps, spares vectors alone, and a temperature is [heads, 1, 1].
+        ema_warmup: Whether the decay of the averaged weights rises from zero.
+        reseed_steps: Whether the randomness of a step depends on its number alone, not on earlier steps of the epoch,
+            so that training can resume in the middle of an epoch.
+        objective: The loss; None for cross-entropy with the recipe's label smoothing.
     """
 
     accumulate: int = 1
-    spare_temperatures: bool = False
-    warm_average: bool = True
+    decay_temperatures: bool = True
+    ema_warmup: bool = True
     reseed_steps: bool = False
     objective: Objective | None = None
-
-
-class TrainingDivergedError(RuntimeError):
-    """The loss or a weight is no longer a number."""
 
 
 class Trainer:
     """A network in training: its weights, their average, the optimizer, and the epoch and step that it has reached.
 
-    ``losses`` has the mean training loss of each epoch, over all ranks; ``position`` counts the steps done in the
-    epoch under way, ``updates`` all steps; ``seen`` the images that it and the other ranks have trained on, ``waited``
-    the seconds that its steps waited for them.
+    ``losses`` has the mean training loss of each epoch over all ranks. ``position`` counts the steps of the current
+    epoch, ``updates`` all steps, ``seen`` the images of all ranks, and ``waited`` the seconds that steps waited for
+    their images.
 
     Args:
         model: The network.
         recipe: How to train it.
-        seed: Seed of all that is random in a step; with the epoch's number it decides the epoch.
+        seed: Seed of everything random in a step; together with the epoch's number it decides the epoch.
         device: Where to train.
         numerics: Precision, memory layout and compilation.
         ranks: This process among those that share each batch.
         micro_batch: Most images that go through the network at once; None for all of this process's share.
-        manner: What full training does differently.
+        options: What full training does differently.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Trainer:
         numerics: Numerics | None = None,
         ranks: Ranks | None = None,
         micro_batch: int | None = None,
-        manner: Manner | None = None,
+        options: TrainerOptions | None = None,
     ) -> None:
         self.recipe = recipe
         self.seed = seed
@@ -120,27 +120,35 @@ class Trainer:
         self.numerics = numerics or Numerics()
         self.ranks = ranks or Ranks()
         self.micro_batch = micro_batch
-        self.manner = manner or Manner()
+        self.options = options or TrainerOptions()
         self._layout = torch.channels_last if self.numerics.channels_last else torch.contiguous_format
         self.model = model.to(self.device, memory_format=self._layout)  # type: ignore[call-overload]
         if self.ranks.world > 1:
-            share_statistics(self.model)
+            convert_sync_batchnorm(self.model)
         self._network = torch.compile(self.model) if self.numerics.compile else self.model
         self._scaler = torch.amp.GradScaler(self.device.type, enabled=self.numerics.precision == "fp16")
-        self.ema = ModelEmaV3(model, decay=recipe.ema_decay, use_warmup=self.manner.warm_average)
+        self.ema = ModelEmaV3(model, decay=recipe.ema_decay, use_warmup=self.options.ema_warmup)
         self.optimizer = self._make_optimizer()
         self._loss = nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
-        self._objective = self.manner.objective or (lambda _images, logits, labels: self._loss(logits, labels))
+        self._objective = self.options.objective or (lambda _images, logits, labels: self._loss(logits, labels))
         self.updates = 0
         self._added = 0  # batches whose gradients wait for the optimizer
         self._summed, self._skipped = self._zero(), self._zero()  # losses of this epoch, and steps without one
 
     def _make_optimizer(self) -> torch.optim.Optimizer:
-        lr, decay = self.recipe.lr, self.recipe.weight_decay
-        if self.manner.spare_temperatures:
-            return torch.optim.AdamW(parameter_groups(self.model, decay), lr=lr, fused=True)
+        recipe, spared = self.recipe, [name for name, _ in self.model.named_parameters() if name.endswith(TEMPERATURE)]
+
+        def groups(model: nn.Module) -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = param_groups_weight_decay(model, 1.0, no_weight_decay_list=spared)
+            return [{**group, "weight_decay": recipe.weight_decay * group["weight_decay"]} for group in found]
+
         optimizer: torch.optim.Optimizer = create_optimizer_v2(
-            self.model, opt="adamw", lr=lr, weight_decay=decay, fused=True
+            self.model,
+            opt="adamw",
+            lr=recipe.lr,
+            weight_decay=recipe.weight_decay,
+            fused=True,
+            param_group_fn=None if self.options.decay_temperatures else groups,
         )
         return optimizer
 
@@ -152,13 +160,13 @@ class Trainer:
         on_step: StepHook | None = None,
         on_epoch: Callable[[int], None] | None = None,
     ) -> None:
-        """Train from the step reached through epoch ``until``, the learning rate rising, then falling.
+        """Train from the current step through epoch ``until``; the learning rate rises, then falls.
 
         Args:
             loader: The training batches.
             until: Number of epochs trained in total when this returns.
-            on_step: Called after each step with the steps done and to do in this call. What it raises ends the call,
-                and :meth:`state` then goes on after that step.
+            on_step: Called after each step with the steps done and to do in this call. An exception that it raises ends
+                the call, and :meth:`state` is then that after the step.
             on_epoch: Called after each epoch with the number of epochs trained in total.
 
         Raises:
@@ -166,7 +174,7 @@ class Trainer:
         """
         if self.epoch >= until:
             return
-        accumulate = self.manner.accumulate
+        accumulate = self.options.accumulate
         begins = [0, *itertools.accumulate(loader.batches(epoch) // accumulate for epoch in range(until))]
         first = begins[self.epoch] + self.position
         total = begins[until] - first
@@ -189,18 +197,18 @@ class Trainer:
                 on_epoch(self.epoch)
 
     def _steps(self, loader: Loader, before: int, schedule: Schedule) -> Iterator[None]:
-        """What is left of the epoch under way, a step of the optimizer at a time.
+        """The remaining steps of the current epoch, one step of the optimizer at a time.
 
         Args:
             loader: The training batches.
-            before: Steps of the epochs before.
-            schedule: Learning rates by the number of the step.
+            before: Steps of all earlier epochs.
+            schedule: Learning rate of a step by its number.
         """
-        accumulate, sizes = self.manner.accumulate, loader.batch_sizes(self.epoch)
+        accumulate, sizes = self.options.accumulate, loader.batch_sizes(self.epoch)
         batches = iter(loader.epoch(self.epoch, self.position * accumulate))
         while self.position < len(sizes) // accumulate:
             number = before + self.position
-            if self.manner.reseed_steps:
+            if self.options.reseed_steps:
                 torch.manual_seed(epoch_seed(self.seed, number * self.ranks.world + self.ranks.rank))
             for group in self.optimizer.param_groups:
                 group["lr"] = schedule(number)
@@ -219,7 +227,7 @@ class Trainer:
             yield
 
     def step(self, images: torch.Tensor, labels: torch.Tensor, batch_size: int) -> torch.Tensor:
-        """Take in a batch; every ``accumulate``-th call is a step of the optimizer.
+        """Add the gradients of a batch; every ``accumulate``-th call is a step of the optimizer.
 
         Args:
             images: This process's share of the batch, float32 [b, 3, h, w].
@@ -233,7 +241,7 @@ class Trainer:
             self.optimizer.zero_grad(set_to_none=True)
         total = self._zero()
         size = self.micro_batch or len(labels)
-        weight = 1 / self.manner.accumulate
+        weight = 1 / self.options.accumulate
         for start in range(0, len(labels), size):
             part = slice(start, start + size)
             with self._autocast():
@@ -243,14 +251,14 @@ class Trainer:
             self._scaler.scale(loss).backward()
             total += loss.detach()
         self._added += 1
-        if self._added == self.manner.accumulate:
+        if self._added == self.options.accumulate:
             self._added = 0
             self._update()
         return total
 
     def _update(self) -> None:
-        """One step of the optimizer and of the average."""
-        self.ranks.add_gradients(self.model.parameters())
+        """One step of the optimizer and of the averaged weights."""
+        self.ranks.all_reduce_gradients(self.model.parameters())
         if self.recipe.clip_grad:
             self._scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_grad)
@@ -265,21 +273,21 @@ class Trainer:
         return torch.autocast(self.device.type, _DTYPES[self.numerics.precision])
 
     def _mean_loss(self) -> float:
-        """Of the epoch under way, over all ranks and the steps whose loss did not overflow."""
-        summed, skipped = self.ranks.total(torch.stack([self._summed, self._skipped])).tolist()
+        """Mean loss of the current epoch, over all ranks and all steps whose loss did not overflow."""
+        summed, skipped = self.ranks.all_reduce(torch.stack([self._summed, self._skipped])).tolist()
         count = self.position - skipped / self.ranks.world
-        return self._sound(summed / count if count else math.nan)
+        return self._finite(summed / count if count else math.nan)
 
     def check(self) -> None:
-        """Raise :class:`TrainingDivergedError` where a loss of this epoch, in float16 a weight, is no number."""
+        """Raise :class:`TrainingDivergedError` if a loss of this epoch, in float16 a weight, is not a finite number."""
         if not self._scaler.is_enabled():
-            self._sound(self._summed.item())  # stays no number, as the weights took it over
+            self._finite(self._summed.item())  # stays NaN, as the weights are then NaN too
             return
         values = [value.isfinite().all() for value in self.model.state_dict().values() if value.is_floating_point()]
         if self._scaler.get_scale() < LEAST_SCALE or not torch.stack(values).all():
             raise self._diverged("float16 overflows")
 
-    def _sound(self, loss: float) -> float:
+    def _finite(self, loss: float) -> float:
         if not math.isfinite(loss):
             raise self._diverged(f"the loss is {loss}")
         return loss
@@ -292,16 +300,16 @@ class Trainer:
 
     @property
     def scored(self) -> nn.Module:
-        """The network that is scored: with averaged weights, or as the last step left it."""
+        """The network that is scored: with averaged weights, or with those of the last step."""
         averaged: nn.Module = self.ema.module
         return averaged if self.recipe.weights == "ema" else self.model
 
     def evaluate(self, batches: Iterable[Batch]) -> Evaluation:
-        """How :attr:`scored` does on all ranks' batches together."""
+        """Evaluate :attr:`scored` on the batches of all ranks together."""
         return self._evaluations([self.scored], batches)[0]
 
     def evaluate_both(self, batches: Iterable[Batch]) -> tuple[Evaluation, Evaluation]:
-        """How the weights of the last step and their average do on all ranks' batches together."""
+        """Evaluate the weights of the last step and their average on the batches of all ranks together."""
         raw, averaged = self._evaluations([self.model, self.ema.module], batches)
         return raw, averaged
 
@@ -313,30 +321,30 @@ class Trainer:
                 device=self.device,
                 micro_batch=self.micro_batch,
                 layout=self._layout,
-                total=self.ranks.total,
+                all_reduce=self.ranks.all_reduce,
             )
 
-    def state(self) -> dict[str, Any]:
-        """All that :meth:`restore` needs to go on as if never interrupted.
+    def state(self) -> State:
+        """The state that :meth:`restore` resumes from as if the training was never interrupted.
 
-        In the middle of an epoch all ranks have to call it together. What is random in a step is a function of seed,
-        epoch and step, so there is no generator to keep.
+        In the middle of an epoch all ranks must call it together. Randomness is a function of seed, epoch and step, so
+        no generator's state is kept.
         """
         return {
             "epoch": self.epoch,
             "position": self.position,
             "updates": self.updates,
             "losses": self.losses,
-            "summed": self.ranks.gathered(self._summed) if self.position else [],
-            "skipped": self.ranks.gathered(self._skipped / self.ranks.world) if self.position else [],
+            "summed": self.ranks.all_gather(self._summed) if self.position else [],
+            "skipped": self.ranks.all_gather(self._skipped / self.ranks.world) if self.position else [],
             "model": self.model.state_dict(),
             "ema": self.ema.module.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self._scaler.state_dict(),
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take over what :meth:`state` gave, on any number of ranks."""
+    def restore(self, state: State) -> None:
+        """Resume from what :meth:`state` returned, on any number of ranks."""
         self.epoch, self.updates, self.losses = state["epoch"], state["updates"], list(state["losses"])
         self.position = state.get("position", 0)
         rank, world = self.ranks.rank, self.ranks.world  # of each list one is mine, with as many ranks as before
@@ -345,5 +353,5 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.ema.module.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
-        if state["scaler"]:  # there is none of a training in another precision
+        if state["scaler"]:  # empty after a training in another precision
             self._scaler.load_state_dict(state["scaler"])

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgenext_search.errors import UserError
-from edgenext_search.training.full.job import MOST_AT_ONCE, BatchShares, share_batch, shared_out
+from edgenext_search.training.full.batch_shares import MOST_AT_ONCE, BatchShares, share_batch
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_what_can_be_shared_equally_is(batch_size, world):
         assert shares.each <= MOST_AT_ONCE["cpu"]
 
 
-def test_what_cannot_be_shared_is_refused():
+def test_unequal_shares_are_refused():
     with pytest.raises(UserError, match=r"a multiple of 8 processes x --accumulate 3, but is 4096; give --batch-size"):
         share_batch(4096, world=8, each=None, accumulate=3, device="cuda")
 
@@ -42,11 +42,3 @@ def test_what_cannot_be_shared_is_refused():
 def test_shares_in_words():
     assert str(BatchShares(each=32, world=1, accumulate=1)) == "32 images x 1 process"
     assert str(BatchShares(each=32, world=2, accumulate=4)) == "32 images x 2 processes x 4 accumulated"
-
-
-def test_cores_are_shared_out(monkeypatch):
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(12)), raising=False)
-    assert shared_out(2, "cpu") == (6, 6)
-    assert shared_out(1, "cuda:0") == (8, None)
-    assert shared_out(100, "cpu") == (1, 1)
-    assert shared_out(2, "cpu", workers=0, threads=3) == (0, 3)

@@ -1,15 +1,13 @@
 import json
-from dataclasses import replace
 
 import pytest
 import worker_stubs
-from study_builders import a_recipe
+from strategies import tiny
 
-from edgenext_search.arch.projection import Projection
-from edgenext_search.search.study import numerics as module
-from edgenext_search.search.study.numerics import fixed_numerics, probe_host, probes, trials_that_fit
+from edgenext_search.execution import numerics as module
+from edgenext_search.execution.numerics import TimingResult, fixed_numerics, probe_host, probes, trials_that_fit
 from edgenext_search.training.engine.numerics import Numerics
-from edgenext_search.training.proxy.job import Placement
+from edgenext_search.training.proxy.probe_request import ProbeRequest
 from edgenext_search.training.proxy.recipe import TrainRecipe
 
 GIB = 2**30
@@ -17,19 +15,16 @@ GIB = 2**30
 
 @pytest.fixture
 def asked(tmp_path):
-    def ask(*, changes=None, place=None, should_stop=lambda: False, train_images=100):
-        recipe = a_recipe()
-        recipe = replace(recipe, proxy=TrainRecipe(img_size=32, batch_size=4, **(changes or {})))
-        projection = Projection(recipe.space, recipe.budget, recipe.deployment)
-        return probe_host(
-            recipe,
-            projection,
-            place or Placement(),
+    def ask(*, changes=None, threads=1, should_stop=lambda: False, steps=100):
+        request = ProbeRequest(
+            candidates=(tiny(), tiny(expand_ratio=3)),
+            recipe=TrainRecipe(img_size=32, batch_size=4, **(changes or {})),
             num_classes=3,
-            train_images=train_images,
-            cache_dir=tmp_path / "cache",
-            should_stop=should_stop,
+            device="cpu",
+            threads=threads,
+            steps_of_a_trial=steps,
         )
+        return probe_host(request, cache_dir=tmp_path / "cache", should_stop=should_stop)
 
     return ask
 
@@ -47,18 +42,18 @@ def asked(tmp_path):
         ({"channels_last": True, "compile": False}, None),
     ],
 )
-def test_what_a_recipe_fixes_needs_no_probe(recipe, fixed):
+def test_fixed_numerics_need_no_probe(recipe, fixed):
     assert fixed_numerics(TrainRecipe(**recipe)) == fixed
 
 
 def test_a_host_is_probed_once(asked, tmp_path, monkeypatch):
     first = asked()
     assert first.note is None
-    (facts,) = probes(tmp_path / "cache")
-    assert facts["chosen"] == first.numerics.to_dict()
-    assert facts["timings"][0] == {**Numerics().to_dict(), "ratio": 1.0, "agrees": True}
-    assert facts["img_size"] == 32
-    monkeypatch.setattr(module, "_run", lambda *_: pytest.fail("probed again"))
+    (record,) = probes(tmp_path / "cache")
+    assert record.chosen.numerics == first.numerics
+    assert record.timings[0] == TimingResult(**Numerics().to_dict(), ratio=1.0, agrees=True)
+    assert record.img_size == 32
+    monkeypatch.setattr(module, "ProcessGroup", lambda *_, **__: pytest.fail("probed again"))
     assert asked() == first
 
 
@@ -67,11 +62,11 @@ def test_a_host_is_probed_once(asked, tmp_path, monkeypatch):
     [
         {"changes": {"precision": "fp32"}},
         {"changes": {"lr": 1e-4}},
-        {"place": Placement(threads=2)},
-        {"train_images": 10_000},
+        {"threads": 2},
+        {"steps": 10_000},
     ],
 )
-def test_other_work_is_probed_anew(asked, tmp_path, monkeypatch, other):
+def test_each_kind_of_work_has_its_probe(asked, tmp_path, monkeypatch, other):
     monkeypatch.setattr(module, "run_probe", worker_stubs.probed)
     asked()
     asked()
@@ -93,26 +88,26 @@ def test_a_damaged_record_is_probed_anew(asked, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("stub", "note"),
     [
-        (worker_stubs.probe_fails, "so fp32: ValueError: no"),
-        (worker_stubs.probe_dies, "so fp32: its process ended with exit code -9"),
+        (worker_stubs.fails, "so fp32: ValueError: no"),
+        (worker_stubs.is_killed, "so fp32: probe was killed by SIGKILL"),
     ],
 )
 def test_a_probe_that_fails_leaves_fp32_and_says_so(asked, tmp_path, monkeypatch, stub, note):
     monkeypatch.setattr(module, "run_probe", stub)
     found = asked()
     assert found.numerics == Numerics()
-    assert found.note.endswith(note)
+    assert note in found.note
     assert probes(tmp_path / "cache") == []
 
 
 def test_a_probe_that_hangs_is_ended(asked, monkeypatch):
-    monkeypatch.setattr(module, "run_probe", worker_stubs.probe_hangs)
+    monkeypatch.setattr(module, "run_probe", worker_stubs.hangs)
     monkeypatch.setattr(module, "LONGEST", 1.0)
     assert asked().note.endswith("it took longer than 1 s")
 
 
 def test_a_stop_ends_a_probe(asked, monkeypatch):
-    monkeypatch.setattr(module, "run_probe", worker_stubs.probe_hangs)
+    monkeypatch.setattr(module, "run_probe", worker_stubs.hangs)
     assert asked(should_stop=lambda: True).note.endswith("it was stopped")
 
 

@@ -9,8 +9,9 @@ from torch import nn
 from edgenext_search.data import ImageSet
 from edgenext_search.models.build import build
 from edgenext_search.training.engine.loader import MemoryLoader, evaluation_batches
-from edgenext_search.training.engine.loop import Manner, Trainer, TrainingDivergedError
 from edgenext_search.training.engine.numerics import Numerics
+from edgenext_search.training.engine.trainer import Trainer, TrainerOptions
+from edgenext_search.training.errors import TrainingDivergedError
 from edgenext_search.training.proxy.recipe import TrainRecipe
 
 CPU = torch.device("cpu")
@@ -322,8 +323,8 @@ class Overflowing:
 
 
 def in_float16(**recipe):
-    manner = Manner(reseed_steps=True)
-    return Trainer(linear(), TrainRecipe(**recipe), seed=0, numerics=Numerics(precision="fp16"), manner=manner)
+    options = TrainerOptions(reseed_steps=True)
+    return Trainer(linear(), TrainRecipe(**recipe), seed=0, numerics=Numerics(precision="fp16"), options=options)
 
 
 def test_a_loss_that_overflows_costs_its_step_alone():
@@ -373,7 +374,7 @@ def test_float16_that_overflows_for_good_ends_the_training():
 
 
 @pytest.mark.parametrize(("before", "after"), [("fp32", "fp16"), ("fp16", "fp32")])
-def test_a_training_goes_on_in_another_precision(before, after, tmp_path):
+def test_a_training_resumes_in_another_precision(before, after, tmp_path):
     """As where one that was begun on a CPU goes on on a GPU."""
     begun, other = (
         Trainer(linear(), TrainRecipe(epochs=2), seed=0, numerics=Numerics(precision=precision))
@@ -387,7 +388,7 @@ def test_a_training_goes_on_in_another_precision(before, after, tmp_path):
     assert np.isfinite(other.losses).all()
 
 
-def test_what_has_memory_for_few_images_is_scored_few_at_a_time():
+def test_micro_batches_are_scored_one_by_one():
     whole = Trainer(network(), TrainRecipe(batch_size=16), seed=0)
     parts = Trainer(network(), TrainRecipe(batch_size=16), seed=0, micro_batch=5)
     sizes = []
@@ -395,3 +396,23 @@ def test_what_has_memory_for_few_images_is_scored_few_at_a_time():
     assert scored(parts) == scored(whole)
     assert max(sizes) == 5
     assert sum(sizes) == len(separable().labels)
+
+
+SPARED = {"gamma", "gamma_xca", "bias", "temperature"}  # by the last part of a name
+
+
+@pytest.mark.parametrize("weight_decay", [0.05, 0.0])
+@pytest.mark.parametrize("norm_act", ["ln_gelu", "bn_hs"])
+def test_weight_decay_acts_on_kernels_and_matrices_alone(norm_act, weight_decay):
+    """Also the order counts: it is that of the optimizer's state in checkpoints."""
+    model = build(tiny(norm_act=norm_act), num_classes=3)
+    options = TrainerOptions(decay_temperatures=False)
+    trainer = Trainer(model, TrainRecipe(weight_decay=weight_decay), seed=0, options=options)
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    spared, decaying = ([names[p] for p in group["params"]] for group in trainer.optimizer.param_groups)
+    norms = {f"{name}.weight" for name, module in model.named_modules() if "Norm" in type(module).__name__}
+    expected = {name for name in names.values() if name in norms or name.rpartition(".")[2] in SPARED}
+    assert spared == [name for name in names.values() if name in expected]
+    assert decaying == [name for name in names.values() if name not in expected]
+    assert [group["weight_decay"] for group in trainer.optimizer.param_groups] == [0.0, weight_decay]
+    assert sum("temperature" in name for name in spared) == 2  # one for each SDTA block

@@ -1,0 +1,23 @@
+"""Installed versions of the packages that results depend on."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+
+PACKAGES = ("edgenext-search", "torch", "timm", "optuna", "numpy", "onnx", "onnxruntime")
+
+
+def versions() -> dict[str, str]:
+    """Installed versions by package; missing packages are left out."""
+    found = {"python": platform.python_version()}
+    found |= {package: version for package in PACKAGES if (version := installed(package))}
+    return found
+
+
+def installed(package: str) -> str | None:
+    """The version of a package; None where it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
