@@ -225,17 +225,7 @@ def _seconds_each(predictor: Predictor, drawn: Sequence[Candidate]) -> float:
     for _ in range(20):
         start = time.perf_counter()
         for c in drawn:
-            predictor.microseconds(
-                c.widths,
-                c.depths,
-                c.kernel_sizes,
-                c.sdta_splits,
-                c.sdta_blocks,
-                c.heads,
-                c.pos_emb,
-                c.expand_ratio,
-                c.norm_act,
-            )
+            predictor.microseconds(c)
         best = min(best, time.perf_counter() - start)
     return best / len(drawn)
 

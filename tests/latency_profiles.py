@@ -4,7 +4,7 @@ import json
 import random
 from functools import cache
 
-from edgenext_search.arch.cost import Deployment
+from edgenext_search.arch.cost import Deployment, block_counts
 from edgenext_search.arch.published import published_variant
 from edgenext_search.arch.space import Space
 from edgenext_search.latency.devices.device import DeviceError, DeviceInfo
@@ -23,7 +23,7 @@ def true_microseconds(target, deployment=DEPLOYMENT):
     """A time that is no sum of our terms: multiply-adds, activations, and memory that is read twice when wide."""
     total = 100.0
     for block, number in target.blocks(deployment).items():
-        params, madds, acts = block.counts
+        params, madds, acts, _ = block_counts(block)
         total += number * (20 + madds / 30_000 + acts / 2_000 + params / 5_000 * (2 if block.width > 200 else 1))
     return total
 

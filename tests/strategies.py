@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from edgenext_search.arch.budget import COSTS, Budget
 from edgenext_search.arch.candidate import NORM_ACTS, Candidate
-from edgenext_search.arch.cost import Deployment, count
+from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.parameter import Choice
 from edgenext_search.arch.space import Space
 
@@ -128,5 +128,5 @@ class ByMadds:
         self.rate = rate
         self.deployment = Deployment(num_classes=1, img_size=img_size)
 
-    def microseconds(self, *fields):
-        return count(*fields, self.deployment)[1] / self.rate
+    def microseconds(self, layout):
+        return cost(layout, self.deployment).madds / self.rate

@@ -1,36 +1,58 @@
-"""A candidate taken apart: stem, downsampling layers, convolutional and SDTA blocks, head, with how many of each.
+"""The blocks of a network: stem, downsampling layers, convolutional and SDTA blocks, head, with how many of each.
 
 Costs and times of a network are sums over its blocks, so a block has everything that they depend on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
+from collections.abc import Callable, Iterator
+from typing import Literal, NamedTuple, Protocol, TypeVar, get_args
 
-from edgenext_search.arch.candidate import STAGES, Candidate, NormAct
-from edgenext_search.arch.cost import (
-    BATCH_NORM_MADDS,
-    IN_CHANNELS,
-    LAYER_NORM_MADDS,
-    PATCH,
-    Counts,
-    Deployment,
-    attention_counts,
-    bottleneck_counts,
-    depthwise_counts,
-    downsample_counts,
-    head_counts,
-    stem_counts,
-)
+from edgenext_search.arch.candidate import STAGES, NormAct
+
+IN_CHANNELS = 3
+PATCH = 4  # kernel size and stride of the stem
+MOST_REMEMBERED = 1 << 16  # blocks whose values are kept in memory, some 20 MB
 
 Kind = Literal["stem", "downsample", "conv", "sdta", "head"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
+T = TypeVar("T")
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+
+class Layout(Protocol):
+    """The fields that decide a network, as those of a :class:`~edgenext_search.arch.candidate.Candidate`."""
+
+    @property
+    def widths(self) -> tuple[int, int, int, int]: ...  # noqa: D102 - as in a candidate, and so on
+    @property
+    def depths(self) -> tuple[int, int, int, int]: ...  # noqa: D102
+    @property
+    def kernel_sizes(self) -> tuple[int, int, int, int]: ...  # noqa: D102
+    @property
+    def sdta_splits(self) -> tuple[int, int, int, int]: ...  # noqa: D102
+    @property
+    def sdta_blocks(self) -> tuple[int, int, int, int]: ...  # noqa: D102
+    @property
+    def heads(self) -> tuple[int, int, int, int]: ...  # noqa: D102
+    @property
+    def expand_ratio(self) -> int: ...  # noqa: D102
+    @property
+    def pos_emb(self) -> tuple[bool, bool, bool, bool]: ...  # noqa: D102
+    @property
+    def norm_act(self) -> NormAct: ...  # noqa: D102
+
+
+class Setting(Protocol):
+    """What the blocks of a network depend on beside its layout: the fields of a deployment that are read here."""
+
+    @property
+    def num_classes(self) -> int: ...  # noqa: D102
+    @property
+    def img_size(self) -> int: ...  # noqa: D102
+
+
+class Block(NamedTuple):
     """One block of a network; fields that its kind does not have are 0 or False.
 
     Attributes:
@@ -40,12 +62,12 @@ class Block:
         width_in: Channels of its input: 3 for the stem, ``width`` for blocks.
         width: Channels of its output; for the head those of its input.
         norm_act: As in a candidate.
-        kernel_size: Of a convolutional block.
-        sdta_splits: Of an SDTA block, as are ``heads`` and ``pos_emb``.
-        heads: Attention heads.
-        pos_emb: Whether a positional encoding is added.
-        expand_ratio: Of a convolutional or SDTA block.
-        num_classes: Of the head.
+        kernel_size: Kernel size of a convolutional block.
+        sdta_splits: Channel groups of an SDTA block.
+        heads: Attention heads of an SDTA block.
+        pos_emb: Whether an SDTA block adds a positional encoding.
+        expand_ratio: Expand ratio of a convolutional or SDTA block.
+        num_classes: Outputs of the head.
     """
 
     kind: Kind
@@ -61,92 +83,57 @@ class Block:
     expand_ratio: int = 0
     num_classes: int = 0
 
-    @property
-    def counts(self) -> Counts:
-        """Parameters, multiply-adds and activations, as in :mod:`edgenext_search.arch.cost`."""
-        batch_norm = self.norm_act == "bn_hs"
-        norm_madds = BATCH_NORM_MADDS if batch_norm else LAYER_NORM_MADDS
-        pixels = self.side**2
-        if self.kind == "stem":
-            return stem_counts(self.width, (self.side // PATCH) ** 2, batch_norm)
-        if self.kind == "downsample":
-            return downsample_counts(self.width_in, self.width, pixels, (self.side // 2) ** 2, batch_norm)
-        if self.kind == "head":
-            return head_counts(self.width, self.num_classes, pixels, batch_norm)
-        if self.kind == "conv":
-            own = depthwise_counts(self.width, self.kernel_size, pixels, batch_norm)
-        else:
-            own = attention_counts(self.width, self.sdta_splits, self.heads, self.pos_emb, pixels, norm_madds)
-        shared = bottleneck_counts(self.width, self.expand_ratio, pixels, norm_madds)
-        return own[0] + shared[0], own[1] + shared[1], own[2] + shared[2]
 
-    def to_dict(self) -> dict[str, Any]:
-        """All fields by name; :meth:`from_dict` reads them back."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+def walk(layout: Layout, setting: Setting) -> Iterator[tuple[Block, int]]:
+    """Yield the blocks of a network in their order, each with how many of it follow each other.
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Block:
-        """Read what :meth:`to_dict` wrote."""
-        return cls(**values)
-
-
-def blocks_of(candidate: Candidate, deployment: Deployment) -> dict[Block, int]:
-    """The blocks of a network in their order, with how many of each there are.
-
-    Those of one stage are what a device runs between two changes of resolution: the stem belongs to the first stage, a
-    downsampling layer to the stage that it begins, the head to the last.
+    The blocks of a stage are what a device runs between two changes of resolution: the stem belongs to the first
+    stage, a downsampling layer to the stage that it begins, the head to the last.
 
     Args:
-        candidate: The network.
-        deployment: Its number of classes and input size.
+        layout: The network.
+        setting: Its number of classes and input size, such as a deployment.
     """
-    norm_act, expand_ratio = candidate.norm_act, candidate.expand_ratio
-    width_in, side = candidate.widths[0], deployment.img_size // PATCH
-    stem = Block(
-        kind="stem", stage=1, side=deployment.img_size, width_in=IN_CHANNELS, width=width_in, norm_act=norm_act
-    )
-    found = {stem: 1}
-    for index, width in enumerate(candidate.widths):
-        stage = index + 1
-        if index:
-            down = Block(kind="downsample", stage=stage, side=side, width_in=width_in, width=width, norm_act=norm_act)
-            found[down] = 1
+    # tuple.__new__ spares half of the time of Block(...); a search walks through some thousand networks a second.
+    new = tuple.__new__
+    norm, expand, widths, depths, sdta_blocks = (
+        layout.norm_act, layout.expand_ratio, layout.widths, layout.depths, layout.sdta_blocks,
+    )  # fmt: skip
+    side, width_in = setting.img_size // PATCH, widths[0]
+    yield new(Block, ("stem", 1, setting.img_size, IN_CHANNELS, width_in, norm, 0, 0, 0, False, 0, 0)), 1
+    for i, width in enumerate(widths):
+        if i:
+            yield new(Block, ("downsample", i + 1, side, width_in, width, norm, 0, 0, 0, False, 0, 0)), 1
             side //= 2
-        sdta = candidate.sdta_blocks[index]
-        if conv := candidate.depths[index] - sdta:
-            block = Block(
-                kind="conv",
-                stage=stage,
-                side=side,
-                width_in=width,
-                width=width,
-                norm_act=norm_act,
-                kernel_size=candidate.kernel_sizes[index],
-                expand_ratio=expand_ratio,
-            )
-            found[block] = conv
+        sdta = sdta_blocks[i]
+        if conv := depths[i] - sdta:
+            kernel = layout.kernel_sizes[i]
+            yield new(Block, ("conv", i + 1, side, width, width, norm, kernel, 0, 0, False, expand, 0)), conv
         if sdta:
-            block = Block(
-                kind="sdta",
-                stage=stage,
-                side=side,
-                width_in=width,
-                width=width,
-                norm_act=norm_act,
-                sdta_splits=candidate.sdta_splits[index],
-                heads=candidate.heads[index],
-                pos_emb=candidate.pos_emb[index],
-                expand_ratio=expand_ratio,
-            )
-            found[block] = sdta
+            splits, heads, pos_emb = layout.sdta_splits[i], layout.heads[i], layout.pos_emb[i]
+            yield new(Block, ("sdta", i + 1, side, width, width, norm, 0, splits, heads, pos_emb, expand, 0)), sdta
         width_in = width
-    head = Block(
-        kind="head",
-        stage=STAGES,
-        side=side,
-        width_in=width_in,
-        width=width_in,
-        norm_act=norm_act,
-        num_classes=deployment.num_classes,
-    )
-    return {**found, head: 1}
+    yield new(Block, ("head", STAGES, side, width_in, width_in, norm, 0, 0, 0, False, 0, setting.num_classes)), 1
+
+
+def blocks_of(layout: Layout, setting: Setting) -> dict[Block, int]:
+    """The blocks of a network in their order, with how many of each there are; see :func:`walk`."""
+    return dict(walk(layout, setting))
+
+
+class BlockMemo(dict[Block, T]):
+    """Values of blocks, computed once each: networks of a search share most of theirs.
+
+    Args:
+        compute: Gives the value of a block.
+    """
+
+    def __init__(self, compute: Callable[[Block], T]) -> None:
+        super().__init__()
+        self._compute = compute
+
+    def __missing__(self, block: Block) -> T:
+        if len(self) >= MOST_REMEMBERED:
+            self.clear()
+        value = self[block] = self._compute(block)
+        return value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edgenext_search.arch.cost import Cost
 from edgenext_search.arch.metrics import COST_NAMES, METRICS, CostName, cost_name
@@ -27,6 +27,7 @@ class Budget:
         footprint: Most bytes of weights and activations together.
         latency: Most microseconds that one image takes on a device.
         device: The device that the latency is of, as ``--device`` names it; None where latency is not capped.
+        caps: The caps that are set, by cost.
 
     Raises:
         UserError: Nothing is capped, or a cap is not positive.
@@ -39,8 +40,11 @@ class Budget:
     footprint: int | None = None
     latency: int | None = None
     device: str | None = None
+    caps: Mapping[CostName, int] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
+        caps: dict[CostName, int | None] = {key: getattr(self, key) for key in COST_NAMES}
+        object.__setattr__(self, "caps", {key: cap for key, cap in caps.items() if cap is not None})
         if not self.caps:
             raise UserError(f"A budget must cap at least one of {', '.join(COST_NAMES)}; write --budget 1.3M.")
         for key, cap in self.caps.items():
@@ -95,20 +99,14 @@ class Budget:
             counts[name] = METRICS[name].parse(text)
         return cls(**counts, device=device or None)
 
-    @property
-    def caps(self) -> dict[CostName, int]:
-        """The caps that are set."""
-        caps: dict[CostName, int | None] = {key: getattr(self, key) for key in COST_NAMES}
-        return {key: cap for key, cap in caps.items() if cap is not None}
-
     def to_dict(self) -> dict[str, int]:
         """The caps that are set as plain values, to be read back by :meth:`from_dict`."""
         return {str(name): cap for name, cap in self.caps.items()}
 
     def usage(self, cost: Cost) -> float:
         """The share of its cap that the tightest cost takes: the budget holds when it is at most 1."""
-        costs = cost.to_dict()
-        return max(costs[key] / cap for key, cap in self.caps.items())
+        usage: float = max(getattr(cost, key) / cap for key, cap in self.caps.items())
+        return usage
 
     def holds(self, cost: Cost) -> bool:
         """Whether no cap is exceeded."""

@@ -8,22 +8,25 @@ LayerNorm of stem and downsampling layers, less the global pool; for the BatchNo
 with every BatchNorm. So each convolution, linear layer and attention
 product counts its multiply-adds without biases, and each LayerNorm of a block or of the head counts 5 an element.
 Activations are the output elements of all convolutions and linear layers (Radosavovic et al., "Designing Network
-Design Spaces", arXiv 2003.13678, section 3.3). :mod:`edgenext_search.arch.memory` says what memory means.
+Design Spaces", arXiv 2003.13678, section 3.3).
+Memory is the peak of the activations of one image: operators run one at a time in the network's order, as device
+runtimes run them; an operator's inputs and output exist at the same time; a tensor is freed after the last operator
+that reads it. No operator works in place, needs scratch space or is fused with another. The positional encoding, a
+constant of the input size, counts as weights, and the image is the caller's. MCUNet (arXiv 2007.10319, section 3)
+counts peak SRAM in the same way.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Protocol
 
-from edgenext_search.arch.candidate import Candidate, NormAct
-from edgenext_search.arch.memory import BYTES_PER_ELEMENT, block_peak
+from edgenext_search.arch.blocks import IN_CHANNELS, PATCH, Block, BlockMemo, Layout, walk
 from edgenext_search.errors import UserError
 
-IN_CHANNELS = 3
-PATCH = 4  # kernel size and stride of the stem
+BYTES_PER_ELEMENT = 4  # float32
 STRIDE = 32  # input pixels to one pixel of the last stage, along one axis
 FOURIER_CHANNELS = 64  # sine and cosine features of the positional encoding: 32 for each axis
 LAYER_NORM_MADDS = 5  # fvcore's estimate for an affine LayerNorm, an element
@@ -35,18 +38,7 @@ Counts = tuple[int, int, int]
 class LatencyModel(Protocol):
     """Predicts the time that a network takes on a device; :mod:`edgenext_search.latency.profile.predictor` is one."""
 
-    def microseconds(
-        self,
-        widths: Sequence[int],
-        depths: Sequence[int],
-        kernel_sizes: Sequence[int],
-        sdta_splits: Sequence[int],
-        sdta_blocks: Sequence[int],
-        heads: Sequence[int],
-        pos_emb: Sequence[bool],
-        expand_ratio: int,
-        norm_act: NormAct,
-    ) -> float:
+    def microseconds(self, layout: Layout) -> float:
         """Predicted time of one image in the deployment that the model is of; never less for a wider network."""
         ...
 
@@ -123,96 +115,46 @@ class Cost:
         return cls(**{known.name: values[known.name] for known in fields(cls) if known.name in values})
 
 
-def cost(candidate: Candidate, deployment: Deployment) -> Cost:
-    """The costs of a candidate in a deployment.
+def cost(layout: Layout, deployment: Deployment) -> Cost:
+    """The costs of a network in a deployment: sums over its blocks.
 
     Args:
-        candidate: The network.
+        layout: The network, such as a candidate.
         deployment: Its number of classes and input size.
 
     Returns:
         Exact counts, equal to fvcore's in the published convention; the memory is that of a stated model.
     """
-    return cost_of(
-        candidate.widths,
-        candidate.depths,
-        candidate.kernel_sizes,
-        candidate.sdta_splits,
-        candidate.sdta_blocks,
-        candidate.heads,
-        candidate.pos_emb,
-        candidate.expand_ratio,
-        candidate.norm_act,
-        deployment,
-    )
-
-
-def cost_of(
-    widths: Sequence[int],
-    depths: Sequence[int],
-    kernel_sizes: Sequence[int],
-    sdta_splits: Sequence[int],
-    sdta_blocks: Sequence[int],
-    heads: Sequence[int],
-    pos_emb: Sequence[bool],
-    expand_ratio: int,
-    norm_act: NormAct,
-    deployment: Deployment,
-) -> Cost:
-    """:func:`cost` on bare fields: what the projection calls many times while it looks for widths."""
-    parts = (widths, depths, kernel_sizes, sdta_splits, sdta_blocks, heads, pos_emb, expand_ratio, norm_act)
-    params, madds, acts, memory = count(*parts, deployment)
+    params = madds = acts = alive = 0
+    for block, n in walk(layout, deployment):
+        p, m, a, peak = _COUNTED[block]
+        params += n * p
+        madds += n * m
+        acts += n * a
+        alive = max(alive, peak)
     model = deployment.latency_model
-    latency = None if model is None else math.ceil(model.microseconds(*parts))
-    return Cost(params=params, madds=madds, acts=acts, memory=memory, latency=latency)
+    latency = None if model is None else math.ceil(model.microseconds(layout))
+    return Cost(params=params, madds=madds, acts=acts, memory=BYTES_PER_ELEMENT * alive, latency=latency)
 
 
-def count(
-    widths: Sequence[int],
-    depths: Sequence[int],
-    kernel_sizes: Sequence[int],
-    sdta_splits: Sequence[int],
-    sdta_blocks: Sequence[int],
-    heads: Sequence[int],
-    pos_emb: Sequence[bool],
-    expand_ratio: int,
-    norm_act: NormAct,
-    deployment: Deployment,
-) -> tuple[int, int, int, int]:
-    """What is counted of a network, on bare fields.
-
-    Returns:
-        Parameters, multiply-adds, activations and memory.
-    """
+def block_counts(block: Block) -> tuple[int, int, int, int]:
+    """Parameters, multiply-adds and activations of one block, and the elements alive at its widest point."""
+    kind, width, norm_act = block.kind, block.width, block.norm_act
     batch_norm = norm_act == "bn_hs"
     norm_madds = BATCH_NORM_MADDS if batch_norm else LAYER_NORM_MADDS
-    side = deployment.img_size // PATCH
-    pixels = side * side
-    width_in = widths[0]
-    params, madds, acts = stem_counts(width_in, pixels, batch_norm)
-    alive = 0
-    for stage, width in enumerate(widths):
-        if stage:
-            side //= 2
-            p, m, a = downsample_counts(width_in, width, pixels, side * side, batch_norm)
-            params, madds, acts = params + p, madds + m, acts + a
-            pixels = side * side
-        sdta = sdta_blocks[stage]
-        shared = bottleneck_counts(width, expand_ratio, pixels, norm_madds)
-        if conv_blocks := depths[stage] - sdta:
-            p, m, a = depthwise_counts(width, kernel_sizes[stage], pixels, batch_norm)
-            params += conv_blocks * (shared[0] + p)
-            madds += conv_blocks * (shared[1] + m)
-            acts += conv_blocks * (shared[2] + a)
-        if sdta:
-            p, m, a = attention_counts(width, sdta_splits[stage], heads[stage], pos_emb[stage], pixels, norm_madds)
-            params += sdta * (shared[0] + p)
-            madds += sdta * (shared[1] + m)
-            acts += sdta * (shared[2] + a)
-        alive = max(alive, block_peak(width, pixels, expand_ratio, heads[stage] if sdta else 0))
-        width_in = width
-    p, m, a = head_counts(width_in, deployment.num_classes, pixels, batch_norm)
-    return params + p, madds + m, acts + a, BYTES_PER_ELEMENT * alive
+    pixels = block.side**2
+    if kind == "stem":
+        return *stem_counts(width, (block.side // PATCH) ** 2, batch_norm), 0
+    if kind == "downsample":
+        return *downsample_counts(block.width_in, width, pixels, (block.side // 2) ** 2, batch_norm), 0
+    if kind == "head":
+        return *head_counts(width, block.num_classes, pixels, batch_norm), 0
+    if kind == "conv":
+        p, m, a = depthwise_counts(width, block.kernel_size, pixels, batch_norm)
+    else:
+        p, m, a = attention_counts(width, block.sdta_splits, block.heads, block.pos_emb, pixels, norm_madds)
+    params, madds, acts = bottleneck_counts(width, block.expand_ratio, pixels, norm_madds)
+    return params + p, madds + m, acts + a, block_peak(width, pixels, block.expand_ratio, block.heads)
 
 
 def stem_counts(width: int, pixels: int, batch_norm: bool) -> Counts:
@@ -269,3 +211,27 @@ def head_counts(width: int, num_classes: int, pixels: int, batch_norm: bool) -> 
     """Global average pool, norm, linear classifier; a BatchNorm comes before the pool, on the whole feature map."""
     norm = BATCH_NORM_MADDS * width * pixels if batch_norm else LAYER_NORM_MADDS * width
     return 2 * width + (width + 1) * num_classes, norm + width * num_classes, num_classes
+
+
+def block_peak(width: int, pixels: int, expand_ratio: int, sdta_heads: int) -> int:
+    """Elements alive at the widest point of a block on ``u = width * pixels`` elements.
+
+    Either the activation of the inverted bottleneck: the block's input, kept for its residual, and the hidden map
+    before and after the activation; or the product of query and key in an SDTA block: the block's input, the base of
+    the attention's residual, query, key and value (3u), the normalised query and key, and the product itself, for each
+    head a square of ``width / heads``. Stem, downsampling layers and head hold no more than a block of the stage
+    at their larger side.
+
+    Args:
+        width: Channels.
+        pixels: Height times width of the feature map.
+        expand_ratio: Hidden width of the inverted bottleneck, as a multiple of the width.
+        sdta_heads: Attention heads of an SDTA block; 0 for a convolutional block.
+    """
+    bottleneck = (1 + 2 * expand_ratio) * width * pixels
+    if not sdta_heads:
+        return bottleneck
+    return max(bottleneck, 7 * width * pixels + width * width // sdta_heads)
+
+
+_COUNTED = BlockMemo(block_counts)

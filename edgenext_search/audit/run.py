@@ -6,37 +6,34 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from edgenext_search.errors import StudyFailedError, UserError
-from edgenext_search.execution.conditions import conditions
+from edgenext_search.errors import UserError
 from edgenext_search.search.ranking.references import (
     AUDIT,
-    Reference,
-    audited,
     can_be_audited,
     drawn,
     drawn_by,
     forget_failures,
     pending,
     reference_seeds,
+    sampled,
 )
 from edgenext_search.search.store.kind import require_search
-from edgenext_search.search.study.jobs import run_jobs
 from edgenext_search.search.study.listener import Listener
+from edgenext_search.search.study.series import recorded_time, run_series
 from edgenext_search.search.study.session import open_session
 from edgenext_search.search.study.summary import summarize
 from edgenext_search.texts import command_line, counted
-from edgenext_search.training.proxy.job import Trained, TrainJob
 
 if TYPE_CHECKING:
+    from edgenext_search.arch.candidate import Candidate
     from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.results import RunSummary
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.store.store import StudyStore
-    from edgenext_search.search.study.session import Execution, Session
+    from edgenext_search.search.study.session import Execution
 
 LEAST_CANDIDATES = 4
 TIMES_AS_LONG = 4  # as the proxy, by default
-FAILURES_AT_START = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,18 +109,20 @@ def run_audit(
         store = session.store
         before, trials = store.fact(AUDIT) or {}, _sample(store, recipe, audit)
         seconds = before["seconds"] if before.get("epochs") == audit.epochs else 0.0
-        fact = {
-            "epochs": audit.epochs,
-            "n": audit.n,
-            "seeds": audit.seeds,
-            "trials": trials,
-            "conditions": conditions(session.places, session.numerics).to_dict(),
-        }
-        store.set_fact(AUDIT, {**fact, "seconds": seconds})
-        try:
-            _train(run, recipe, audit, session, listener)
-        finally:
-            store.set_fact(AUDIT, {**fact, "seconds": seconds + time.monotonic() - started})
+        fact = {"epochs": audit.epochs, "n": audit.n, "seeds": audit.seeds, "trials": trials}
+        with recorded_time(session, AUDIT, fact, spent=seconds, since=started):
+            run_series(
+                run,
+                session,
+                listener,
+                sampled(store, trials),
+                seeds=reference_seeds(recipe.search.seed, audit.seeds),
+                recipe=recipe.proxy.model_copy(update={"epochs": audit.epochs}),
+                kind="reference",
+                title="Audit",
+                trainings="reference training",
+                subject="audit",
+            )
         summary = summarize(run, recipe, store)
         run.write_summary(summary)
     return summary
@@ -157,53 +156,6 @@ def _plan(store: StudyStore, recipe: ResolvedRecipe, audit: Audit, trials: list[
     return f"{text}; {left} of {candidates * audit.seeds} trainings to do" if left else f"{text}; all are trained"
 
 
-def _pending(store: StudyStore, recipe: ResolvedRecipe, audit: Audit, trials: list[int]) -> list[tuple[Reference, int]]:
-    references = audited(store, trials, epochs=audit.epochs)
-    return pending(references, trials, reference_seeds(recipe.search.seed, audit.seeds))
-
-
-def _train(run: RunFolder, recipe: ResolvedRecipe, audit: Audit, session: Session, listener: Listener) -> None:
-    """Train whatever is not trained yet, and record each result as it comes.
-
-    Raises:
-        StudyFailedError: The first trainings all failed.
-    """
-    store, failed, trained = session.store, 0, 0
-    reference = recipe.proxy.model_copy(update={"epochs": audit.epochs, "rungs": [1.0]})
+def _pending(store: StudyStore, recipe: ResolvedRecipe, audit: Audit, trials: list[int]) -> list[tuple[Candidate, int]]:
     seeds = reference_seeds(recipe.search.seed, audit.seeds)
-    jobs = [
-        TrainJob(
-            name=f"{item.trial.candidate.fingerprint}-{seed}-reference-{audit.epochs}",
-            label=f"trial {item.trial.number}, seed {seeds.index(seed) + 1}",
-            candidate=item.trial.candidate,
-            recipe=reference,
-            data=session.data.folder,
-            seed=seed,
-            until=audit.epochs,
-            folder=run.scratch,
-            numerics=session.numerics,
-        )
-        for item, seed in _pending(store, recipe, audit, drawn_by(store.fact(AUDIT), store, recipe))
-    ]
-    for job, outcome in run_jobs(
-        "Audit",
-        jobs,
-        since=0,
-        executor=session.executor,
-        listener=listener,
-        should_stop=session.should_stop,
-    ):
-        result = outcome.score if isinstance(outcome, Trained) else outcome.reason
-        store.add_reference(job.candidate.fingerprint, audit.epochs, job.seed, result)
-        for file in (job.state_file, job.weights_file):
-            file.unlink(missing_ok=True)
-        trained, failed = trained + isinstance(outcome, Trained), failed + (not isinstance(outcome, Trained))
-        if failed >= FAILURES_AT_START and not trained:
-            raise StudyFailedError(
-                f"The first {failed} reference trainings all failed, so the audit stops. The last one's reason: "
-                f"{result}"
-            )
-    if failed:
-        listener.note(f"{failed} reference training{'' if failed == 1 else 's'} failed, and the audit does without")
-    if run.scratch.is_dir() and not any(run.scratch.iterdir()):
-        run.scratch.rmdir()
+    return pending(store, sampled(store, trials), epochs=audit.epochs, seeds=seeds)

@@ -173,7 +173,7 @@ def _run(
     show(summary, document, as_json=as_json)
     if not as_json:
         for trained in summary.trained:
-            show_training(trained.to_dict(), as_json=False)
+            show_training(trained, as_json=False)
     if summary.status == "interrupted":
         sys.exit(EXIT_INTERRUPTED)
 
@@ -195,6 +195,6 @@ def _train_finalists(
         again = command_line("resume", folder.path, "--train-top", count)
         say(f"Stopped in full training, which is saved: `{again}` goes on.")
         sys.exit(EXIT_INTERRUPTED)
-    summary = summary.model_copy(update={"trained": tuple(trained_in(folder))})
+    summary = summary.model_copy(update={"trained": trained_in(folder)})
     folder.write_summary(summary)
     return summary

@@ -149,8 +149,8 @@ def report_command(*, run: Path, storage: str | None, profile: Path | None, as_j
     """Write the report of a scaling study afresh, and print it; works while the study goes on."""
     from edgenext_search.scaling.latency import keep_profile, timed
     from edgenext_search.scaling.plan import entries
-    from edgenext_search.scaling.results import scaling_summary
-    from edgenext_search.scaling.study import plan_of
+    from edgenext_search.scaling.progress import plan_of
+    from edgenext_search.scaling.summary import scaling_summary
     from edgenext_search.search.store.run_folder import RunFolder
 
     folder = RunFolder(run)

@@ -6,8 +6,9 @@ import copy
 import logging
 from typing import TYPE_CHECKING
 
+from edgenext_search.arch.blocks import IN_CHANNELS
 from edgenext_search.arch.candidate import Candidate
-from edgenext_search.arch.cost import IN_CHANNELS, Deployment
+from edgenext_search.arch.cost import Deployment
 from edgenext_search.models.build import build
 
 if TYPE_CHECKING:

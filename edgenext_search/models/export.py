@@ -9,7 +9,7 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgenext_search.arch.cost import IN_CHANNELS
+from edgenext_search.arch.blocks import IN_CHANNELS
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgenext_search.arch.blocks import IN_CHANNELS
 from edgenext_search.arch.candidate import Candidate
-from edgenext_search.arch.cost import IN_CHANNELS, Deployment, cost
+from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.published import published_variants
 from edgenext_search.errors import UserError
 from edgenext_search.files import dump_yaml, read_yaml

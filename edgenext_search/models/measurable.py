@@ -6,7 +6,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgenext_search.arch.cost import IN_CHANNELS, Deployment
+from edgenext_search.arch.blocks import IN_CHANNELS
+from edgenext_search.arch.cost import Deployment
 from edgenext_search.errors import UserError
 from edgenext_search.models.export import ExportError
 from edgenext_search.models.find import find_candidate

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, fx, nn
 
-from edgenext_search.arch.cost import IN_CHANNELS, PATCH, Deployment
+from edgenext_search.arch.blocks import IN_CHANNELS, PATCH
+from edgenext_search.arch.cost import Deployment
 from edgenext_search.models.build import build
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from edgenext_search.arch.projection import Projection, solve_widths
 from edgenext_search.arch.shape import Shape
 from edgenext_search.arch.space import Space
 from edgenext_search.errors import UserError
+from edgenext_search.texts import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,6 +79,19 @@ class Plan:
         """Read what :meth:`to_dict` wrote."""
         budgets = tuple(Budget(**caps) for caps in values["budgets"])
         return cls(**{**values, "budgets": budgets, "spaces": tuple(values["spaces"])})
+
+    def label(self, entry: Entry) -> str:
+        """Name of an entry for people."""
+        if self.kind == "study":
+            return f"shape {entry.shape} at {self.budgets[entry.budget]}"
+        return f"{self.spaces[entry.space]['name']} {entry.shape}"
+
+    def __str__(self) -> str:
+        seeds = counted(self.seeds, "seed")
+        if self.kind == "study":
+            return f"{self.shapes} shapes at {', '.join(map(str, self.budgets))}, {seeds}"
+        names = " and ".join(str(space["name"]) for space in self.spaces)
+        return f"{self.shapes} candidates each of {names} at {self.budgets[0]}, {seeds}"
 
     def load_spaces(self) -> list[Space]:
         """The spaces."""

@@ -1,14 +1,14 @@
 from hypothesis import given
 from strategies import candidates, deployments, tiny
 
-from edgenext_search.arch.blocks import KINDS, Block, blocks_of
-from edgenext_search.arch.cost import Deployment, cost
+from edgenext_search.arch.blocks import KINDS, BlockMemo, blocks_of, walk
+from edgenext_search.arch.cost import Deployment, block_counts, cost
 
 
 @given(candidate=candidates(), deployment=deployments())
 def test_blocks_sum_to_the_costs_of_the_network(candidate, deployment):
     blocks = blocks_of(candidate, deployment)
-    sums = [sum(n * block.counts[i] for block, n in blocks.items()) for i in range(3)]
+    sums = [sum(n * block_counts(block)[i] for block, n in blocks.items()) for i in range(3)]
     there = cost(candidate, deployment)
     assert sums == [there.params, there.madds, there.acts]
 
@@ -26,10 +26,16 @@ def test_blocks_come_in_the_order_of_the_network_and_number_its_depths(candidate
         assert own.get("sdta", 0) == candidate.sdta_blocks[stage - 1]
 
 
-@given(candidate=candidates(), deployment=deployments())
-def test_equal_candidates_have_equal_blocks_that_survive_json(candidate, deployment):
-    blocks = blocks_of(candidate, deployment)
-    assert [Block.from_dict(block.to_dict()) for block in blocks] == list(blocks)
+def test_values_of_blocks_are_computed_once(monkeypatch):
+    monkeypatch.setattr("edgenext_search.arch.blocks.MOST_REMEMBERED", 3)
+    computed = []
+    memo = BlockMemo(lambda block: computed.append(block) or block.width)
+    first, second, third, fourth, *_ = (block for block, _ in walk(tiny(), Deployment()))
+    assert [memo[block] for block in (first, first, second)] == [first.width, first.width, second.width]
+    assert computed == [first, second]
+    for block in (third, fourth):
+        memo[block]
+    assert list(memo) == [fourth]  # it begins again where it holds too much
 
 
 def test_the_blocks_of_a_small_network():

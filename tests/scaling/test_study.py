@@ -7,8 +7,8 @@ from edgenext_search.arch.scaling import parse_budgets
 from edgenext_search.arch.space import Space
 from edgenext_search.errors import StudyFailedError, UserError
 from edgenext_search.scaling.plan import Plan
-from edgenext_search.scaling.results import scaling_summary
 from edgenext_search.scaling.study import run_scaling
+from edgenext_search.scaling.summary import scaling_summary
 from edgenext_search.search.ranking.references import reference_seeds
 from edgenext_search.search.store.run_folder import RunFolder
 from edgenext_search.search.study import session as module

@@ -9,8 +9,7 @@ No amount falls as the width of a block grows, so with rates >= 0 no wider netwo
 
 from __future__ import annotations
 
-from edgenext_search.arch.blocks import Block
-from edgenext_search.arch.cost import PATCH
+from edgenext_search.arch.blocks import PATCH, Block
 
 LANES = 16  # channels that a kernel computes at once in one vector: 4, 8 or, with AVX-512, 16 floats
 TILE = 64  # output channels that a kernel of a matrix product computes at once, in several vectors

@@ -5,8 +5,9 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
+from edgenext_search.arch.blocks import IN_CHANNELS, PATCH
 from edgenext_search.arch.candidate import STAGES
-from edgenext_search.arch.cost import IN_CHANNELS, PATCH, Deployment
+from edgenext_search.arch.cost import Deployment
 
 if TYPE_CHECKING:
     from pathlib import Path

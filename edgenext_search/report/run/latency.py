@@ -248,14 +248,13 @@ def _note(finalist: Finalist, measured: MeasuredLatency) -> str:
 def _how(measured: MeasuredLatency) -> list[str]:
     """Runtime and state of the device behind a measurement."""
     conditions = measured.conditions
-    threads = conditions.get("threads")
     known = [
-        " ".join(str(conditions[key]) for key in ("runtime", "version") if conditions.get(key)),
-        str(conditions.get("cpu") or conditions.get("machine") or ""),
-        counted(threads, "thread") if threads else "",
+        " ".join(filter(None, (conditions.runtime, conditions.version))),
+        conditions.cpu or conditions.machine or "",
+        counted(conditions.threads, "thread") if conditions.threads else "",
     ]
     parts = [f"Measured by {', '.join(filter(None, known))}."] if any(known) else []
-    if (slower := finite(conditions.get("slower"))) is not None:
+    if (slower := finite(conditions.slower)) is not None:
         parts.append(
             f"Times are at the speed that the device was profiled at; when measured, it was {slower:.2f} times as slow."
         )

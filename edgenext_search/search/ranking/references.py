@@ -12,8 +12,9 @@ from edgenext_search.search.ranking.metric import merits
 from edgenext_search.search.store.records import BASELINE, Score
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
+    from edgenext_search.arch.candidate import Candidate
     from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.store.records import TrialRecord
     from edgenext_search.search.store.store import StudyStore
@@ -105,21 +106,26 @@ def drawn_by(fact: Mapping[str, Any], store: StudyStore, recipe: ResolvedRecipe)
     return drawn(store, recipe, fact["n"]) if known is None else known
 
 
+def sampled(store: StudyStore, numbers: Container[int]) -> dict[Candidate, str]:
+    """Names of the candidates that an audit drew, by candidate."""
+    trials = [trial for trial in filter(can_be_audited, store.records()) if trial.number in numbers]
+    return {trial.candidate: f"trial {trial.number}" for trial in trials}
+
+
 def pending(
-    references: Sequence[Reference], trials: Container[int], seeds: Sequence[int]
-) -> list[tuple[Reference, int]]:
-    """Who of an audit's trials has yet to be trained with which seed: the first seed of all before the second of any.
+    store: StudyStore, candidates: Iterable[Candidate], *, epochs: int, seeds: Sequence[int]
+) -> list[tuple[Candidate, int]]:
+    """Reference trainings that are still to do: the first seed of all candidates before the second of any.
 
     Args:
-        references: What has been trained.
-        trials: Numbers of those that the audit drew; others are not waited for.
-        seeds: With which it trains each.
+        store: The run's record.
+        candidates: Candidates to train, each once.
+        epochs: Epochs of a reference training.
+        seeds: Seeds of the trainings.
     """
+    trained = {(fingerprint, seed) for fingerprint, of, seed in store.references() if of == epochs}
     return [
-        (item, seed)
-        for seed in seeds
-        for item in references
-        if item.trial.number in trials and seed not in item.scores | item.reasons
+        (candidate, seed) for seed in seeds for candidate in candidates if (candidate.fingerprint, seed) not in trained
     ]
 
 
@@ -177,7 +183,8 @@ def audit_summary(store: StudyStore, recipe: ResolvedRecipe, *, running: bool = 
     epochs, data = fact["epochs"], store.fact("data") or {}
     trials = drawn_by(fact, store, recipe)
     references = audited(store, trials, epochs=epochs)
-    open_ = len(pending(references, trials, reference_seeds(recipe.search.seed, fact["seeds"])))
+    seeds = reference_seeds(recipe.search.seed, fact["seeds"])
+    open_ = len(pending(store, sampled(store, trials), epochs=epochs, seeds=seeds))
     scored = [item for item in references if item.scores]
     ranked_by = merits([item.trial for item in scored], recipe.search.rank_by)
     curves = [ranked_by[item.trial.number] for item in scored]

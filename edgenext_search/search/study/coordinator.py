@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING
 
 from edgenext_search.arch.cost import cost
-from edgenext_search.errors import StudyFailedError
 from edgenext_search.search.objectives import costs_in
 from edgenext_search.search.ranking.metric import merits
 from edgenext_search.search.sampler.propose import Observation, propose
@@ -22,6 +21,7 @@ from edgenext_search.search.study.finalists import (
 )
 from edgenext_search.search.study.halving import estimated_scores, survivors
 from edgenext_search.search.study.jobs import run_jobs
+from edgenext_search.search.study.series import check_start
 from edgenext_search.training.engine.numerics import Numerics
 from edgenext_search.training.proxy.job import Trained, TrainJob
 
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from edgenext_search.search.study.listener import Listener
     from edgenext_search.training.proxy.job import Outcome
 
-FAILURES_AT_START = 3
 SPARE = 4  # times as many as there will be finalists keep their weights: later trials change what is expected
 
 
@@ -316,10 +315,7 @@ class Coordinator:
         """
         records = self._store.records()
         reasons = [record.reason for record in records if record.reason]
-        if len(reasons) >= FAILURES_AT_START and not any(record.curve for record in records):
-            raise StudyFailedError(
-                f"The first {len(reasons)} trials all failed, so the study stops. The last one's reason: {reasons[-1]}"
-            )
+        check_start(reasons, scored=any(record.curve for record in records), trainings="trials")
 
     def _clean_scratch(self) -> None:
         """Remove the files of trials that are told, but for the weights of those that may become finalists."""

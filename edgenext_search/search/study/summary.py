@@ -6,7 +6,6 @@ import statistics
 from typing import TYPE_CHECKING
 
 from edgenext_search.search.full_training import trained_in
-from edgenext_search.search.importance import importance
 from edgenext_search.search.ranking.references import audit_summary
 from edgenext_search.search.results import Fidelity, Gain, LatencySummary, RunSummary, TrialCounts
 from edgenext_search.search.study.finalists import (
@@ -17,6 +16,7 @@ from edgenext_search.search.study.finalists import (
     measured_of,
     rematch_pairs,
 )
+from edgenext_search.search.study.importance import importance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 import torch
 
-from edgenext_search.arch.cost import IN_CHANNELS, Deployment
+from edgenext_search.arch.blocks import IN_CHANNELS
+from edgenext_search.arch.cost import Deployment
 from edgenext_search.data.augment.transforms import Preprocessing
 from edgenext_search.data.class_names import difference, read_classes
 from edgenext_search.data.loading.datasets import open_val_set

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from edgenext_search.arch.cost import IN_CHANNELS
+from edgenext_search.arch.blocks import IN_CHANNELS
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:

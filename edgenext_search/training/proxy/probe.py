@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from edgenext_search.arch.cost import IN_CHANNELS
+from edgenext_search.arch.blocks import IN_CHANNELS
 from edgenext_search.models.build import build
 from edgenext_search.training.engine.numerics import Numerics
 from edgenext_search.training.engine.trainer import Trainer

@@ -9,7 +9,7 @@ from edgenext_search.arch.scaling import parse_budgets
 from edgenext_search.arch.space import Space
 from edgenext_search.scaling.plan import Plan, entries
 from edgenext_search.scaling.records import ScalingResult
-from edgenext_search.scaling.results import _comparison, _study
+from edgenext_search.scaling.summary import _comparison, _study
 from edgenext_search.search.resolver import load_study
 
 SPACE, PAPER = (Space.load(name).to_dict() for name in ("edgenext", "paper"))

@@ -16,6 +16,7 @@ from edgenext_search.search.ranking.references import (
     pending,
     reference_seeds,
     sample,
+    sampled,
 )
 from edgenext_search.search.study.finalists import fresh_seeds
 from edgenext_search.training.proxy.job import Trained
@@ -189,8 +190,11 @@ def test_only_those_that_were_drawn_are_waited_for(lab):
     for trial in lab.trials():
         store.add_reference(trial.candidate.fingerprint, 16, one, trial.score)
     trials = drawn(store, lab.recipe, 4)
-    left = pending(audited(store, trials, epochs=16), trials, [one, other])
-    assert [(item.trial.number, seed) for item, seed in left] == [(number, other) for number in sorted(trials)]
+    candidates = sampled(store, trials)
+    left = pending(store, candidates, epochs=16, seeds=[one, other])
+    assert [(candidates[candidate], seed) for candidate, seed in left] == [
+        (f"trial {number}", other) for number in sorted(trials)
+    ]
     asked(store, n=4, seeds=2, trials=trials)
     found = audit_summary(store, lab.recipe)
     assert (found["open"], found["n"], found["series"][0]["n"]) == (4, 8, 8)

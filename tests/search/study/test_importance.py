@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from edgenext_search.arch.parameter import Choice
-from edgenext_search.search.importance import importance
 from edgenext_search.search.store.records import TrialRecord
+from edgenext_search.search.study.importance import importance
 
 SPACE = SimpleNamespace(
     parameters=[Choice(name="matters", values=(1, 2, 3, 4)), Choice(name="idle", values=(1, 2, 3, 4))]

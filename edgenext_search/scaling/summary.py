@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgenext_search.scaling.latency import latency_facts, scaling_deployment
 from edgenext_search.scaling.plan import Entry, Plan, entries
-from edgenext_search.scaling.study import pending, plan_of
+from edgenext_search.scaling.progress import open_trainings, plan_of
 from edgenext_search.search.ranking.references import reference_seeds
 from edgenext_search.search.store.kind import SCALING
 
@@ -45,7 +45,7 @@ def scaling_summary(
         for (fingerprint, epochs, seed), result in store.references().items()
         if epochs == recipe.proxy.epochs
     }
-    open_ = len(pending(store, recipe, wanted, plan.seeds))
+    open_ = open_trainings(store, recipe, plan)
     data, fact = store.fact("data") or {}, store.fact(SCALING)
     failed = [
         {**_named(plan, entry), "seed": seed, "reason": result}
