@@ -60,7 +60,7 @@ def fit_command(*, file: Path, by: Any, prior_name: str, as_json: bool) -> None:
     found = {
         "file": str(file),
         "prior": prior_name,
-        **fit_families(read_families(file), by=by, prior=PRIORS[prior_name]),
+        **fit_families(read_families(file), by=by, prior=PRIORS[prior_name]).to_dict(),
     }
     if as_json:
         print_json(found)
@@ -113,7 +113,7 @@ def family_command(
     """
     from edgenext_search.arch.scaling import RULES, ScalingRule, parse_budgets, scale_family
     from edgenext_search.models.family import family_facts, save_family
-    from edgenext_search.scaling.latency import latency_facts, timed
+    from edgenext_search.scaling.latency import latency_conditions, timed
 
     if exponents and rule_name:
         raise UserError(f"--exponents {exponents} is a rule of its own; leave out --rule {rule_name}.")
@@ -129,7 +129,12 @@ def family_command(
     places = [] if out is None else save_family(members, rule, out)
     facts = family_facts(candidate, members, rule, deployment, places)
     shown = [member.candidate for member in members]
+<<<<<<< HEAD
     latency = latency_facts(deployment, shown)
+=======
+    latency = latency_conditions(deployment, shown)
+    found = {"from": what, **facts, "latency": latency and latency.to_dict()}
+>>>>>>> main
     if as_json:
         print_json({"from": what, **facts, "latency": latency})
         return

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from edgenext_search.scaling.plan import Plan
+    from edgenext_search.scaling.records import ScalingResult
     from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.study.session import Execution
@@ -244,10 +245,11 @@ def _run(
         say(f"Stopped. What was finished is kept: `{command_line('scale', 'resume', folder.path)}` goes on.")
         raise
     _show(folder, summary, as_json=as_json)
-    if summary["status"] == "interrupted":
+    if summary.status == "interrupted":
         sys.exit(EXIT_INTERRUPTED)
 
 
+<<<<<<< HEAD
 def _show(folder: RunFolder, summary: Mapping[str, Any], *, as_json: bool) -> None:
     """Write the page, and print the result."""
     from edgenext_search.cli.report import show
@@ -255,7 +257,13 @@ def _show(folder: RunFolder, summary: Mapping[str, Any], *, as_json: bool) -> No
     from edgenext_search.report.scaling.document import scaling_document
     from edgenext_search.report.trials.page_data import trials_data
     from edgenext_search.scaling.records import ScalingResult
+=======
+def _show(folder: RunFolder, result: ScalingResult, *, as_json: bool) -> None:
+    """Write the page, and print the summary."""
+    from edgenext_search.report.scale_page import write_scale_report
+>>>>>>> main
 
+    summary = result.to_dict()
     folder.write_summary(summary)
     result = ScalingResult.read(summary, where=str(folder.summary_file))
     document = scaling_document(result)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from edgenext_search.arch.metrics import CostName
 from edgenext_search.arch.results import CandidateField, DeploymentResult
 from edgenext_search.execution.conditions import RunConditions
@@ -232,13 +234,11 @@ class SpacesComparison(Result):
 
     spaces: tuple[SpaceErrors, SpaceErrors]
     """The two spaces."""
-    superiority: Superiority | None
+    superiority: Superiority | None = None
     """How often the first space wins; null with too few candidates."""
-    difference: EstimateResult | None
+    difference: EstimateResult | None = None
     """Difference of the mean errors; null as ``superiority``."""
-    ks: dict[str, float] | None
-    """``statistic`` and ``p`` of the test of Kolmogorov and Smirnov; null as ``superiority``."""
-    better: str | None
+    better: str | None = None
     """Name of the better space; null where p >= 0.05."""
 
 
@@ -334,8 +334,36 @@ class LeftOutMember(Result):
     """Predicted less known top-1."""
     covered: bool
     """Whether the interval holds the known top-1."""
+    known: int = 0
+    """Number of smaller members that it was predicted from."""
     law: dict[str, float]
-    """``a``, ``b`` and ``c`` of the law."""
+    """``a``, ``b`` and ``c`` of the law through the smaller members."""
+
+
+class NextMember(Result):
+    """Predicted top-1 of the next size, twice the largest member's cost."""
+
+    cost: float
+    """Its cost."""
+    predicted: float
+    """Predicted top-1."""
+    low: float
+    """Lower end of the 90 % interval."""
+    high: float
+    """Upper end of the 90 % interval."""
+
+
+class FamilyFit(LeftOutMember):
+    """The largest member of a family, predicted from the smaller ones, and what is predicted of the others."""
+
+    members: int = 0
+    """Number of members."""
+    left_out: tuple[LeftOutMember, ...] = ()
+    """Each member that can be predicted from smaller ones, ascending."""
+    full_law: dict[str, float] = Field(default_factory=dict)
+    """``a``, ``b`` and ``c`` of the law through all members."""
+    next: NextMember | None = None
+    """The next size."""
 
 
 class SkippedFamily(Result):
@@ -352,6 +380,8 @@ class FitResult(Result):
 
     by: str
     """Cost that sizes are measured by."""
+    confidence: float = 0.9
+    """Confidence of the intervals."""
     median_abs_error: float
     """Median absolute error over the largest members."""
     coverage_90: float
@@ -364,5 +394,5 @@ class FitResult(Result):
     """Number of families."""
     skipped: tuple[SkippedFamily, ...]
     """Families without a law."""
-    families: dict[str, LeftOutMember]
+    families: dict[str, FamilyFit]
     """The largest member of each family."""

@@ -139,8 +139,8 @@ class Trainer:
         recipe, spared = self.recipe, [name for name, _ in self.model.named_parameters() if name.endswith(TEMPERATURE)]
 
         def groups(model: nn.Module) -> list[dict[str, Any]]:
-            found: list[dict[str, Any]] = param_groups_weight_decay(model, 1.0, no_weight_decay_list=spared)
-            return [{**group, "weight_decay": recipe.weight_decay * group["weight_decay"]} for group in found]
+            split: list[dict[str, Any]] = param_groups_weight_decay(model, 1.0, no_weight_decay_list=spared)
+            return [{**group, "weight_decay": recipe.weight_decay * group["weight_decay"]} for group in split]
 
         optimizer: torch.optim.Optimizer = create_optimizer_v2(
             self.model,

@@ -78,7 +78,7 @@ def test_rows_say_how_far_off_the_prediction_was():
 
 def test_conditions_have_margin_and_predictor():
     measured = SUMMARY.winner.measured
-    slow = measured.model_copy(update={"conditions": {**measured.conditions, "slower": 1.5}})
+    slow = measured.model_copy(update={"conditions": measured.conditions.model_copy(update={"slower": 1.5})})
     text = latency_conditions(changed(SUMMARY, SUMMARY.winner, measured=slow))
     for part in (
         "Measured by onnxruntime 1.20, 1 thread.",
