@@ -147,7 +147,7 @@ def _run(
     from edgenext_search.cli.live import ReportRefresher
     from edgenext_search.cli.progress import progress_listener
     from edgenext_search.latency.devices.device import DeviceError
-    from edgenext_search.search.full_training import check_full_training, trained_in
+    from edgenext_search.search.full_training import check_full_training
     from edgenext_search.search.study.listener import Listeners
     from edgenext_search.search.study.run import run_study
 
@@ -172,11 +172,7 @@ def _run(
     document = write_reports(folder, summary, folder.open_store(recipe, execution.storage).records())
     show(summary, document, as_json=as_json)
     if not as_json:
-<<<<<<< HEAD
         for trained in summary.trained:
-=======
-        for trained in trained_in(folder):
->>>>>>> main
             show_training(trained, as_json=False)
     if summary.status == "interrupted":
         sys.exit(EXIT_INTERRUPTED)

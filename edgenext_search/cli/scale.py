@@ -57,21 +57,16 @@ def fit_command(*, file: Path, by: Any, prior_name: str, as_json: bool) -> None:
     from edgenext_search.scaling.families import fit_families, read_families
     from edgenext_search.scaling.law import PRIORS
 
-    found = {
-        "file": str(file),
-        "prior": prior_name,
-        **fit_families(read_families(file), by=by, prior=PRIORS[prior_name]).to_dict(),
-    }
+    result = fit_families(read_families(file), by=by, prior=PRIORS[prior_name])
     if as_json:
-        print_json(found)
+        print_json({"file": str(file), "prior": prior_name, **result.to_dict()})
         return
     from rich.console import Console
 
     from edgenext_search.report.render.terminal import print_document
     from edgenext_search.report.scaling.families import fit_document
-    from edgenext_search.scaling.records import FitResult
 
-    print_document(fit_document(FitResult.read(found, where=str(file))), Console(file=sys.stdout))
+    print_document(fit_document(result), Console(file=sys.stdout))
 
 
 @scale_group.command("family")
@@ -129,24 +124,18 @@ def family_command(
     places = [] if out is None else save_family(members, rule, out)
     facts = family_facts(candidate, members, rule, deployment, places)
     shown = [member.candidate for member in members]
-<<<<<<< HEAD
-    latency = latency_facts(deployment, shown)
-=======
     latency = latency_conditions(deployment, shown)
     found = {"from": what, **facts, "latency": latency and latency.to_dict()}
->>>>>>> main
     if as_json:
-        print_json({"from": what, **facts, "latency": latency})
+        print_json(found)
         return
     from rich.console import Console
 
     from edgenext_search.report.render.terminal import print_document
     from edgenext_search.report.scaling.families import family_document
-    from edgenext_search.scaling.records import LatencyConditions
 
-    timed_by = None if latency is None else LatencyConditions.model_validate(latency)
     print_document(
-        family_document(candidate, members, rule, deployment, places=places, latency=timed_by), Console(file=sys.stdout)
+        family_document(candidate, members, rule, deployment, places=places, latency=latency), Console(file=sys.stdout)
     )
 
 

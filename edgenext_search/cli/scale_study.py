@@ -15,7 +15,6 @@ from edgenext_search.cli.options import (
     execution_from,
     execution_options,
     json_option,
-    print_json,
     say,
 )
 from edgenext_search.errors import UserError
@@ -249,26 +248,14 @@ def _run(
         sys.exit(EXIT_INTERRUPTED)
 
 
-<<<<<<< HEAD
-def _show(folder: RunFolder, summary: Mapping[str, Any], *, as_json: bool) -> None:
+def _show(folder: RunFolder, result: ScalingResult, *, as_json: bool) -> None:
     """Write the page, and print the result."""
     from edgenext_search.cli.report import show
     from edgenext_search.report.render.html import write_page
     from edgenext_search.report.scaling.document import scaling_document
     from edgenext_search.report.trials.page_data import trials_data
-    from edgenext_search.scaling.records import ScalingResult
-=======
-def _show(folder: RunFolder, result: ScalingResult, *, as_json: bool) -> None:
-    """Write the page, and print the summary."""
-    from edgenext_search.report.scale_page import write_scale_report
->>>>>>> main
 
-    summary = result.to_dict()
-    folder.write_summary(summary)
-    result = ScalingResult.read(summary, where=str(folder.summary_file))
+    folder.write_summary(result)
     document = scaling_document(result)
     write_page(document, folder.report_file, trials=trials_data())
-    if as_json:
-        print_json(summary)
-    else:
-        show(result, document, as_json=False)
+    show(result, document, as_json=as_json)

@@ -13,7 +13,6 @@ from edgenext_search.arch.scaling import RULES, parse_budgets, scale_family
 from edgenext_search.report.render.terminal import print_document
 from edgenext_search.report.scaling.families import family_document, fit_document
 from edgenext_search.scaling.families import Member, fit_families
-from edgenext_search.scaling.records import FitResult
 
 
 def printed(document, width):
@@ -27,7 +26,7 @@ def test_a_fit(width):
     sizes = ((1, 70.0), (2, 76.0), (4, 30.0))
     members = [Member(model=f"net-{gmacs}", gmacs=gmacs, top1=top1) for gmacs, top1 in sizes]
     found = fit_families({"odd": members, "alone": members[:1]})
-    text = printed(fit_document(FitResult.read(found, where="file")), width)
+    text = printed(fit_document(found), width)
     for part in ("odd", " !", "marked ! misses", "alone is left out: it has 1 member"):
         assert part in " ".join(text.split())
     assert ("C^-" in text) == ("net-4" in text) == (width == 140)
