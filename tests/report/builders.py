@@ -212,10 +212,10 @@ def an_audit(
     for epochs in RUNGS:
         scores = [dict(trial.curve).get(epochs, float("nan")) for trial in chosen]
         counted = {f"{name}_pairs_right": an_estimate(0.5) for name in ("params", "madds")}
-        judged = judge(scores, table, covariates, resamples=200).to_dict()
+        judged = judge(scores, table, covariates, resamples=200).to_fields()
         series.append({"name": f"rung:{epochs}", "epochs": epochs, "cost_ratio": epochs / 24, **judged, **counted})
     for index, name in enumerate(("params", "madds")):
-        judged = judge([row[index] for row in covariates], table, resamples=200).to_dict()
+        judged = judge([row[index] for row in covariates], table, resamples=200).to_fields()
         series.append({"name": name, "epochs": 0, "cost_ratio": 0.0, **judged})
     agreed = seeds_agree(table, resamples=200)
     rows = [
@@ -240,7 +240,7 @@ def an_audit(
         "open": 0,
         "failed": [],
         "candidates": rows,
-        "seeds_agree": agreed.to_dict() if agreed else None,
+        "seeds_agree": agreed,
         "series": series,
         "seconds": 812.5,
     }
