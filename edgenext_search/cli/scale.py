@@ -144,7 +144,7 @@ def _start(what: str, *, num_classes: int | None, img_size: int | None) -> tuple
 
     By default they are those of the run or model folder; model folders do not say of what widths are multiples.
     """
-    from edgenext_search.arch.candidate import WIDTH_MULTIPLE, Candidate
+    from edgenext_search.arch.candidate import WIDTH_MULTIPLE
     from edgenext_search.arch.cost import Deployment
     from edgenext_search.models.find import find_candidate
     from edgenext_search.models.folder import deployment_of
@@ -160,7 +160,7 @@ def _start(what: str, *, num_classes: int | None, img_size: int | None) -> tuple
     winner = winner_of(folder)
     recipe = folder.recipe()
     deployment = Deployment(**recipe.deployment.to_dict() | flags)
-    return Candidate.from_dict(winner["candidate"]), deployment, recipe.space.file.width_multiple
+    return winner, deployment, recipe.space.file.width_multiple
 
 
 for command in (study_command, compare_command, resume_command, report_command):

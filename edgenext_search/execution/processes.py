@@ -70,7 +70,7 @@ class ProcessDiedError(RuntimeError):
 
 
 class StoppedError(RuntimeError):
-    """Whoever waited for the group wished to stop."""
+    """The caller stopped waiting for the group."""
 
 
 def start_server() -> None:

@@ -269,6 +269,7 @@ def test_a_run_goes_on_to_full_training(tmp_path, no_export):
     assert (out / "trained" / trained["fingerprint"] / "model" / "model.safetensors").is_file()
     again = call_json("report", out)
     assert again["trained"] == summary["trained"]
+    assert "best of all epochs" in call("resume", out, "--train-top", 1, "--cache-dir", tmp_path / "cache").stdout
     named = call_json("train", out, "--out", tmp_path / "other", "--workers", 0, "--set", "train.epochs=1")
     assert named["fingerprint"] == summary["winner"]["fingerprint"]
 

@@ -9,9 +9,11 @@ from typing import Literal
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Cost
+from edgenext_search.execution.conditions import RunConditions
 from edgenext_search.latency.profile.prediction_error import PredictionErrors
 from edgenext_search.latency.profile.profile import ProfileConditions
 from edgenext_search.results import Result
+from edgenext_search.training.engine.numerics import Numerics
 
 TrialState = Literal["complete", "pruned", "failed", "open"]
 BASELINE = 0  # number of the trial that the search has to beat
@@ -149,3 +151,22 @@ class LatencyFacts(Result):
     """Nineteen of twenty measured times stay below the predicted time times this."""
     profile: ProfileSummary
     """The latency profile."""
+
+
+class StudyFacts(Result):
+    """Facts about a study as a whole, beside its trials."""
+
+    data: DataFacts | None = None
+    """The images; None before they were prepared."""
+    numerics: Numerics | None = None
+    """Precision, memory layout and compilation of all trainings; None before they were chosen."""
+    conditions: RunConditions | None = None
+    """Devices, threads and versions of the latest session; None before the first training."""
+    latency: LatencyFacts | None = None
+    """The device; None where the study does not ask for latency."""
+    complete: bool = False
+    """Whether the finalists are trained and the winner is written."""
+    seconds: float = 0.0
+    """Working time of all sessions."""
+    search_seconds: float = 0.0
+    """Working time of the search alone, which the study's time limit refers to."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from edgenext_search.search.full_training import trained_in
 from edgenext_search.search.ranking.references import audit_summary
 from edgenext_search.search.results import Fidelity, Gain, LatencySummary, RunSummary, TrialCounts
+from edgenext_search.search.store.records import DataSummary
 from edgenext_search.search.study.finalists import (
     baseline_of,
     choosing_seeds,
@@ -19,10 +20,11 @@ from edgenext_search.search.study.finalists import (
 from edgenext_search.search.study.importance import importance
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from edgenext_search.search.recipe import ResolvedRecipe
-    from edgenext_search.search.results import Finalist
+    from edgenext_search.search.results import Finalist, MeasuredLatency
+    from edgenext_search.search.store.records import LatencyFacts
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.store.store import StudyStore
 
@@ -46,23 +48,23 @@ def summarize(run: RunFolder, recipe: ResolvedRecipe, store: StudyStore, *, runn
     winner, baseline = finalists[0] if finalists else None, baseline_of(finalists)
     pairs = rematch_pairs(finalists, store.rescores(), seeds=choosing_seeds(recipe.search))
     states = [trial.state for trial in store.records()]
-    data, proxy, space = store.fact("data"), recipe.proxy, recipe.space
+    facts, proxy, space = store.facts(), recipe.proxy, recipe.space
     return RunSummary(
         run=str(run.path),
-        status="complete" if store.fact("complete") else "running" if running else "interrupted",
+        status="complete" if facts.complete else "running" if running else "interrupted",
         study=recipe.name,
         space=space.name,
         width_multiple=space.file.width_multiple,
         budget=recipe.budget.to_dict(),
         deployment=recipe.deployment.to_dict(),
-        data=data,
+        data=facts.data and DataSummary.model_validate(facts.data.to_dict()),
         fidelity=Fidelity(
             img_size=proxy.img_size,
             epochs=proxy.epochs,
             rungs=proxy.rung_epochs,
             rank_by=recipe.search.rank_by,
-            train_images=data and data["train_images"],
-            val_images=data and data["val_images"],
+            train_images=facts.data and facts.data.train_images,
+            val_images=facts.data and facts.data.val_images,
         ),
         seed=recipe.search.seed,
         trials=TrialCounts(
@@ -77,25 +79,23 @@ def summarize(run: RunFolder, recipe: ResolvedRecipe, store: StudyStore, *, runn
         objectives=tuple(recipe.search.objectives),
         front=tuple(front_of(finalists, recipe.search.objectives)),
         gain=gain(winner, baseline, pairs) if winner and baseline else None,
-        latency=_latency(store, recipe),
+        latency=_latency(facts.latency, measured_of(store, recipe)),
         importance=importance(store, recipe),
         audit=audit_summary(store, recipe, running=running),
         report=str(run.report_file),
         model_dir=winner.model_dir if winner else None,
         trained=trained_in(run),
-        seconds=round(store.fact("seconds") or 0.0, 1),
-        conditions=store.fact("conditions"),
+        seconds=round(facts.seconds, 1),
+        conditions=facts.conditions,
     )
 
 
-def _latency(store: StudyStore, recipe: ResolvedRecipe) -> LatencySummary | None:
-    """The device, what candidates were projected into, and how many the device measured and passed."""
-    facts = store.fact("latency")
+def _latency(facts: LatencyFacts | None, measured: Mapping[str, MeasuredLatency]) -> LatencySummary | None:
+    """The facts about the device, with the number of networks that were measured and that hold the cap."""
     if facts is None:
         return None
-    measured = measured_of(store, recipe).values()
-    passed = None if facts["cap"] is None else sum(latency.verdict == "pass" for latency in measured)
-    return LatencySummary(**facts, measured=len(measured), passed=passed)
+    passed = None if facts.cap is None else sum(latency.verdict == "pass" for latency in measured.values())
+    return LatencySummary(**dict(facts), measured=len(measured), passed=passed)
 
 
 def _model_dir(run: RunFolder, finalist: Finalist) -> str | None:

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from scipy.stats import t
 from study_builders import FIRST, FakeExecutor, Lab, a_recipe, a_record, fails_for
 
+from edgenext_search.execution.conditions import RunConditions
 from edgenext_search.search.results import Fidelity, Gain, RunSummary, TrialCounts
+from edgenext_search.search.store.records import DataFacts, StudyFacts
 from edgenext_search.search.store.run_folder import RunFolder
 from edgenext_search.search.study.finalists import as_finalist
 from edgenext_search.search.study.summary import gain, summarize
@@ -64,10 +66,9 @@ def test_a_summary_of_a_finished_study(folder):
     lab = Lab(a_recipe())
     lab.run()
     store = lab.store()
-    store.set_fact("data", {"name": "built-in", "classes": 16, "train_images": 9, "val_images": 3, "fingerprint": "x"})
-    store.set_fact("conditions", {"device": "cpu", "parallel": 1, "threads": 1, "host_cores": 2})
-    store.set_fact("complete", True)
-    store.set_fact("seconds", 12.345)
+    data = DataFacts(name="built-in", classes=16, train_images=9, val_images=3, fingerprint="x")
+    conditions = RunConditions(device="cpu", parallel=1, threads=1, host_cores=2)
+    store.record_facts(StudyFacts(data=data, conditions=conditions, complete=True, seconds=12.345))
     summary = summary_of(lab, folder)
     assert RunSummary.read(json.loads(json.dumps(summary.to_dict())), where="x") == summary
     assert summary.status == "complete"
