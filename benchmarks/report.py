@@ -24,7 +24,8 @@ from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.projection import Projection
 from edgenext_search.arch.space import Space
 from edgenext_search.report.html import write_report
-from edgenext_search.search.store.records import Finalist, TrialRecord
+from edgenext_search.search.store.records import TrialRecord
+from edgenext_search.search.study.finalists import as_finalist
 
 RUNGS = (3, 10)
 TWO_FRAMES = "requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now() - began)));"
@@ -147,17 +148,7 @@ def a_study(count: int, seed: int) -> list[TrialRecord]:
 def a_summary(trials: list[TrialRecord]) -> dict[str, object]:
     """What the page needs of a summary."""
     best = max((trial for trial in trials if trial.state == "complete"), key=lambda trial: trial.score or 0.0)
-    winner, baseline = (
-        Finalist(
-            trial=trial.number,
-            origin=trial.origin,
-            candidate=trial.candidate,
-            cost=trial.cost,
-            search_score=trial.score or 0.0,
-            scores=((trial.score or 0.0) - 0.02,),
-        ).to_dict()
-        for trial in (best, trials[0])
-    )
+    winner, baseline = (as_finalist(trial, [(trial.score or 0.0) - 0.02]).to_dict() for trial in (best, trials[0]))
     return {
         "run": "runs/made-up",
         "status": "complete",

@@ -22,8 +22,9 @@ import numpy as np
 from common import conditions, emit, parser
 from scipy.optimize import minimize
 
-from edgenext_search.scaling.families import LeftOut, Member, fit_families, left_out, read_families
+from edgenext_search.scaling.families import Member, fit_families, left_out, read_families
 from edgenext_search.scaling.law import GENERAL, IMAGENET, Prior, fit_law
+from edgenext_search.scaling.records import LeftOutMember
 
 HERE = Path(__file__).resolve().parent
 FOLDS = 4
@@ -57,18 +58,18 @@ def main() -> None:
             learned = [learn(known, start, calls=LEARN_CALLS, held=held) for start in starts]
             print(name, *min(learned, key=lambda item: item[1]))
     found = fit_families(tried)
-    figures = {name: found[name] for name in ("median_abs_error", "coverage_90", "coverage_90_largest")}
-    figures["n"], figures["left_out"] = found["n"], found["left_out"]
+    figures = {name: getattr(found, name) for name in ("median_abs_error", "coverage_90", "coverage_90_largest")}
+    figures["n"], figures["left_out"] = found.n, found.left_out
     figures |= baselines(tried)
     general = fit_families(tried, prior=GENERAL)
-    figures |= {f"general_{name}": general[name] for name in ("median_abs_error", "coverage_90")}
+    figures |= {f"general_{name}": getattr(general, name) for name in ("median_abs_error", "coverage_90")}
     if not options.quick:
         figures |= nested(known)
     emit(
         "scaling_law",
         figures,
         conditions(
-            "numpy", "scipy", n=found["n"], seed=options.seed, budget="none: published networks",
+            "numpy", "scipy", n=found.n, seed=options.seed, budget="none: published networks",
             deployment="1000 classes, sizes of the files", by="gmacs", prior_families=len(known), folds=FOLDS,
         ),
     )  # fmt: skip
@@ -93,8 +94,8 @@ def baselines(families: Named) -> dict[str, float]:
 def nested(families: Named) -> dict[str, float]:
     """The same figures for the families of the prior, each predicted with a prior that it had no part in."""
     kin = sorted({_kin(name) for name in families})
-    last: list[LeftOut] = []
-    every: list[LeftOut] = []
+    last: list[LeftOutMember] = []
+    every: list[LeftOutMember] = []
     for fold in range(FOLDS):
         out = {name for name in families if kin.index(_kin(name)) % FOLDS == fold}
         rest = {name: families[name] for name in families if name not in out}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
-import re
+import sys
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,7 +14,10 @@ from edgenext_search.errors import UserError
 from edgenext_search.texts import nearest
 
 if TYPE_CHECKING:
-    import yaml
+    from ruamel.yaml import YAML
+    from ruamel.yaml.constructor import SafeConstructor
+    from ruamel.yaml.error import MarkedYAMLError
+    from ruamel.yaml.nodes import Node
 
 LONGEST_BYTES = 1_000_000  # of a YAML file; a hundred times what a space or study takes
 MOST_VALUES = 100_000  # in a YAML file with its aliases followed
@@ -22,9 +25,6 @@ MOST_VALUES = 100_000  # in a YAML file with its aliases followed
 Kind = Literal["space", "study"]
 _FOLDERS: dict[Kind, str] = {"space": "spaces", "study": "studies"}
 _PACKAGE = Path(__file__).resolve().parent
-
-# Tag, form and first characters of the numbers that YAML 1.2 has and PyYAML lacks.
-_FLOAT = ("tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+0123456789."))
 
 
 def shipped_folder(kind: Kind) -> Path:
@@ -138,102 +138,93 @@ def _sync(path: Path, flags: int) -> None:
 
 
 def parse_yaml(text: str) -> object:
-    """The value of a YAML text, with ``1e-3`` read as a number, as YAML 1.2 and everybody who types it means it.
+    """The value of a YAML 1.2 text, with any aliases followed.
 
     Raises:
         ValueError: The text is not YAML, gives a key twice, or holds more than :data:`MOST_VALUES` values once its
             aliases are followed; one line, with line and column where there is one.
     """
-    import yaml
+    from ruamel.yaml.error import MarkedYAMLError
+    from ruamel.yaml.reader import ReaderError
 
     try:
-        loader = _loader()(text)
-        node = loader.get_single_node()
+        constructor, _ = _yaml().get_constructor_parser(text)
+        node = constructor.composer.get_single_node()
         if node is None:
             return None
         _refuse_bombs(node)
-        return _constructed(loader, node)
-    except yaml.MarkedYAMLError as error:
+        return _constructed(constructor, node)
+    except MarkedYAMLError as error:
         raise ValueError(_located(error)) from error
-    except yaml.reader.ReaderError as error:
+    except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         column = error.position - text.rfind("\n", 0, error.position)
         character = text[error.position : error.position + 1]
         raise ValueError(f"line {line}, column {column}: the character {character!r} cannot stand here") from error
     except RecursionError as error:
         raise ValueError("its values are nested too deeply") from error
-    except (AttributeError, KeyError, IndexError, TypeError) as error:  # PyYAML's own, for values such as !!bool x
+    except (AttributeError, KeyError, IndexError, TypeError) as error:  # of the library, for values such as !!bool x
         raise ValueError("a value does not fit its tag; leave out what begins with !!") from error
 
 
-def _constructed(loader: yaml.SafeLoader, node: yaml.Node) -> object:
-    """The value of a document; what Python says of a number or date that cannot be is put in our words."""
-    import sys
+def dump_yaml(values: object) -> str:
+    """The YAML text that :func:`parse_yaml` reads back as ``values``, short lists on one line."""
+    text = io.StringIO()
+    _yaml().dump(values, text)
+    return text.getvalue()
 
+
+def _yaml() -> YAML:
+    """Reader and writer of plain values, in Python alone: it runs nothing that a file may hold."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = None
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # the library's own type is wrong
+    yaml.width = 100
+    return yaml
+
+
+def _constructed(constructor: SafeConstructor, node: Node) -> object:
+    """The value of a document; what Python says of an impossible number or date is put in our words."""
     try:
-        return loader.construct_document(node)
+        return constructor.construct_document(node)
     except ValueError as error:
         if "digits" in str(error):
             raise ValueError(f"a number has more than {sys.get_int_max_str_digits():,} digits") from error
         raise ValueError(f"a value cannot be read: {error}; put quotes around it if it is text") from error
 
 
-@cache
-def _loader() -> type[yaml.SafeLoader]:
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        """A safe loader of its own, so that other users of the library keep theirs; it refuses keys given twice."""
-
-        def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
-            node = super().compose_mapping_node(anchor)
-            lines: dict[tuple[str, str], int] = {}
-            for key, _ in node.value:
-                if isinstance(key, yaml.ScalarNode):
-                    name = (key.tag, key.value)
-                    if name in lines:
-                        raise yaml.MarkedYAMLError(
-                            problem=f"the key {key.value!r} stands in line {lines[name]} already; keep one of the two",
-                            problem_mark=key.start_mark,
-                        )
-                    lines[name] = key.start_mark.line + 1
-            return node
-
-    Loader.add_implicit_resolver(*_FLOAT)
-    return Loader
-
-
-def _located(error: yaml.MarkedYAMLError) -> str:
-    """PyYAML's message in one line that begins with line and column, without its drawing of the place."""
+def _located(error: MarkedYAMLError) -> str:
+    """The library's message in one line that begins with line and column, without its drawing of the place."""
     problem = " ".join(str(error.problem or error.context).split())
+    mark = error.problem_mark or error.context_mark
     if "'\\t'" in problem:
         problem = "a tab cannot indent; use spaces"
-    if error.problem and error.context and error.context_mark and "scanning for the next token" not in error.context:
+    elif problem.startswith("found duplicate key"):
+        key = problem.split('"')[1]
+        problem = f"the key {key!r} is given twice; keep one of the two"
+    elif error.problem and error.context and error.context_mark:
         problem += f" ({error.context}, which begins in line {error.context_mark.line + 1})"
-    mark = error.problem_mark or error.context_mark
     return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else problem
 
 
-def _refuse_bombs(root: yaml.Node) -> None:
+def _refuse_bombs(root: Node) -> None:
     """Count the values of a document with its aliases followed, each node once."""
-    import yaml
-
     sizes: dict[int, int | None] = {}
 
-    def size(node: yaml.Node) -> int:
+    def size(node: Node) -> int:
         if id(node) in sizes:
-            known = sizes[id(node)]
-            if known is None:
+            counted = sizes[id(node)]
+            if counted is None:
                 line = node.start_mark.line + 1
                 raise ValueError(f"line {line}: an alias stands inside of the value that it repeats")
-            return known
+            return counted
         sizes[id(node)] = None
-        total = 1
-        if isinstance(node, yaml.SequenceNode):
-            total += sum(size(item) for item in node.value)
-        elif isinstance(node, yaml.MappingNode):
-            total += sum(size(key) + size(value) for key, value in node.value)
-        sizes[id(node)] = total
+        children: list[Node] = []
+        if isinstance(node.value, list):  # nodes of a list, or pairs of them
+            children = [child for item in node.value for child in (item if isinstance(item, tuple) else (item,))]
+        total = sizes[id(node)] = 1 + sum(size(child) for child in children)
         return total
 
     if (total := size(root)) > MOST_VALUES:
@@ -245,17 +236,3 @@ def _in_words(value: object) -> str:
     if value is None:
         return "nothing"
     return "a list" if isinstance(value, list) else repr(value)
-
-
-def dump_yaml(values: object) -> str:
-    """The YAML text that :func:`parse_yaml` reads back as ``values``, short lists on one line.
-
-    What it would read as a number, such as the fingerprint 12345e678901, is quoted.
-    """
-    import yaml
-
-    class Dumper(yaml.SafeDumper):
-        """A safe dumper of its own, so that other users of the library keep theirs."""
-
-    Dumper.add_implicit_resolver(*_FLOAT)
-    return yaml.dump(values, Dumper=Dumper, sort_keys=False, default_flow_style=None, width=100)

@@ -36,8 +36,11 @@ BROKEN: dict[str, tuple[str, str]] = {
     "a list": ("- 1\n", " must hold a mapping of names to values, but holds a list."),
     "not YAML": (WHOLE + "x: [1\n", " is not YAML: line 13, column 1: expected ',' or ']'"),
     "tab": (mended("  heads", "\theads"), " is not YAML: line 6, column 1: a tab cannot indent; use spaces."),
-    "key twice": (WHOLE + "name: again\n", " is not YAML: line 12, column 1: the key 'name' stands in line 1 already"),
-    "key twice in a stage": (stage2("depth: 2, depth: 3"), " is not YAML: line 9, column 16: the key 'depth' stands"),
+    "key twice": (WHOLE + "name: again\n", " is not YAML: line 12, column 1: the key 'name' is given twice"),
+    "key twice in a stage": (
+        stage2("depth: 2, depth: 3"),
+        " is not YAML: line 9, column 16: the key 'depth' is given twice",
+    ),
     "huge file": (WHOLE + "# \n" * 400_000, " must be at most 1,000,000 bytes long"),
     "code": (mended("name: mine", "name: !!python/name:os.system"), " is not YAML: line 1, column 7: could not"),
     # Its keys
@@ -50,7 +53,7 @@ BROKEN: dict[str, tuple[str, str]] = {
     "unknown field": (stage2("depht: 2"), ": stages.2.depht: there is no such key; the closest is depth."),
     "unknown shared field": (mended("heads:", "head:"), ": shared.head: there is no such key; the closest is heads."),
     "unknown end": (stage2("depth: {min: 1, maximum: 2}"), ": stages.2.depth.max: the key is missing."),
-    "nothing behind a key": (stage2("depth: 2, heads:"), ": stages.2.heads: the key has no value"),
+    "nothing behind a key": (stage2("depth: 2, heads: "), ": stages.2.heads: the key has no value"),
     "nothing shared": (
         mended("shared:\n  heads: [4, 8]", "shared:"),
         ": shared: must be a mapping of fields, but got None",

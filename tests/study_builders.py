@@ -19,7 +19,8 @@ from edgenext_search.arch.projection import Projection
 from edgenext_search.latency.measurement import Measurement
 from edgenext_search.search.recipe import ResolvedRecipe
 from edgenext_search.search.resolver import load_study
-from edgenext_search.search.store.records import Finalist, TrialRecord
+from edgenext_search.search.results import Finalist
+from edgenext_search.search.store.records import TrialRecord
 from edgenext_search.search.store.store import StudyStore
 from edgenext_search.search.study.coordinator import Coordinator
 from edgenext_search.search.study.finalists import finalists_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgenext_search.errors import UserError
 from edgenext_search.search.ranking.references import (
@@ -27,6 +27,7 @@ from edgenext_search.texts import command_line, counted
 if TYPE_CHECKING:
     from edgenext_search.arch.candidate import Candidate
     from edgenext_search.search.recipe import ResolvedRecipe
+    from edgenext_search.search.results import RunSummary
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.store.store import StudyStore
     from edgenext_search.search.study.session import Execution
@@ -74,7 +75,7 @@ class Audit:
 
 def run_audit(
     run: RunFolder, recipe: ResolvedRecipe, audit: Audit, execution: Execution, listener: Listener | None = None
-) -> dict[str, Any]:
+) -> RunSummary:
     """Train the reference of an audit as far as that is not done yet, until it is complete or interrupted by Ctrl-C.
 
     What an earlier audit has trained as long is used, whatever its size. The sample is drawn when an audit begins:

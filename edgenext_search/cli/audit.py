@@ -47,7 +47,7 @@ def audit_command(
     where = execution_from(**execution)
     try:
         with progress_listener(console, folder, recipe) as listener:
-            summary = run_audit(folder, recipe, audit, where, listener)
+            summary = run_audit(folder, recipe, audit, where, listener).to_dict()
     except KeyboardInterrupt:
         say("Stopped. What was finished is kept: the same command goes on.")
         raise

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     "classes_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="The data's class of each output, one a line.  [default: matched by name]",
+    help="The data's class of each output, one per line.  [default: matched by name]",
 )
 @click.option("--weights", type=click.Choice(["ema", "raw"]), help="Which weights, where the folder has both.")
 @click.option(
     "--onnx",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Run this ONNX file in place of the folder's network, on the CPU: exported, or quantized since.",
+    help="ONNX file to run in place of the folder's network, on the CPU; it may be quantized.",
 )
 @click.option("--img-size", type=int, help="Size of the images, in pixels.  [default: the size trained on]")
 @click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True, help="Images at once.")
@@ -56,8 +56,8 @@ def evaluate_command(
 
     FOLDER is a model folder, the folder of a full training, or a run's, for its winner.
 
-    The training images are never used. Images are prepared as the folder's config.json says, so that a plain evaluation
-    with timm comes to the same.
+    Training images are never used. Images are prepared as the folder's config.json says, so a plain evaluation with
+    timm has the same result.
     """
     import torch
 

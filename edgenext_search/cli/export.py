@@ -71,9 +71,11 @@ def export_command(
     image, before, parity = result.input, result.preprocessing, result.parity
     click.echo(f"{result.onnx}  {result.fingerprint}, {result.bytes / 1e6:.1f} MB, opset {result.opset}")
     click.echo(f"  input {image.name}: {image.type} {[*image.shape]}, R, G, B")
+    rest = "normalised inside"
+    if before.mean is not None and before.std is not None:
+        rest = f"mean {[*before.mean]}, std {[*before.std]} of values 0..1"
     click.echo(
-        f"  images: shorter side to {before.resize} px ({before.interpolation}), the middle {before.crop} px"
-        + ("; normalised inside" if uint8 else f"; mean {before.mean}, std {before.std} of values 0..1")
+        f"  images: shorter side to {before.resize} px ({before.interpolation}), the middle {before.crop} px; {rest}"
     )
     if parity is None:
         click.echo(f"  logits equal torch's to {result.random_image_difference:.1g} on a random image")

@@ -95,7 +95,7 @@ def _one(run: Path, storage: str | None, formats: Sequence[str]) -> tuple[Path, 
     folder.check_writable()
     store = folder.open_store(recipe, storage, must_exist=True)
     require_search(folder, store)
-    summary = summarize(folder, recipe, store, running=folder.is_running())
+    summary = summarize(folder, recipe, store, running=folder.is_running()).to_dict()
     trials = store.records()
     write_reports(folder, summary, trials)
     if formats:
@@ -158,7 +158,7 @@ def _read(runs: Sequence[Path], storage: str | None) -> list[RunReport]:
         found.append(
             RunReport(
                 name=name if short.count(name) == 1 else str(run),
-                summary=summarize(folder, recipe, store, running=folder.is_running()),
+                summary=summarize(folder, recipe, store, running=folder.is_running()).to_dict(),
                 trials=store.records(),
                 conditions=conditions_of(recipe, store),
             )

@@ -146,7 +146,7 @@ def _run(
     from edgenext_search.cli.live import ReportRefresher
     from edgenext_search.cli.progress import progress_listener
     from edgenext_search.latency.devices.device import DeviceError
-    from edgenext_search.search.full_training import check_full_training
+    from edgenext_search.search.full_training import check_full_training, trained_in
     from edgenext_search.search.study.listener import Listeners
     from edgenext_search.search.study.run import run_study
 
@@ -156,7 +156,7 @@ def _run(
     try:
         with progress_listener(console, folder, recipe) as listener:
             refresher = ReportRefresher(folder, recipe, execution.storage, listener.note)
-            summary = run_study(folder, recipe, execution, Listeners(listener, refresher))
+            summary = run_study(folder, recipe, execution, Listeners(listener, refresher)).to_dict()
     except KeyboardInterrupt:
         again = f"`{command_line('resume', folder.path)}`" if folder.exists() else "the same command"
         say(f"Stopped. What was finished is kept: {again} goes on.")
@@ -171,7 +171,7 @@ def _run(
     write_reports(folder, summary, folder.open_store(recipe, execution.storage).records())
     show_summary(summary, as_json=as_json)
     if not as_json:
-        for trained in summary["trained"]:
+        for trained in trained_in(folder):
             show_training(trained, as_json=False)
     if summary["status"] == "interrupted":
         sys.exit(EXIT_INTERRUPTED)

@@ -60,7 +60,7 @@ def fit_command(*, file: Path, by: Any, prior_name: str, as_json: bool) -> None:
     found = {
         "file": str(file),
         "prior": prior_name,
-        **fit_families(read_families(file), by=by, prior=PRIORS[prior_name]),
+        **fit_families(read_families(file), by=by, prior=PRIORS[prior_name]).to_dict(),
     }
     if as_json:
         print_json(found)
@@ -111,7 +111,7 @@ def family_command(
     """
     from edgenext_search.arch.scaling import RULES, ScalingRule, parse_budgets, scale_family
     from edgenext_search.models.family import family_facts, save_family
-    from edgenext_search.scaling.latency import latency_facts, timed
+    from edgenext_search.scaling.latency import latency_conditions, timed
 
     if exponents and rule_name:
         raise UserError(f"--exponents {exponents} is a rule of its own; leave out --rule {rule_name}.")
@@ -127,7 +127,8 @@ def family_command(
     places = [] if out is None else save_family(members, rule, out)
     facts = family_facts(candidate, members, rule, deployment, places)
     shown = [member.candidate for member in members]
-    found = {"from": what, **facts, "latency": latency_facts(deployment, shown)}
+    latency = latency_conditions(deployment, shown)
+    found = {"from": what, **facts, "latency": latency and latency.to_dict()}
     if as_json:
         print_json(found)
         return
@@ -143,7 +144,7 @@ def _start(what: str, *, num_classes: int | None, img_size: int | None) -> tuple
 
     By default they are those of the run or model folder; model folders do not say of what widths are multiples.
     """
-    from edgenext_search.arch.candidate import WIDTH_MULTIPLE, Candidate
+    from edgenext_search.arch.candidate import WIDTH_MULTIPLE
     from edgenext_search.arch.cost import Deployment
     from edgenext_search.models.find import find_candidate
     from edgenext_search.models.folder import deployment_of
@@ -159,7 +160,7 @@ def _start(what: str, *, num_classes: int | None, img_size: int | None) -> tuple
     winner = winner_of(folder)
     recipe = folder.recipe()
     deployment = Deployment(**recipe.deployment.to_dict() | flags)
-    return Candidate.from_dict(winner["candidate"]), deployment, recipe.space.file.width_multiple
+    return winner, deployment, recipe.space.file.width_multiple
 
 
 for command in (study_command, compare_command, resume_command, report_command):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from edgenext_search.scaling.plan import Plan
+    from edgenext_search.scaling.records import ScalingResult
     from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.study.session import Execution
@@ -244,14 +245,15 @@ def _run(
         say(f"Stopped. What was finished is kept: `{command_line('scale', 'resume', folder.path)}` goes on.")
         raise
     _show(folder, summary, as_json=as_json)
-    if summary["status"] == "interrupted":
+    if summary.status == "interrupted":
         sys.exit(EXIT_INTERRUPTED)
 
 
-def _show(folder: RunFolder, summary: Mapping[str, Any], *, as_json: bool) -> None:
+def _show(folder: RunFolder, result: ScalingResult, *, as_json: bool) -> None:
     """Write the page, and print the summary."""
     from edgenext_search.report.scale_page import write_scale_report
 
+    summary = result.to_dict()
     folder.write_summary(summary)
     write_scale_report(summary, folder.report_file)
     if as_json:

@@ -32,23 +32,23 @@ AMP = {"bf16": "bf16", "fp16": "fp16", "off": "fp32"}
 @click.option("--data-dir", type=click.Path(path_type=Path), metavar="FOLDER", help="Where a timm dataset lies.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the training; resumed if begun.")
 @click.option(
-    "--study", metavar="NAME|FILE", help="Whose train: section to take.  [default: the run's, or as published]"
+    "--study", metavar="NAME|FILE", help="Study with the recipe, in train:.  [default: the run's, or the published one]"
 )
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any key: --set train.epochs=100.")
 @click.option(
-    "--batch-size", "each", type=click.IntRange(min=1), help="Images of a process at once.  [default: from the recipe]"
+    "--batch-size", "each", type=click.IntRange(min=1), help="Images per process at once.  [default: from the recipe]"
 )
-@click.option("--accumulate", type=click.IntRange(min=1), help="Such parts added up to a step of the optimizer.")
+@click.option("--accumulate", type=click.IntRange(min=1), help="Batches that make one step of the optimizer.")
 @click.option("--amp", type=click.Choice([*AMP]), help="Precision.  [default: fp16 on GPUs, as published]")
 @click.option(
     "--classes",
     "classes_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Classes to train on, one a line.",
+    help="Classes to train on, one per line.",
 )
-@click.option("--teacher", metavar="FOLDER|NAME", help="Model folder or model of timm to learn from too.")
-@click.option("--init", type=click.Path(path_type=Path), metavar="FOLDER|CHECKPOINT", help="Weights to begin with.")
+@click.option("--teacher", metavar="FOLDER|NAME", help="Model folder or model of timm to distil from.")
+@click.option("--init", type=click.Path(path_type=Path), metavar="FOLDER|CHECKPOINT", help="Initial weights.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--processes", type=click.IntRange(min=1), help="Processes on this host.  [default: the visible GPUs]")
 @click.option("--workers", type=click.IntRange(min=0), help="Processes that load images, for each of them.")
@@ -59,10 +59,10 @@ AMP = {"bf16": "bf16", "fp16": "fp16", "off": "fp32"}
     type=click.FloatRange(min=0, min_open=True),
     default=10.0,
     show_default=True,
-    help="Time between checkpoints, beside those after each epoch.",
+    help="Minutes between checkpoints, beside those after each epoch.",
 )
-@click.option("--keep", type=click.IntRange(min=1), default=3, show_default=True, help="Last checkpoints that stay.")
-@click.option("--wandb", is_flag=True, help="Metrics to Weights & Biases too.")
+@click.option("--keep", type=click.IntRange(min=1), default=3, show_default=True, help="Recent checkpoints to keep.")
+@click.option("--wandb", is_flag=True, help="Send metrics to Weights & Biases too.")
 @json_option
 def train_command(
     *,
@@ -78,8 +78,8 @@ def train_command(
 ) -> None:
     """Train a network in full, by the published ImageNet recipe unless told otherwise.
 
-    Trains the winner of a run, a candidate's file, a model folder's network or a published variant, from new weights
-    unless --init gives some. The same command goes on with a training that was interrupted.
+    Trains the winner of a run, a candidate's file, the network of a model folder or a published variant, from random
+    weights or those of --init. The same command resumes an interrupted training.
     """
     from edgenext_search.execution.launch import torchrun_rank
     from edgenext_search.execution.placement import local_devices, split_cores

@@ -2,7 +2,8 @@
 
 from edgenext_search.data.cache.prepare import ImageSet, PreparedData, default_cache_dir, open_prepared, prepare
 from edgenext_search.data.images import UnreadableImageError
-from edgenext_search.data.sources.source import Source, open_source
+from edgenext_search.data.sources.open import open_source
+from edgenext_search.data.sources.source import Source
 from edgenext_search.data.split import stratified_split, stratified_subset
 
 __all__ = [

@@ -27,6 +27,9 @@ DECODING_ERRORS = (
 )
 """What Pillow and its plugins raise on bytes that are not what they claim to be."""
 
+UNREADABLE_FRACTION = 0.001
+"""Unreadable images tolerated, as a fraction of those needed (rounded down)."""
+
 DRAFT = 2
 """Least size of a JPEG decoded at reduced scale, as a multiple of the size that it is made next."""
 

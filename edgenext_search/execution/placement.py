@@ -17,15 +17,15 @@ def local_places(
     gpus_per_trial: int = 1,
     trials_per_gpu: int = 1,
 ) -> list[Placement]:
-    """The places of this host: groups of GPUs, or shares of the CPU.
+    """The places of this host for jobs that run at the same time: groups of GPUs, or shares of the CPU.
 
     Args:
         device: ``auto``, ``cpu`` or ``cuda``; ``auto`` takes the GPUs where there are any.
-        parallel: Jobs at once; None for as many as the devices hold.
+        parallel: Number of jobs at once; None for as many as the devices hold.
         threads: CPU threads of each process; None for one on the CPU, where more trials beat more threads, and for
             the cores shared out where GPUs train.
-        gpus_per_trial: Devices that train a job together; on the CPU, processes.
-        trials_per_gpu: Jobs that share a GPU; on the CPU it changes nothing.
+        gpus_per_trial: Number of devices that train a job together; on the CPU, of processes.
+        trials_per_gpu: Number of jobs that share a GPU; no effect on the CPU.
 
     Raises:
         UserError: The devices are not there, or a number is not positive or asks for more than there is.
@@ -113,7 +113,7 @@ def _gpus(device: str) -> int:
 
 
 def gpu_memory() -> int:
-    """Bytes of the smallest GPU; 0 without one."""
+    """Memory of the smallest GPU in bytes; 0 without one."""
     import torch
 
     gpus = range(torch.cuda.device_count())

@@ -1,6 +1,5 @@
-"""Imported once by the server that trial processes are forked from, so that each of them starts at once."""
+"""Imported once by the server that processes are forked from, so that each of them starts at once."""
 
-import logging
 import signal
 import warnings
 
@@ -13,8 +12,5 @@ with warnings.catch_warnings():
     import torch  # noqa: F401
 
     import edgenext_search.training.proxy.rung  # noqa: F401
-
-# timm's schedule says that an epoch of a single step has nothing to anneal; the run has said so itself.
-logging.getLogger("timm.scheduler").setLevel(logging.ERROR)
 
 signal.signal(signal.SIGINT, _handler)

@@ -70,7 +70,7 @@ class ProcessDiedError(RuntimeError):
 
 
 class StoppedError(RuntimeError):
-    """Whoever waited for the group wished to stop."""
+    """The caller stopped waiting for the group."""
 
 
 def start_server() -> None:
@@ -306,8 +306,8 @@ def _distance(error: Exception) -> int:
 def _how(exitcode: int) -> str:
     if exitcode >= 0:
         return f"ended with exit code {exitcode}"
-    known = {int(number): number.name for number in signal.Signals}
-    name = known.get(-exitcode, f"signal {-exitcode}")
+    names = {int(number): number.name for number in signal.Signals}
+    name = names.get(-exitcode, f"signal {-exitcode}")
     hint = "; the system kills a process that takes too much memory" if name == "SIGKILL" else ""
     return f"was killed by {name}{hint}"
 

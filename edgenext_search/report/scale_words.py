@@ -195,7 +195,7 @@ def space_rows(summary: Mapping[str, Any]) -> Table:
 
 def candidate_rows(summary: Mapping[str, Any]) -> Table:
     """Heads and rows of the table of all candidates."""
-    costs = [name for name in SHORT if any(name in row for row in summary["candidates"])]
+    costs = [name for name in SHORT if any(row.get(name) is not None for row in summary["candidates"])]
     heads = (
         "space", "shape", "budget", "candidate", *(SHORT[name] for name in costs), "error, %", "seeds", "widths",
         "depths",

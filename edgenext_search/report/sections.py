@@ -148,7 +148,7 @@ def cards(summary: Mapping[str, Any]) -> Markup | None:
     items += [
         _cost_card(label, name, winner, other, budget.get(name))
         for name, label in _CARDS.items()
-        if name in winner and (name not in SIZES or name in budget)
+        if winner.get(name) is not None and (name not in SIZES or name in budget)
     ]
     who = "Winner and baseline" if other else "The winner" if baseline is None else "The winner, which is the baseline"
     names = element("p", f"Costs at {deployment_text(summary)}. Top-1 at {fidelity_text(summary)}.", class_="caption")

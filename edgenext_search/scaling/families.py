@@ -1,16 +1,16 @@
-"""How well the law of :mod:`edgenext_search.scaling.law` foretells members of known families of networks."""
+"""How well the law of :mod:`edgenext_search.scaling.law` predicts members of known families of networks."""
 
 from __future__ import annotations
 
 import json
 import statistics
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
 from edgenext_search.errors import UserError
 from edgenext_search.scaling.law import CONFIDENCE, IMAGENET, Law, Prior, fit_law
+from edgenext_search.scaling.records import FamilyFit, FitResult, LeftOutMember, NextMember, SkippedFamily
 from edgenext_search.validation import Settings
 
 if TYPE_CHECKING:
@@ -60,49 +60,6 @@ class Families(Settings):
     """By name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOut:
-    """A member that was predicted from smaller ones alone. Accuracies are in percent.
-
-    Attributes:
-        model: What it is called.
-        cost: In the unit of the file.
-        top1: What it has.
-        predicted: What the law expects.
-        low: Lower end of the 90 % interval.
-        high: Upper end.
-        law: ``a``, ``b`` and ``c`` of the most probable law through the smaller ones.
-        known: How many these are.
-    """
-
-    model: str
-    cost: float
-    top1: float
-    predicted: float
-    low: float
-    high: float
-    law: dict[str, float]
-    known: int
-
-    @property
-    def error(self) -> float:
-        """Points of top-1 that were predicted too much."""
-        return self.predicted - self.top1
-
-    @property
-    def covered(self) -> bool:
-        """Whether the interval holds what it has."""
-        return self.low <= self.top1 <= self.high
-
-    def to_dict(self) -> dict[str, Any]:
-        """The form it has in JSON."""
-        return {
-            "model": self.model, "cost": self.cost, "top1": self.top1, "predicted": round(self.predicted, 3),
-            "low": round(self.low, 3), "high": round(self.high, 3), "error": round(self.error, 3),
-            "covered": self.covered, "known": self.known, "law": self.law,
-        }  # fmt: skip
-
-
 def read_families(path: Path) -> dict[str, list[Member]]:
     """The families of a JSON file, each by ascending order in the file.
 
@@ -120,7 +77,7 @@ def read_families(path: Path) -> dict[str, list[Member]]:
     return {name: family.members for name, family in Families.read(values, where=str(path)).families.items()}
 
 
-def left_out(members: Sequence[Member], *, by: By = "gmacs", prior: Prior = IMAGENET) -> list[LeftOut]:
+def left_out(members: Sequence[Member], *, by: By = "gmacs", prior: Prior = IMAGENET) -> list[LeftOutMember]:
     """Each member that can be predicted from smaller ones, ascending; the last is the largest.
 
     Args:
@@ -135,75 +92,74 @@ def left_out(members: Sequence[Member], *, by: By = "gmacs", prior: Prior = IMAG
         law = _law(ordered[:index], by, prior)
         member = ordered[index]
         expected = law.predict(_cost(member, by))
+        error = 100 - expected.value - member.top1
         found.append(
-            LeftOut(
+            LeftOutMember(
                 model=member.model,
                 cost=_cost(member, by),
                 top1=member.top1,
-                predicted=100 - expected.value,
-                low=100 - expected.high,
-                high=100 - expected.low,
-                law=law.parameters,
+                predicted=round(100 - expected.value, 3),
+                low=round(100 - expected.high, 3),
+                high=round(100 - expected.low, 3),
+                error=round(error, 3),
+                covered=100 - expected.high <= member.top1 <= 100 - expected.low,
                 known=index,
+                law=law.parameters,
             )
         )
     return found
 
 
-def fit_families(
-    families: Mapping[str, Sequence[Member]], *, by: By = "gmacs", prior: Prior = IMAGENET
-) -> dict[str, Any]:
-    """What the law foretells of every family's largest member, and how often its intervals are right.
+def fit_families(families: Mapping[str, Sequence[Member]], *, by: By = "gmacs", prior: Prior = IMAGENET) -> FitResult:
+    """What the law predicts of every family's largest member, and how often its intervals are right.
 
     Args:
         families: By name.
         by: The cost that sizes are measured by.
         prior: What is known of families.
 
-    Returns:
-        A JSON object; ``docs/json.md`` describes its keys.
-
     Raises:
         UserError: A member lacks the cost, or no family has two members.
     """
-    rows: dict[str, Any] = {}
+    rows: dict[str, FamilyFit] = {}
     skipped = []
     for name, members in families.items():
         for place, member in enumerate(members, start=1):
             if getattr(member, by) is None:
                 raise UserError(f"families.{name}.members.{place} has no {by}; add it, or fit --by another cost.")
         if len(members) < 2:
-            skipped.append({"family": name, "reason": f"it has {len(members)} member{'' if members else 's'}"})
+            reason = f"it has {len(members)} member{'' if members else 's'}"
+            skipped.append(SkippedFamily(family=name, reason=reason))
             continue
         *_, largest = outs = left_out(members, by=by, prior=prior)
         law = _law(members, by, prior)
         after = law.predict(NEXT * largest.cost)
-        rows[name] = {
+        rows[name] = FamilyFit(
             **largest.to_dict(),
-            "members": len(members),
-            "left_out": [out.to_dict() for out in outs],
-            "full_law": law.parameters,
-            "next": {
-                "cost": NEXT * largest.cost,
-                "predicted": round(100 - after.value, 3),
-                "low": round(100 - after.high, 3),
-                "high": round(100 - after.low, 3),
-            },
-        }
+            members=len(members),
+            left_out=tuple(outs),
+            full_law=law.parameters,
+            next=NextMember(
+                cost=NEXT * largest.cost,
+                predicted=round(100 - after.value, 3),
+                low=round(100 - after.high, 3),
+                high=round(100 - after.low, 3),
+            ),
+        )
     if not rows:
         raise UserError("A law is tried on families of at least 2 members (3 say more), but the file has none.")
-    every = [out for row in rows.values() for out in row["left_out"]]
-    return {
-        "by": by,
-        "confidence": CONFIDENCE,
-        "median_abs_error": round(statistics.median(abs(row["error"]) for row in rows.values()), 3),
-        "coverage_90": round(statistics.fmean(out["covered"] for out in every), 3),
-        "left_out": len(every),
-        "coverage_90_largest": round(statistics.fmean(row["covered"] for row in rows.values()), 3),
-        "n": len(rows),
-        "skipped": skipped,
-        "families": rows,
-    }
+    every = [out for row in rows.values() for out in row.left_out]
+    return FitResult(
+        by=by,
+        confidence=CONFIDENCE,
+        median_abs_error=round(statistics.median(abs(row.error) for row in rows.values()), 3),
+        coverage_90=round(statistics.fmean(out.covered for out in every), 3),
+        left_out=len(every),
+        coverage_90_largest=round(statistics.fmean(row.covered for row in rows.values()), 3),
+        n=len(rows),
+        skipped=tuple(skipped),
+        families=rows,
+    )
 
 
 def _cost(member: Member, by: By) -> float:

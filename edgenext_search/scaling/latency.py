@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from edgenext_search.scaling.records import LatencyConditions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,21 +43,21 @@ def keep_profile(run: RunFolder, profile: Path | None) -> None:
         shutil.copyfile(profile, run.latency_profile)
 
 
-def latency_facts(deployment: Deployment, candidates: Iterable[Candidate]) -> dict[str, Any] | None:
-    """What the summary says of where latencies come from; None where there are none.
+def latency_conditions(deployment: Deployment, candidates: Iterable[Candidate]) -> LatencyConditions | None:
+    """Where the latencies of networks come from; None where there are none.
 
     Args:
-        deployment: Of :func:`timed`.
-        candidates: Whose latencies are shown; ``interpolated`` is how many are outside of what the profile measured.
+        deployment: As :func:`timed` gives it.
+        candidates: Networks whose latencies are shown.
     """
     from edgenext_search.latency.profile.predictor import Predictor
 
     model = deployment.latency_model
     if not isinstance(model, Predictor):
         return None
-    return {
-        "device": model.device,
-        "interpolated": sum(model.predict(candidate).interpolated for candidate in candidates),
-        "conditions": model.profile.conditions.to_dict(),
-        "held_out": model.held_out.to_dict(),
-    }
+    return LatencyConditions(
+        device=model.device,
+        interpolated=sum(model.predict(candidate).interpolated for candidate in candidates),
+        conditions=model.profile.conditions.to_dict(),
+        held_out=model.held_out.to_dict(),
+    )

@@ -5,17 +5,34 @@ Nothing here knows of trainings. Scores are top-1 in [0, 1], errors in percent.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgenext_search.scaling.law import CONFIDENCE, GENERAL, Law, fit_law
+from edgenext_search.scaling.records import (
+    BandPoint,
+    LargestError,
+    LawParameters,
+    LawPoint,
+    LawResult,
+    PredictedError,
+    RankPair,
+    RanksResult,
+    SharePoint,
+    SpaceErrors,
+    SpacesComparison,
+    Superiority,
+)
 from edgenext_search.search.ranking.agreement import judge, seeds_agree
+from edgenext_search.search.ranking.results import EstimateResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from edgenext_search.arch.metrics import CostName
 
     Floats = NDArray[np.float64]
 
@@ -32,12 +49,12 @@ _SMALLEST = 1e-3  # percent of error: a perfect score is not known to be better
 
 
 def laws(
-    costs: Mapping[str, Sequence[Sequence[float]]],
+    costs: Mapping[CostName, Sequence[Sequence[float]]],
     scores: Sequence[Sequence[Sequence[float]]],
     *,
     seed: int,
     resamples: int = RESAMPLES,
-) -> list[dict[str, Any]]:
+) -> list[LawResult]:
     """The law of the shapes' median error against each cost, what it says of the largest size, and of the next.
 
     Shapes and seeds are drawn anew for every interval, and the members of each draw stray from its law as families do
@@ -50,7 +67,7 @@ def laws(
         resamples: Of the bootstrap.
 
     Returns:
-        For each cost, a JSON object. Its ``band`` holds at costs from the smallest size to the next one the interval of
+        The law of each cost. Its ``band`` holds, at costs from the smallest size to the next one, the interval of
         another size of the family; the last is that of ``next``.
     """
     table = np.asarray(scores, dtype=float)  # shape, size, seed
@@ -73,32 +90,44 @@ def laws(
             following.append(_draws(law, grid, rng))
         law = fit_law(sizes, errors, GENERAL)
         actual = float(errors[-1])
-        points = [{"cost": float(size), "error": float(error)} for size, error in zip(sizes, errors, strict=True)]
-        of_largest: dict[str, Any] = {"cost": float(sizes[-1]), "actual": actual, **_interval(np.concatenate(largest))}
-        of_largest["error"] = of_largest["predicted"] - actual
-        of_largest["covered"] = of_largest["low"] <= actual <= of_largest["high"]
         band = np.concatenate(following, axis=1)
-        of_next: dict[str, Any] = {"cost": after, **_interval(band[-1])}
-        ends = [{"cost": float(cost), **_ends(draws)} for cost, draws in zip(grid, band, strict=True)]
-        fitted: dict[str, Any] = {
-            key: {"value": value, **_ends([item[key] for item in parameters])} for key, value in law.parameters.items()
-        }
+        predicted, low, high = _interval(np.concatenate(largest))
+        after_predicted, after_low, after_high = _interval(band[-1])
         found.append(
-            {"cost": name, "law": fitted, "points": points, "band": ends, "largest": of_largest, "next": of_next}
+            LawResult(
+                cost=name,
+                law=LawParameters(
+                    **{
+                        key: _estimate(value, [item[key] for item in parameters], CONFIDENCE)
+                        for key, value in law.parameters.items()
+                    }
+                ),
+                points=tuple(LawPoint(cost=size, error=error) for size, error in zip(sizes, errors, strict=True)),
+                band=tuple(
+                    BandPoint(cost=cost, low=ends[0], high=ends[1])
+                    for cost, ends in zip(grid, (_ends(draws, CONFIDENCE) for draws in band), strict=True)
+                ),
+                largest=LargestError(
+                    cost=float(sizes[-1]),
+                    actual=actual,
+                    predicted=predicted,
+                    low=low,
+                    high=high,
+                    error=predicted - actual,
+                    covered=low <= actual <= high,
+                ),
+                next=PredictedError(cost=after, predicted=after_predicted, low=after_low, high=after_high),
+            )
         )
     return found
 
 
-def rank_agreement(scores: Sequence[Sequence[Sequence[float]]], *, seed: int) -> dict[str, Any]:
+def rank_agreement(scores: Sequence[Sequence[Sequence[float]]], *, seed: int) -> RanksResult:
     """Whether shapes rank alike at different sizes.
 
     Args:
         scores: As in :func:`laws`.
         seed: Of the bootstrap.
-
-    Returns:
-        ``pairs``: for each two sizes, by place, tau-b and Spearman's rank correlation of the shapes' means with their
-        intervals over shapes. ``seeds``: for each size the share of pairs of shapes that two seeds order alike.
     """
     table = np.asarray(scores, dtype=float)
     means = np.nanmean(table, axis=2)
@@ -107,19 +136,12 @@ def rank_agreement(scores: Sequence[Sequence[Sequence[float]]], *, seed: int) ->
     for small in range(sizes):
         for large in range(small + 1, sizes):
             agreement = judge(means[:, small], table[:, large], seed=seed)
-            pairs.append(
-                {
-                    "sizes": [small, large],
-                    "n": agreement.n,
-                    "tau": agreement.tau.to_dict() if agreement.tau else None,
-                    "spearman": agreement.spearman.to_dict() if agreement.spearman else None,
-                }
-            )
+            pairs.append(RankPair(sizes=(small, large), n=agreement.n, tau=agreement.tau, spearman=agreement.spearman))
     agreed = [seeds_agree(table[:, size], seed=seed) for size in range(sizes)]
-    return {"pairs": pairs, "seeds": [item.to_dict() if item else None for item in agreed]}
+    return RanksResult(pairs=tuple(pairs), seeds=tuple(agreed))
 
 
-def compare(names: Sequence[str], sides: Sequence[Sequence[float]], *, seed: int) -> dict[str, Any]:
+def compare(names: Sequence[str], sides: Sequence[Sequence[float]], *, seed: int) -> SpacesComparison:
     """Which of two spaces has the better candidates, by the distributions of their errors.
 
     As in "Designing Network Design Spaces" (arXiv 2003.13678, section 3.1) spaces are compared by the empirical
@@ -133,37 +155,35 @@ def compare(names: Sequence[str], sides: Sequence[Sequence[float]], *, seed: int
         seed: Of the bootstrap over candidates.
 
     Returns:
-        A JSON object; ``superiority`` and ``better`` are None where a side has fewer than four candidates.
+        The comparison, without a test where a side has fewer than four candidates.
     """
     first, second = (np.asarray(side, dtype=float) for side in sides)
     rng = np.random.default_rng(seed)
-    spaces = [
-        {
-            "name": name,
-            "n": len(side),
-            "mean": float(side.mean()) if len(side) else None,
-            "median": float(np.median(side)) if len(side) else None,
-            "best": float(side.min()) if len(side) else None,
-            "edf": _edf(side, rng),
-        }
+    one, other = (
+        SpaceErrors(
+            name=name,
+            n=len(side),
+            mean=float(side.mean()) if len(side) else None,
+            median=float(np.median(side)) if len(side) else None,
+            best=float(side.min()) if len(side) else None,
+            edf=_edf(side, rng),
+        )
         for name, side in zip(names, (first, second), strict=True)
-    ]
-    found: dict[str, Any] = {"spaces": spaces, "superiority": None, "difference": None, "ks": None, "better": None}
+    )
     if min(len(first), len(second)) < LEAST:
-        return found
-    from scipy.stats import ks_2samp, mannwhitneyu
+        return SpacesComparison(spaces=(one, other))
+    from scipy.stats import mannwhitneyu
 
-    test = mannwhitneyu(first, second, alternative="two-sided")
+    p = float(mannwhitneyu(first, second, alternative="two-sided").pvalue)
     wins = _beats(first, second)
+    low, high = _superiority(wins, len(first), len(second))
     differences = _drawn_again(first, rng).mean(axis=1) - _drawn_again(second, rng).mean(axis=1)
-    ks = ks_2samp(first, second)
-    p = float(test.pvalue)
-    found["superiority"] = {"value": wins, **_superiority(wins, len(first), len(second)), "p": p}
-    found["difference"] = {"value": float(first.mean() - second.mean()), **_ends(differences, BAND_CONFIDENCE)}
-    found["ks"] = {"statistic": float(ks.statistic), "p": float(ks.pvalue)}
-    if p < SIGNIFICANT and wins != 0.5:
-        found["better"] = names[0] if wins > 0.5 else names[1]
-    return found
+    return SpacesComparison(
+        spaces=(one, other),
+        superiority=Superiority(value=wins, low=low, high=high, p=p),
+        difference=_estimate(float(first.mean() - second.mean()), differences, BAND_CONFIDENCE),
+        better=names[wins < 0.5] if p < SIGNIFICANT and wins != 0.5 else None,
+    )
 
 
 def _middle_errors(table: Floats) -> Floats:
@@ -191,29 +211,38 @@ def _draws(law: Law, costs: Floats, rng: np.random.Generator) -> Floats:
     return np.stack([means[chosen] + deviations[chosen] * straying for _, means, deviations in mixtures])
 
 
-def _interval(draws: Floats) -> dict[str, Any]:
-    return {"predicted": float(np.median(draws)), **_ends(draws)}
+def _interval(draws: Floats) -> tuple[float, float, float]:
+    """The median of draws and the ends of their 90 % interval."""
+    return float(np.median(draws)), *_ends(draws, CONFIDENCE)
 
 
-def _ends(values: Sequence[float] | Floats, confidence: float = CONFIDENCE) -> dict[str, Any]:
+def _estimate(value: float, draws: Sequence[float] | Floats, confidence: float) -> EstimateResult:
+    low, high = _ends(draws, confidence)
+    return EstimateResult(value=value, low=low, high=high)
+
+
+def _ends(values: Sequence[float] | Floats, confidence: float) -> tuple[float, float]:
     tail = (1 - confidence) / 2
     low, high = np.quantile(np.asarray(values, dtype=float), [tail, 1 - tail])
-    return {"low": float(low), "high": float(high)}
+    return float(low), float(high)
 
 
-def _edf(side: Floats, rng: np.random.Generator) -> list[dict[str, float]]:
-    """The share of candidates at or below each error, with a pointwise band."""
+def _edf(side: Floats, rng: np.random.Generator) -> tuple[SharePoint, ...]:
+    """The share of candidates at or below each error, with a pointwise bootstrap band.
+
+    ``scipy.stats.ecdf`` has Greenwood's band, which has no width where the share is 1 and other values elsewhere.
+    """
     if not len(side):
-        return []
+        return ()
     at = np.unique(side)
     share = (side[:, None] <= at).mean(axis=0)
     again = (_drawn_again(side, rng)[:, :, None] <= at).mean(axis=1)
     tail = (1 - BAND_CONFIDENCE) / 2
     low, high = np.quantile(again, [tail, 1 - tail], axis=0)
-    columns = (at, share, low, high)
-    return [
-        dict(zip(("error", "share", "low", "high"), map(float, row), strict=True)) for row in zip(*columns, strict=True)
-    ]
+    return tuple(
+        SharePoint(error=error, share=value, low=lower, high=upper)
+        for error, value, lower, upper in zip(at, share, low, high, strict=True)
+    )
 
 
 def _drawn_again(side: Floats, rng: np.random.Generator) -> Floats:
@@ -226,7 +255,7 @@ def _beats(first: Floats, second: Floats) -> float:
     return float((signs.mean() + 1) / 2)
 
 
-def _superiority(value: float, first: int, second: int) -> dict[str, float]:
+def _superiority(value: float, first: int, second: int) -> tuple[float, float]:
     """The 95 % score interval of a share of pairs (Newcombe, Statistics in Medicine 25, 2006, method 5).
 
     Unlike a bootstrap it has a width where all pairs are ordered alike.
@@ -250,4 +279,4 @@ def _superiority(value: float, first: int, second: int) -> dict[str, float]:
             middle = (inner + outer) / 2
             inner, outer = (inner, middle) if outside(middle) else (middle, outer)
         ends.append(inner)
-    return {"low": ends[0], "high": ends[1]}
+    return ends[0], ends[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgenext_search.scaling.latency import keep_profile, timed
 from edgenext_search.scaling.plan import Plan, entries
@@ -18,6 +18,7 @@ from edgenext_search.search.study.session import open_session
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from edgenext_search.scaling.records import ScalingResult
     from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.store.store import StudyStore
@@ -32,7 +33,7 @@ def run_scaling(
     listener: Listener | None = None,
     *,
     profile: Path | None = None,
-) -> dict[str, Any]:
+) -> ScalingResult:
     """Train a plan's candidates as far as that is not done yet, until all are or Ctrl-C.
 
     Every candidate is trained through all epochs of the study's proxy, none is stopped early. What was trained is
@@ -86,7 +87,7 @@ def run_scaling(
                 title="Scaling",
             )
         summary = scaling_summary(run, recipe, store)
-        run.write_summary(summary)
+        run.write_summary(summary.to_dict())
     return summary
 
 

@@ -23,13 +23,13 @@ def conditions_of(recipe: ResolvedRecipe, store: StudyStore) -> dict[str, dict[s
         ``data``: which images, and how they were split; ``fidelity``: all keys of the proxy training, but for those
         that change speed; ``seeds``: those that score finalists; ``deployment``: what costs are counted for.
     """
-    data = store.fact("data") or {}
+    data = store.facts().data
     keys = recipe.to_dict()
     return {
         "data": {
-            "images": data.get("fingerprint"),
-            "train_images": data.get("train_images"),
-            "val_images": data.get("val_images"),
+            "images": data and data.fingerprint,
+            "train_images": data and data.train_images,
+            "val_images": data and data.val_images,
             "seed": keys["data"].get("seed"),
         },
         "fidelity": {name: value for name, value in keys["proxy"].items() if name not in _SPEED},

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import socketserver
 import wsgiref.simple_server
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-import optuna
 from optuna.storages import BaseStorage
 
 from edgenext_search.errors import UserError
@@ -43,7 +43,7 @@ def dashboard_server(store: StudyStore, port: int) -> wsgiref.simple_server.WSGI
             "The dashboard needs optuna-dashboard: pip install 'edgenext-search[dashboard]'. Without it, "
             "`edgenext-search report RUN --open` works while the run goes on, too."
         ) from error
-    app = read_only(wsgi(readable(store.study)))
+    app = read_only(wsgi(readable(store)))
     try:
         return wsgiref.simple_server.make_server(LOOPBACK, port, app, _Server, _Quiet)
     except OSError as error:
@@ -52,9 +52,9 @@ def dashboard_server(store: StudyStore, port: int) -> wsgiref.simple_server.WSGI
         ) from error
 
 
-def readable(study: optuna.Study) -> BaseStorage:
-    """A study's storage that holds this study alone, says what candidates are, and only reads."""
-    storage, identifier = study._storage, study._study_id
+def readable(store: StudyStore) -> BaseStorage:
+    """A read-only view of a study's storage that holds this study alone, with candidates field by field."""
+    storage, mine = store.storage, store.storage.get_study_name_from_id(store.study_id)
 
     def passed_on(name: str) -> Callable[..., Any]:
         return lambda _self, *args, **kwargs: getattr(storage, name)(*args, **kwargs)
@@ -66,7 +66,7 @@ def readable(study: optuna.Study) -> BaseStorage:
         name: passed_on(name) if name.startswith("get_") else refused for name in BaseStorage.__abstractmethods__
     }
     members["get_all_studies"] = lambda _self: [
-        known for known in storage.get_all_studies() if known._study_id == identifier
+        study for study in storage.get_all_studies() if study.study_name == mine
     ]
     members["get_all_trials"] = lambda _self, *args, **kwargs: [
         in_words(trial) for trial in storage.get_all_trials(*args, **kwargs)
@@ -78,28 +78,18 @@ def readable(study: optuna.Study) -> BaseStorage:
 
 def in_words(trial: FrozenTrial) -> FrozenTrial:
     """A copy of a trial whose attributes a person can read: the candidate field by field, and its costs."""
-    known = trial.user_attrs
+    attributes = trial.user_attrs
     fields = {
         name: "-".join(str(int(item)) for item in value) if isinstance(value, list) else value
-        for name, value in known.get("candidate", {}).items()
+        for name, value in attributes.get("candidate", {}).items()
     }
-    rest = {name: known.get(name) for name in ("fingerprint", "origin", "cohort", "seed", "duplicate_of", "reason")}
-    shown = {**rest, **fields, **known.get("cost", {})}
-    seconds = sum(value for name, value in known.items() if name.startswith("seconds:"))
-    return optuna.trial.FrozenTrial(
-        number=trial.number,
-        state=trial.state,
-        value=None,
-        values=trial.values,
-        datetime_start=trial.datetime_start,
-        datetime_complete=trial.datetime_complete,
-        params=trial.params,
-        distributions=trial.distributions,
-        user_attrs={name: value for name, value in shown.items() if value is not None} | {"seconds": seconds},
-        system_attrs=trial.system_attrs,
-        intermediate_values=trial.intermediate_values,
-        trial_id=trial._trial_id,
-    )
+    names = ("fingerprint", "origin", "cohort", "seed", "duplicate_of", "reason")
+    rest = {name: attributes.get(name) for name in names}
+    values = {**rest, **fields, **attributes.get("cost", {})}
+    seconds = sum(value for name, value in attributes.items() if name.startswith("seconds:"))
+    shown = copy.copy(trial)
+    shown.user_attrs = {name: value for name, value in values.items() if value is not None} | {"seconds": seconds}
+    return shown
 
 
 def read_only(app: _App) -> _App:

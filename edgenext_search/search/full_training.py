@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from edgenext_search.errors import UserError
 from edgenext_search.search.recipe import ResolvedRecipe
 from edgenext_search.search.resolver import parse_setting, read_study
+from edgenext_search.search.results import RunSummary
 from edgenext_search.training.full.recipe import FullRecipe
 from edgenext_search.validation import Settings
 
@@ -143,25 +144,24 @@ def train_finalists(
         UserError: Something of the trainings cannot be used.
         TrainingInterruptedError: A signal came.
     """
-    from edgenext_search.arch.candidate import Candidate
     from edgenext_search.execution.launch import launch
     from edgenext_search.execution.placement import local_devices
 
     devices = local_devices(device, None)
-    found = []
-    for finalist in run.summary()["finalists"][:count]:
-        out = run.trained / finalist["fingerprint"]
-        job = _job(recipe, Candidate.from_dict(finalist["candidate"]), f"trial {finalist['trial']}", out, devices)
-        found.append(launch(job, devices, listener))
-    return found
+    summaries = []
+    for finalist in run.read_summary(RunSummary).finalists[:count]:
+        out = run.trained / finalist.fingerprint
+        job = _job(recipe, finalist.candidate, f"trial {finalist.trial}", out, devices)
+        summaries.append(launch(job, devices, listener))
+    return summaries
 
 
-def trained_in(run: RunFolder) -> list[TrainSummary]:
+def trained_in(run: RunFolder) -> tuple[TrainSummary, ...]:
     """The summaries of the full trainings in a run's folder that are complete, best top-1 first."""
     from edgenext_search.training.full.folder import TrainingFolder
 
     found = [TrainingFolder(path).summary() for path in sorted(run.trained.glob("*"))]
-    return sorted((summary for summary in found if summary), key=lambda summary: -summary.top1)
+    return tuple(sorted((summary for summary in found if summary), key=lambda summary: -summary.top1))
 
 
 def _job(recipe: ResolvedRecipe, candidate: Candidate, name: str, out: Path, devices: Sequence[str]) -> FullJob:
@@ -187,10 +187,9 @@ def _job(recipe: ResolvedRecipe, candidate: Candidate, name: str, out: Path, dev
 
 
 def _winner(run: RunFolder) -> Candidate:
-    from edgenext_search.arch.candidate import Candidate
     from edgenext_search.search.store.kind import winner_of
 
-    return Candidate.from_dict(winner_of(run)["candidate"])
+    return winner_of(run)
 
 
 def _name_of(what: str) -> str:

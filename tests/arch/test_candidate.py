@@ -4,7 +4,6 @@ import subprocess
 import sys
 
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import KERNELS, TINY, candidates, groups, tiny
@@ -12,6 +11,7 @@ from strategies import KERNELS, TINY, candidates, groups, tiny
 from edgenext_search.arch.candidate import Candidate, splits_fit
 from edgenext_search.arch.published import published_variant
 from edgenext_search.errors import UserError
+from edgenext_search.files import dump_yaml, parse_yaml
 
 GOLDEN_FINGERPRINTS = {
     "edgenext_xx_small": "e827f66062f9",
@@ -41,7 +41,7 @@ def test_fingerprints_do_not_depend_on_the_process():
 @given(candidates())
 def test_survives_dict_json_and_yaml(candidate):
     values = candidate.to_dict()
-    for again in (values, json.loads(json.dumps(values)), yaml.safe_load(yaml.safe_dump(values))):
+    for again in (values, json.loads(json.dumps(values)), parse_yaml(dump_yaml(values))):
         read = Candidate.from_dict(again)
         assert read == candidate
         assert hash(read) == hash(candidate)

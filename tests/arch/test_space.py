@@ -2,7 +2,6 @@ import copy
 import json
 
 import pytest
-import yaml
 from broken_spaces import BROKEN, WHOLE
 from hypothesis import given
 from strategies import TINY, assignments, seeded, tiny
@@ -11,7 +10,7 @@ from edgenext_search.arch.parameter import Choice, Interval
 from edgenext_search.arch.published import published_variants
 from edgenext_search.arch.space import Space
 from edgenext_search.errors import UserError
-from edgenext_search.files import shipped_names
+from edgenext_search.files import dump_yaml, parse_yaml, shipped_names
 
 EDGENEXT = Space.load("edgenext")
 PAPER = Space.load("paper")
@@ -134,7 +133,7 @@ def test_every_parameter_needs_a_value_of_its_domain():
 @SPACES
 def test_a_space_survives_dict_json_and_yaml(space):
     values = space.to_dict()
-    for again in (values, json.loads(json.dumps(values)), yaml.safe_load(yaml.safe_dump(values))):
+    for again in (values, json.loads(json.dumps(values)), parse_yaml(dump_yaml(values))):
         read = Space.from_dict(again)
         assert read.parameters == space.parameters
         assert read.to_dict() == values
@@ -241,10 +240,10 @@ def test_a_stage_without_a_depth_is_refused():
 
 def test_loads_by_name_and_by_path(tmp_path):
     path = tmp_path / "mine.yaml"
-    path.write_text(yaml.safe_dump(SMALL))
+    path.write_text(dump_yaml(SMALL))
     assert Space.load(str(path)).parameters == small().parameters
     assert Space.load("edgenext").name == "edgenext"
-    path.write_text(yaml.safe_dump({**SMALL, "stages": 3}))
+    path.write_text(dump_yaml({**SMALL, "stages": 3}))
     with pytest.raises(UserError, match=rf"{path}: stages: "):
         Space.load(str(path))
 

@@ -52,7 +52,7 @@ def folder(finished, tmp_path):
 
 def audited(folder, execution, fake, audit=AUDIT, executor=None, listener=None):
     fake.current = executor or FakeExecutor()
-    return run_audit(folder, folder.recipe(), audit, execution, listener)
+    return run_audit(folder, folder.recipe(), audit, execution, listener).to_dict()
 
 
 def without_times(summary):
@@ -106,7 +106,7 @@ def test_second_seeds_of_a_smaller_sample_are_no_more_than_it_has(folder, execut
 def test_trials_that_are_added_leave_an_audit_as_it_is(folder, class_folder, execution, fake):
     first = audited(folder, execution, fake, executor=FakeExecutor())["audit"]
     fake.current = FakeExecutor()
-    grown = run_study(folder, with_data(a_recipe(trials=16), class_folder), execution)
+    grown = run_study(folder, with_data(a_recipe(trials=16), class_folder), execution).to_dict()
     assert grown["trials"]["complete"] + grown["trials"]["pruned"] == 16
     assert grown["audit"] == first
     audited(folder, execution, fake)  # what is finished is drawn anew
@@ -117,7 +117,7 @@ def test_an_audit_goes_on_with_its_sample_after_trials_were_added(folder, class_
     with pytest.raises(Killed):
         audited(folder, execution, fake, executor=FakeExecutor(killed_at=4))
     fake.current = FakeExecutor()
-    assert run_study(folder, with_data(a_recipe(trials=16), class_folder), execution)["audit"]["open"] == 9
+    assert run_study(folder, with_data(a_recipe(trials=16), class_folder), execution).to_dict()["audit"]["open"] == 9
     assert audited(folder, execution, fake)["audit"]["status"] == "complete"
     assert len(fake.current.given) == 9
 
@@ -233,7 +233,7 @@ def test_an_interrupted_run_is_audited_and_goes_on_as_if_it_had_not_been(
     assert (summary["status"], summary["audit"]["n"]) == ("interrupted", 4)
     assert all(series["ceiling"] is None for series in summary["audit"]["series"])
     fake.current = FakeExecutor()
-    ended = run_study(young, young.recipe(), execution)
+    ended = run_study(young, young.recipe(), execution).to_dict()
     expected = folder.summary()
     assert {key: ended[key] for key in ("winner", "finalists", "gain", "trials")} == {
         key: expected[key] for key in ("winner", "finalists", "gain", "trials")

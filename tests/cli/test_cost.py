@@ -1,8 +1,9 @@
 import json
 
 import pytest
-import yaml
 from strategies import TINY, tiny
+
+from edgenext_search.files import dump_yaml
 
 from .helpers import call, call_json, refusal
 
@@ -43,7 +44,7 @@ def test_a_smaller_image_costs_less_but_has_the_same_parameters():
 
 def test_a_file_of_fields(tmp_path):
     expected = {"fingerprint": tiny().fingerprint, "candidate": tiny().to_dict()}
-    (tmp_path / "a.yaml").write_text(yaml.safe_dump(tiny().to_dict()))
+    (tmp_path / "a.yaml").write_text(dump_yaml(tiny().to_dict()))
     (tmp_path / "b.json").write_text(json.dumps({"candidate": tiny().to_dict(), "score": 0.5}))
     costs = [call_json("cost", tmp_path / name, "--num-classes", "10") for name in ("a.yaml", "b.json")]
     assert costs[0] == costs[1]
@@ -117,9 +118,9 @@ def test_what_has_no_cost(arguments, message):
     ("text", "message"),
     [
         ("- 1\n", "must hold a mapping"),
-        (yaml.safe_dump({**TINY, "widths": [8, 16, 24]}), "widths must have one item for each of the 4 stages"),
-        (yaml.safe_dump({key: TINY[key] for key in TINY if key != "heads"}), "heads"),
-        (yaml.safe_dump({**tiny().to_dict(), "sdta_splits": [2, 9, 2, 4]}), "stage 2"),
+        (dump_yaml({**TINY, "widths": [8, 16, 24]}), "widths must have one item for each of the 4 stages"),
+        (dump_yaml({key: TINY[key] for key in TINY if key != "heads"}), "heads"),
+        (dump_yaml({**tiny().to_dict(), "sdta_splits": [2, 9, 2, 4]}), "stage 2"),
         ("candidate: 3\n", "candidate must be a mapping"),
     ],
 )

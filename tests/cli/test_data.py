@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from edgenext_search.cli import main
 from edgenext_search.data import open_prepared
-from edgenext_search.data.cache.removing import entries
+from edgenext_search.data.cache.cleanup import entries
 
 from .helpers import ROOT, call, call_json, imported, refusal
 

@@ -337,7 +337,7 @@ def test_ctrl_c_before_there_is_a_run_says_what_goes_on(small, tmp_path, monkeyp
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(session_module, "open_gauge", interrupted)  # while a device is profiled
+    monkeypatch.setattr(session_module, "open_study_device", interrupted)  # while a device is profiled
     result = call("run", *small, "--out", tmp_path / "out")
     assert result.exit_code == 130
     assert "What was finished is kept: the same command goes on." in " ".join(result.stderr.split())

@@ -2,13 +2,13 @@ import json
 import re
 from pathlib import Path
 
-import yaml
 from latency_profiles import made_profile
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.published import published_variant
 from edgenext_search.arch.space import Space
+from edgenext_search.files import dump_yaml
 from edgenext_search.models.folder import candidate_text
 from edgenext_search.search.resolver import load_study
 from edgenext_search.search.store.run_folder import RunFolder
@@ -72,7 +72,7 @@ def test_a_family_of_a_runs_winner(tmp_path):
 
 def test_a_family_of_a_run_keeps_the_width_multiple_of_its_space(tmp_path):
     run, space = tmp_path / "run", tmp_path / "wide.yaml"
-    space.write_text(yaml.safe_dump(Space.load("edgenext").to_dict() | {"width_multiple": 32}))
+    space.write_text(dump_yaml(Space.load("edgenext").to_dict() | {"width_multiple": 32}))
     RunFolder(run).create(load_study("demo", flags={"budget": "1.3M", "space": str(space)}), storage=None)
     winner = Candidate.from_dict(
         published_variant("edgenext_x_small").candidate.to_dict() | {"widths": [32, 64, 96, 192]}

@@ -2,12 +2,12 @@ import json
 import re
 
 import pytest
-import yaml
 from latency_profiles import made_profile
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.space import Space
+from edgenext_search.files import dump_yaml
 from edgenext_search.latency.profile.predictor import Predictor
 from edgenext_search.search.study import session as session_module
 
@@ -54,7 +54,7 @@ def test_a_study_prints_one_object_and_writes_its_page(small, executor, tmp_path
 
 def batch_norms(folder):
     path = folder / "bn.yaml"
-    path.write_text(yaml.safe_dump(Space.load("edgenext").to_dict() | {"norm_act": "bn_hs"}))
+    path.write_text(dump_yaml(Space.load("edgenext").to_dict() | {"norm_act": "bn_hs"}))
     return path
 
 

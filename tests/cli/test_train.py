@@ -179,7 +179,7 @@ def test_a_training_that_diverges_says_so(candidate, images, tmp_path):
         (["--classes", "none.txt"], "none.txt"),
         (["--batch-size", "8", "--set", "train.batch_size=16"], "give one of them"),
         (["--wandb"], "--wandb needs the package wandb"),
-        (["--device", "cuda"], "--device cuda needs a GPU"),
+        (["--device", "cuda"], "--device cuda needs a CUDA GPU"),
     ],
 )
 def test_what_cannot_be_is_refused_at_once(candidate, images, tmp_path, options, message):
@@ -269,6 +269,7 @@ def test_a_run_goes_on_to_full_training(tmp_path, no_export):
     assert (out / "trained" / trained["fingerprint"] / "model" / "model.safetensors").is_file()
     again = call_json("report", out)
     assert again["trained"] == summary["trained"]
+    assert "best of all epochs" in call("resume", out, "--train-top", 1, "--cache-dir", tmp_path / "cache").stdout
     named = call_json("train", out, "--out", tmp_path / "other", "--workers", 0, "--set", "train.epochs=1")
     assert named["fingerprint"] == summary["winner"]["fingerprint"]
 

@@ -80,7 +80,7 @@ class ExecutorConformance:
         assert "\n" not in found["broken"].reason
         assert all(isinstance(found[job.name], Trained) for job in jobs)
 
-    def test_progress_is_told_of_jobs_under_way(self, executor, jobs):
+    def test_progress_is_reported_for_running_jobs(self, executor, jobs):
         told, done = [], set()
 
         def on_progress(job, share):
@@ -93,7 +93,7 @@ class ExecutorConformance:
         assert {name for name, _ in told} <= done
         assert all(0 <= share <= 1 for _, share in told)
 
-    def test_what_should_stop_at_once_does_not_begin(self, executor, jobs):
+    def test_nothing_starts_after_a_stop(self, executor, jobs):
         assert self.outcomes(executor, jobs, should_stop=lambda: True) == {}
 
     def test_no_outcome_follows_a_stop(self, executor, jobs):

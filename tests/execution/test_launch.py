@@ -93,14 +93,14 @@ def test_a_process_that_dies_ends_the_training_and_not_what_it_saved(images, tmp
     assert Checkpoints(job.out / "checkpoints").load(torch.device("cpu"), pytest.fail) is not None
 
 
-def test_what_a_process_refuses_is_refused(images, tmp_path):
+def test_a_refusal_of_a_process_reaches_the_caller(images, tmp_path):
     job = a_job(images, tmp_path / "out", recipe={"batch_size": 9})
     with pytest.raises(UserError, match=r"train.batch_size must be a multiple of 2 processes, but is 9"):
         launch(job, TWO, Recorder())
     assert not (tmp_path / "out").exists()
 
 
-def test_what_torchrun_started_looks_after_it(tmp_path, monkeypatch):
+def test_a_process_of_torchrun_watches_its_parent(tmp_path, monkeypatch):
     watched = threading.Event()
     monkeypatch.setattr("edgenext_search.execution.launch.stop_with_parent", watched.set)
     with pytest.raises(UserError, match="nowhere"):

@@ -267,7 +267,7 @@ def test_a_pair_that_hangs_is_ended_after_its_time(jobs):
 # Memory
 
 
-def test_a_job_that_is_out_of_memory_goes_on_with_smaller_micro_batches(monkeypatch, executor, jobs):
+def test_a_job_out_of_memory_retries_with_smaller_micro_batches(monkeypatch, executor, jobs):
     monkeypatch.setattr(module, "train", worker_stubs.has_memory_for_20_images)
     found = run(executor, jobs[:1])
     assert found[jobs[0].name] == Trained(score=0.5, seconds=1.0, micro_batch=16)  # 64, 32, 16

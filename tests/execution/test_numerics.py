@@ -42,7 +42,7 @@ def asked(tmp_path):
         ({"channels_last": True, "compile": False}, None),
     ],
 )
-def test_what_a_recipe_fixes_needs_no_probe(recipe, fixed):
+def test_fixed_numerics_need_no_probe(recipe, fixed):
     assert fixed_numerics(TrainRecipe(**recipe)) == fixed
 
 
@@ -66,7 +66,7 @@ def test_a_host_is_probed_once(asked, tmp_path, monkeypatch):
         {"steps": 10_000},
     ],
 )
-def test_other_work_is_probed_anew(asked, tmp_path, monkeypatch, other):
+def test_each_kind_of_work_has_its_probe(asked, tmp_path, monkeypatch, other):
     monkeypatch.setattr(module, "run_probe", worker_stubs.probed)
     asked()
     asked()

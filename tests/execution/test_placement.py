@@ -57,7 +57,7 @@ def test_places_of_a_host(host, gpus, options, devices, threads):
         (0, {"device": "cuda"}, r"--device cuda needs a CUDA GPU.*edgenext-search doctor"),
     ],
 )
-def test_what_a_host_does_not_have_is_refused(host, gpus, options, message):
+def test_devices_that_the_host_lacks_are_refused(host, gpus, options, message):
     host(gpus)
     with pytest.raises(UserError, match=message):
         local_places(**options)

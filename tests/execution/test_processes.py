@@ -90,7 +90,7 @@ def test_an_error_is_raised_in_the_parent():
         (worker_stubs.exits, (0,), "ended with exit code 0"),
     ],
 )
-def test_a_process_that_ends_without_a_word(target, arguments, how):
+def test_a_process_that_ends_without_a_reason(target, arguments, how):
     with pytest.raises(ProcessDiedError) as caught:
         outcome(target, arguments)
     assert caught.value.how == how
@@ -115,7 +115,7 @@ def test_ctrl_c_is_answered_by_the_parent():
     assert outcome(worker_stubs.ignores_ctrl_c, ()) == [True]
 
 
-def test_waiting_ends_by_time_and_by_wish():
+def test_waiting_ends_by_timeout_and_by_request():
     started = time.monotonic()
     with pytest.raises(TimeoutError, match=r"longer than 0\.5 s"), group(worker_stubs.hangs, ()) as processes:
         processes.wait(timeout=0.5)

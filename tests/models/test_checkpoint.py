@@ -6,7 +6,6 @@ import pickle
 import pytest
 import timm
 import torch
-import yaml
 from reference import VARIANTS, checkpoint, reference
 from safetensors.torch import save_file
 from strategies import seeded
@@ -16,6 +15,7 @@ import edgenext_search.models.bn_hs  # noqa: F401 - registers those networks wit
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.published import published_variant, published_variants
 from edgenext_search.errors import UserError
+from edgenext_search.files import parse_yaml
 from edgenext_search.models.build import build
 from edgenext_search.models.checkpoint import import_checkpoint, read_checkpoint, read_class_names, repository_name
 from edgenext_search.models.folder import read_candidate
@@ -121,7 +121,7 @@ def test_the_folder_says_what_it_is_and_where_it_comes_from(tmp_path):
     facts = import_checkpoint(file, tmp_path / "model", variant=XXS, img_size=96, class_names=["a", "b", "c"])
     candidate, deployment = published_variant(XXS).candidate, Deployment(num_classes=3, img_size=96)
     assert read_candidate(tmp_path / "model") == candidate
-    written = yaml.safe_load((tmp_path / "model/candidate.yaml").read_text())
+    written = parse_yaml((tmp_path / "model/candidate.yaml").read_text())
     assert written["deployment"] == {"num_classes": 3, "img_size": 96}
     source = {"file": "edgenext.pth", "sha256": facts["weights"]["sha256"], "entry": "model"}
     assert written["weights"] == {"num_classes": 3, "img_size": 96, **source}

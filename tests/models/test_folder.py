@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import timm
 import torch
-import yaml
 from hypothesis import given, settings
 from strategies import TINY, candidates, tiny
 
@@ -15,6 +14,7 @@ from edgenext_search.arch.candidate import NORM_ACTS
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.published import published_variant
 from edgenext_search.errors import UserError
+from edgenext_search.files import dump_yaml, parse_yaml
 from edgenext_search.models import folder as folders
 from edgenext_search.models.build import build
 from edgenext_search.models.folder import (
@@ -85,7 +85,7 @@ def test_holds_what_timm_and_people_read(tmp_path):
     assert config["label_names"] == ["class 0", "class 1", "class 2"]
     assert config["num_classes"] == 3
     assert config["pretrained_cfg"]["input_size"] == [3, 48, 48]
-    facts = yaml.safe_load((tmp_path / "winner/candidate.yaml").read_text())
+    facts = parse_yaml((tmp_path / "winner/candidate.yaml").read_text())
     assert facts["fingerprint"] == tiny().fingerprint
     assert facts["deployment"] == {"num_classes": 1000, "img_size": 256}
     assert facts.items() >= cost(tiny(), DEPLOYMENT).to_dict().items()
@@ -185,8 +185,8 @@ def test_what_is_no_model_folder_is_not_loaded(tmp_path, missing):
 
 def test_a_candidate_is_read_from_all_that_describe_one(tmp_path):
     save(tmp_path / "winner")
-    (tmp_path / "bare.yaml").write_text(yaml.safe_dump(tiny().to_dict()))
-    (tmp_path / "nested.yaml").write_text(yaml.safe_dump({"candidate": tiny().to_dict(), "note": "x"}))
+    (tmp_path / "bare.yaml").write_text(dump_yaml(tiny().to_dict()))
+    (tmp_path / "nested.yaml").write_text(dump_yaml({"candidate": tiny().to_dict(), "note": "x"}))
     (tmp_path / "bare.json").write_text(json.dumps(tiny().to_dict(), indent=4))
     for name in ("winner", "winner/config.json", "winner/candidate.yaml", "bare.yaml", "nested.yaml", "bare.json"):
         assert read_candidate(tmp_path / name) == tiny(), name
@@ -210,7 +210,7 @@ def test_a_published_model_without_arguments_is_read_as_what_timm_builds(tmp_pat
             json.dumps({"architecture": "edgenext_small", "model_args": {"heads": [5, 5, 5, 5]}}),
             "config.json: heads must divide the width, but stage 2 has width 96, heads 5",
         ),
-        ("c.yaml", yaml.safe_dump({**TINY, "widths": [8, 16, 24]}), "c.yaml: widths must have one item for each"),
+        ("c.yaml", dump_yaml({**TINY, "widths": [8, 16, 24]}), "c.yaml: widths must have one item for each"),
         ("c.yaml", "widths: [8, 16, 24, 32]", "c.yaml: A candidate needs the key 'depths', but got widths"),
         ("c.yaml", "candidate: edgenext", 'c.yaml: candidate must be a mapping of fields, but got "edgenext"'),
         ("model.onnx", "x", "model.onnx is an ONNX file.*`edgenext-search latency measure`"),
@@ -232,7 +232,7 @@ def test_an_empty_folder_and_a_missing_file_hold_no_candidate(tmp_path):
 
 
 def test_reading_a_candidate_does_not_import_torch(tmp_path):
-    (tmp_path / "c.yaml").write_text(yaml.safe_dump(tiny().to_dict()))
+    (tmp_path / "c.yaml").write_text(dump_yaml(tiny().to_dict()))
     code = (
         "import sys, pathlib; from edgenext_search.models.folder import read_candidate;"
         "print(read_candidate(pathlib.Path(sys.argv[1])).fingerprint); assert 'torch' not in sys.modules"

@@ -10,7 +10,8 @@ from typing import Any
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.published import published_variant
-from edgenext_search.search.store.records import Finalist, Score, TrialRecord
+from edgenext_search.search.store.records import Score, TrialRecord
+from edgenext_search.search.study.finalists import as_finalist
 
 RUNGS = (2, 6)
 HOSTILE = "</script><img src=x onerror=alert(1)>&\"'${verdict}"
@@ -73,14 +74,7 @@ def some_trials(count: int, *, seed: int = 0, failed: int = 0) -> list[TrialReco
 
 
 def a_finalist(trial: TrialRecord, *, mean: float, std: float | None = 0.012, n: int = 3) -> dict[str, Any]:
-    row = Finalist(
-        trial=trial.number,
-        origin=trial.origin,
-        candidate=trial.candidate,
-        cost=trial.cost,
-        search_score=trial.score or 0.0,
-        scores=(mean,),
-    ).to_dict()
+    row = as_finalist(trial, [mean]).to_dict()
     row["score"] = Score(mean=mean, std=std, n=n).to_dict()
     return {**row, "fresh_seeds": n}
 

@@ -10,6 +10,7 @@ from edgenext_search.arch.space import Space
 from edgenext_search.report.scale_page import write_scale_report
 from edgenext_search.report.scale_words import cap_texts, law_rows, range_text, scaling_sentences, size_rows
 from edgenext_search.scaling.plan import Plan, entries
+from edgenext_search.scaling.records import ScalingResult
 from edgenext_search.scaling.summary import _comparison, _study
 from edgenext_search.search.resolver import load_study
 
@@ -21,9 +22,11 @@ RECIPE = load_study("scaling", flags={"budget": "120k"})
 COMMON = {
     "run": "runs/x", "report": "runs/x/report/index.html", "status": "complete", "study": "scaling", "seed": 0,
     "asked": {"shapes": 5, "seeds": 2}, "open": 0, "failed": [],
-    "deployment": {"num_classes": 10, "img_size": 64}, "data": {"name": "fashion", "demonstration": False},
+    "deployment": {"num_classes": 10, "img_size": 64},
+    "data": {"name": "fashion", "classes": 10, "train_images": 4000, "val_images": 2000},
     "fidelity": {"img_size": 32, "epochs": 4, "train_images": 4000, "val_images": 2000},
-    "seconds": 61.0, "conditions": {"device": "cpu", "versions": {"torch": "2"}},
+    "seconds": 61.0,
+    "conditions": {"device": "cpu", "parallel": 1, "threads": 1, "host_cores": 2, "versions": {"torch": "2"}},
 }  # fmt: skip
 
 
@@ -33,13 +36,14 @@ def summary_of(plan, function, missing=()):
         [float("nan")] * 2 if n in missing else [0.7 + 0.05 * e.budget + 0.01 * e.shape + 0.001 * s for s in range(2)]
         for n, e in enumerate(wanted)
     ]
-    return {
+    values = {
         **COMMON,
         "kind": plan.kind,
         "spaces": [space["name"] for space in plan.spaces],
         "budgets": [budget.to_dict() for budget in plan.budgets],
         **function(plan, wanted, scores, RECIPE),
     }
+    return ScalingResult.model_validate(values).to_dict()
 
 
 @pytest.fixture(scope="module")

@@ -22,18 +22,18 @@ def written(tmp_path, values):
 def test_published_families_are_foretold():
     """The 11 families had no part in the prior that is used: see benchmarks/scaling_law.py."""
     found = fit_families(read_families(FACTS / "imagenet_families.json"))
-    assert found["n"] == 11
-    assert found["median_abs_error"] <= 0.30
-    assert 0.85 <= found["coverage_90"] <= 0.95
-    assert found["left_out"] == 39
-    row = found["families"]["convnext_fb"]
-    assert row["model"] == "convnext_large.fb_in1k"
-    assert (row["known"], row["members"], len(row["left_out"])) == (3, 4, 2)
-    assert row["error"] == pytest.approx(row["predicted"] - row["top1"], abs=2e-3)
-    assert row["low"] < row["predicted"] < row["high"]
-    assert row["covered"] == (row["low"] <= row["top1"] <= row["high"])
-    assert row["next"]["cost"] == 2 * row["cost"]
-    assert row["next"]["predicted"] > row["top1"] - 0.3
+    assert found.n == 11
+    assert found.median_abs_error <= 0.30
+    assert 0.85 <= found.coverage_90 <= 0.95
+    assert found.left_out == 39
+    row = found.families["convnext_fb"]
+    assert row.model == "convnext_large.fb_in1k"
+    assert (row.known, row.members, len(row.left_out)) == (3, 4, 2)
+    assert row.error == pytest.approx(row.predicted - row.top1, abs=2e-3)
+    assert row.low < row.predicted < row.high
+    assert row.covered == (row.low <= row.top1 <= row.high)
+    assert row.next.cost == 2 * row.cost
+    assert row.next.predicted > row.top1 - 0.3
 
 
 def test_the_largest_member_is_that_by_cost_and_says_nothing_of_itself():
@@ -61,8 +61,8 @@ def test_members_with_two_smaller_ones_are_left_out_and_the_largest_of_two():
 
 def test_families_without_a_pair_are_named():
     found = fit_families({"alone": family((1, 70.0)), "none": [], "pair": family((1, 70.0), (2, 76.0))})
-    assert [row["family"] for row in found["skipped"]] == ["alone", "none"]
-    assert list(found["families"]) == ["pair"]
+    assert [row.family for row in found.skipped] == ["alone", "none"]
+    assert list(found.families) == ["pair"]
     with pytest.raises(UserError, match="at least 2 members"):
         fit_families({"alone": family((1, 70.0))})
 
@@ -70,7 +70,7 @@ def test_families_without_a_pair_are_named():
 def test_other_costs(tmp_path):
     members = [{"model": str(n), "params_m": n, "top1": 70 + n} for n in (1, 2, 4)]
     families = read_families(written(tmp_path, {"families": {"f": {"members": members}}, "source": "me"}))
-    assert fit_families(families, by="params_m")["families"]["f"]["cost"] == 4
+    assert fit_families(families, by="params_m").families["f"].cost == 4
     with pytest.raises(UserError, match=r"families\.f\.members\.1 has no gmacs"):
         fit_families(families)
 

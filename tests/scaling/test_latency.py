@@ -9,7 +9,7 @@ from study_builders import a_recipe
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.published import published_variant
 from edgenext_search.errors import UserError
-from edgenext_search.scaling.latency import keep_profile, latency_facts, scaling_deployment, timed
+from edgenext_search.scaling.latency import keep_profile, latency_conditions, scaling_deployment, timed
 from edgenext_search.search.store.run_folder import RunFolder
 
 SMALL = published_variant("edgenext_small").candidate
@@ -25,15 +25,15 @@ def profile(tmp_path):
 def test_a_profile_adds_the_latency_to_the_costs(profile):
     plain = Deployment()
     assert timed(plain, None) is plain
-    assert latency_facts(plain, [SMALL]) is None
+    assert latency_conditions(plain, [SMALL]) is None
     known = timed(plain, profile)
     assert known == plain  # the same classes and pixels
     assert cost(SMALL, known).latency is not None
     assert {**cost(SMALL, known).to_dict(), "latency": None} == {**cost(SMALL, plain).to_dict(), "latency": None}
-    facts = latency_facts(known, [SMALL, tiny()])
-    assert facts["interpolated"] == 1
-    assert facts["device"] == "host"
-    assert facts["held_out"] == made_profile().held_out.to_dict()
+    facts = latency_conditions(known, [SMALL, tiny()])
+    assert facts.interpolated == 1
+    assert facts.device == "host"
+    assert facts.held_out == made_profile().held_out.to_dict()
 
 
 def test_a_profile_of_another_deployment_is_refused(profile):

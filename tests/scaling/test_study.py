@@ -7,6 +7,7 @@ from edgenext_search.arch.scaling import parse_budgets
 from edgenext_search.arch.space import Space
 from edgenext_search.errors import StudyFailedError, UserError
 from edgenext_search.scaling.plan import Plan
+from edgenext_search.scaling.records import ScalingResult
 from edgenext_search.scaling.study import run_scaling
 from edgenext_search.scaling.summary import scaling_summary
 from edgenext_search.search.ranking.references import reference_seeds
@@ -48,7 +49,7 @@ def scaled(recipe, cache_dir, monkeypatch):
 
 
 def without_times(summary):
-    return {**summary, "run": None, "report": None, "seconds": None}
+    return summary.model_copy(update={"run": "", "report": "", "seconds": 0.0})
 
 
 def test_every_candidate_is_trained_in_full_with_every_seed(scaled, recipe, tmp_path):
@@ -58,14 +59,14 @@ def test_every_candidate_is_trained_in_full_with_every_seed(scaled, recipe, tmp_
     assert {job.seed for job in executor.jobs} == set(reference_seeds(0, 2))
     assert {job.until for job in executor.jobs} == {4}
     assert executor.jobs[0].recipe == recipe.proxy.model_copy(update={"rungs": [1.0]})
-    assert (summary["status"], summary["kind"], summary["n"], summary["open"]) == ("complete", "study", 4, 0)
-    assert summary == RunFolder(tmp_path / "run").summary()
-    assert [row["n"] for row in summary["sizes"]] == [4, 4]
-    assert {law["cost"] for law in summary["laws"]} == {"params", "madds", "acts"}
-    assert len(summary["candidates"]) == 8
-    assert summary["candidates"][0]["origin"] == "edgenext_xx_small"
-    assert len(summary["candidates"][0]["scores"]) == 2
-    assert summary["conditions"]["parallel"] == 1
+    assert (summary.status, summary.kind, summary.n, summary.open) == ("complete", "study", 4, 0)
+    assert summary == RunFolder(tmp_path / "run").read_summary(ScalingResult)
+    assert [row.n for row in summary.sizes] == [4, 4]
+    assert {law.cost for law in summary.laws} == {"params", "madds", "acts"}
+    assert len(summary.candidates) == 8
+    assert summary.candidates[0].origin == "edgenext_xx_small"
+    assert len(summary.candidates[0].scores) == 2
+    assert summary.conditions.parallel == 1
     assert not (tmp_path / "run" / "scratch").exists()
 
 
@@ -88,24 +89,24 @@ def test_what_was_killed_ends_as_what_was_not(scaled, tmp_path):
 def test_a_comparison_of_two_spaces(scaled, tmp_path):
     summary, executor = scaled(tmp_path / "run", COMPARISON)
     assert len(executor.jobs) == 8
-    assert [space["n"] for space in summary["comparison"]["spaces"]] == [4, 4]
-    assert 0 <= summary["comparison"]["superiority"]["p"] <= 1
+    assert [space.n for space in summary.comparison.spaces] == [4, 4]
+    assert 0 <= summary.comparison.superiority.p <= 1
 
 
 def test_shapes_of_which_a_training_failed_are_left_out(scaled, tmp_path):
     whole, _ = scaled(tmp_path / "whole", STUDY)
-    failing = whole["candidates"][2]
-    summary, _ = scaled(tmp_path / "run", STUDY, FakeExecutor(fails_for(failing["fingerprint"])))
-    assert (summary["status"], summary["n"]) == ("complete", 3)
-    assert [row["reason"] for row in summary["failed"]] == ["ValueError: no luck"] * 2
-    assert summary["ranks"]["pairs"][0]["tau"] is None
+    failing = whole.candidates[2]
+    summary, _ = scaled(tmp_path / "run", STUDY, FakeExecutor(fails_for(failing.fingerprint)))
+    assert (summary.status, summary.n) == ("complete", 3)
+    assert [row.reason for row in summary.failed] == ["ValueError: no luck"] * 2
+    assert summary.ranks.pairs[0].tau is None
 
 
 def test_trainings_that_all_fail_end_it(scaled, tmp_path):
     with pytest.raises(StudyFailedError, match=r"The first 3 trainings all failed.*out of luck"):
         scaled(tmp_path / "run", STUDY, FakeExecutor(lambda _: Failed(reason="out of luck")))
     summary, _ = scaled(tmp_path / "run", STUDY)  # once the cause is gone
-    assert (summary["failed"], summary["n"]) == ([], 4)
+    assert (summary.failed, summary.n) == ((), 4)
 
 
 def test_another_plan_and_other_runs_are_refused(scaled, recipe, cache_dir, tmp_path, monkeypatch):
@@ -134,5 +135,5 @@ def test_a_summary_before_anything_was_trained(scaled, recipe, tmp_path):
         scaled(tmp_path / "run", STUDY, FakeExecutor(killed_at=1))
     run = RunFolder(tmp_path / "run")
     summary = scaling_summary(run, recipe, run.open_store(recipe), running=True)
-    assert (summary["status"], summary["n"], summary["laws"], summary["open"]) == ("running", 0, [], 16)
-    assert summary["sizes"][0]["mean"] is summary["sizes"][0]["params"] is None
+    assert (summary.status, summary.n, summary.laws, summary.open) == ("running", 0, (), 16)
+    assert summary.sizes[0].mean is summary.sizes[0].params is None

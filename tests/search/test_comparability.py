@@ -8,8 +8,15 @@ import pytest
 
 from edgenext_search.search.comparability import conditions_of, differences
 from edgenext_search.search.resolver import load_study
+from edgenext_search.search.store.records import DataFacts, StudyFacts
 
-STORE = SimpleNamespace(fact=lambda _: {"fingerprint": "abc", "train_images": 1200, "val_images": 800})
+
+def a_store(fingerprint):
+    data = DataFacts(name="birds", classes=2, train_images=1200, val_images=800, fingerprint=fingerprint)
+    return SimpleNamespace(facts=lambda: StudyFacts(data=data))
+
+
+STORE = a_store("abc")
 
 
 def conditions(store=STORE, **flags):
@@ -42,8 +49,7 @@ def test_what_scores_depend_on_may_not(flags, topic, key):
 
 
 def test_other_images_are_told():
-    other = SimpleNamespace(fact=lambda _: {"fingerprint": "xyz", "train_images": 1200, "val_images": 800})
-    (found,) = differences([conditions(), conditions(other)])
+    (found,) = differences([conditions(), conditions(a_store("xyz"))])
     assert found == {"topic": "data", "key": "images", "values": ["abc", "xyz"]}
 
 

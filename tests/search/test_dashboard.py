@@ -39,7 +39,7 @@ def store(tmp_path):
 
 
 def test_candidates_are_in_words(store):
-    storage = readable(store.study)
+    storage = readable(store)
     (study,) = storage.get_all_studies()
     assert study.study_name == "mine"
     (trial,) = storage.get_all_trials(study._study_id)
@@ -48,11 +48,11 @@ def test_candidates_are_in_words(store):
     assert trial.user_attrs["fingerprint"] == candidate.fingerprint
     assert trial.user_attrs["seconds"] == 2.5
     assert storage.get_trial(trial._trial_id).user_attrs == trial.user_attrs
-    assert "candidate" in store.study.get_trials()[0].user_attrs  # the record is as it was
+    assert "candidate" in store.storage.get_all_trials(store.study_id)[0].user_attrs  # the record is as it was
 
 
 def test_nothing_can_be_written(store):
-    storage = readable(store.study)
+    storage = readable(store)
     (study,) = storage.get_all_studies()
     for write in (
         lambda: storage.delete_study(study._study_id),

@@ -1,6 +1,7 @@
 import pytest
 from full_builders import a_summary, write_images
 from strategies import tiny
+from study_builders import a_record
 
 from edgenext_search.errors import UserError
 from edgenext_search.search.full_training import (
@@ -12,6 +13,8 @@ from edgenext_search.search.full_training import (
 )
 from edgenext_search.search.resolver import load_study
 from edgenext_search.search.store.run_folder import RunFolder
+from edgenext_search.search.study.finalists import as_finalist
+from edgenext_search.search.study.summary import summarize
 from edgenext_search.training.full.folder import TrainingFolder
 from edgenext_search.training.full.listener import SilentListener
 from edgenext_search.training.full.recipe import FullRecipe
@@ -24,10 +27,11 @@ def recipe(*settings, **flags):
 def a_run(path, study, finalists):
     run = RunFolder(path)
     run.create(study, storage=None)
-    found = [
-        {"fingerprint": c.fingerprint, "trial": number, "candidate": c.to_dict()} for number, c in enumerate(finalists)
-    ]
-    run.write_summary({"winner": found[0] if found else None, "finalists": found})
+    rows = [as_finalist(a_record(number, candidate=candidate), []) for number, candidate in enumerate(finalists)]
+    store = run.open_store(study)
+    run.write_summary(
+        summarize(run, study, store).model_copy(update={"winner": rows[0] if rows else None, "finalists": tuple(rows)})
+    )
     return run
 
 

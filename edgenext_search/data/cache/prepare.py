@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgenext_search.data.cache.build_entry import EntryPlan, digest_of, install, write_entry
+from edgenext_search.data.cache.cleanup import sweep
 from edgenext_search.data.cache.locks import Hold, hold
-from edgenext_search.data.cache.removing import sweep
-from edgenext_search.data.cache.writing import EntryPlan, digest_of, install, write_entry
 from edgenext_search.data.split import stratified_split, stratified_subset
 from edgenext_search.errors import UserError
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from edgenext_search.data.class_names import difference, read_classes
-from edgenext_search.data.sources.source import open_source
+from edgenext_search.data.sources.open import open_source
 from edgenext_search.errors import UserError
 from edgenext_search.texts import nearest
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from edgenext_search.data.augment.randomness import Draws, Stream
 from edgenext_search.data.augment.transforms import own_randomness
-from edgenext_search.data.cache.writing import UNREADABLE_FRACTION
-from edgenext_search.data.images import UnreadableImageError
+from edgenext_search.data.images import UNREADABLE_FRACTION, UnreadableImageError
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:

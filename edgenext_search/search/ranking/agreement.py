@@ -8,10 +8,12 @@ candidate was drawn, so that one drawn twice is never compared with itself.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from edgenext_search.search.ranking.results import CeilingResult, EstimateResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,58 +35,6 @@ _ROUNDING = 1e-14  # of a series' values, alike: means of the same scores in ano
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """A statistic and its 95 % percentile bootstrap interval over candidates.
-
-    Attributes:
-        value: Of all candidates.
-        low: Lower end; None where too few resamples have a value, or all have the same.
-        high: Upper end.
-    """
-
-    value: float
-    low: float | None
-    high: float | None
-
-    def to_dict(self) -> dict[str, float | None]:
-        """``value``, ``low`` and ``high``."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ceiling:
-    """How far the references agree among themselves, and the score with them, measured in the same way.
-
-    For each seed s the target is the mean of the other seeds. Of the first m >= 2 seeds that most candidates have in
-    full, and of those candidates alone.
-
-    Attributes:
-        n: Candidates that have those seeds.
-        seeds: m, how many seeds.
-        tau: Mean over s of Kendall's tau-b between the reference of seed s and its target: what a score as good as
-            one more reference training would have.
-        score_tau: Mean over s of tau-b between the score and the same targets.
-        room: ``tau`` less ``score_tau``: what a better score could gain.
-        tau_of_ceiling: ``score_tau`` as a share of ``tau``; None where ``tau`` is not positive.
-        pairs_right: Share of pairs that the reference of seed s orders as its target does, as in :class:`Agreement`.
-        score_pairs_right: The same of the score.
-    """
-
-    n: int
-    seeds: int
-    tau: Estimate
-    score_tau: Estimate
-    room: Estimate
-    tau_of_ceiling: float | None
-    pairs_right: Estimate
-    score_pairs_right: Estimate
-
-    def to_dict(self) -> dict[str, Any]:
-        """The form it has in ``summary.json``."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Agreement:
     """What a series of scores says about the order of the references' means.
 
@@ -103,17 +53,17 @@ class Agreement:
     """
 
     n: int
-    tau: Estimate | None
-    spearman: Estimate | None
-    pairs_right: Estimate | None
-    partial_tau: Estimate | None
-    partial_spearman: Estimate | None
-    ceiling: Ceiling | None
+    tau: EstimateResult | None
+    spearman: EstimateResult | None
+    pairs_right: EstimateResult | None
+    partial_tau: EstimateResult | None
+    partial_spearman: EstimateResult | None
+    ceiling: CeilingResult | None
     regret: dict[int, float | None]
 
-    def to_dict(self) -> dict[str, Any]:
-        """The form it has in ``summary.json``; ``regret`` has texts for keys."""
-        return {**asdict(self), "regret": {str(k): value for k, value in self.regret.items()}}
+    def to_fields(self) -> dict[str, Any]:
+        """The fields by name, to be laid into an :class:`~edgenext_search.search.ranking.results.AuditSeries`."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 def judge(
@@ -139,8 +89,8 @@ def judge(
     best = float(np.nanmax(truth)) if np.isfinite(truth).any() else math.nan
     x, y, table = x[kept], truth[kept], table[kept]
     weights = _weights(len(x), resamples, seed)
-    estimates: list[Estimate | None] = [None] * 3
-    partial: list[Estimate | None] = [None] * 2
+    estimates: list[EstimateResult | None] = [None] * 3
+    partial: list[EstimateResult | None] = [None] * 2
     if len(x) >= LEAST:
         estimates = _estimates(lambda w: _correlations(_signs(x), _signs(y), w), weights)
         if covariates is not None:
@@ -159,11 +109,11 @@ def judge(
     )
 
 
-def seeds_agree(references: Table, *, resamples: int = RESAMPLES, seed: int = 0) -> Estimate | None:
+def seeds_agree(references: Table, *, resamples: int = RESAMPLES, seed: int = 0) -> EstimateResult | None:
     """Share of pairs of candidates that two single seeds order alike: the mean over all pairs of seeds.
 
     Args:
-        references: [n, seeds]; candidates and seeds are left out as for the :class:`Ceiling`.
+        references: [n, seeds]; candidates and seeds are left out as for the :class:`CeilingResult`.
         resamples: Of the bootstrap.
         seed: Of the bootstrap.
 
@@ -185,7 +135,9 @@ def seeds_agree(references: Table, *, resamples: int = RESAMPLES, seed: int = 0)
     return _estimates(share, _weights(len(table), resamples, seed))[0]
 
 
-def pairs_right(scores: Series, references: Table, *, resamples: int = RESAMPLES, seed: int = 0) -> Estimate | None:
+def pairs_right(
+    scores: Series, references: Table, *, resamples: int = RESAMPLES, seed: int = 0
+) -> EstimateResult | None:
     """:attr:`Agreement.pairs_right` of :func:`judge`, without all the rest."""
     x, y = np.asarray(scores, float), _mean(_table(references))
     kept = np.isfinite(x) & np.isfinite(y)
@@ -283,12 +235,12 @@ def _partial(x: Floats, y: Floats, covariates: Floats, w: Floats) -> Floats:
     return np.concatenate(found, axis=1)
 
 
-def _estimates(statistics: Callable[[Floats], Floats], weights: Floats) -> list[Estimate | None]:
+def _estimates(statistics: Callable[[Floats], Floats], weights: Floats) -> list[EstimateResult | None]:
     """An estimate of each of several statistics, from their values of the sample and of its resamples."""
     return [_estimate(values) for values in statistics(weights)]
 
 
-def _estimate(values: Floats) -> Estimate | None:
+def _estimate(values: Floats) -> EstimateResult | None:
     value, drawn = values[0], values[1:][np.isfinite(values[1:])]
     if not math.isfinite(value):
         return None
@@ -296,10 +248,10 @@ def _estimate(values: Floats) -> Estimate | None:
     if len(drawn) >= max(1, _LEAST_SHARE * (len(values) - 1)):
         ends = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
         low, high = map(float, ends) if np.ptp(ends) > _TIE else (None, None)
-    return Estimate(value=float(value), low=low, high=high)
+    return EstimateResult(value=float(value), low=low, high=high)
 
 
-def _ceiling(x: Floats, table: Floats, resamples: int, seed: int) -> Ceiling | None:
+def _ceiling(x: Floats, table: Floats, resamples: int, seed: int) -> CeilingResult | None:
     rows, seeds = _in_full(table)
     x, table = x[rows], table[rows, :seeds]
     if len(x) < LEAST or not seeds:
@@ -315,7 +267,7 @@ def _ceiling(x: Floats, table: Floats, resamples: int, seed: int) -> Ceiling | N
     tau, score_tau, room, pairs, score_pairs = _estimates(statistics, _weights(len(x), resamples, seed))
     if tau is None or score_tau is None or room is None or pairs is None or score_pairs is None:
         return None
-    return Ceiling(
+    return CeilingResult(
         n=len(x),
         seeds=seeds,
         tau=tau,

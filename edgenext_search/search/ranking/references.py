@@ -9,10 +9,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edgenext_search.search.ranking.metric import merits
+from edgenext_search.search.ranking.results import (
+    AuditCandidate,
+    AuditFailure,
+    AuditFidelity,
+    AuditPoint,
+    AuditResult,
+    AuditSeries,
+    AuditSize,
+    SeedScore,
+)
 from edgenext_search.search.store.records import BASELINE, Score
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
     from edgenext_search.arch.candidate import Candidate
     from edgenext_search.search.recipe import ResolvedRecipe
@@ -36,23 +46,23 @@ class Reference:
     scores: dict[int, float]
     reasons: dict[int, str]
 
-    def to_dict(self, merit: Mapping[int, float]) -> dict[str, Any]:
-        """The form it has in ``summary.json``.
+    def result(self, merit: Mapping[int, float]) -> AuditCandidate:
+        """The candidate with its references, of which there is one at least.
 
         Args:
             merit: What ranks it at each rung that it finished, by epoch.
         """
         trial = self.trial
-        return {
-            "fingerprint": trial.candidate.fingerprint,
-            "trial": trial.number,
-            "origin": trial.origin,
-            "params": trial.cost.params,
-            "madds": trial.cost.madds,
-            "curve": [{"epochs": epochs, "score": score, "merit": merit[epochs]} for epochs, score in trial.curve],
-            "reference": Score.of([*self.scores.values()]).to_dict() if self.scores else None,
-            "scores": [{"seed": seed, "score": score} for seed, score in self.scores.items()],
-        }
+        return AuditCandidate(
+            fingerprint=trial.candidate.fingerprint,
+            trial=trial.number,
+            origin=trial.origin,
+            params=trial.cost.params,
+            madds=trial.cost.madds,
+            curve=tuple(AuditPoint(epochs=epochs, score=score, merit=merit[epochs]) for epochs, score in trial.curve),
+            reference=Score.of([*self.scores.values()]),
+            scores=tuple(SeedScore(seed=seed, score=score) for seed, score in self.scores.items()),
+        )
 
 
 def can_be_audited(trial: TrialRecord) -> bool:
@@ -167,79 +177,92 @@ def audited(store: StudyStore, trials: Container[int], *, epochs: int) -> list[R
     return references
 
 
-def audit_summary(store: StudyStore, recipe: ResolvedRecipe, *, running: bool = False) -> dict[str, Any] | None:
-    """What the latest audit of a run has found, from the record alone.
+def audit_summary(store: StudyStore, recipe: ResolvedRecipe, *, running: bool = False) -> AuditResult | None:
+    """What the latest audit of a run has found, from the record alone; None without an audit.
 
     Args:
         store: The run's record.
         recipe: Its study.
         running: Whether another process works on the run.
-
-    Returns:
-        A JSON object; ``docs/json.md`` describes its keys. None without an audit.
     """
+    from edgenext_search.search.ranking.agreement import seeds_agree
+
     if (fact := store.fact(AUDIT)) is None:
         return None
     epochs, data = fact["epochs"], store.fact("data") or {}
-    trials = drawn_by(fact, store, recipe)
-    references = audited(store, trials, epochs=epochs)
+    numbers = drawn_by(fact, store, recipe)
+    references = audited(store, numbers, epochs=epochs)
     seeds = reference_seeds(recipe.search.seed, fact["seeds"])
-    open_ = len(pending(store, sampled(store, trials), epochs=epochs, seeds=seeds))
+    open_ = len(pending(store, sampled(store, numbers), epochs=epochs, seeds=seeds))
     scored = [item for item in references if item.scores]
-    ranked_by = merits([item.trial for item in scored], recipe.search.rank_by)
-    curves = [ranked_by[item.trial.number] for item in scored]
-    return {
-        "status": "complete" if not open_ else "running" if running else "interrupted",
-        "fidelity": {
-            "img_size": recipe.proxy.img_size,
-            "epochs": epochs,
-            "train_images": data.get("train_images"),
-            "val_images": data.get("val_images"),
-            "rank_by": recipe.search.rank_by,
-        },
-        "asked": {"n": fact["n"], "seeds": fact["seeds"]},
-        "n": len(scored),
-        "seeds": max((len(item.scores) for item in scored), default=0),
-        "open": open_,
-        "failed": [
-            {"fingerprint": item.trial.candidate.fingerprint, "trial": item.trial.number, "seed": seed, "reason": text}
+    merit_by_trial = merits([item.trial for item in scored], recipe.search.rank_by)
+    curves = [merit_by_trial[item.trial.number] for item in scored]
+    table = _table(scored)
+    return AuditResult(
+        status="complete" if not open_ else "running" if running else "interrupted",
+        fidelity=AuditFidelity(
+            img_size=recipe.proxy.img_size,
+            epochs=epochs,
+            train_images=data.get("train_images"),
+            val_images=data.get("val_images"),
+            rank_by=recipe.search.rank_by,
+        ),
+        asked=AuditSize(n=fact["n"], seeds=fact["seeds"]),
+        n=len(scored),
+        seeds=max((len(item.scores) for item in scored), default=0),
+        open=open_,
+        failed=tuple(
+            AuditFailure(
+                fingerprint=item.trial.candidate.fingerprint, trial=item.trial.number, seed=seed, reason=reason
+            )
             for item in references
-            for seed, text in item.reasons.items()
-        ],
-        "candidates": [item.to_dict(curve) for item, curve in zip(scored, curves, strict=True)],
-        **_judged(scored, curves, recipe, epochs),
-        "seconds": round(fact["seconds"], 1),
-        "conditions": fact["conditions"],
-    }
+            for seed, reason in item.reasons.items()
+        ),
+        candidates=tuple(item.result(curve) for item, curve in zip(scored, curves, strict=True)),
+        seeds_agree=seeds_agree(table, seed=recipe.search.seed) if scored else None,
+        series=tuple(_series(scored, curves, table, recipe, epochs)) if scored else (),
+        seconds=round(fact["seconds"], 1),
+        conditions=fact["conditions"] or None,
+    )
 
 
-def _judged(
-    references: Sequence[Reference], curves: Sequence[Mapping[int, float]], recipe: ResolvedRecipe, epochs: int
-) -> dict[str, Any]:
-    """``seeds_agree`` and ``series``: what ranks at each rung, and the costs alone, against the references."""
-    from edgenext_search.search.ranking.agreement import judge, pairs_right, seeds_agree
-
+def _table(references: Sequence[Reference]) -> list[list[float]]:
+    """Scores of the references by candidate and seed; NaN where there is none."""
     seeds = sorted({seed for item in references for seed in item.scores})
-    table = [[item.scores.get(seed, math.nan) for seed in seeds] for item in references]
-    costs = {name: [float(getattr(item.trial.cost, name)) for item in references] for name in ("params", "madds")}
-    covariates = [[math.log(count) for count in counts] for counts in zip(*costs.values(), strict=True)]
-    rungs = [(epoch, [curve.get(epoch, math.nan) for curve in curves]) for epoch in recipe.proxy.rung_epochs]
-    series: list[dict[str, Any]] = []
-    if not references:
-        return {"seeds_agree": None, "series": series}
-    for epoch, scores in rungs:
-        agreement = judge(scores, table, covariates, seed=recipe.search.seed).to_dict()
-        rung = {"name": f"rung:{epoch}", "epochs": epoch, "cost_ratio": epoch / epochs, **agreement}
-        for name, counts in costs.items():
-            alike = [count if math.isfinite(score) else math.nan for count, score in zip(counts, scores, strict=True)]
-            counted = pairs_right(alike, table, seed=recipe.search.seed)
-            rung[f"{name}_pairs_right"] = counted.to_dict() if counted else None
-        series.append(rung)
-    for name, counts in costs.items():
-        agreement = judge(counts, table, seed=recipe.search.seed).to_dict()
-        series.append({"name": name, "epochs": 0, "cost_ratio": 0.0, **agreement})
-    agreed = seeds_agree(table, seed=recipe.search.seed)
-    return {"seeds_agree": agreed.to_dict() if agreed else None, "series": series}
+    return [[item.scores.get(seed, math.nan) for seed in seeds] for item in references]
+
+
+def _series(
+    references: Sequence[Reference],
+    curves: Sequence[Mapping[int, float]],
+    table: Sequence[Sequence[float]],
+    recipe: ResolvedRecipe,
+    epochs: int,
+) -> Iterator[AuditSeries]:
+    """How what ranks at each rung, and the costs alone, agree with the references."""
+    from edgenext_search.search.ranking.agreement import judge, pairs_right
+
+    seed = recipe.search.seed
+    params = [float(item.trial.cost.params) for item in references]
+    madds = [float(item.trial.cost.madds) for item in references]
+    covariates = [[math.log(count) for count in counts] for counts in zip(params, madds, strict=True)]
+    for epoch in recipe.proxy.rung_epochs:
+        scores = [curve.get(epoch, math.nan) for curve in curves]
+        by_cost = [
+            pairs_right([math.nan if math.isnan(score) else count for count, score in pairs], table, seed=seed)
+            for pairs in (zip(counts, scores, strict=True) for counts in (params, madds))
+        ]
+        yield AuditSeries(
+            name=f"rung:{epoch}",
+            epochs=epoch,
+            cost_ratio=epoch / epochs,
+            **judge(scores, table, covariates, seed=seed).to_fields(),
+            params_pairs_right=by_cost[0],
+            madds_pairs_right=by_cost[1],
+        )
+    for name, counts in (("params", params), ("madds", madds)):
+        agreement = judge(counts, table, seed=seed)
+        yield AuditSeries(name=name, epochs=0, cost_ratio=0.0, **agreement.to_fields())
 
 
 def _van_der_corput(k: int) -> float:

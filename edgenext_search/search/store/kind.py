@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from edgenext_search.arch.candidate import Candidate
 from edgenext_search.errors import UserError
 from edgenext_search.texts import command_line
 
@@ -24,21 +25,20 @@ def require_search(run: RunFolder, store: StudyStore) -> None:
         raise _scaling(run)
 
 
-def winner_of(run: RunFolder) -> dict[str, Any]:
+def winner_of(run: RunFolder) -> Candidate:
     """The winner in a run's summary.
 
     Raises:
-        UserError: There is no summary or no winner yet, or the folder is of a scaling study.
+        UserError: There is no summary or no winner yet, or the folder holds a scaling study.
     """
     summary = run.summary()
     if "kind" in summary:
         raise _scaling(run)
-    found: dict[str, Any] | None = summary.get("winner")
-    if found is None:
+    if not (winner := summary.get("winner")):
         raise UserError(
-            f"{run.path} has no winner; where it was interrupted, `{command_line('resume', run.path)}` goes on with it."
+            f"{run.path} has no winner; if it was interrupted, `{command_line('resume', run.path)}` continues it."
         )
-    return found
+    return Candidate.from_dict(winner["candidate"])
 
 
 def _scaling(run: RunFolder) -> UserError:

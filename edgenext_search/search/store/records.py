@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from math import ceil
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Cost
-from edgenext_search.latency.measurement import Measurement, Verdict
+from edgenext_search.execution.conditions import RunConditions
+from edgenext_search.latency.profile.prediction_error import PredictionErrors
+from edgenext_search.latency.profile.profile import ProfileConditions
+from edgenext_search.results import Result
+from edgenext_search.training.engine.numerics import Numerics
 
 TrialState = Literal["complete", "pruned", "failed", "open"]
 BASELINE = 0  # number of the trial that the search has to beat
@@ -31,29 +34,21 @@ class Losses:
     train: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Score:
-    """Top-1 accuracy on held-out training images, over one or more seeds.
-
-    Attributes:
-        mean: Mean over the seeds, in [0, 1].
-        std: Sample standard deviation over the seeds; None for a single seed.
-        n: Number of seeds.
-    """
+class Score(Result):
+    """Top-1 accuracy on held-out training images, over one or more seeds."""
 
     mean: float
+    """Mean over the seeds, in [0, 1]."""
     std: float | None
+    """Sample standard deviation over the seeds; null for a single seed."""
     n: int
+    """Number of seeds."""
 
     @classmethod
     def of(cls, scores: Sequence[float]) -> Score:
         """The score of one candidate from the top-1 of each of its seeds (at least one)."""
         std = statistics.stdev(scores) if len(scores) > 1 else None
         return cls(mean=statistics.fmean(scores), std=std, n=len(scores))
-
-    def to_dict(self) -> dict[str, float | int | None]:
-        """``mean``, ``std`` and ``n``."""
-        return {"mean": self.mean, "std": self.std, "n": self.n}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,93 +96,77 @@ class TrialRecord:
         return self.curve[-1][0] if self.curve else 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
-    """What all trials together say about the score of one: the posterior of the surrogate, without noise.
-
-    Attributes:
-        mean: Expected top-1 at the last rung.
-        std: Standard deviation of what is expected.
-    """
+class Expected(Result):
+    """Top-1 at the last rung that all trials together lead to expect of one: the surrogate's noise-free posterior."""
 
     mean: float
+    """Expected top-1."""
     std: float
-
-    def to_dict(self) -> dict[str, float]:
-        """``mean`` and ``std``."""
-        return {"mean": self.mean, "std": self.std}
+    """Standard deviation of the expectation."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """What a device said of a finalist.
+class DataSummary(Result):
+    """The images that candidates are trained and scored on."""
 
-    Attributes:
-        measurement: Its latency there.
-        verdict: Whether it holds the budget's cap with 95 % confidence; None where latency is not capped.
-    """
-
-    measurement: Measurement
-    verdict: Verdict | None = None
-
-    @property
-    def refused(self) -> bool:
-        """Whether it may not win: undecided is no pass."""
-        return self.verdict in ("fail", "undecided")
-
-    def to_dict(self) -> dict[str, Any]:
-        """The measurement's values, in microseconds, and the ``verdict``."""
-        return {**self.measurement.to_dict(), "verdict": self.verdict}
+    name: str
+    """Name of the dataset."""
+    classes: int
+    """Number of classes."""
+    train_images: int
+    """Number of training images."""
+    val_images: int
+    """Number of held-out training images that give the score."""
+    skipped_images: int = 0
+    """Number of unreadable images."""
+    demonstration: bool = False
+    """Whether it is the built-in set, on which accuracies mean nothing elsewhere."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finalist:
-    """A candidate trained again with fresh seeds, so that luck in the search does not choose the winner.
+class DataFacts(DataSummary):
+    """The images as the store records them."""
 
-    Attributes:
-        trial: Number of the trial that found it.
-        origin: As in :class:`TrialRecord`.
-        candidate: The network.
-        cost: Its costs in the study's deployment.
-        search_score: Its score in the search; optimistic, as it had a part in choosing it.
-        scores: Top-1 of each fresh seed.
-        expected: What all trials together had led to expect, which chose it; None where it was not asked.
-        rematch: (seed, top-1) of the further seeds of winner and baseline, which had no part in any choice.
-        measured: Its latency on the device; None where that was not measured.
-    """
+    fingerprint: str
+    """Digest of images and split; a run goes on with the same images only."""
 
-    trial: int
-    origin: str
-    candidate: Candidate
-    cost: Cost
-    search_score: float
-    scores: tuple[float, ...]
-    expected: Expected | None = None
-    rematch: tuple[tuple[int, float], ...] = ()
-    measured: Measured | None = None
 
-    @property
-    def true_cost(self) -> Cost:
-        """Its costs, the latency as measured where it was."""
-        return self.cost if self.measured is None else replace(self.cost, latency=ceil(self.measured.measurement.p50))
+class ProfileSummary(Result):
+    """The latency profile behind the predictions of a study."""
 
-    @property
-    def score(self) -> Score:
-        """What decides: the fresh seeds; the search's score alone where there are none."""
-        return Score.of(self.scores or (self.search_score,))
+    conditions: ProfileConditions
+    """What the profile's figures depend on."""
+    held_out: PredictionErrors
+    """Errors on networks that the profile's fit has not seen."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """The form it has in ``summary.json``."""
-        return {
-            "fingerprint": self.candidate.fingerprint,
-            "trial": self.trial,
-            "origin": self.origin,
-            "candidate": self.candidate.to_dict(),
-            **self.cost.to_dict(),
-            "score": self.score.to_dict(),
-            "fresh_seeds": len(self.scores),
-            "rematch": Score.of([score for _, score in self.rematch]).to_dict() if self.rematch else None,
-            "search_score": self.search_score,
-            "expected": self.expected.to_dict() if self.expected else None,
-            "measured": self.measured.to_dict() if self.measured else None,
-        }
+
+class LatencyFacts(Result):
+    """The device of a study, and what candidates are projected into."""
+
+    device: str
+    """Name of the device."""
+    cap: int | None
+    """The budget's cap, in microseconds; null without one."""
+    aim: int | None
+    """The cap less the margin: what candidates are projected into, in microseconds."""
+    margin: float
+    """Nineteen of twenty measured times stay below the predicted time times this."""
+    profile: ProfileSummary
+    """The latency profile."""
+
+
+class StudyFacts(Result):
+    """Facts about a study as a whole, beside its trials."""
+
+    data: DataFacts | None = None
+    """The images; None before they were prepared."""
+    numerics: Numerics | None = None
+    """Precision, memory layout and compilation of all trainings; None before they were chosen."""
+    conditions: RunConditions | None = None
+    """Devices, threads and versions of the latest session; None before the first training."""
+    latency: LatencyFacts | None = None
+    """The device; None where the study does not ask for latency."""
+    complete: bool = False
+    """Whether the finalists are trained and the winner is written."""
+    seconds: float = 0.0
+    """Working time of all sessions."""
+    search_seconds: float = 0.0
+    """Working time of the search alone, which the study's time limit refers to."""

@@ -9,11 +9,12 @@ import re
 import secrets
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from edgenext_search.errors import UserError
 from edgenext_search.files import dump_yaml, read_yaml, write_text
 from edgenext_search.locks import exclusive, is_locked
+from edgenext_search.results import Result
 from edgenext_search.search.recipe import ResolvedRecipe
 from edgenext_search.search.store.store import StudyStore, hide_password
 from edgenext_search.texts import command_line
@@ -22,6 +23,7 @@ from edgenext_search.versions import versions
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+AnyResult = TypeVar("AnyResult", bound=Result)
 STUDY_FILE = "study.yaml"
 STUDY_KEY, STORAGE_KEY, NAME_KEY, VERSIONS_KEY = "study", "storage", "name_in_storage", "versions"
 
@@ -228,9 +230,18 @@ class RunFolder:
             ) from error
         return summary
 
-    def write_summary(self, summary: Mapping[str, Any]) -> None:
+    def read_summary(self, kind: type[AnyResult]) -> AnyResult:
+        """What the run has come to, as a result of some kind.
+
+        Raises:
+            UserError: There is no summary yet, or it is of another kind.
+        """
+        return kind.read(self.summary(), where=str(self.summary_file))
+
+    def write_summary(self, summary: Result | Mapping[str, Any]) -> None:
         """Write ``summary.json``, whole or not at all."""
-        write_text(self.summary_file, json.dumps(summary, indent=2) + "\n")
+        values = summary.to_dict() if isinstance(summary, Result) else summary
+        write_text(self.summary_file, json.dumps(values, indent=2) + "\n")
 
     def _study(self) -> dict[str, Any]:
         if not self.path.exists():

@@ -7,7 +7,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 import optuna
-from optuna.trial import FrozenTrial, Trial
+from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as State
 
 from edgenext_search.arch.candidate import Candidate
@@ -16,10 +16,12 @@ from edgenext_search.errors import UserError
 from edgenext_search.latency.measurement import Measurement
 from edgenext_search.search.objectives import ACCURACY, costs_in
 from edgenext_search.search.sampler.propose import decode, directions, distributions, encode
-from edgenext_search.search.store.records import Losses, TrialRecord, TrialState
+from edgenext_search.search.store.records import Losses, StudyFacts, TrialRecord, TrialState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from optuna.storages import BaseStorage
 
     from edgenext_search.arch.parameter import Value
     from edgenext_search.arch.space import Space
@@ -35,17 +37,32 @@ _STATES: dict[State, TrialState] = {
 
 
 class StudyStore:
-    """Reads and writes the trials of one study.
+    """The record of one study in an Optuna storage.
 
-    A trial appears in one transaction with its parameters, candidate and costs. Its score at each rung is an
-    intermediate value, its step the epoch; it is told when its cohort is done.
+    Ownership of open trials:
+        One coordinator at a time writes, and holds the run folder's lock meanwhile. Others may read at any time, and
+        see trials whole. Nothing marks a trial as abandoned: an open trial stays open, whoever died, until a
+        coordinator finishes it from what is recorded.
+
+    Data persistence:
+        A trial appears in one transaction with its parameters, candidate and costs. Its score at each rung is an
+        intermediate value whose step is the epoch, written when the training of the rung is done. What a method has
+        written is in the storage when it returns.
+
+    Consistency:
+        Trials are numbered from 0 in the order of :meth:`add`, and are told in the order of their numbers, a cohort at
+        once. A told trial changes no more, so its record is read once and then kept in memory. All else is read from
+        the storage at each call.
+
+    Storage format:
+        Keys and values are those of version 0.1.0, so studies of all versions open. Unknown keys are ignored.
 
     Args:
-        url: Optuna storage URL.
-        name: The study's name in the storage.
-        space: The search space, which gives the trials' parameters.
-        objectives: Of the study, accuracy first; a complete trial's values in this order.
-        must_exist: Whether the study has to be there already; else it is made.
+        url: Optuna storage URL, or a storage.
+        name: Name of the study in the storage.
+        space: Search space, which defines the parameters of the trials.
+        objectives: Objectives of the study, accuracy first; the values of a complete trial are in this order.
+        must_exist: Whether the study must be in the storage already; otherwise it is created where it is missing.
 
     Raises:
         UserError: The storage cannot be opened, or does not hold the study.
@@ -53,7 +70,7 @@ class StudyStore:
 
     def __init__(
         self,
-        url: str,
+        url: str | BaseStorage,
         name: str,
         space: Space,
         *,
@@ -61,18 +78,20 @@ class StudyStore:
         must_exist: bool = False,
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
+        shown = hide_password(str(url))
         self._space = space
         self._objectives = objectives
-        self._told: dict[int, TrialRecord] = {}  # they change no more
-        self._values: list[dict[str, Value]] = []  # nor do these
+        self._told: dict[int, TrialRecord] = {}
+        self._values: list[dict[str, Value]] = []
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                self.storage = optuna.storages.get_storage(url)
                 if must_exist:
-                    self._study = optuna.load_study(storage=url, study_name=name)
+                    self._study = optuna.load_study(storage=self.storage, study_name=name)
                 else:
                     self._study = optuna.create_study(
-                        storage=url,
+                        storage=self.storage,
                         study_name=name,
                         directions=directions(len(objectives) - 1),
                         load_if_exists=True,
@@ -80,17 +99,14 @@ class StudyStore:
                     if len(objectives) > 1:
                         self._study.set_metric_names(list(objectives))
         except KeyError as error:
-            raise UserError(f"The storage {hide_password(url)} holds no study {name!r}; is it another one?") from error
+            raise UserError(f"The storage {shown} holds no study {name!r}; is it another one?") from error
         except Exception as error:
             reason = hide_password(str(error).splitlines()[0])
             raise UserError(
-                f"The storage {hide_password(url)} cannot be opened: {reason}; check its URL, server and driver."
+                f"The storage {shown} cannot be opened: {reason}; check its URL, server and driver."
             ) from error
 
-    @property
-    def study(self) -> optuna.Study:
-        """The study itself, for what only reads."""
-        return self._study
+        self.study_id = self.storage.get_study_id_from_name(name)
 
     def add(
         self,
@@ -123,20 +139,21 @@ class StudyStore:
         )
 
     def report(self, number: int, *, epoch: int, score: float, seconds: float, losses: Losses | None = None) -> None:
-        """Record the score of a trial at a rung, what else the rung found, and the time that it took."""
-        trial = self._trial(number)
-        trial.set_user_attr(f"seconds:{epoch}", seconds)
+        """Record the score of a trial at a rung, its losses, and the training time of the rung."""
+        trial_id = self._trial_id(number)
+        self.storage.set_trial_user_attr(trial_id, f"seconds:{epoch}", seconds)
         if losses is not None:
-            trial.set_user_attr(f"losses:{epoch}", {"held_out": losses.held_out, "train": losses.train})
-        # What Trial.report does, which refuses studies of several objectives.
-        self._study._storage.set_trial_intermediate_value(trial._trial_id, epoch, float(score))
+            values = {"held_out": losses.held_out, "train": losses.train}
+            self.storage.set_trial_user_attr(trial_id, f"losses:{epoch}", values)
+        # As Trial.report does, which refuses studies with several objectives.
+        self.storage.set_trial_intermediate_value(trial_id, epoch, float(score))
 
     def fail(self, number: int, reason: str | None) -> None:
-        """Record why a trial will not be scored any further; None takes that back."""
-        self._trial(number).set_user_attr("reason", reason)
+        """Record why a trial failed; None removes the reason."""
+        self.storage.set_trial_user_attr(self._trial_id(number), "reason", reason)
 
     def tell(self, number: int, state: TrialState) -> None:
-        """Close a trial; a complete one gets its last reported score as its value, and the objectives' costs."""
+        """Close a trial; the values of a complete one are its last score and the costs among the objectives."""
         if state == "complete":
             trial = self._frozen(number)
             scores, cost = trial.intermediate_values, Cost.from_dict(trial.user_attrs["cost"])
@@ -157,20 +174,20 @@ class StudyStore:
         return self._values[: len(trials)]
 
     def rescores(self) -> Rescores:
-        """By fingerprint and fresh seed: the score of a finalist, or the reason why there is none."""
-        found: Rescores = {}
+        """Score of each finalist by fingerprint and fresh seed, or the reason of its failure."""
+        scores: Rescores = {}
         for key, value in self._study.user_attrs.items():
             if key.startswith("rescore:"):
                 _, fingerprint, seed = key.split(":")
-                found[fingerprint, int(seed)] = value
-        return found
+                scores[fingerprint, int(seed)] = value
+        return scores
 
     def add_rescore(self, fingerprint: str, seed: int, result: float | str) -> None:
-        """Record the score of a finalist with a fresh seed, or the reason why there is none."""
+        """Record the score of a finalist with a fresh seed, or the reason of its failure."""
         self._study.set_user_attr(f"rescore:{fingerprint}:{seed}", result)
 
     def latencies(self) -> dict[str, Measurement]:
-        """By fingerprint: the latency of a candidate on the study's device."""
+        """Measured latency on the study's device, by fingerprint."""
         return {
             key.removeprefix("latency:"): Measurement.read(value, where=key)
             for key, value in self._study.user_attrs.items()
@@ -182,24 +199,35 @@ class StudyStore:
         self._study.set_user_attr(f"latency:{fingerprint}", measurement.to_dict())
 
     def references(self) -> References:
-        """By fingerprint, epochs and seed: the score of a reference training, or the reason why there is none."""
-        found: References = {}
+        """Score of each reference training by fingerprint, epochs and seed, or the reason of its failure."""
+        scores: References = {}
         for key, value in self._study.user_attrs.items():
             if key.startswith("reference:") and value is not None:
                 _, fingerprint, epochs, seed = key.split(":")
-                found[fingerprint, int(epochs), int(seed)] = value
-        return found
+                scores[fingerprint, int(epochs), int(seed)] = value
+        return scores
 
     def add_reference(self, fingerprint: str, epochs: int, seed: int, result: float | str | None) -> None:
-        """Record the score of a candidate's reference training, or the reason why there is none; None takes it back."""
+        """Record the score of a reference training, or the reason of its failure; None removes it."""
         self._study.set_user_attr(f"reference:{fingerprint}:{epochs}:{seed}", result)
+
+    def facts(self) -> StudyFacts:
+        """Facts about the study as a whole."""
+        attributes = self._study.user_attrs
+        recorded = {name: attributes.get(f"fact:{name}") for name in StudyFacts.model_fields}
+        return StudyFacts.model_validate({name: value for name, value in recorded.items() if value is not None})
+
+    def record_facts(self, facts: StudyFacts) -> None:
+        """Record those facts that are set; the others stay as they are."""
+        for name, value in facts.model_dump(mode="json", include=facts.model_fields_set).items():
+            self.set_fact(name, value)
 
     def fact(self, key: str) -> Any:  # noqa: ANN401 - whatever was set
         """What :meth:`set_fact` recorded, or None."""
         return self._study.user_attrs.get(f"fact:{key}")
 
     def set_fact(self, key: str, value: object) -> None:
-        """Record a fact on the study as a whole, as a value that JSON knows."""
+        """Record a fact of an audit or a scaling study, as a value that JSON knows."""
         self._study.set_user_attr(f"fact:{key}", value)
 
     def _record(self, trial: FrozenTrial) -> TrialRecord:
@@ -213,8 +241,8 @@ class StudyStore:
     def _frozen(self, number: int) -> FrozenTrial:
         return self._study.get_trials(deepcopy=False)[number]
 
-    def _trial(self, number: int) -> Trial:
-        return Trial(self._study, self._frozen(number)._trial_id)
+    def _trial_id(self, number: int) -> int:
+        return self.storage.get_trial_id_from_study_id_trial_number(self.study_id, number)
 
 
 def _record(trial: FrozenTrial) -> TrialRecord:
@@ -232,7 +260,7 @@ def _record(trial: FrozenTrial) -> TrialRecord:
         curve=curve,
         seconds=sum(attributes.get(f"seconds:{epoch}", 0.0) for epoch, _ in curve),
         seed=attributes["seed"],
-        losses=tuple((epoch, Losses(**found)) for epoch, _ in curve if (found := attributes.get(f"losses:{epoch}"))),
+        losses=tuple((epoch, Losses(**values)) for epoch, _ in curve if (values := attributes.get(f"losses:{epoch}"))),
         reason=reason,
         duplicate_of=attributes["duplicate_of"],
     )

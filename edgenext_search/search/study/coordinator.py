@@ -9,7 +9,7 @@ from edgenext_search.arch.cost import cost
 from edgenext_search.search.objectives import costs_in
 from edgenext_search.search.ranking.metric import merits
 from edgenext_search.search.sampler.propose import Observation, propose
-from edgenext_search.search.store.records import BASELINE, Losses
+from edgenext_search.search.store.records import BASELINE, Losses, StudyFacts
 from edgenext_search.search.study.enqueue import starts
 from edgenext_search.search.study.expectation import expectations
 from edgenext_search.search.study.finalists import (
@@ -92,7 +92,7 @@ class Coordinator:
             StudyFailedError: The first trials all failed; the message has their reason.
         """
         self._forget_failures()
-        begun, spent = time.monotonic(), self._store.fact("search_seconds") or 0.0
+        begun, spent = time.monotonic(), self._store.facts().search_seconds
         while not self._should_stop():
             records = self._store.records()
             cohort = max((record.cohort for record in records), default=0)
@@ -104,7 +104,7 @@ class Coordinator:
                 cohort = cohort + 1 if records else 0
             self._ask(cohort)
             self._train(cohort)
-            self._store.set_fact("search_seconds", spent + time.monotonic() - begun)
+            self._store.record_facts(StudyFacts(search_seconds=spent + time.monotonic() - begun))
 
     def rescore(self) -> None:
         """Train the best candidates and the baseline again with fresh seeds, as far as that is not done yet.

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgenext_search.search.objectives import ACCURACY, costs_in, losses_of
+from edgenext_search.search.results import Finalist, MeasuredLatency
 from edgenext_search.search.sampler.front import best_points, non_dominated_ranks
-from edgenext_search.search.store.records import BASELINE, Finalist, Measured
+from edgenext_search.search.store.records import BASELINE, Score
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ def choose_finalists(
     n: int,
     expected: Mapping[int, Expected] | None = None,
     objectives: Sequence[str] = (ACCURACY,),
-    measured: Mapping[str, Measured] | None = None,
+    measured: Mapping[str, MeasuredLatency] | None = None,
 ) -> list[TrialRecord]:
     """The ``n`` best complete trials and the baseline, each candidate once.
 
@@ -49,9 +50,9 @@ def choose_finalists(
 
     complete = (t for t in trials if t.state == "complete" and t.duplicate_of is None)
     ranked = sorted(complete, key=lambda trial: (-merit(trial), trial.cost.madds, trial.number))
-    refused = [t for t in ranked if (said := latencies.get(t.candidate.fingerprint)) and said.refused]
+    refused = [t for t in ranked if (said := latencies.get(t.candidate.fingerprint)) and said.rejected]
     holding = [trial for trial in ranked if trial not in refused]
-    best = holding[:n] or sorted(refused, key=lambda t: latencies[t.candidate.fingerprint].measurement.p50)[:n]
+    best = holding[:n] or sorted(refused, key=lambda t: latencies[t.candidate.fingerprint].p50)[:n]
     if len(objectives) > 1 and holding:
         losses = np.array([losses_of(merit(trial), costs_in(trial.cost, objectives)) for trial in holding])
         best = [holding[index] for index in best_points(losses, n)]
@@ -70,8 +71,8 @@ def front_of(finalists: Sequence[Finalist], objectives: Sequence[str]) -> list[F
     """
     if len(objectives) == 1:
         return list(finalists[:1])
-    comparable = [f for f in finalists if f.scores] or list(finalists)
-    comparable = [f for f in comparable if not (f.measured and f.measured.refused)] or comparable
+    comparable = [f for f in finalists if f.fresh_seeds] or list(finalists)
+    comparable = [f for f in comparable if not f.rejected] or comparable
     points = [(f.score.mean, f.true_cost) for f in comparable]
     return [comparable[index] for index in _not_dominated(points, objectives)]
 
@@ -90,17 +91,49 @@ def finalists_of(store: StudyStore, recipe: ResolvedRecipe) -> list[Finalist]:
 
     expected, search, measured = expectations(store, recipe), recipe.search, measured_of(store, recipe)
     chosen = choose_finalists(store.records(), search.finalists, expected, search.objectives, measured)
-    seeds = choosing_seeds(search)
-    return rank_finalists(chosen, store.rescores(), expected, search.objectives, seeds=seeds, measured=measured)
+    rescores, seeds = store.rescores(), choosing_seeds(search)
+    ranked = rank_finalists(chosen, rescores, expected, search.objectives, seeds=seeds, measured=measured)
+    return _with_rematch(ranked, rematch_pairs(ranked, rescores, seeds=seeds))
 
 
-def measured_of(store: StudyStore, recipe: ResolvedRecipe) -> dict[str, Measured]:
+def baseline_of(finalists: Sequence[Finalist]) -> Finalist | None:
+    """The baseline among the finalists; None where it has no score."""
+    return next((finalist for finalist in finalists if finalist.trial == BASELINE), None)
+
+
+def rematch_pairs(
+    finalists: Sequence[Finalist], rescores: Rescores, *, seeds: Sequence[int]
+) -> list[tuple[float, float]]:
+    """Top-1 of winner and baseline with each seed of the re-match that both have a score of, in the seeds' order.
+
+    Args:
+        finalists: As :func:`rank_finalists` ranks them.
+        rescores: All that fresh seeds have come to.
+        seeds: The seeds that chose the winner, which are no part of the re-match.
+    """
+    baseline = baseline_of(finalists)
+    if baseline is None or finalists[0] is baseline:
+        return []
+    ours, theirs = (_scores(side.fingerprint, rescores) for side in (finalists[0], baseline))
+    return [(score, theirs[seed]) for seed, score in ours.items() if seed in theirs and seed not in seeds]
+
+
+def _with_rematch(finalists: Sequence[Finalist], pairs: Sequence[tuple[float, float]]) -> list[Finalist]:
+    """The finalists, winner and baseline with their scores in the re-match."""
+    if not pairs:
+        return list(finalists)
+    ours, theirs = ({"rematch": Score.of(scores)} for scores in zip(*pairs, strict=True))
+    winner, *others = finalists
+    return [
+        winner.model_copy(update=ours),
+        *(f.model_copy(update=theirs) if f.trial == BASELINE else f for f in others),
+    ]
+
+
+def measured_of(store: StudyStore, recipe: ResolvedRecipe) -> dict[str, MeasuredLatency]:
     """By fingerprint: what the device said of the candidates that were measured on it."""
     cap = recipe.budget.latency
-    return {
-        fingerprint: Measured(measurement=found, verdict=None if cap is None else found.verdict_at(cap))
-        for fingerprint, found in store.latencies().items()
-    }
+    return {fingerprint: MeasuredLatency.of(measurement, cap) for fingerprint, measurement in store.latencies().items()}
 
 
 def rank_finalists(
@@ -110,7 +143,7 @@ def rank_finalists(
     objectives: Sequence[str] = (ACCURACY,),
     *,
     seeds: Sequence[int],
-    measured: Mapping[str, Measured] | None = None,
+    measured: Mapping[str, MeasuredLatency] | None = None,
 ) -> list[Finalist]:
     """The finalists as far as they are scored, best first: by mean score, then by the objectives' costs, then madds.
 
@@ -126,30 +159,59 @@ def rank_finalists(
         measured: By fingerprint, what the device said.
     """
     finalists = [
-        Finalist(
-            trial=trial.number,
-            origin=trial.origin,
-            candidate=trial.candidate,
-            cost=trial.cost,
-            search_score=trial.score or 0.0,
-            scores=tuple(score for seed, score in found.items() if seed in seeds),
+        as_finalist(
+            trial,
+            [score for seed, score in _scores(trial.candidate.fingerprint, rescores).items() if seed in seeds],
             expected=(expected or {}).get(trial.number),
-            rematch=tuple((seed, score) for seed, score in found.items() if seed not in seeds),
             measured=(measured or {}).get(trial.candidate.fingerprint),
         )
         for trial in chosen
-        for found in (_scores(trial.candidate.fingerprint, rescores),)
     ]
     return sorted(
         finalists,
         key=lambda f: (
-            bool(f.measured and f.measured.refused),
-            not f.scores,
+            f.rejected,
+            not f.fresh_seeds,
             -f.score.mean,
             costs_in(f.true_cost, objectives),
-            f.cost.madds,
+            f.madds,
             f.trial,
         ),
+    )
+
+
+def as_finalist(
+    trial: TrialRecord,
+    fresh_scores: Sequence[float],
+    *,
+    expected: Expected | None = None,
+    measured: MeasuredLatency | None = None,
+) -> Finalist:
+    """A trial as a finalist.
+
+    Args:
+        trial: The trial that found the candidate.
+        fresh_scores: Top-1 of each fresh seed so far.
+        expected: Top-1 that all trials lead to expect.
+        measured: Latency on the device.
+    """
+    search_score, cost = trial.score or 0.0, trial.cost
+    return Finalist(
+        fingerprint=trial.candidate.fingerprint,
+        trial=trial.number,
+        origin=trial.origin,
+        candidate=trial.candidate,
+        params=cost.params,
+        madds=cost.madds,
+        acts=cost.acts,
+        memory=cost.memory,
+        footprint=cost.footprint,
+        latency=cost.latency,
+        score=Score.of(fresh_scores or (search_score,)),
+        fresh_seeds=len(fresh_scores),
+        search_score=search_score,
+        expected=expected,
+        measured=measured,
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from edgenext_search.search.results import Importance
 from edgenext_search.search.study.halving import estimated_scores
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ LEAST = 16  # scored trials below which importances are chance
 QUANTILE = 0.25  # of the scores, the best of which are held against all
 
 
-def importance(store: StudyStore, recipe: ResolvedRecipe) -> dict[str, Any] | None:
+def importance(store: StudyStore, recipe: ResolvedRecipe) -> Importance | None:
     """How much each parameter separates the best quarter of the trials from all, by PED-ANOVA.
 
     Watanabe, Bansal, Hutter 2023, "PED-ANOVA: Efficiently Quantifying Hyperparameter Importance in Arbitrary
@@ -24,8 +25,7 @@ def importance(store: StudyStore, recipe: ResolvedRecipe) -> dict[str, Any] | No
     them at the last rung, as they do for the sampler; each network counts once.
 
     Returns:
-        ``method``, ``quantile``, ``n``, and ``values``: each parameter's share of 1, the most important first; None
-        where fewer than 16 networks are scored, or nothing varies.
+        None where fewer than 16 networks are scored, or nothing varies.
     """
     import optuna
     from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
@@ -52,6 +52,6 @@ def importance(store: StudyStore, recipe: ResolvedRecipe) -> dict[str, Any] | No
             ]
         )
         evaluator = PedAnovaImportanceEvaluator(target_quantile=QUANTILE, region_quantile=1.0)
-        found = get_param_importances(study, evaluator=evaluator)
-    ranked = sorted(found.items(), key=lambda item: (-item[1], item[0]))
-    return {"method": "PED-ANOVA", "quantile": QUANTILE, "n": len(scores), "values": dict(ranked)}
+        shares = get_param_importances(study, evaluator=evaluator)
+    ranked = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
+    return Importance(method="PED-ANOVA", quantile=QUANTILE, n=len(scores), values=dict(ranked))

@@ -8,12 +8,13 @@ import random
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgenext_search.data import default_cache_dir
 from edgenext_search.latency.devices.device import DeviceError
 from edgenext_search.latency.devices.open import open_device
 from edgenext_search.latency.measurement import WARMUP_SECONDS, MeasureSettings
+from edgenext_search.search.store.records import LatencyFacts, ProfileSummary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -36,7 +37,7 @@ SAMPLED = 50  # networks whose blocks are looked for in the profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gauge:
+class StudyDevice:
     """A study's device, and the model that predicts latencies on it.
 
     Attributes:
@@ -53,24 +54,22 @@ class Gauge:
         """The study's deployment, with the predicted latency among its costs."""
         return replace(deployment, latency_model=self.predictor)
 
-    def aim(self, budget: Budget) -> Budget:
+    def effective_budget(self, budget: Budget) -> Budget:
         """What candidates are projected into: the cap less the margin that measured times exceed predicted ones by."""
         if budget.latency is None:
             return budget
         return replace(budget, latency=max(1, int(budget.latency / self.predictor.margin)))
 
-    def facts(self, budget: Budget) -> dict[str, Any]:
-        """What the record says of it."""
-        return {
-            "device": self.device.name,
-            "cap": budget.latency,
-            "aim": self.aim(budget).latency,
-            "margin": self.predictor.margin,
-            "profile": {
-                "conditions": self.predictor.profile.conditions.to_dict(),
-                "held_out": self.predictor.held_out.to_dict(),
-            },
-        }
+    def facts(self, budget: Budget) -> LatencyFacts:
+        """The device, its profile, and the cap that candidates are projected into."""
+        profile = self.predictor.profile
+        return LatencyFacts(
+            device=self.device.name,
+            cap=budget.latency,
+            aim=self.effective_budget(budget).latency,
+            margin=self.predictor.margin,
+            profile=ProfileSummary(conditions=profile.conditions, held_out=profile.held_out),
+        )
 
     def notes(self, budget: Budget, projection: Projection) -> list[str]:
         """What candidates are scaled to, and whether the profile covers them.
@@ -79,7 +78,7 @@ class Gauge:
             UserError: It knows nothing like one of their blocks.
         """
         found = []
-        if budget.latency is not None and (aim := self.aim(budget).latency) is not None:
+        if budget.latency is not None and (aim := self.effective_budget(budget).latency) is not None:
             found.append(
                 f"Candidates are scaled to a predicted {aim / 1000:.4g} ms on {self.device.name}, the cap less the "
                 "margin of the profile's errors; the finalists are measured."
@@ -96,14 +95,14 @@ class Gauge:
         return found
 
 
-def open_gauge(
+def open_study_device(
     run: RunFolder,
     recipe: ResolvedRecipe,
     listener: Listener,
     *,
     cache_dir: Path | None,
     measures: bool = True,
-) -> Gauge | None:
+) -> StudyDevice | None:
     """The device and predictor of a study that asks for latency; None for others.
 
     The profile is the run's own where the run has begun, else the file that the study names, else the one in the
@@ -115,7 +114,7 @@ def open_gauge(
         listener: Whoever watches.
         cache_dir: Where profiles are kept; None for the default.
         measures: Whether the device will be measured on. Where not, it is not asked, and without a profile of the run's
-            own there is no gauge.
+            own there is no study_device.
 
     Raises:
         UserError: The device cannot be used, or the profile is not of this device and deployment.
@@ -141,7 +140,7 @@ def open_gauge(
     predictor = Predictor.load(profile, deployment=recipe.deployment)
     if info is not None:
         predictor.check_device(info)
-    return Gauge(device=device, predictor=predictor, profile=profile)
+    return StudyDevice(device=device, predictor=predictor, profile=profile)
 
 
 def _profiles(run: RunFolder, recipe: ResolvedRecipe, cached: Path) -> Iterator[Path]:
@@ -177,14 +176,14 @@ def _digest(*parts: object) -> str:
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
 
-class FinalistGauge:
+class FinalistTimer:
     """Measures finalists on the device, in turns with the profile's reference network.
 
     A latency is the ratio to the reference times the reference's in the profile: at the speed of the profile, to which
     the predictions refer, whatever else the device does meanwhile.
 
     Args:
-        gauge: The study's device.
+        study_device: The study's device.
         recipe: The study.
         store: Its record.
         listener: Whoever watches.
@@ -193,14 +192,14 @@ class FinalistGauge:
 
     def __init__(
         self,
-        gauge: Gauge,
+        study_device: StudyDevice,
         recipe: ResolvedRecipe,
         store: StudyStore,
         listener: Listener,
         *,
         should_stop: Callable[[], bool],
     ) -> None:
-        self._gauge = gauge
+        self._study_device = study_device
         self._recipe = recipe
         self._store = store
         self._listener = listener
@@ -217,8 +216,8 @@ class FinalistGauge:
         """
         from edgenext_search.models.measurable import export_for_measuring
 
-        device, keys = self._gauge.device, self._recipe.latency
-        profile, deployment = self._gauge.predictor.profile, self._recipe.deployment
+        device, keys = self._study_device.device, self._recipe.latency
+        profile, deployment = self._study_device.predictor.profile, self._recipe.deployment
         settings = MeasureSettings(
             precision=keys.precision,
             seconds=keys.seconds,

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgenext_search.arch.cost import cost
 from edgenext_search.arch.projection import BAND
 from edgenext_search.errors import UserError
 from edgenext_search.execution.conditions import conditions
 from edgenext_search.search.store.kind import SCALING
+from edgenext_search.search.store.records import StudyFacts
 from edgenext_search.search.study.coordinator import Coordinator
 from edgenext_search.search.study.enqueue import enqueue_notes
 from edgenext_search.search.study.finalists import finalists_of, front_of
-from edgenext_search.search.study.latency import FinalistGauge
+from edgenext_search.search.study.latency import FinalistTimer
 from edgenext_search.search.study.listener import Listener
 from edgenext_search.search.study.session import Execution, Session, open_session
 from edgenext_search.search.study.summary import summarize
@@ -22,6 +23,7 @@ from edgenext_search.texts import command_line
 
 if TYPE_CHECKING:
     from edgenext_search.search.recipe import ResolvedRecipe
+    from edgenext_search.search.results import RunSummary
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.store.store import StudyStore
 
@@ -30,7 +32,7 @@ FEW_IMAGES = 200  # held-out images below which a score moves by half a point wi
 
 def run_study(
     run: RunFolder, recipe: ResolvedRecipe, execution: Execution, listener: Listener | None = None
-) -> dict[str, Any]:
+) -> RunSummary:
     """Run a study, or go on with it, until it is complete or interrupted by Ctrl-C.
 
     All that can be wrong with the recipe, the data and the devices is found before any training.
@@ -64,8 +66,7 @@ def run_study(
         store, data, should_stop = session.store, session.data, session.should_stop
         for warning in _warnings(recipe, session):
             listener.note(warning)
-        store.set_fact("complete", False)
-        store.set_fact("conditions", conditions(session.places, session.numerics))
+        store.record_facts(StudyFacts(complete=False, conditions=conditions(session.places, session.numerics)))
         coordinator = Coordinator(
             recipe,
             projection=session.projection,
@@ -76,7 +77,7 @@ def run_study(
             scratch=run.scratch,
             listener=listener,
             should_stop=should_stop,
-            measure=_finalist_gauge(recipe, session, listener),
+            measure=_finalist_timer(recipe, session, listener),
         )
         coordinator.search()
         if not should_stop():
@@ -90,8 +91,8 @@ def run_study(
             )
         for finalist in front:
             write_winner(run, recipe, coordinator, finalist.candidate, data)
-        store.set_fact("complete", complete)
-        store.set_fact("seconds", (store.fact("seconds") or 0.0) + time.monotonic() - started)
+        seconds = store.facts().seconds + time.monotonic() - started
+        store.record_facts(StudyFacts(complete=complete, seconds=seconds))
         summary = summarize(run, recipe, store)
         run.write_summary(summary)
         if complete:
@@ -102,10 +103,10 @@ def run_study(
     return summary
 
 
-def _finalist_gauge(recipe: ResolvedRecipe, session: Session, listener: Listener) -> FinalistGauge | None:
-    if session.gauge is None:
+def _finalist_timer(recipe: ResolvedRecipe, session: Session, listener: Listener) -> FinalistTimer | None:
+    if session.study_device is None:
         return None
-    return FinalistGauge(session.gauge, recipe, session.store, listener, should_stop=session.should_stop)
+    return FinalistTimer(session.study_device, recipe, session.store, listener, should_stop=session.should_stop)
 
 
 def _warnings(recipe: ResolvedRecipe, session: Session) -> list[str]:

@@ -55,7 +55,7 @@ def recorded_time(session: Session, key: str, fact: Mapping[str, Any], *, spent:
         spent: Working time of earlier sessions, in seconds.
         since: When this session began, by ``time.monotonic``.
     """
-    fact = {**fact, "conditions": conditions(session.places, session.numerics)}
+    fact = {**fact, "conditions": conditions(session.places, session.numerics).to_dict()}
     session.store.set_fact(key, {**fact, "seconds": spent})
     try:
         yield

@@ -21,8 +21,9 @@ from edgenext_search.execution.numerics import ProbedNumerics, fixed_numerics, p
 from edgenext_search.execution.placement import gpu_memory, local_places
 from edgenext_search.execution.processes import start_server
 from edgenext_search.machine import cpu_cores
+from edgenext_search.search.store.records import DataFacts, StudyFacts
 from edgenext_search.search.study.images import open_images, prepare_images
-from edgenext_search.search.study.latency import Gauge, open_gauge
+from edgenext_search.search.study.latency import StudyDevice, open_study_device
 from edgenext_search.signals import stop_requests
 from edgenext_search.texts import counted
 from edgenext_search.training.engine.numerics import Numerics
@@ -82,7 +83,7 @@ class Session:
         numerics: Precision, memory layout and compilation of all trainings.
         executor: Trains.
         should_stop: Whether Ctrl-C or SIGTERM came.
-        gauge: The device and its predictor; None where latency is not asked for.
+        study_device: The device and its predictor; None where latency is not asked for.
     """
 
     projection: Projection
@@ -92,7 +93,7 @@ class Session:
     numerics: Numerics
     executor: Executor
     should_stop: Callable[[], bool]
-    gauge: Gauge | None = None
+    study_device: StudyDevice | None = None
 
 
 @contextlib.contextmanager
@@ -125,13 +126,13 @@ def open_session(
     source = open_images(recipe)
     places = _places(execution, execution.trials_per_gpu or 1)
     _check_shares(recipe, execution)
-    gauge = open_gauge(run, recipe, listener, cache_dir=execution.cache_dir, measures=measures)
-    projection = _projection(recipe, gauge)
+    study_device = open_study_device(run, recipe, listener, cache_dir=execution.cache_dir, measures=measures)
+    projection = _projection(recipe, study_device)
     resumed = run.exists()
     if not resumed:
         run.create(recipe, storage=execution.storage)
-    if gauge is not None and not run.latency_profile.is_file():
-        shutil.copyfile(gauge.profile, run.latency_profile)
+    if study_device is not None and not run.latency_profile.is_file():
+        shutil.copyfile(study_device.profile, run.latency_profile)
     with (
         _removed_when_refused(run, new=not resumed) as begun,
         run.lock(),
@@ -141,9 +142,9 @@ def open_session(
     ):
         store = run.open_store(recipe, execution.storage, must_exist=resumed)
         announce(store)
-        if gauge is not None:
-            store.set_fact("latency", gauge.facts(recipe.budget))
-            for note in gauge.notes(recipe.budget, projection):
+        if study_device is not None:
+            store.record_facts(StudyFacts(latency=study_device.facts(recipe.budget)))
+            for note in study_device.notes(recipe.budget, projection):
                 listener.note(note)
         if not resumed and recipe.name == FOR_GPUS and all(_on_cpu(place) for place in places):
             listener.note(f"Note: no GPU is used, and the study {FOR_GPUS} is sized for GPUs; --study laptop is not.")
@@ -178,7 +179,7 @@ def open_session(
             numerics=numerics,
             executor=LocalExecutor(places, timeout=execution.timeout),
             should_stop=should_stop,
-            gauge=gauge,
+            study_device=study_device,
         )
 
 
@@ -186,32 +187,32 @@ def _on_cpu(place: Placement) -> bool:
     return all(device == "cpu" for device in place.devices)
 
 
-def _projection(recipe: ResolvedRecipe, gauge: Gauge | None) -> Projection:
+def _projection(recipe: ResolvedRecipe, study_device: StudyDevice | None) -> Projection:
     space, budget, deployment = recipe.space, recipe.budget, recipe.deployment
     require_sensible(budget, deployment)
-    if gauge is None:
+    if study_device is None:
         return Projection(space, budget, deployment)
-    return Projection(space, gauge.aim(budget), gauge.deployment(deployment))
+    return Projection(space, study_device.effective_budget(budget), study_device.deployment(deployment))
 
 
 def _record_data(recipe: ResolvedRecipe, store: StudyStore, data: PreparedData, listener: Listener) -> None:
-    """Record what the run is trained on; refuse to go on with other images than it was begun with."""
-    begun = store.fact("data")
-    if begun is not None and begun["fingerprint"] != data.fingerprint:
+    """Record the images of the run; refuse other images than those that the run began with."""
+    begun = store.facts().data
+    if begun is not None and begun.fingerprint != data.fingerprint:
         raise UserError(
-            f"The images of {data.name} have changed since the run began, so its scores would not compare; "
-            "start a new run with another --out, or bring the images back."
+            f"The images of {data.name} have changed since the run began, so its scores would not be comparable; "
+            "start a new run with another --out, or restore the images."
         )
-    facts = {
-        "name": data.name,
-        "classes": len(data.classes),
-        "train_images": len(data.train.labels),
-        "val_images": len(data.val.labels),
-        "skipped_images": len(data.skipped),
-        "demonstration": data.demonstration,
-        "fingerprint": data.fingerprint,
-    }
-    store.set_fact("data", facts)
+    facts = DataFacts(
+        name=data.name,
+        classes=len(data.classes),
+        train_images=len(data.train.labels),
+        val_images=len(data.val.labels),
+        skipped_images=len(data.skipped),
+        demonstration=data.demonstration,
+        fingerprint=data.fingerprint,
+    )
+    store.record_facts(StudyFacts(data=facts))
     deployed = recipe.deployment.num_classes
     if begun is None and not data.demonstration and deployed != len(data.classes):
         listener.note(
@@ -251,12 +252,11 @@ def _numerics(
     listener: Listener,
     probe: Callable[[], ProbedNumerics],
 ) -> tuple[Numerics, int]:
-    """What all trials of the run are trained with, and how many share a GPU.
+    """Numerics of all trainings of the run, and the number of trials that share a GPU.
 
-    A run that goes on keeps the numerics that it was begun with, so that its scores compare.
+    A resumed run keeps the numerics that it began with, so that its scores stay comparable.
     """
-    known = store.fact("numerics")
-    numerics = fixed_numerics(recipe.proxy) if known is None else Numerics(**known)
+    numerics = store.facts().numerics or fixed_numerics(recipe.proxy)
     pack = not execution.trials_per_gpu and place.devices[0].startswith("cuda")
     if numerics is not None and not pack:
         return numerics, 1
@@ -266,7 +266,7 @@ def _numerics(
         listener.note(probed.note)
     numerics = numerics or probed.numerics
     if probed.note is None:
-        store.set_fact("numerics", numerics.to_dict())
+        store.record_facts(StudyFacts(numerics=numerics))
     return numerics, trials_that_fit(probed.gpu_bytes, gpu_memory()) if pack else 1
 
 

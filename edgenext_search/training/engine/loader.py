@@ -1,4 +1,4 @@
-"""Batches of images that lie in memory, augmented on the device and shared out among processes."""
+"""Batches of images in memory, augmented on the device and shared among processes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EVALUATION_BATCH = 256
 
 
 class Loader(Protocol):
-    """What the loop trains on."""
+    """Training batches; the loaders of proxy and full training."""
 
     def batches(self, epoch: int) -> int:
         """Batches in an epoch; the same on every process."""
@@ -38,7 +38,7 @@ class Loader(Protocol):
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Normalised images float32 [b, 3, h, w] and their targets, from batch ``start`` of an epoch on.
 
-        They are the same for the same ``epoch``.
+        The same ``epoch`` has the same batches.
         Targets are labels int64 [b], or where images are mixed, shares of the classes float32 [b, classes].
         """
         ...
@@ -47,12 +47,12 @@ class Loader(Protocol):
 class MemoryLoader:
     """Shuffled, augmented batches of a set in memory; the last, smaller batch of an epoch is left out.
 
-    An image's augmentation depends on seed, epoch and its index in the set alone. So of ``world`` processes each takes
-    every ``world``-th image of a batch, and together they train on the very batch that a single one would. Slices
-    differ by one image where ``world`` does not divide the batch, and are empty beyond its size.
+    An image's augmentation depends on seed, epoch and its index in the set alone. So each process takes its share of a
+    batch, and together they train on the very batch that a single one would. Shares differ by at most one image, and
+    are empty for processes beyond the batch size.
 
     Args:
-        images: The set, stored with a margin for crops.
+        images: The set, stored larger than ``img_size`` so that crops vary.
         batch_size: Images of a batch, over all processes; the attribute is at most the number of images.
         img_size: Height and width that images are cropped to, in pixels.
         seed: Seed of order and augmentation; together with an epoch's number it decides them.
@@ -112,7 +112,7 @@ class MemoryLoader:
         return images, self._labels[torch.from_numpy(rows)].to(self._device, non_blocking=True)
 
     def _mixed(self, rows: npt.NDArray[np.int64], epoch: int) -> Batch:
-        """The slice of a whole batch, each image mixed with the one as far from the end as it is from the beginning."""
+        """This process's share of a batch; each image is mixed with its mirror position in the whole batch."""
         mine = rows[self._slice]
         images, labels = self._plain(mine, epoch)
         if len(mine) == len(rows):
@@ -147,7 +147,7 @@ def evaluation_batches(
 
 
 def epoch_seed(seed: int, epoch: int) -> int:
-    """A seed of its own for each epoch of each training seed."""
+    """A distinct seed for each epoch of each training seed."""
     return (seed * 1_000_003 + epoch * 7_919 + 17) % 2**63
 
 

@@ -32,6 +32,8 @@ _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 CHECK_EVERY = 50  # steps; reading the loss makes a GPU wait
 TEMPERATURE = ".temperature"  # last part of a parameter's name
 LEAST_SCALE = 1e-4  # of float16's losses; it halves with each step that overflows
+State = dict[str, Any]
+"""The state of a training as ``torch.save`` writes it: numbers, strings, tensors, lists and dictionaries."""
 StepHook = Callable[[int, int], None]  # steps done, steps to do
 Objective = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """The mean loss of images [b, 3, h, w] with logits float32 [b, classes] and targets as a loader gives them."""
@@ -82,14 +84,14 @@ class TrainerOptions:
 class Trainer:
     """A network in training: its weights, their average, the optimizer, and the epoch and step that it has reached.
 
-    ``losses`` has the mean training loss of each epoch, over all ranks; ``position`` counts the steps done in the
-    epoch under way, ``updates`` all steps; ``seen`` the images that it and the other ranks have trained on, ``waited``
-    the seconds that its steps waited for them.
+    ``losses`` has the mean training loss of each epoch over all ranks. ``position`` counts the steps of the current
+    epoch, ``updates`` all steps, ``seen`` the images of all ranks, and ``waited`` the seconds that steps waited for
+    their images.
 
     Args:
         model: The network.
         recipe: How to train it.
-        seed: Seed of all that is random in a step; with the epoch's number it decides the epoch.
+        seed: Seed of everything random in a step; together with the epoch's number it decides the epoch.
         device: Where to train.
         numerics: Precision, memory layout and compilation.
         ranks: This process among those that share each batch.
@@ -137,8 +139,8 @@ class Trainer:
         recipe, spared = self.recipe, [name for name, _ in self.model.named_parameters() if name.endswith(TEMPERATURE)]
 
         def groups(model: nn.Module) -> list[dict[str, Any]]:
-            found: list[dict[str, Any]] = param_groups_weight_decay(model, 1.0, no_weight_decay_list=spared)
-            return [{**group, "weight_decay": recipe.weight_decay * group["weight_decay"]} for group in found]
+            split: list[dict[str, Any]] = param_groups_weight_decay(model, 1.0, no_weight_decay_list=spared)
+            return [{**group, "weight_decay": recipe.weight_decay * group["weight_decay"]} for group in split]
 
         optimizer: torch.optim.Optimizer = create_optimizer_v2(
             self.model,
@@ -158,13 +160,13 @@ class Trainer:
         on_step: StepHook | None = None,
         on_epoch: Callable[[int], None] | None = None,
     ) -> None:
-        """Train from the step reached through epoch ``until``, the learning rate rising, then falling.
+        """Train from the current step through epoch ``until``; the learning rate rises, then falls.
 
         Args:
             loader: The training batches.
             until: Number of epochs trained in total when this returns.
-            on_step: Called after each step with the steps done and to do in this call. What it raises ends the call,
-                and :meth:`state` then goes on after that step.
+            on_step: Called after each step with the steps done and to do in this call. An exception that it raises ends
+                the call, and :meth:`state` is then that after the step.
             on_epoch: Called after each epoch with the number of epochs trained in total.
 
         Raises:
@@ -195,12 +197,12 @@ class Trainer:
                 on_epoch(self.epoch)
 
     def _steps(self, loader: Loader, before: int, schedule: Schedule) -> Iterator[None]:
-        """What is left of the epoch under way, a step of the optimizer at a time.
+        """The remaining steps of the current epoch, one step of the optimizer at a time.
 
         Args:
             loader: The training batches.
-            before: Steps of the epochs before.
-            schedule: Learning rates by the number of the step.
+            before: Steps of all earlier epochs.
+            schedule: Learning rate of a step by its number.
         """
         accumulate, sizes = self.options.accumulate, loader.batch_sizes(self.epoch)
         batches = iter(loader.epoch(self.epoch, self.position * accumulate))
@@ -225,7 +227,7 @@ class Trainer:
             yield
 
     def step(self, images: torch.Tensor, labels: torch.Tensor, batch_size: int) -> torch.Tensor:
-        """Take in a batch; every ``accumulate``-th call is a step of the optimizer.
+        """Add the gradients of a batch; every ``accumulate``-th call is a step of the optimizer.
 
         Args:
             images: This process's share of the batch, float32 [b, 3, h, w].
@@ -255,7 +257,7 @@ class Trainer:
         return total
 
     def _update(self) -> None:
-        """One step of the optimizer and of the average."""
+        """One step of the optimizer and of the averaged weights."""
         self.ranks.all_reduce_gradients(self.model.parameters())
         if self.recipe.clip_grad:
             self._scaler.unscale_(self.optimizer)
@@ -271,21 +273,21 @@ class Trainer:
         return torch.autocast(self.device.type, _DTYPES[self.numerics.precision])
 
     def _mean_loss(self) -> float:
-        """Of the epoch under way, over all ranks and the steps whose loss did not overflow."""
+        """Mean loss of the current epoch, over all ranks and all steps whose loss did not overflow."""
         summed, skipped = self.ranks.all_reduce(torch.stack([self._summed, self._skipped])).tolist()
         count = self.position - skipped / self.ranks.world
-        return self._sound(summed / count if count else math.nan)
+        return self._finite(summed / count if count else math.nan)
 
     def check(self) -> None:
-        """Raise :class:`TrainingDivergedError` where a loss of this epoch, in float16 a weight, is no number."""
+        """Raise :class:`TrainingDivergedError` if a loss of this epoch, in float16 a weight, is not a finite number."""
         if not self._scaler.is_enabled():
-            self._sound(self._summed.item())  # stays no number, as the weights took it over
+            self._finite(self._summed.item())  # stays NaN, as the weights are then NaN too
             return
         values = [value.isfinite().all() for value in self.model.state_dict().values() if value.is_floating_point()]
         if self._scaler.get_scale() < LEAST_SCALE or not torch.stack(values).all():
             raise self._diverged("float16 overflows")
 
-    def _sound(self, loss: float) -> float:
+    def _finite(self, loss: float) -> float:
         if not math.isfinite(loss):
             raise self._diverged(f"the loss is {loss}")
         return loss
@@ -298,16 +300,16 @@ class Trainer:
 
     @property
     def scored(self) -> nn.Module:
-        """The network that is scored: with averaged weights, or as the last step left it."""
+        """The network that is scored: with averaged weights, or with those of the last step."""
         averaged: nn.Module = self.ema.module
         return averaged if self.recipe.weights == "ema" else self.model
 
     def evaluate(self, batches: Iterable[Batch]) -> Evaluation:
-        """How :attr:`scored` does on all ranks' batches together."""
+        """Evaluate :attr:`scored` on the batches of all ranks together."""
         return self._evaluations([self.scored], batches)[0]
 
     def evaluate_both(self, batches: Iterable[Batch]) -> tuple[Evaluation, Evaluation]:
-        """How the weights of the last step and their average do on all ranks' batches together."""
+        """Evaluate the weights of the last step and their average on the batches of all ranks together."""
         raw, averaged = self._evaluations([self.model, self.ema.module], batches)
         return raw, averaged
 
@@ -322,11 +324,11 @@ class Trainer:
                 all_reduce=self.ranks.all_reduce,
             )
 
-    def state(self) -> dict[str, Any]:
-        """All that :meth:`restore` needs to go on as if never interrupted.
+    def state(self) -> State:
+        """The state that :meth:`restore` resumes from as if the training was never interrupted.
 
-        In the middle of an epoch all ranks have to call it together. What is random in a step is a function of seed,
-        epoch and step, so there is no generator to keep.
+        In the middle of an epoch all ranks must call it together. Randomness is a function of seed, epoch and step, so
+        no generator's state is kept.
         """
         return {
             "epoch": self.epoch,
@@ -341,8 +343,8 @@ class Trainer:
             "scaler": self._scaler.state_dict(),
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take over what :meth:`state` gave, on any number of ranks."""
+    def restore(self, state: State) -> None:
+        """Resume from what :meth:`state` returned, on any number of ranks."""
         self.epoch, self.updates, self.losses = state["epoch"], state["updates"], list(state["losses"])
         self.position = state.get("position", 0)
         rank, world = self.ranks.rank, self.ranks.world  # of each list one is mine, with as many ranks as before
@@ -351,5 +353,5 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.ema.module.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
-        if state["scaler"]:  # there is none of a training in another precision
+        if state["scaler"]:  # empty after a training in another precision
             self._scaler.load_state_dict(state["scaler"])

@@ -1,1 +1,1 @@
-"""A network judged: top-1 on the validation images, and ONNX files compared with it."""
+"""Evaluation of model folders on validation images, and their export as ONNX."""

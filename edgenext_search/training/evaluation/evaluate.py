@@ -1,4 +1,4 @@
-"""A model folder on the validation images: the same result as a plain evaluation with timm."""
+"""Evaluation of a model folder on validation images; the result equals that of a plain evaluation with timm."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ def evaluate_folder(
     Args:
         folder: The model folder.
         data: A folder with ``val/``, or a dataset name of timm.
-        data_dir: Where a named dataset lies.
-        classes_file: The data's class of each output, one a line; for data that call the classes otherwise.
+        data_dir: Folder of a named dataset.
+        classes_file: The data's class of each output, one per line; for data with other class names.
         weights: Averaged or those of the last step, where the folder has both; None for ``model.safetensors``.
         onnx: An ONNX file to run in place of the folder's network, as it was exported or quantized since; on the CPU.
         img_size: Height and width of the images, in pixels; None for the size trained on, or that of the ONNX file.
         batch_size: Images that go through the network at once.
         workers: Processes that load images.
-        device: Where to compute; None for the CPU.
+        device: Device; None for the CPU.
 
     Raises:
         UserError: The folder is no model folder or lacks these weights, the data are not there, their classes are not
@@ -117,7 +117,7 @@ def evaluate_folder(
 
 
 def _onnx_network(path: Path, model: nn.Module, img_size: int | None) -> OnnxNetwork:
-    """The ONNX file that stands for a network.
+    """Open the ONNX file of a network.
 
     Raises:
         UserError: It cannot be run, or not at this size, or has other outputs.
@@ -148,7 +148,7 @@ def preprocessing_of(model: nn.Module, *, img_size: int | None = None) -> Prepro
 
 
 def load(folder: Path, weights: Weights | None) -> nn.Module:
-    """The network of a model folder with one of its weights, in evaluation mode.
+    """Load the network of a model folder with one of its weights, in evaluation mode.
 
     Raises:
         UserError: It is no model folder, or lacks these weights.
@@ -193,7 +193,7 @@ def some_of(images: ValSet, n: int) -> ValSet:
 
 
 def _check_file(path: Path, chosen: Sequence[str], folder: Path, names: Sequence[str] | None) -> None:
-    """A file may call the classes otherwise than the model does, but not half of them, and not in another order."""
+    """Check that a file renames all classes of the model or none, and keeps their order."""
     if names is None or tuple(chosen) == tuple(names):
         return
     if len(chosen) != len(names):
@@ -209,10 +209,10 @@ def _check_file(path: Path, chosen: Sequence[str], folder: Path, names: Sequence
 
 
 def _which(folder: Path, weights: Weights | None) -> str | None:
-    """Which weights these are.
+    """The kind of weights that would be loaded; None if the folder does not say.
 
     Raises:
-        UserError: The folder lacks them.
+        UserError: The folder lacks the weights.
     """
     facts = read_yaml(folder / CANDIDATE_FILE).get("weights", {}) if (folder / CANDIDATE_FILE).is_file() else {}
     both = (folder / RAW_WEIGHTS_FILE).is_file()

@@ -1,4 +1,4 @@
-"""A model folder as ONNX, compared with the network on real images where there are any."""
+"""Export of a model folder as ONNX, compared with the network on validation images if there are any."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def export_folder(
         weights: Averaged or those of the last step, where the folder has both.
         data: Validation images to compare on: a folder with ``val/``, or a dataset name of timm. None compares on one
             random image.
-        data_dir: Where a named dataset lies.
-        images: How many of them.
+        data_dir: Folder of a named dataset.
+        images: Number of images to compare on.
 
     Raises:
         UserError: The folder is no model folder, the data are not there, or the file cannot be written.
@@ -114,7 +114,7 @@ def _signature(path: Path) -> tuple[OnnxInput, OnnxOutput, int]:
 
 
 def _check_writable(path: Path) -> None:
-    """Find out before the work that the file has a place."""
+    """Check before the work that the file can be written."""
     if path.is_dir():
         raise UserError(f"{path} is a folder; give a file with --out, such as {path / 'model.onnx'}.")
     if not path.parent.is_dir():

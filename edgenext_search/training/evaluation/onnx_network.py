@@ -1,4 +1,4 @@
-"""An ONNX file in the place of the network that it came from."""
+"""An ONNX file as a torch module, in place of the network that it was exported from."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class OnnxNetwork(nn.Module):
     Args:
         path: The file: one image input, float [b, 3, h, w] that is normalised, or uint8 [b, h, w, 3] that is not; its
             first output logits [b, classes]. ``b`` may be fixed: batches go through in parts of that many images.
-        normalisation: What the images are normalised by that :meth:`forward` is given.
+        normalisation: Normalisation of the images that :meth:`forward` is given.
 
     Attributes:
         img_size: Height and width that the file takes, in pixels; None where it takes any.

@@ -1,1 +1,1 @@
-"""Full training of a winner: recipe, plan, epochs, checkpoints, the delivered model folder."""
+"""Full training of a winner: recipe, plan, epochs, checkpoints, model folder and summary."""

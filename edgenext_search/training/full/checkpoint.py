@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgenext_search.files import replacing, write_text
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from edgenext_search.training.engine.distributed import Ranks
+    from edgenext_search.training.engine.trainer import State
 
 FOLDER = "checkpoints"
 BEST_FILE = "best.pt"
@@ -33,28 +34,28 @@ class CheckpointError(RuntimeError):
 class Checkpoints:
     """The checkpoints of one training.
 
-    Each is a file of ``torch.save`` named by the steps done, with a digest beside it in the form that ``sha256sum -c``
-    reads. A file gets its name once all of it and its digest are on the disk, so a name stands for a whole file
-    whenever the machine stops.
+    Each is a file of ``torch.save``, named by its number of steps, with a digest for ``sha256sum -c`` beside it. A file
+    gets its name once its content and its digest are on the disk. So a file with that name is whole, whenever the
+    machine stops.
 
     Attributes:
-        folder: Where they lie.
-        keep: How many of the last ones stay; two at least while the newest may be saved again.
+        folder: Their folder.
+        keep: Number of recent checkpoints that stay; at least two while the newest may be saved again.
     """
 
     folder: Path
     keep: int = 3
 
-    def save(self, state: dict[str, Any], step: int) -> None:
-        """Write the state after a number of steps, then remove the oldest ones that are too many.
+    def save(self, state: State, step: int) -> None:
+        """Write the state after a number of steps, then remove the oldest checkpoints.
 
         Raises:
-            OSError: It cannot be written, as where the disk is full; the former ones are left as they were.
+            OSError: It cannot be written, as on a full disk; the former checkpoints stay as they were.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         again = self._path(step).exists()
         write_checked(self._path(step), state)
-        # A step that is saved again has no file for a moment: until then the one before it stays in any case.
+        # A step that is saved again has no file for a moment, so the checkpoint before it must stay until then.
         for old in self.newest_first()[self.keep if again else max(self.keep, 2) :]:
             digest_file(old).unlink(missing_ok=True)
             old.unlink(missing_ok=True)
@@ -76,17 +77,17 @@ class Checkpoints:
         return self.folder / f"step-{step:09d}.pt"
 
     def newest_first(self) -> list[Path]:
-        """All but the best one; leftovers of an interrupted write are none."""
+        """All checkpoints but the best one; leftovers of an interrupted write do not count."""
         if not self.folder.is_dir():
             return []
         return sorted((path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)), reverse=True)
 
-    def load(self, device: torch.device, note: Callable[[str], None]) -> dict[str, Any] | None:
-        """The newest state that can be read; None where there is none.
+    def load(self, device: torch.device, note: Callable[[str], None]) -> State | None:
+        """The newest state that can be read; None if there is none.
 
         Args:
-            device: Where its tensors go.
-            note: Told of each checkpoint that is passed over, and why.
+            device: Device of its tensors.
+            note: Called with the reason for each checkpoint that is skipped.
         """
         for path in self.newest_first():
             try:
@@ -95,7 +96,7 @@ class Checkpoints:
                 note(f"{error}; falling back to the checkpoint before it")
         return None
 
-    def load_together(self, device: torch.device, note: Callable[[str], None], ranks: Ranks) -> dict[str, Any] | None:
+    def load_together(self, device: torch.device, note: Callable[[str], None], ranks: Ranks) -> State | None:
         """Load the same state on all ranks: the first rank chooses; see :meth:`load`."""
         if ranks.world == 1:
             return self.load(device, note)
@@ -114,8 +115,8 @@ class Checkpoints:
                 yield path.name
 
 
-def write_checked(path: Path, state: dict[str, Any]) -> None:
-    """Write a state and its digest so that they appear whole or not at all, also when the machine stops.
+def write_checked(path: Path, state: State) -> None:
+    """Write a state and its digest whole or not at all, even if the machine stops.
 
     Raises:
         OSError: They cannot be written.
@@ -129,14 +130,14 @@ def write_checked(path: Path, state: dict[str, Any]) -> None:
     with replacing(path) as part, replacing(digest_file(path)) as digest_part:
         part.write_bytes(content)
         digest_part.write_text(digest, encoding="ascii")
-        path.unlink(missing_ok=True)  # a damaged one that was passed over
+        path.unlink(missing_ok=True)  # a damaged one that was skipped
 
 
-def read_checked(path: Path, device: torch.device) -> dict[str, Any]:
-    """A checkpoint, without running anything that it may hold.
+def read_checked(path: Path, device: torch.device) -> State:
+    """Read a checkpoint without running code that it may contain.
 
     Raises:
-        CheckpointError: It is not what was written.
+        CheckpointError: It is damaged.
     """
     import torch
 
@@ -144,7 +145,7 @@ def read_checked(path: Path, device: torch.device) -> dict[str, Any]:
         wanted = digest_file(path).read_text(encoding="ascii").partition(" ")[0]
         content = path.read_bytes()
         sound = hashlib.sha256(content).hexdigest() == wanted
-        state: dict[str, Any] = torch.load(io.BytesIO(content), map_location=device, weights_only=True) if sound else {}
+        state: State = torch.load(io.BytesIO(content), map_location=device, weights_only=True) if sound else {}
     except Exception as error:  # a damaged file can break the reader anywhere
         raise CheckpointError(f"{path} cannot be read ({' '.join(str(error).split())[:200]})") from error
     if not sound:
@@ -153,5 +154,5 @@ def read_checked(path: Path, device: torch.device) -> dict[str, Any]:
 
 
 def digest_file(path: Path) -> Path:
-    """Where the digest of a checkpoint stands."""
+    """The file with a checkpoint's digest."""
     return path.with_name(f"{path.name}.sha256")

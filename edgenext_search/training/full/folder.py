@@ -117,14 +117,14 @@ class TrainingFolder:
 
 def _differences(there: Mapping[str, Any], here: Mapping[str, Any], prefix: str = "") -> list[str]:
     """Dotted keys, with both values, in which two trainings differ."""
-    found: list[str] = []
+    differences: list[str] = []
     for key in sorted({*there, *here}):
         ours, theirs = here.get(key), there.get(key)
         if isinstance(ours, dict) and isinstance(theirs, dict):
-            found += _differences(theirs, ours, f"{prefix}{key}.")
+            differences += _differences(theirs, ours, f"{prefix}{key}.")
         elif ours != theirs:
-            found.append(f"{prefix}{key}: {_short(theirs)} / {_short(ours)}")
-    return found
+            differences.append(f"{prefix}{key}: {_short(theirs)} / {_short(ours)}")
+    return differences
 
 
 def _short(value: object) -> str:

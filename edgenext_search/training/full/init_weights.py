@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 HEAD = "head.fc."
 _MOST_NAMED = 3
-_KEYS = {"ema", "model", "position"}  # what tells a checkpoint of full training from others
+_KEYS = {"ema", "model", "position"}  # of a checkpoint of full training, and of no other file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,15 +101,15 @@ def read_init_weights(path: Path) -> InitWeights:
 
 
 def _full_training(path: Path) -> Mapping[str, Any] | None:
-    """What a checkpoint of full training holds, also where it was copied without its digest; None of another file."""
+    """The state in a checkpoint of full training, also if copied without its digest; None for another file."""
     if digest_file(path).is_file():
         try:
-            found: object = read_checked(path, torch.device("cpu"))
+            content: object = read_checked(path, torch.device("cpu"))
         except CheckpointError as error:
             raise UserError(f"{error}; give another one with --init.") from error
     else:
-        found = read_file(path) if path.is_file() else None
-    return found if isinstance(found, Mapping) and found.keys() >= _KEYS else None
+        content = read_file(path) if path.is_file() else None
+    return content if isinstance(content, Mapping) and content.keys() >= _KEYS else None
 
 
 def _shape(tensor: Tensor) -> str:

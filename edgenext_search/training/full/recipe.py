@@ -1,4 +1,4 @@
-"""How a winner is trained in full: the keys of a study's ``train:`` section.
+"""Recipe of full training: the keys of a study's ``train:`` section.
 
 The defaults are the published ImageNet recipe of EdgeNeXt (arXiv 2206.10589, section 4.1; github.com/mmaaz60/EdgeNeXt,
 ``main.py`` and README). Where it differs by variant, ``auto`` takes what the nearest published size has.
@@ -33,7 +33,7 @@ _BY_SIZE: dict[str, dict[str, Any]] = {
 
 
 class FullRecipe(Settings):
-    """Everything that a full training depends on beside the candidate, the data and the device."""
+    """Everything that a full training depends on beside candidate, data and device."""
 
     epochs: Annotated[int, Field(ge=1)] = PUBLISHED_EPOCHS
     """Passes over the training images."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from edgenext_search.training.engine.distributed import Ranks
-    from edgenext_search.training.engine.trainer import Objective
+    from edgenext_search.training.engine.trainer import Objective, State
     from edgenext_search.training.full.folder import TrainingFolder
     from edgenext_search.training.full.job import FullJob
     from edgenext_search.training.full.plan import Plan
@@ -103,7 +103,7 @@ class TrainingRun:
         if state is not None:
             self._resume(state)
 
-    def _resume(self, state: dict[str, Any]) -> None:
+    def _resume(self, state: State) -> None:
         """Continue from a checkpoint."""
         self.rows = [EpochMetrics.model_validate(row) for row in state["rows"]]
         self._seconds = state["seconds"]
@@ -215,9 +215,9 @@ class TrainingRun:
             self.folder.checkpoints.save_best(self.trainer.updates)
 
     def _save(self, seconds: float) -> None:
-        """Write a checkpoint, on all ranks together, which return once it is on the disk.
+        """Write a checkpoint; all ranks call it together and return once it is on the disk.
 
-        Weights that are no numbers never take the place of sound ones.
+        Weights that are not finite are never saved.
         """
         trainer = self.trainer
         trainer.check()
@@ -251,7 +251,7 @@ class TrainingRun:
 
 
 class _Clock:
-    """How fast a training is, in the epoch under way and over all."""
+    """Duration and speed of a training."""
 
     def __init__(self, seconds: float, trainer: Trainer) -> None:
         self._before, self._trainer = seconds, trainer
@@ -260,16 +260,16 @@ class _Clock:
 
     @property
     def seconds(self) -> float:
-        """Of the whole training, interruptions left out."""
+        """Duration of the whole training, interruptions left out."""
         return self._before + time.monotonic() - self._start
 
     def lap(self) -> None:
-        """Begin an epoch."""
+        """Start the clock of an epoch."""
         self._lap, self._seen, self._waited = time.monotonic(), self._trainer.seen, self._trainer.waited
 
     @property
     def images_per_second(self) -> float:
-        """Training images of all ranks, in this epoch."""
+        """Training images per second of all ranks, in this epoch."""
         return (self._trainer.seen - self._seen) / max(time.monotonic() - self._lap, 1e-9)
 
     @property
@@ -278,7 +278,7 @@ class _Clock:
         return (self._trainer.waited - self._waited) / max(time.monotonic() - self._lap, 1e-9)
 
     def due(self) -> bool:
-        """Whether people should hear of progress again."""
+        """Whether it is time for another message of progress."""
         if time.monotonic() - self._last < EVERY:
             return False
         self._last = time.monotonic()

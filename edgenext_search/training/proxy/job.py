@@ -1,4 +1,4 @@
-"""One rung of one candidate's training, as a message between the coordinator and the processes that train."""
+"""One rung of one candidate's training: the messages between the coordinator and the processes that train."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgenext_search.training.proxy.recipe import TrainRecipe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
-    """Where a job is trained: one process on each device, together on one global batch.
+    """Devices of a job: one process on each, which share every batch.
 
     Attributes:
         devices: ``cpu``, ``cuda:0`` and the like, one for each process.
@@ -25,21 +25,21 @@ class Placement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainJob:
-    """What to train, on what, and where.
+    """The training of one rung.
 
     Attributes:
-        name: Unique among the jobs under way; the stem of the job's files in ``folder``.
-        label: What people know the job by, such as ``trial 3``.
+        name: Unique among the running jobs; the stem of the job's files in ``folder``.
+        label: Name for people, such as ``trial 3``.
         candidate: The network.
         recipe: How to train it.
         data: Folder of the prepared images.
         seed: Seed of weights, order and augmentation.
         until: Number of epochs trained in total when the job is done.
-        folder: Where the state after the rung is kept for the next one.
+        folder: Folder of the state after the rung, for the next one.
         numerics: Precision, memory layout and compilation.
         placement: Devices and threads.
         micro_batch: Most images that a process takes through the network at once; gradients of several such parts of
-            a batch are added up. None: all of its share.
+            a batch are added up. None for its whole share.
     """
 
     name: str
@@ -56,7 +56,7 @@ class TrainJob:
 
     @property
     def state_file(self) -> Path:
-        """The state after the last rung that was finished."""
+        """The state after the last finished rung."""
         return self.folder / f"{self.name}.pt"
 
     @property
@@ -65,7 +65,7 @@ class TrainJob:
         return self.folder / f"{self.name}.safetensors"
 
     def halved_micro_batch(self) -> int | None:
-        """Half of what a process takes through the network at once; None where that is a single image."""
+        """Half of the images that a process takes through the network at once; None if that is a single one."""
         share = -(-self.recipe.batch_size // len(self.placement.devices))
         taken = self.micro_batch or share
         return (taken + 1) // 2 if taken > 1 else None
@@ -73,14 +73,14 @@ class TrainJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """The job was done.
+    """The outcome of a finished job.
 
     Attributes:
         score: Top-1 on the held-out training images, in [0, 1].
-        seconds: Time that the job took in its process, with evaluation.
+        seconds: Duration in the job's process, with evaluation.
         loss: Mean cross-entropy on the same images, in nats.
-        train_loss: Mean loss of all training steps from the first on, with label smoothing; None where not known.
-        micro_batch: The job's, where memory was too small for its whole share of a batch.
+        train_loss: Mean loss of all training steps from the first on, with label smoothing; None if unknown.
+        micro_batch: The job's, if memory was too small for its whole share of a batch.
     """
 
     score: float
@@ -92,14 +92,14 @@ class Trained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """The job could not be done; ``reason`` is for people."""
+    """The outcome of a failed job; ``reason`` is for people."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutOfMemory(Failed):
-    """The job could not be done because memory ran out; with smaller micro-batches it may be."""
+    """The outcome of a job that ran out of memory; smaller micro-batches may help."""
 
 
 Outcome = Trained | Failed

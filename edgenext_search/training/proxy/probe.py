@@ -1,4 +1,4 @@
-"""Which precision and memory layout trains fastest on a device, by timing them in turns on real training steps."""
+"""A probe of the fastest precision and memory layout of a device: all options are timed in turns on training steps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 WARMUP = 1  # steps that are not timed
 STEPS = 5
 LONGEST = 10.0  # seconds after which no further turn is begun, once each option has been timed
-LARGEST_BATCH = {"cpu": 64, "cuda": 1024}  # what is faster does not hang on more
+LARGEST_BATCH = {"cpu": 64, "cuda": 1024}  # larger batches do not change which option is fastest
 HOPELESS = 1.5  # an option that is this much slower than the fastest in the first timed turn is given up
 LARGEST_DIFFERENCE = 0.02  # of the loss after all steps, relative to eager float32's
 GAIN = 0.95  # an option is taken when its steps take at most this share of eager float32's
@@ -32,7 +32,7 @@ WORTH_COMPILING = 600.0  # seconds of a whole trial, below which no compilation 
 
 
 def options(recipe: TrainRecipe, device: torch.device) -> list[Numerics]:
-    """What a recipe leaves open on a device, without compilation; the plainest first."""
+    """The options that a recipe leaves open on a device, without compilation; the plainest first."""
     precisions: list[str] = [recipe.precision]
     if recipe.precision == "auto":
         precisions = ["fp32", "bf16"] if device.type == "cpu" or torch.cuda.is_bf16_supported() else ["fp32"]
@@ -46,9 +46,9 @@ def options(recipe: TrainRecipe, device: torch.device) -> list[Numerics]:
 
 
 def probe(request: ProbeRequest) -> ProbeResult:
-    """Time a few training steps of each option in turns, on random images.
+    """Time a few training steps of each option on random images.
 
-    Turns, because a busy spell of the machine then hits all options alike.
+    The options take turns, so that a busy spell of the machine affects them alike.
     """
     torch.set_num_threads(request.threads)
     device = torch.device(request.device)
@@ -115,14 +115,14 @@ class _Run:
         self.loss = float("nan")
 
     def step(self) -> float:
-        """Seconds of one training step."""
+        """Time one training step, in seconds."""
         start = time.perf_counter()
         loss = self.trainer.step(self.images, self.labels, len(self.labels))
         self.loss = loss.item()  # a GPU is waited for here
         return time.perf_counter() - start
 
     def agrees_with(self, other: _Run) -> bool:
-        """Whether the losses are equal, as far as the arithmetic is expected to be."""
+        """Whether the losses are equal within the expected rounding."""
         return abs(self.loss - other.loss) <= LARGEST_DIFFERENCE * abs(other.loss)
 
 
@@ -135,7 +135,7 @@ def _trial_seconds(request: ProbeRequest, step_seconds: float) -> float:
 
 
 def _compiled(request: ProbeRequest, device: torch.device, numerics: Numerics) -> Timing:
-    """The first candidate compiled, with the compilation spread over the steps of a trial."""
+    """Time the first candidate compiled, with the compilation spread over the steps of a trial."""
     eager = _Run(request.candidates[0], request, device, Numerics())
     compiled = _Run(request.candidates[0], request, device, numerics)
     first = compiled.step()

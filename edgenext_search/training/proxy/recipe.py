@@ -1,4 +1,4 @@
-"""How a network is trained: the keys of a study's ``proxy:`` section."""
+"""Recipe of the proxy training: the keys of a study's ``proxy:`` section."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class TrainRecipe(Settings):
-    """Everything that a training run depends on beside the candidate, the data, the seed and the device."""
+    """Everything that a proxy training depends on beside candidate, data, seed and device."""
 
     img_size: Annotated[int, Field(ge=32)] = 64
     """Height and width of the training images, in pixels."""

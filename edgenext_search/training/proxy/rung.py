@@ -1,11 +1,11 @@
-"""Training one rung of a candidate: from the state after the rung before to a score and the next state."""
+"""Training of one rung: from the state after the previous rung to a score and the next state."""
 
 from __future__ import annotations
 
 import statistics
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import save_file
@@ -20,7 +20,7 @@ from edgenext_search.training.proxy.job import Trained, TrainJob
 
 if TYPE_CHECKING:
     from edgenext_search.training.engine.scoring import Evaluation
-    from edgenext_search.training.engine.trainer import StepHook
+    from edgenext_search.training.engine.trainer import State, StepHook
 
 
 def train_rung(
@@ -28,18 +28,18 @@ def train_rung(
 ) -> Trained:
     """Train a candidate up to ``job.until`` epochs and score it.
 
-    The result depends on candidate, recipe, data, seed, numerics and the kind of device, and on the number of
-    processes and micro-batches by rounding alone (batch norms see micro-batches one by one). A state that an
-    interrupted run left behind is used when it fits; otherwise the training starts over.
+    The result depends on candidate, recipe, data, seed, numerics and the kind of device. The number of processes and
+    the size of micro-batches change it by rounding alone, but for batch norms, which see each micro-batch on its own.
+    A state that fits is resumed from; otherwise the training starts over.
 
     Args:
-        job: What to train.
+        job: The job.
         on_step: Called after each step with the steps done and to do.
         rank: Which of the job's devices this process has.
         rendezvous: File in which several processes meet.
 
     Raises:
-        TrainingDivergedError: The loss is no longer a number.
+        TrainingDivergedError: The loss is not a finite number.
     """
     start = time.perf_counter()
     placement, recipe = job.placement, job.recipe
@@ -80,20 +80,20 @@ def train_rung(
             num_classes=len(data.classes),
             shard=ranks.shard,
         )
-        found: list[Evaluation] = []
+        evaluations: list[Evaluation] = []
         since = max((epoch for epoch in recipe.rung_epochs if epoch < job.until), default=0)
 
         def on_epoch(epoch: int) -> None:
             if epoch > max(since, job.until - recipe.score_epochs):
                 held_out = evaluation_batches(data.val, img_size=recipe.img_size, device=device, shard=ranks.shard)
-                found.append(trainer.evaluate(held_out))
+                evaluations.append(trainer.evaluate(held_out))
 
         for until in (epoch for epoch in recipe.rung_epochs if trainer.epoch < epoch <= job.until):
             trainer.fit(loader, until=until, on_step=on_step, on_epoch=on_epoch)
         result = Trained(
-            score=statistics.fmean(evaluation.top1 for evaluation in found),
+            score=statistics.fmean(evaluation.top1 for evaluation in evaluations),
             seconds=time.perf_counter() - start,
-            loss=statistics.fmean(evaluation.loss for evaluation in found),
+            loss=statistics.fmean(evaluation.loss for evaluation in evaluations),
             train_loss=statistics.fmean(trainer.losses),
             micro_batch=job.micro_batch,
         )
@@ -102,12 +102,12 @@ def train_rung(
     return result
 
 
-def _read_state(job: TrainJob, device: torch.device) -> dict[str, Any] | None:
-    """The state that the rung before left behind; None when there is none that can be read or used."""
+def _read_state(job: TrainJob, device: torch.device) -> State | None:
+    """The state after an earlier rung; None if there is none that can be read and used."""
     try:
-        state: dict[str, Any] = torch.load(job.state_file, map_location=device, weights_only=True)
+        state: State = torch.load(job.state_file, map_location=device, weights_only=True)
         return state if state["epoch"] <= job.until else None
-    except Exception:  # missing, or damaged when a machine went down: torch has many words for that
+    except Exception:  # missing, or damaged when a machine went down; torch raises many types
         return None
 
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edgenext_search.data.cache.cleanup import remove
 from edgenext_search.data.cache.prepare import PreparedData, default_cache_dir, open_prepared, prepare
-from edgenext_search.data.cache.removing import remove
 from edgenext_search.data.images import UnreadableImageError
 from edgenext_search.errors import UserError
 

@@ -7,7 +7,7 @@ import pytest
 
 from edgenext_search.data.sources.builtin import BuiltinSource
 from edgenext_search.data.sources.class_folders import FolderSource
-from edgenext_search.data.sources.source import open_source
+from edgenext_search.data.sources.open import open_source
 from edgenext_search.errors import UserError
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from edgenext_search.data.images import UnreadableImageError
 from edgenext_search.data.sources import timm_sets
-from edgenext_search.data.sources.source import open_source
+from edgenext_search.data.sources.open import open_source
 from edgenext_search.data.sources.timm_sets import HubSource, OrderedSource
 from edgenext_search.errors import UserError
 

@@ -245,12 +245,3 @@ def test_many_candidates_are_judged_in_parts_of_the_resamples(monkeypatch):
     monkeypatch.setattr("edgenext_search.search.ranking.agreement._CHUNK", 800)
     parts = judge(x, y, taken, resamples=50)
     assert parts.partial_tau.to_dict() == pytest.approx(whole.partial_tau.to_dict())
-
-
-def test_the_form_in_a_summary():
-    values = quickly([1, 2, 3, 4, 6, 5, 7], [[1, 2], [2, 1], [3, 3], [4, 5], [5, 4], [6, 6], [7, 7.5]]).to_dict()
-    assert values.keys() == {
-        "n", "tau", "spearman", "pairs_right", "partial_tau", "partial_spearman", "ceiling", "regret",
-    }  # fmt: skip
-    assert values["tau"].keys() == {"value", "low", "high"}
-    assert values["regret"].keys() == {"1", "3", "5"}

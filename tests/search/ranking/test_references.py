@@ -1,4 +1,3 @@
-import json
 from dataclasses import replace
 
 import pytest
@@ -18,6 +17,7 @@ from edgenext_search.search.ranking.references import (
     sample,
     sampled,
 )
+from edgenext_search.search.ranking.results import AuditResult
 from edgenext_search.search.study.finalists import fresh_seeds
 from edgenext_search.training.proxy.job import Trained
 
@@ -90,9 +90,9 @@ def test_an_audit_that_has_only_begun(lab):
     store = lab.store()
     asked(store)
     found = audit_summary(store, lab.recipe)
-    assert json.loads(json.dumps(found)) == found
-    assert (found["status"], found["n"], found["open"], found["series"]) == ("interrupted", 0, 16, [])
-    assert audit_summary(store, lab.recipe, running=True)["status"] == "running"
+    assert AuditResult.read(found.to_dict(), where="x") == found
+    assert (found.status, found.n, found.open, found.series) == ("interrupted", 0, 16, ())
+    assert audit_summary(store, lab.recipe, running=True).status == "running"
 
 
 def test_what_an_audit_found(lab):
@@ -106,22 +106,23 @@ def test_what_an_audit_found(lab):
     store.add_reference(lab.trials()[3].candidate.fingerprint, 16, one, "no luck")
     store.add_reference(lab.trials()[3].candidate.fingerprint, 16, other, "no luck")
     found = audit_summary(store, lab.recipe)
-    assert json.loads(json.dumps(found)) == found
-    assert (found["status"], found["n"], found["seeds"], found["open"]) == ("complete", 7, 2, 0)
-    assert found["fidelity"]["epochs"] == 16
-    assert [(row["trial"], row["reason"]) for row in found["failed"]] == [(3, "no luck")] * 2
-    assert [series["name"] for series in found["series"]] == ["rung:2", "rung:4", "params", "madds"]
-    assert [series["cost_ratio"] for series in found["series"]] == [0.125, 0.25, 0, 0]
-    first, last = found["series"][:2]
-    assert first["n"] == 7
-    assert last["n"] == sum(len(row["curve"]) == 2 for row in found["candidates"]) < 7
-    assert first["params_pairs_right"] == found["series"][2]["pairs_right"]
-    assert first["ceiling"]["tau"]["value"] == pytest.approx(1)
-    assert found["seeds_agree"]["value"] == pytest.approx(1)
-    row = found["candidates"][1]
-    assert row["fingerprint"] == lab.trials()[row["trial"]].candidate.fingerprint
-    assert row["reference"] == {"mean": pytest.approx(0.105), "std": pytest.approx(0.00707, abs=1e-4), "n": 2}
-    assert found["series"][0]["partial_tau"] is not None
+    assert AuditResult.read(found.to_dict(), where="x") == found
+    assert (found.status, found.n, found.seeds, found.open) == ("complete", 7, 2, 0)
+    assert found.fidelity.epochs == 16
+    assert [(row.trial, row.reason) for row in found.failed] == [(3, "no luck")] * 2
+    assert [series.name for series in found.series] == ["rung:2", "rung:4", "params", "madds"]
+    assert [series.cost_ratio for series in found.series] == [0.125, 0.25, 0, 0]
+    first, last = found.series[:2]
+    assert first.n == 7
+    assert last.n == sum(len(row.curve) == 2 for row in found.candidates) < 7
+    assert first.params_pairs_right == found.series[2].pairs_right
+    assert first.ceiling.tau.value == pytest.approx(1)
+    assert found.seeds_agree.value == pytest.approx(1)
+    row = found.candidates[1]
+    assert row.fingerprint == lab.trials()[row.trial].candidate.fingerprint
+    assert row.reference.mean == pytest.approx(0.105)
+    assert (row.reference.std, row.reference.n) == (pytest.approx(0.00707, abs=1e-4), 2)
+    assert found.series[0].partial_tau is not None
 
 
 @pytest.mark.parametrize("rank_by", ["top1", "train_loss"])
@@ -139,12 +140,12 @@ def test_what_ranks_in_the_search_is_what_is_judged(rank_by):
     for trial in lab.trials():
         store.add_reference(trial.candidate.fingerprint, 16, reference_seeds(0, 1)[0], trial.curve[0][1])
     found = audit_summary(store, lab.recipe)
-    assert found["fidelity"]["rank_by"] == rank_by
-    assert found["series"][0]["pairs_right"]["value"] == pytest.approx(1.0 if rank_by == "top1" else 0.0)
+    assert found.fidelity.rank_by == rank_by
+    assert found.series[0].pairs_right.value == pytest.approx(1.0 if rank_by == "top1" else 0.0)
     known = merits(lab.trials(), rank_by)
-    for row in found["candidates"]:
-        assert {point["epochs"]: point["merit"] for point in row["curve"]} == pytest.approx(known[row["trial"]])
-        assert all((point["merit"] == point["score"]) == (rank_by == "top1") for point in row["curve"])
+    for row in found.candidates:
+        assert {point.epochs: point.merit for point in row.curve} == pytest.approx(known[row.trial])
+        assert all((point.merit == point.score) == (rank_by == "top1") for point in row.curve)
 
 
 def test_who_was_trained_by_an_earlier_audit_stays_in(lab):
@@ -169,7 +170,7 @@ def test_what_an_audit_drew_is_what_it_waits_for_whatever_trials_are_added(lab):
     for item in audited(store, trials, epochs=16):
         store.add_reference(item.trial.candidate.fingerprint, 16, reference_seeds(0, 1)[0], 0.5)
     before = audit_summary(store, lab.recipe)
-    assert (before["status"], before["open"]) == ("complete", 0)
+    assert (before.status, before.open) == ("complete", 0)
     more = Lab(a_recipe(trials=16), lab.storage)
     more.run()
     assert set(drawn(more.store(), more.recipe, 4)) != set(trials)
@@ -181,7 +182,7 @@ def test_an_audit_that_recorded_no_sample_draws_it_anew(lab):
     asked(store, n=4, seeds=1)
     for number in drawn(store, lab.recipe, 4):
         store.add_reference(store.records()[number].candidate.fingerprint, 16, reference_seeds(0, 1)[0], 0.5)
-    assert audit_summary(store, lab.recipe)["status"] == "complete"
+    assert audit_summary(store, lab.recipe).status == "complete"
 
 
 def test_only_those_that_were_drawn_are_waited_for(lab):
@@ -197,4 +198,4 @@ def test_only_those_that_were_drawn_are_waited_for(lab):
     ]
     asked(store, n=4, seeds=2, trials=trials)
     found = audit_summary(store, lab.recipe)
-    assert (found["open"], found["n"], found["series"][0]["n"]) == (4, 8, 8)
+    assert (found.open, found.n, found.series[0].n) == (4, 8, 8)

@@ -7,8 +7,9 @@ from study_builders import MANY_DUPLICATES, Killed, a_candidate, some_values
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.space import Space
 from edgenext_search.errors import UserError
-from edgenext_search.search.store.records import Losses
+from edgenext_search.search.store.records import DataFacts, Losses, StudyFacts
 from edgenext_search.search.store.store import StudyStore, hide_password
+from edgenext_search.training.engine.numerics import Numerics
 
 SPACE = Space.from_dict(MANY_DUPLICATES)
 
@@ -168,12 +169,15 @@ def test_references_are_kept_by_candidate_epochs_and_seed(url):
     assert store.rescores() == {}
 
 
-def test_facts_are_kept_and_none_is_unknown(url):
+def test_facts_are_kept_and_those_not_set_stay(url):
     store = StudyStore(url, "s", SPACE)
-    assert store.fact("data") is None
-    store.set_fact("data", {"n": 1, "names": ["a", "b"]})
-    store.set_fact("data", {"n": 2})
-    assert StudyStore(url, "s", SPACE).fact("data") == {"n": 2}
+    assert store.facts() == StudyFacts()
+    data = DataFacts(name="birds", classes=2, train_images=8, val_images=2, fingerprint="x")
+    store.record_facts(StudyFacts(data=data, numerics=Numerics(precision="bf16"), seconds=1.5))
+    store.record_facts(StudyFacts(seconds=2.5, complete=True))
+    facts = StudyFacts(data=data, numerics=Numerics(precision="bf16"), seconds=2.5, complete=True)
+    assert StudyStore(url, "s", SPACE).facts() == facts
+    assert store.fact("data") == data.to_dict()  # under the keys of version 0.1.0
     assert store.rescores() == {}
 
 
@@ -215,10 +219,10 @@ def test_a_storage_that_cannot_be_opened_is_said_so_without_its_password(url):
 
 
 def test_a_driver_that_repeats_the_password_is_not_quoted(monkeypatch):
-    def refuse(**_):
+    def refuse(_):
         raise OSError("no route to postgresql://anna:s3cret@host/db\nand more")
 
-    monkeypatch.setattr(optuna, "create_study", refuse)
+    monkeypatch.setattr(optuna.storages, "get_storage", refuse)
     with pytest.raises(UserError, match=r"no route to postgresql://anna:\*\*\*@host/db; check") as caught:
         StudyStore("postgresql://anna:s3cret@host/db", "s", SPACE)
     assert "s3cret" not in str(caught.value)

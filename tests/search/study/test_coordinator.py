@@ -26,6 +26,7 @@ from edgenext_search.arch.published import published_variants
 from edgenext_search.errors import StudyFailedError
 from edgenext_search.search.objectives import costs_in, losses_of
 from edgenext_search.search.sampler.front import non_dominated_ranks
+from edgenext_search.search.store.records import Score
 from edgenext_search.search.study import coordinator as coordinator_module
 from edgenext_search.search.study.coordinator import SPARE
 from edgenext_search.search.study.expectation import expectations
@@ -252,8 +253,8 @@ def test_a_finalist_that_fails_with_one_seed_is_judged_by_the_others():
     lab_seeds = sorted({1_000_000, 2_000_000, 3_000_000})
     lab.run(FakeExecutor(fails_once))
     by_trial = {finalist.trial: finalist for finalist in lab.finalists()}
-    assert len(by_trial[0].scores) == 2
-    assert all(len(finalist.scores) == 3 for number, finalist in by_trial.items() if number)
+    assert by_trial[0].fresh_seeds == 2
+    assert all(finalist.fresh_seeds == 3 for number, finalist in by_trial.items() if number)
     assert "killed" in lab.store().rescores().values()
 
 
@@ -272,7 +273,7 @@ def test_finalists_are_trained_with_fresh_seeds_that_all_share(finished):
     assert {pair for pair in trained if pair[1] in seeds} == set(itertools.product(chosen, seeds))
     for finalist in lab.finalists():
         job = lab.coordinator(None).job(finalist.candidate, seed=0, until=4)
-        assert set(finalist.scores) == {score_of(replace(job, seed=seed)) for seed in seeds}
+        assert finalist.score == Score.of([score_of(replace(job, seed=seed)) for seed in seeds])
 
 
 def test_winner_and_baseline_meet_again(finished):
@@ -286,8 +287,8 @@ def test_winner_and_baseline_meet_again(finished):
     assert len(seeds) == 2
     for side in (winner, baseline):
         job = lab.coordinator(None).job(side.candidate, seed=0, until=4)
-        assert side.rematch == tuple((seed, score_of(replace(job, seed=seed))) for seed in seeds)
-    assert all(finalist.rematch == () for finalist in others if finalist is not baseline)
+        assert side.rematch == Score.of([score_of(replace(job, seed=seed)) for seed in seeds])
+    assert all(finalist.rematch is None for finalist in others if finalist is not baseline)
 
 
 def test_the_baseline_does_not_meet_itself():

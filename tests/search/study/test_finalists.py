@@ -13,6 +13,7 @@ from edgenext_search.search.study.finalists import (
     fresh_seeds,
     front_of,
     rank_finalists,
+    rematch_pairs,
     rematch_seeds,
 )
 
@@ -69,13 +70,12 @@ def test_fresh_scores_decide_and_the_searchs_do_not():
     }
     ranked = rank_finalists(chosen, rescores, seeds=[1, 2])
     assert [finalist.trial for finalist in ranked] == [1, 0, 3]
-    assert [finalist.scores for finalist in ranked] == [(0.6,), (0.55,), (0.4, 0.5)]
     assert (ranked[2].score.mean, ranked[2].score.n) == (pytest.approx(0.45), 2)
     assert ranked[2].score.std == pytest.approx(0.0707107)
     assert (ranked[0].score.n, ranked[0].score.std, ranked[0].search_score) == (1, None, 0.7)
-    assert [finalist.to_dict()["fresh_seeds"] for finalist in ranked] == [1, 1, 2]
+    assert [finalist.fresh_seeds for finalist in ranked] == [1, 1, 2]
     (young, *_) = rank_finalists(chosen, {}, seeds=[1, 2])
-    assert (young.score.n, young.to_dict()["fresh_seeds"]) == (1, 0)
+    assert (young.score.n, young.fresh_seeds) == (1, 0)
 
 
 def test_the_rematch_chooses_nothing():
@@ -88,9 +88,10 @@ def test_the_rematch_chooses_nothing():
     }
     ranked = rank_finalists(chosen, rescores, seeds=[1])
     assert [finalist.score.mean for finalist in ranked] == [0.6, 0.5, 0.4]
-    assert [finalist.rematch for finalist in ranked] == [((7, 0.1), (8, 0.2)), ((7, 0.9),), ()]
-    assert ranked[0].to_dict()["rematch"] == {"mean": pytest.approx(0.15), "std": pytest.approx(0.0707107), "n": 2}
-    assert ranked[2].to_dict()["rematch"] is None
+    assert rematch_pairs(ranked, rescores, seeds=[1]) == []  # the baseline has no such score
+    rescores |= {(chosen[2].candidate.fingerprint, seed): score for seed, score in ((8, 0.3), (7, 0.4), (9, 0.5))}
+    assert rematch_pairs(ranked, rescores, seeds=[1]) == [(0.1, 0.4), (0.2, 0.3)]
+    assert rematch_pairs(ranked[2:], rescores, seeds=[1]) == []  # the baseline has won
 
 
 def test_the_seeds_of_the_rematch_come_after_those_that_choose():

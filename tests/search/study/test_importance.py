@@ -34,16 +34,16 @@ RECIPE = SimpleNamespace(proxy=SimpleNamespace(rung_epochs=(3,)), search=SimpleN
 @pytest.mark.parametrize("sign", [1, -1])
 def test_what_decides_the_score_comes_first(sign):
     found = importance(a_store([0.5 + sign * 0.1 * (index % 4) + 0.0001 * (index % 7) for index in range(64)]), RECIPE)
-    assert list(found["values"]) == ["matters", "idle"]
-    assert found["values"]["matters"] > 0.9
-    assert sum(found["values"].values()) == pytest.approx(1)
-    assert (found["method"], found["n"]) == ("PED-ANOVA", 64)
+    assert list(found.values) == ["matters", "idle"]
+    assert found.values["matters"] > 0.9
+    assert sum(found.values.values()) == pytest.approx(1)
+    assert (found.method, found.n) == ("PED-ANOVA", 64)
 
 
 def test_it_is_of_the_best_not_of_the_worst():
     """All of the best quarter share a value of ``matters``; the worst three quarters are noise in it."""
     scores = [0.9 if index % 4 == 0 else 0.1 + 0.01 * (index // 4 % 4) for index in range(64)]
-    assert next(iter(importance(a_store(scores), RECIPE)["values"])) == "matters"
+    assert next(iter(importance(a_store(scores), RECIPE).values)) == "matters"
 
 
 def test_few_trials_or_equal_scores_say_nothing():

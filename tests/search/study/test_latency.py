@@ -13,12 +13,13 @@ from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.published import published_variant
 from edgenext_search.errors import UserError
 from edgenext_search.latency.devices.device import DeviceError
+from edgenext_search.latency.profile.prediction_error import prediction_errors
 from edgenext_search.latency.profile.profile import ProfileConditions, Reference
 from edgenext_search.models import measurable
-from edgenext_search.search.store.records import BASELINE
+from edgenext_search.search.store.records import BASELINE, StudyFacts
 from edgenext_search.search.store.run_folder import RunFolder
 from edgenext_search.search.study import latency
-from edgenext_search.search.study.latency import FinalistGauge, Gauge
+from edgenext_search.search.study.latency import FinalistTimer, StudyDevice
 from edgenext_search.search.study.listener import Listener
 from edgenext_search.search.study.summary import summarize
 
@@ -67,11 +68,7 @@ class StubPredictor(ByMadds):
             candidate=published_variant("edgenext_xx_small").candidate, microseconds=500.0, range=(500.0, 500.0)
         )
         conditions = ProfileConditions(seed=7)
-
-    class held_out:  # noqa: N801 - an attribute
-        @staticmethod
-        def to_dict():
-            return {"within_5": 0.9}
+        held_out = prediction_errors([1.0, 2.0, 3.0], [1.1, 1.9, 3.0])
 
 
 @pytest.fixture(autouse=True)
@@ -79,9 +76,9 @@ def _no_networks(monkeypatch):
     monkeypatch.setattr(measurable, "export_for_measuring", lambda _c, _d, path: Path(path).write_bytes(b"model"))
 
 
-def finalist_gauge(lab, device, *, listener=None, should_stop=lambda: False):
-    gauge = Gauge(device=device, predictor=StubPredictor(), profile=Path())
-    return FinalistGauge(gauge, lab.recipe, lab.store(), listener or Listener(), should_stop=should_stop)
+def finalist_timer(lab, device, *, listener=None, should_stop=lambda: False):
+    study_device = StudyDevice(device=device, predictor=StubPredictor(), profile=Path())
+    return FinalistTimer(study_device, lab.recipe, lab.store(), listener or Listener(), should_stop=should_stop)
 
 
 def searched(recipe):
@@ -97,7 +94,7 @@ def _executor():
 
 
 def finish(lab, device, **others):
-    measure = finalist_gauge(lab, device, **others)
+    measure = finalist_timer(lab, device, **others)
     lab.coordinator(_executor(), measure=lambda _store, trials: measure(trials)).rescore()
     return lab.finalists()
 
@@ -128,8 +125,8 @@ def test_a_busy_machine_slows_the_reference_alike(monkeypatch):
     monkeypatch.setattr(ScriptedDevice, "measure", measure)
     finalists = finish(lab, device, listener=notes)
     measured = finalists[0].measured
-    assert (measured.measurement.p50, measured.verdict) == (pytest.approx(900.0), "pass")
-    assert measured.measurement.conditions.seen_p50 == 1800.0
+    assert (measured.p50, measured.verdict) == (pytest.approx(900.0), "pass")
+    assert measured.conditions.seen_p50 == 1800.0
     assert any("2.00 times as slow as when it was profiled" in text for text in notes.said)
 
 
@@ -144,7 +141,7 @@ def test_a_finalist_that_fails_is_replaced_by_the_next_best():
     names = [f.candidate.fingerprint for f in finalists]
     baseline = lab.trials()[BASELINE].candidate.fingerprint
     assert best not in names or best == baseline
-    assert sum(not f.measured.refused for f in finalists) >= lab.recipe.search.finalists
+    assert sum(not f.measured.rejected for f in finalists) >= lab.recipe.search.finalists
     assert finalists[0].measured.verdict == "pass"
     assert len(device.asked) == len(set(device.asked))  # none is measured twice
 
@@ -165,9 +162,10 @@ def test_where_none_passes_the_fastest_are_finalists_and_the_summary_says_so(tmp
     finalists = finish(lab, device)
     fastest = sorted(speeds, key=speeds.get)[: lab.recipe.search.finalists]
     assert set(fastest) <= {f.candidate.fingerprint for f in finalists}
-    lab.store().set_fact("latency", {"device": "host", "cap": CAP, "aim": 800, "margin": 1.25})
-    said = summarize(RunFolder(tmp_path), lab.recipe, lab.store())["latency"]
-    assert (said["measured"], said["passed"]) == (len(speeds), 0)
+    study_device = StudyDevice(device=device, predictor=StubPredictor(), profile=Path())
+    lab.store().record_facts(StudyFacts(latency=study_device.facts(lab.recipe.budget)))
+    said = summarize(RunFolder(tmp_path), lab.recipe, lab.store()).latency
+    assert (said.measured, said.passed) == (len(speeds), 0)
 
 
 def test_a_baseline_that_fails_cannot_win():
@@ -213,7 +211,7 @@ def test_or_the_study_goes_by_predictions_where_its_file_says_so():
     lab, notes = searched(recipe), Notes()
     finalists = finish(lab, ScriptedDevice(None, fails=DeviceError("Gone.", transient=True)), listener=notes)
     assert {f.measured for f in finalists} == {None}
-    assert all(f.scores for f in finalists)
+    assert all(f.fresh_seeds for f in finalists)
     assert "Note: Gone. Finalists go by their predicted latencies." in notes.said
 
 
@@ -227,7 +225,7 @@ def test_what_no_waiting_mends_stops_the_study_whatever_its_file_says():
 def test_it_stops_between_networks_when_asked():
     lab = searched(latency_recipe())
     device = ScriptedDevice(lambda _: 900.0)
-    assert not finalist_gauge(lab, device, should_stop=lambda: True)(lab.trials())
+    assert not finalist_timer(lab, device, should_stop=lambda: True)(lab.trials())
     assert device.asked == []
 
 
@@ -241,7 +239,7 @@ def test_what_was_measured_before_it_should_stop_is_kept():
 
     device = Slow(lambda _: 900.0)
     trials = [trial for trial in lab.trials() if trial.duplicate_of is None][:3]
-    assert not finalist_gauge(lab, device, should_stop=lambda: len(begun) == 2)(trials)
+    assert not finalist_timer(lab, device, should_stop=lambda: len(begun) == 2)(trials)
     assert begun == [trial.candidate.fingerprint for trial in trials[:2]]
     assert list(lab.store().latencies()) == device.asked == begun[:1]  # the second was cut off
 
@@ -256,12 +254,12 @@ def test_a_short_measurement_has_a_shorter_warm_up():
             seen.append(settings.warmup_seconds)
             return [a_measurement(900.0) for _ in models]
 
-    assert finalist_gauge(lab, Device(None))(lab.trials()[:1])
+    assert finalist_timer(lab, Device(None))(lab.trials()[:1])
     assert seen == [0.05]
 
 
 class World:
-    """A device that ``open_gauge`` meets, and the profiles that it measures."""
+    """A device that ``open_study_device`` meets, and the profiles that it measures."""
 
     def __init__(self, path, monkeypatch):
         self.device, self.profiled, self.notes = MadeUpDevice(), [], Notes()
@@ -288,7 +286,7 @@ class World:
 
     def open(self, *, measures=True, **keys):
         recipe = replace(self.recipe, latency=self.recipe.latency.model_copy(update=keys))
-        return latency.open_gauge(self.run, recipe, self.notes, cache_dir=self.cache, measures=measures)
+        return latency.open_study_device(self.run, recipe, self.notes, cache_dir=self.cache, measures=measures)
 
 
 @pytest.fixture
@@ -348,18 +346,18 @@ def test_who_measures_nothing_asks_no_device(world):
 
 
 def test_candidates_aim_below_the_cap_by_the_margin():
-    gauge = Gauge(device=ScriptedDevice(None), predictor=StubPredictor(), profile=Path())
-    assert gauge.aim(Budget(params=10_000, latency=1000)) == Budget(params=10_000, latency=800)
-    assert gauge.aim(Budget(params=10_000)) == Budget(params=10_000)
-    assert gauge.facts(Budget(latency=1000))["aim"] == 800
+    study_device = StudyDevice(device=ScriptedDevice(None), predictor=StubPredictor(), profile=Path())
+    assert study_device.effective_budget(Budget(params=10_000, latency=1000)) == Budget(params=10_000, latency=800)
+    assert study_device.effective_budget(Budget(params=10_000)) == Budget(params=10_000)
+    assert study_device.facts(Budget(latency=1000)).aim == 800
 
 
 def test_a_study_without_latency_needs_no_device(tmp_path):
-    assert latency.open_gauge(RunFolder(tmp_path), a_recipe(), Listener(), cache_dir=None) is None
+    assert latency.open_study_device(RunFolder(tmp_path), a_recipe(), Listener(), cache_dir=None) is None
 
 
 def test_a_device_that_is_none_is_refused_at_once(tmp_path):
     recipe = latency_recipe()
     recipe = replace(recipe, latency=recipe.latency.model_copy(update={"device": "toaster"}))
     with pytest.raises(UserError, match="no device 'toaster'"):
-        latency.open_gauge(RunFolder(tmp_path), recipe, Listener(), cache_dir=None)
+        latency.open_study_device(RunFolder(tmp_path), recipe, Listener(), cache_dir=None)

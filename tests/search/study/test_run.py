@@ -13,6 +13,8 @@ from edgenext_search.arch.budget import Budget
 from edgenext_search.errors import StudyFailedError, UserError
 from edgenext_search.execution import placement
 from edgenext_search.execution.numerics import ProbedNumerics
+from edgenext_search.search.results import RunSummary
+from edgenext_search.search.store.records import DataSummary
 from edgenext_search.search.store.run_folder import RunFolder
 from edgenext_search.search.study import run as run_module
 from edgenext_search.search.study import session as module
@@ -47,20 +49,30 @@ class Notes(Listener):
         self.notes.append(text)
 
 
+def in_no_folder(summary):
+    """What is the same whatever happened on the way."""
+    finalists = [finalist.model_copy(update={"model_dir": None}) for finalist in summary.finalists]
+    return summary.model_copy(
+        update={
+            "run": "",
+            "report": "",
+            "seconds": 0.0,
+            "model_dir": None,
+            "winner": None,
+            "baseline": None,
+            "front": [finalist.trial for finalist in summary.front],
+            "finalists": finalists,
+        }
+    )
+
+
 def test_a_run_from_its_beginning_to_its_summary(folder, recipe, execution, fake):
     notes = Notes()
     summary = run_study(folder, recipe, execution, notes)
-    assert summary == folder.summary()
-    assert summary["status"] == "complete"
-    assert summary["data"] == {
-        "name": "folder patterns",
-        "classes": 4,
-        "train_images": 128,
-        "val_images": 32,
-        "skipped_images": 0,
-        "demonstration": False,
-    }
-    assert summary["conditions"]["parallel"] == 1
+    assert summary == folder.read_summary(RunSummary)
+    assert summary.status == "complete"
+    assert summary.data == DataSummary(name="folder patterns", classes=4, train_images=128, val_images=32)
+    assert summary.conditions.parallel == 1
     assert notes.started == [False]
     assert folder.recipe().differences(recipe) == []
     assert not folder.scratch.exists()
@@ -73,14 +85,14 @@ def test_a_finished_run_is_read_again_without_training(folder, recipe, execution
     second = run_study(folder, recipe, execution, notes)
     assert fake.current.given == []
     assert notes.started == [True]
-    assert second.pop("seconds") >= first.pop("seconds")
-    assert second == first
+    assert second.seconds >= first.seconds
+    assert second.model_copy(update={"seconds": first.seconds}) == first
 
 
 def test_scores_are_never_read_off_val(class_folder, folder, recipe, execution, fake):
     """The fixture's val/ holds files that cannot be read."""
     assert list((class_folder / "val").rglob("*.jpg"))
-    assert run_study(folder, recipe, execution)["data"]["skipped_images"] == 0
+    assert run_study(folder, recipe, execution).data.skipped_images == 0
 
 
 def test_images_that_changed_since_the_run_began_are_refused(folder, execution, fake, class_folder, tmp_path):
@@ -88,11 +100,11 @@ def test_images_that_changed_since_the_run_began_are_refused(folder, execution, 
     shutil.copytree(class_folder, images)
     recipe = with_data(a_recipe(), images)
     run_study(folder, recipe, execution)
-    before = folder.summary()
+    before = folder.read_summary(RunSummary)
     (images / "train" / "rows" / "0.jpg").unlink()
     with pytest.raises(UserError, match=r"images of folder images have changed since the run began.*--out"):
         run_study(folder, recipe, execution)
-    assert folder.summary() == before
+    assert folder.read_summary(RunSummary) == before
 
 
 def test_unreadable_images_are_named(folder, execution, fake, tmp_path):
@@ -104,7 +116,7 @@ def test_unreadable_images_are_named(folder, execution, fake, tmp_path):
     (images / "train" / "a" / "7.bmp").write_bytes(b"nonsense")
     notes = Notes()
     summary = run_study(folder, with_data(a_recipe(trials=1), images), execution, notes)
-    assert summary["data"]["skipped_images"] == 1
+    assert summary.data.skipped_images == 1
     assert any("1 unreadable images were skipped" in note and "7.bmp" in note for note in notes.notes)
 
 
@@ -147,8 +159,8 @@ def test_a_study_that_failed_at_the_start_is_tried_again(folder, recipe, executi
         run_study(folder, recipe, execution)
     fake.current = FakeExecutor()
     summary = run_study(folder, recipe, execution)
-    assert summary["trials"]["failed"] == 0
-    assert summary["status"] == "complete"
+    assert summary.trials.failed == 0
+    assert summary.status == "complete"
 
 
 def test_weights_of_former_finalists_stay(folder, recipe, execution, fake, monkeypatch):
@@ -176,7 +188,7 @@ def test_failures_are_counted(folder, recipe, execution, fake):
     victim = folder.open_store(recipe).records()[5].candidate.fingerprint
     other = RunFolder(folder.path.parent / "other")
     fake.current = FakeExecutor(fails_for(victim))
-    assert run_study(other, recipe, execution)["trials"]["failed"] == 1
+    assert run_study(other, recipe, execution).trials.failed == 1
 
 
 class Interrupting(FakeExecutor):
@@ -197,23 +209,20 @@ class Interrupting(FakeExecutor):
 @pytest.mark.parametrize("after", [1, 7, 14])
 def test_one_signal_stops_with_a_summary_and_the_next_call_goes_on(folder, recipe, execution, fake, number, after):
     run_study(undisturbed := RunFolder(folder.path.parent / "undisturbed"), recipe, execution)
-    expected = undisturbed.summary()
+    expected = undisturbed.read_summary(RunSummary)
     handlers = [signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)]
     fake.current = Interrupting(after, number)
     notes = Notes()
     summary = run_study(folder, recipe, execution, notes)
-    assert summary["status"] == "interrupted"
-    assert folder.summary() == summary
+    assert summary.status == "interrupted"
+    assert folder.read_summary(RunSummary) == summary
     assert len(fake.current.given) == after
     assert any(note.startswith(f"{number.name}: stopping with a report") for note in notes.notes)
     assert [signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)] == handlers
 
     fake.current = FakeExecutor()
     resumed = run_study(folder, recipe, execution)
-    for key in ("run", "report", "seconds"):
-        assert resumed.pop(key) is not None
-        expected.pop(key)
-    assert resumed == expected
+    assert in_no_folder(resumed) == in_no_folder(expected)
 
 
 def test_a_second_signal_stops_at_once(folder, recipe, execution, fake):
@@ -236,7 +245,7 @@ def test_a_run_in_a_thread_leaves_the_signals_alone(folder, recipe, execution, f
     thread = threading.Thread(target=lambda: results.append(run_study(folder, recipe, execution)))
     thread.start()
     thread.join()
-    assert results[0]["status"] == "complete"
+    assert results[0].status == "complete"
 
 
 def test_ctrl_c_while_images_are_prepared(folder, recipe, execution, fake, tmp_path):
@@ -251,7 +260,7 @@ def test_ctrl_c_while_images_are_prepared(folder, recipe, execution, fake, tmp_p
     with pytest.raises(KeyboardInterrupt):
         run_study(folder, recipe, fresh, listener)
     assert len(listener.images) < 160
-    assert run_study(folder, recipe, fresh)["status"] == "complete"
+    assert run_study(folder, recipe, fresh).status == "complete"
 
 
 def test_another_storage(folder, recipe, execution, fake, tmp_path):
@@ -290,7 +299,7 @@ def probed(monkeypatch):
 def test_all_trainings_have_the_numerics_that_the_probe_found(folder, recipe, execution, fake, probed):
     summary = run_study(folder, recipe, execution)
     assert numerics_of(fake) == {BF16}
-    assert summary["conditions"]["numerics"] == "bf16, channels_last"
+    assert summary.conditions.numerics == "bf16, channels_last"
 
 
 def test_a_run_goes_on_with_the_numerics_that_it_was_begun_with(folder, recipe, execution, fake, probed):

@@ -36,7 +36,7 @@ def test_a_session_has_the_run_to_itself_and_all_that_trainings_need(folder, rec
         assert announced == [session.store]
         assert folder.is_running()
         assert len(session.places) == 2
-        assert len(session.data.val.labels) == session.store.fact("data")["val_images"] == 32
+        assert len(session.data.val.labels) == session.store.facts().data.val_images == 32
         assert not session.should_stop()
     assert not folder.is_running()
 

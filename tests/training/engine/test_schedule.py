@@ -71,7 +71,7 @@ def test_a_training_stays_within_its_rates(total, share, lr, low):
     assert rates[: schedule.warmup] == sorted(rates[: schedule.warmup])
 
 
-def test_what_is_left_of_a_training_has_the_rates_of_the_whole():
+def test_a_resumed_schedule_equals_the_whole_schedule():
     recipe = FullRecipe(epochs=5).resolve(params=10**6, steps=50, device="cpu")
     whole, rest = recipe.schedule(0, 50), recipe.schedule(17, 33)
     assert [rest(step) for step in range(17, 50)] == [whole(step) for step in range(17, 50)]

@@ -374,7 +374,7 @@ def test_float16_that_overflows_for_good_ends_the_training():
 
 
 @pytest.mark.parametrize(("before", "after"), [("fp32", "fp16"), ("fp16", "fp32")])
-def test_a_training_goes_on_in_another_precision(before, after, tmp_path):
+def test_a_training_resumes_in_another_precision(before, after, tmp_path):
     """As where one that was begun on a CPU goes on on a GPU."""
     begun, other = (
         Trainer(linear(), TrainRecipe(epochs=2), seed=0, numerics=Numerics(precision=precision))
@@ -388,7 +388,7 @@ def test_a_training_goes_on_in_another_precision(before, after, tmp_path):
     assert np.isfinite(other.losses).all()
 
 
-def test_what_has_memory_for_few_images_is_scored_few_at_a_time():
+def test_micro_batches_are_scored_one_by_one():
     whole = Trainer(network(), TrainRecipe(batch_size=16), seed=0)
     parts = Trainer(network(), TrainRecipe(batch_size=16), seed=0, micro_batch=5)
     sizes = []

@@ -93,7 +93,7 @@ def test_a_file_that_is_there_stays_when_the_new_one_is_wrong(winner, photos, mo
         ({"opset": 99}, r"The opset must lie between 18 and \d+, this onnx's, but got 99"),
     ],
 )
-def test_what_cannot_be_is_refused_before_the_work(winner, tmp_path, arguments, message):
+def test_invalid_requests_are_refused_before_the_work(winner, tmp_path, arguments, message):
     if "out" in arguments:
         arguments = {"out": tmp_path / arguments["out"]}
     with pytest.raises(UserError, match=message):

@@ -68,12 +68,12 @@ def test_half_precision_comes_back_in_full(tmp_path):
         ((1, 3, 8, 6), TensorProto.FLOAT, "must take square images, but takes 8x6 px"),
     ],
 )
-def test_what_takes_no_such_image_is_refused(tmp_path, shape, kind, said):
+def test_other_inputs_are_refused(tmp_path, shape, kind, said):
     with pytest.raises(UserError, match=said):
         OnnxNetwork(mean_colours(tmp_path / "m.onnx", shape, kind), GREY)
 
 
-def test_what_is_no_onnx_file_is_refused(tmp_path):
+def test_other_files_are_refused(tmp_path):
     with pytest.raises(UserError, match="There is no ONNX file"):
         OnnxNetwork(tmp_path / "none.onnx", GREY)
     path = tmp_path / "text.onnx"

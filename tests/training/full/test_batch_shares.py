@@ -34,7 +34,7 @@ def test_what_can_be_shared_equally_is(batch_size, world):
         assert shares.each <= MOST_AT_ONCE["cpu"]
 
 
-def test_what_cannot_be_shared_is_refused():
+def test_unequal_shares_are_refused():
     with pytest.raises(UserError, match=r"a multiple of 8 processes x --accumulate 3, but is 4096; give --batch-size"):
         share_batch(4096, world=8, each=None, accumulate=3, device="cuda")
 

@@ -92,5 +92,5 @@ def test_teachers_by_folder_and_by_name(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"no teacher 'resnet118': .* Did you mean resnet18"):
         open_teacher("resnet118", num_classes=3)
     monkeypatch.setattr("timm.create_model", lambda *_a, **_k: (_ for _ in ()).throw(OSError("no network")))
-    with pytest.raises(UserError, match="The weights of the teacher resnet18 cannot be had: no network"):
+    with pytest.raises(UserError, match="The weights of the teacher resnet18 cannot be loaded: no network"):
         open_teacher("resnet18", num_classes=3)

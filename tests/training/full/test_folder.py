@@ -29,7 +29,7 @@ def test_a_begin_that_was_cut_off_is_begun_again(tmp_path):
     assert TrainingFolder(tmp_path).record() == RECORD
 
 
-def test_what_is_no_training_is_refused(tmp_path):
+def test_other_folders_are_refused(tmp_path):
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(UserError, match="exists and is not a training; give another folder with --out"):
         TrainingFolder(tmp_path).begin(RECORD)

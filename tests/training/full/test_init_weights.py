@@ -107,7 +107,7 @@ def test_weights_of_another_network_are_refused(folder):
         read_init_weights(folder).fill(model, CLASSES)
 
 
-def test_what_holds_no_weights_is_refused(tmp_path, folder):
+def test_files_without_weights_are_refused(tmp_path, folder):
     with pytest.raises(UserError, match=r"is not a model folder: it has no config.json; --init takes one, or a check"):
         read_init_weights(tmp_path)
     (folder / "model.safetensors").write_bytes(b"short")

@@ -3,9 +3,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from edgenext_search.data.cache import removing
+from edgenext_search.data.cache import cleanup
+from edgenext_search.data.cache.cleanup import entries, leftovers, remove, size_of, sweep, used
 from edgenext_search.data.cache.locks import hold
-from edgenext_search.data.cache.removing import entries, leftovers, remove, size_of, sweep, used
 
 NAME = "0123456789abcdef0123"
 
@@ -26,7 +26,7 @@ def test_leftovers_of_the_dead_are_swept_and_nothing_else(tmp_path):
     alive = a_leftover(tmp_path, digit="b")
     others = [a_folder(tmp_path / name) for name in (NAME, ".building-by-hand", "photos", ".git")]
     held = hold(alive)
-    assert leftovers(tmp_path) == sorted([alive, *(tmp_path / f".{p}-{'a' * 32}" for p in removing._PURPOSES)])
+    assert leftovers(tmp_path) == sorted([alive, *(tmp_path / f".{p}-{'a' * 32}" for p in cleanup._PURPOSES)])
     assert sweep(tmp_path) == 3000
     assert sorted(tmp_path.iterdir()) == sorted([alive, *others])
     held.close()
@@ -54,7 +54,7 @@ def test_an_entry_in_use_is_not_removed(tmp_path):
 
 def test_a_removal_that_is_cut_off_is_finished_by_a_sweep(tmp_path, monkeypatch):
     entry = a_folder(tmp_path / NAME)
-    monkeypatch.setattr(removing.shutil, "rmtree", lambda *_, **__: None)
+    monkeypatch.setattr(cleanup.shutil, "rmtree", lambda *_, **__: None)
     remove(entry)
     monkeypatch.undo()
     assert entries(tmp_path) == []

@@ -18,7 +18,7 @@ import numpy as np
 
 from edgenext_search.data.cache.decoding import Done, decoder, tasks
 from edgenext_search.data.cache.locks import Hold, hold
-from edgenext_search.data.images import UnreadableImageError, fit_square, one_line
+from edgenext_search.data.images import UNREADABLE_FRACTION, UnreadableImageError, fit_square, one_line
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
     Pixels = npt.NDArray[np.uint8]
     Progress = Callable[[int, int], None]
-
-UNREADABLE_FRACTION = 0.001
-"""Unreadable images tolerated, as a fraction of those needed (rounded down)."""
 
 T = TypeVar("T")
 

@@ -1,0 +1,236 @@
+"""Folders that an earlier version wrote still open: reported, resumed and trained from, with the same figures."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from click.testing import CliRunner
+from full_builders import write_images
+
+from edgenext_search.cli import main
+
+FOLDERS = Path(__file__).parent / "old_folders"
+RUNS = ["search", "audited", "front", "latency", "interrupted"]
+ELSEWHERE = {"run", "report", "model_dir", "seconds"}  # what differs wherever and whenever a folder is opened
+TRAINING = [
+    "--set", "train.img_size=32", "--set", "train.multi_scale=null", "--set", "train.epochs=2", "--batch-size", "8",
+    "--set", "train.precision=fp32", "--set", "train.channels_last=false", "--device", "cpu", "--processes", "1",
+    "--workers", "0", "--threads", "1",
+]  # fmt: skip
+
+
+def expected(name):
+    """What the version that wrote a folder printed of it."""
+    return json.loads((FOLDERS / "expected" / f"{name}.json").read_text())
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def call_json(*arguments):
+    done = call(*arguments, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def figures(value):
+    """A printed object without paths and times; keys that came later may be added, so those of old ones decide."""
+    if isinstance(value, dict):
+        return {key: figures(item) for key, item in value.items() if key not in ELSEWHERE}
+    return [figures(item) for item in value] if isinstance(value, list) else value
+
+
+def assert_holds(new, old, where=""):
+    """Assert that each figure of the old object is in the new one, scores to the digit."""
+    if isinstance(old, dict):
+        assert new.keys() >= old.keys(), f"{where}: {sorted(old.keys() - new.keys())} gone"
+        for key in old:
+            assert_holds(new[key], old[key], f"{where}.{key}")
+    elif isinstance(old, list):
+        assert len(new) == len(old), where
+        for index, pair in enumerate(zip(new, old, strict=True)):
+            assert_holds(*pair, f"{where}[{index}]")
+    else:
+        assert new == (pytest.approx(old, rel=1e-9) if isinstance(old, float) else old), where
+
+
+def assert_reported(printed, name):
+    assert_holds(figures(printed), figures(expected(name)), name)
+
+
+@pytest.fixture
+def opened(tmp_path, monkeypatch):
+    """Copies an old folder to where it may be written, and works beside it."""
+    monkeypatch.chdir(tmp_path)
+    return lambda name: Path(shutil.copytree(FOLDERS / name, tmp_path / name))
+
+
+def program(cache_dir, *arguments):
+    """The object that the program prints, as a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "edgenext_search", *map(str, arguments), "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "EDGENEXT_SEARCH_CACHE": str(cache_dir), "PYTHONPATH": str(FOLDERS.parents[1])},
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_report(opened, name):
+    run = opened(name)
+    printed = call_json("report", run)
+    assert_reported(printed, name)
+    assert json.loads((run / "summary.json").read_text()) == printed
+    assert (run / "report" / "index.html").stat().st_size > 10_000
+    if (FOLDERS / name / "report" / "trials.csv").exists():
+        for new, old in zip(
+            rows(run / "report" / "trials.csv"), rows(FOLDERS / name / "report" / "trials.csv"), strict=True
+        ):
+            assert {key: new[key] for key in old} == old
+    text = call("report", run)
+    assert text.exit_code == 0, text.output
+
+
+def test_report_of_several_runs(opened):
+    printed = call_json("report", opened("search"), opened("front"), "--out", "several")
+    assert_reported(printed, "several")
+
+
+@pytest.mark.parametrize("name", ["scale-study", "scale-compare"])
+def test_scale_report(opened, name):
+    run = opened(name)
+    assert_reported(call_json("scale", "report", run), name)
+    text = call("scale", "report", run)
+    assert text.exit_code == 0, text.output
+
+
+def test_an_audit_is_in_the_report(opened):
+    run = opened("audited")
+    audit = call_json("report", run)["audit"]
+    assert (audit["status"], audit["n"], audit["open"]) == ("complete", 4, 0)
+    assert_holds(audit, expected("audited")["audit"])
+    # asked for again, it trains nothing
+    done = call("audit", run, "--n", "4", "--seeds", "2", "--reference-epochs", "3", "--device", "cpu", "--json")
+    assert done.exit_code == 0, done.output
+    assert_reported(json.loads(done.stdout), "audited")
+
+
+def test_a_complete_run_is_resumed_without_work(opened):
+    assert_reported(call_json("resume", opened("search"), "--device", "cpu"), "search")
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_is_resumed(opened, tmp_path):
+    run = opened("interrupted")
+    before = {row["number"]: row for row in _finished(run)}
+    printed = program(tmp_path / "cache", "resume", run, "--device", "cpu", "--parallel", "2", "--threads", "1")
+    assert printed["status"] == "complete"
+    trials = printed["trials"]
+    assert (trials["complete"] + trials["pruned"], trials["failed"], trials["open"]) == (6, 0, 0)
+    assert printed["winner"]["score"]["n"] == 2
+    after = {row["number"]: row for row in rows(run / "report" / "trials.csv")}
+    assert len(before) >= 3
+    for number, row in before.items():
+        assert after[number] == row
+
+
+def _finished(run):
+    call_json("report", run)
+    return [row for row in rows(run / "report" / "trials.csv") if row["state"] in ("complete", "pruned")]
+
+
+@pytest.mark.slow
+def test_a_winner_is_trained(opened, tmp_path):
+    run = opened("search")
+    images = write_images(tmp_path / "images")
+    settings = [setting.replace("epochs=2", "epochs=1") for setting in TRAINING]
+    printed = program(tmp_path / "cache", "train", run, "--data", images, *settings, "--out", tmp_path / "trained")
+    winner = expected("search")["winner"]
+    assert (printed["fingerprint"], printed["candidate"]) == (winner["fingerprint"], winner["candidate"])
+
+
+@pytest.mark.slow
+def test_an_interrupted_training_goes_on(opened, tmp_path):
+    folder = opened("training-interrupted")
+    (old,) = rows(folder / "metrics.csv")
+    printed = program(
+        tmp_path / "cache", "train", FOLDERS / "candidate.yaml", "--data", write_images(tmp_path / "images"), *TRAINING,
+        "--keep", "1", "--out", folder,
+    )  # fmt: skip
+    first, second = rows(folder / "metrics.csv")
+    assert first == old
+    assert (second["epoch"], printed["epochs"]) == ("2", 2)
+
+
+def test_a_complete_training_is_read_not_trained_again(opened, tmp_path):
+    folder = opened("training")
+    weights = (folder / "model" / "model.safetensors").read_bytes()
+    printed = call_json(
+        "train", FOLDERS / "candidate.yaml", "--data", write_images(tmp_path / "images"), *TRAINING, "--out", folder
+    )
+    assert_holds(figures(printed), figures(json.loads((FOLDERS / "training" / "summary.json").read_text())))
+    assert (folder / "model" / "model.safetensors").read_bytes() == weights
+
+
+def test_a_model_folder_is_evaluated(opened, tmp_path):
+    images = write_images(tmp_path / "images")
+    printed = call_json("evaluate", opened("training"), "--data", images, "--device", "cpu", "--workers", "0")
+    old = expected("evaluate")
+    for key in ("fingerprint", "weights", "classes", "n", "img_size", "crop_pct", "top1"):
+        assert printed[key] == old[key]
+    assert printed["loss"] == pytest.approx(old["loss"], rel=1e-4)  # kernels differ between processors
+
+
+def test_a_model_folder_is_exported(opened, tmp_path):
+    printed = call_json("export", opened("training"), "--out", tmp_path / "model.onnx")
+    old = expected("export")
+    for key in ("fingerprint", "input", "output", "opset", "preprocessing"):
+        assert printed[key] == old[key]
+
+
+def test_the_winner_of_a_run_is_a_model_folder(opened):
+    run = opened("search")
+    winner = expected("search")["winner"]
+    (folder,) = (run / "winners").iterdir()
+    printed = call_json("cost", folder)
+    assert {key: printed[key] for key in ("fingerprint", "params", "madds", "acts", "memory")} == {
+        key: winner[key] for key in ("fingerprint", "params", "madds", "acts", "memory")
+    }
+    assert yaml.safe_load((folder / "candidate.yaml").read_text())["fingerprint"] == winner["fingerprint"]
+    import timm
+
+    model = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
+    with torch.inference_mode():
+        assert model(torch.zeros(1, 3, 64, 64)).shape == (1, 16)
+
+
+def test_a_former_run_gives_candidates(opened, tmp_path):
+    """Its finalists but for the baseline begin a new run, which a budget that nothing meets ends at once."""
+    done = call("run", "--budget", "1k", "--enqueue", opened("search"), "--out", tmp_path / "new")
+    assert (done.exit_code, "cannot be reached" in done.stderr) == (2, True)
+
+
+def test_nothing_of_a_machine_is_in_them():
+    for path in FOLDERS.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not any(place in content for place in (b"/work/", b"/home/", b"/root/")), path
+    assert sum(path.stat().st_size for path in FOLDERS.rglob("*") if path.is_file()) < 2_000_000
