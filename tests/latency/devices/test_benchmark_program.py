@@ -10,13 +10,8 @@ from edgenext_search.latency.devices.device import DeviceError
 
 from ..damage import assert_one_line, damaged_bytes, damaged_json
 
-VALUES = {
-    "times_us": [8123.4, 8119.0, 8127.7],
-    "runtime": "TensorRT",
-    "version": "10.3",
-    "machine": "Orin",
-    "threads": 1,
-}
+FACTS = {"runtime": "TensorRT", "version": "10.3", "machine": "Orin", "threads": 1}
+VALUES = {"times_us": [8123.4, 8119.0, 8127.7], **FACTS}
 WHOLE = json.dumps(VALUES).encode()
 
 
