@@ -8,9 +8,10 @@ from typing import Any
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from edgenext_search.arch.budget import COSTS, Budget
+from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.candidate import NORM_ACTS, Candidate
 from edgenext_search.arch.cost import Deployment, cost
+from edgenext_search.arch.metrics import COST_NAMES
 from edgenext_search.arch.parameter import Choice
 from edgenext_search.arch.space import Space
 
@@ -117,7 +118,7 @@ def caps(smallest: int, largest: int) -> st.SearchStrategy[int]:
 def budgets() -> st.SearchStrategy[Budget]:
     """Budgets with one cap or more, of any size."""
     cap = st.none() | caps(1, 10**6) | caps(10**3, 10**10)
-    fields = st.fixed_dictionaries(dict.fromkeys(COSTS, cap))
+    fields = st.fixed_dictionaries(dict.fromkeys(COST_NAMES, cap))
     return fields.filter(lambda f: any(v is not None for v in f.values())).map(lambda f: Budget(**f))
 
 

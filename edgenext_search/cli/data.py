@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,28 +95,21 @@ def info_command(*, verify: bool, cache_dir: Path | None, as_json: bool) -> None
     Folders that killed processes left behind are listed too.
     """
     from edgenext_search.data import default_cache_dir
-    from edgenext_search.data.cache.cleanup import leftovers, size_of, used
-    from edgenext_search.data.cache.inventory import holdings
+    from edgenext_search.data.cache.inventory import inventory
 
-    where = cache_dir or default_cache_dir()
-    found = holdings(where, verify=verify)
-    rest: list[dict[str, Any]] = [
-        {"folder": str(folder), "bytes": size_of(folder), "used": used(folder)} for folder in leftovers(where)
-    ]
-    total = sum(holding.bytes for holding in found) + sum(left["bytes"] for left in rest)
+    info = inventory(cache_dir or default_cache_dir(), verify=verify)
     if as_json:
-        entries = [{**asdict(holding), "folder": str(holding.folder)} for holding in found]
-        print_json({"cache_dir": str(where), "bytes": total, "entries": entries, "leftovers": rest})
+        print_json(info.to_dict())
         return
-    if not found and not rest:
-        click.echo(f"{where} holds no prepared images.")
+    if not info.entries and not info.leftovers:
+        click.echo(f"{info.cache_dir} holds no prepared images.")
         return
-    click.echo(f"{where}: {counted(len(found), 'entry', 'entries')}, {_size(total)}")
-    for holding in found:
+    click.echo(f"{info.cache_dir}: {counted(len(info.entries), 'entry', 'entries')}, {_size(info.bytes)}")
+    for holding in info.entries:
         click.echo(_described(holding, verified=verify))
-    for left in rest:
-        state = "being built or removed" if left["used"] else "left by a process that died; the next prepare removes it"
-        click.echo(f"{Path(left['folder']).name}  {_size(int(left['bytes']))}, {state}")
+    for left in info.leftovers:
+        state = "being built or removed" if left.used else "left by a process that died; the next prepare removes it"
+        click.echo(f"{left.folder.name}  {_size(left.bytes)}, {state}")
 
 
 @data_group.command("clear")
@@ -135,8 +127,8 @@ def clear_command(
     without any, leftovers alone are removed.
     """
     from edgenext_search.data import default_cache_dir
-    from edgenext_search.data.cache.cleanup import entries, remove, size_of, sweep
-    from edgenext_search.data.cache.inventory import choose
+    from edgenext_search.data.cache.cleanup import entries, size_of
+    from edgenext_search.data.cache.inventory import choose, clear
 
     where = (cache_dir or default_cache_dir()).absolute()
     if names and everything:
@@ -144,23 +136,15 @@ def clear_command(
     chosen = entries(where) if everything else choose(where, names)
     if chosen and not yes:
         _ask(f"Remove {counted(len(chosen), 'entry', 'entries')}, {_size(sum(map(size_of, chosen)))}, from {where}?")
-    freed = sweep(where)
-    removed, kept = [], []
-    for folder in chosen:
-        gained = remove(folder)
-        if gained is None:
-            kept.append(folder.name)
-        else:
-            removed.append(folder.name)
-            freed += gained
+    cleared = clear(where, chosen)
     if as_json:
-        print_json({"cache_dir": str(where), "removed": removed, "in_use": kept, "bytes_freed": freed})
+        print_json(cleared.to_dict())
     else:
-        click.echo(f"Removed {counted(len(removed), 'entry', 'entries')}; {_size(freed)} freed.")
-    if kept:
+        click.echo(f"Removed {counted(len(cleared.removed), 'entry', 'entries')}; {_size(cleared.bytes_freed)} freed.")
+    if cleared.in_use:
         raise UserError(
-            f"{', '.join(kept)} cannot be removed: a process uses it, or the folder cannot be written. Wait for the "
-            "run to end, or stop it first."
+            f"{', '.join(cleared.in_use)} cannot be removed: a process uses it, or the folder cannot be written. Wait "
+            "for the run to end, or stop it first."
         )
 
 

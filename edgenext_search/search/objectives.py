@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from edgenext_search.arch.budget import COSTS
+from edgenext_search.arch.metrics import COST_NAMES
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from edgenext_search.arch.cost import Cost
 
 ACCURACY = "accuracy"
-OBJECTIVES = (ACCURACY, *COSTS)
+OBJECTIVES = (ACCURACY, *COST_NAMES)
 
 
 def check_objectives(objectives: Sequence[str]) -> list[str]:
@@ -40,7 +40,7 @@ def check_tradeoff(objectives: Sequence[str], caps: Mapping[str, int]) -> None:
         UserError: The only capped cost is an objective; the message says which others there are.
     """
     if len(caps) == 1 and (name := next(iter(caps))) in objectives:
-        others = ", ".join(cost for cost in COSTS if cost != name)
+        others = ", ".join(cost for cost in COST_NAMES if cost != name)
         raise UserError(
             f"search.objectives: {name} cannot be an objective while the budget caps nothing else: every candidate is "
             f"scaled to 95 to 100 % of that cap, so there is nothing to trade. Take another cost ({others}), or cap "

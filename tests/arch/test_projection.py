@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import ByMadds, assignments, caps, groups, seeded
 
-from edgenext_search.arch.budget import COSTS, Budget
+from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.cost import Deployment, cost
+from edgenext_search.arch.metrics import COST_NAMES
 from edgenext_search.arch.parameter import Choice
 from edgenext_search.arch.projection import BAND, Projection, require_sensible, solve_widths
 from edgenext_search.arch.published import published_variant, published_variants
@@ -61,7 +62,7 @@ def test_every_cap_holds_in_every_budget(data):
     deployment = Deployment(
         num_classes=data.draw(st.integers(1, 1000)), img_size=img_size, latency_model=ByMadds(img_size=img_size)
     )
-    cap = {key: data.draw(st.none() | caps(10**4, 10**9)) for key in COSTS}
+    cap = {key: data.draw(st.none() | caps(10**4, 10**9)) for key in COST_NAMES}
     cap = {key: value for key, value in cap.items() if value is not None} or {"params": 100_000}
     values = data.draw(assignments(space))
     try:
@@ -159,7 +160,7 @@ def _all_narrowest(space, deployment):
         yield cost(shape.candidate_at(shape.widths_at(0)), deployment)
 
 
-@pytest.mark.parametrize("key", COSTS)
+@pytest.mark.parametrize("key", COST_NAMES)
 @pytest.mark.parametrize("seed", range(25))
 def test_the_smallest_reachable_cost_is_the_true_minimum(seed, key):
     space = _small_space(seeded(seed))

@@ -5,52 +5,115 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgenext_search.data.cache.cleanup import entries, size_of, used
+from edgenext_search.data.cache.cleanup import entries, leftovers, remove, size_of, sweep, used
 from edgenext_search.data.cache.locks import LOCK_FILE
 from edgenext_search.data.cache.prepare import damage
 from edgenext_search.errors import UserError
+from edgenext_search.results import Result
 from edgenext_search.texts import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
-    """One entry of the cache as it lies on the disk.
-
-    Attributes:
-        entry: The entry's name, a digest.
-        folder: Where it lies.
-        damage: What is wrong with it; None if it is whole. What follows is None where it cannot be read.
-        name: Name of the source.
-        classes: Number of classes.
-        train_images: Images to learn from.
-        val_images: Images that score candidates.
-        image_size: Stored side in pixels.
-        created: When it was written, in ISO 8601.
-        bytes: Of all its files.
-        last_used: When a process last opened it, in ISO 8601.
-        used: Whether a process has it open at present.
-    """
+class Holding(Result):
+    """One entry of the cache as it lies on the disk; what is null cannot be read."""
 
     entry: str
+    """Name of the entry, a digest."""
     folder: Path
+    """Where it lies."""
     damage: str | None
+    """What is wrong with it; null if it is whole."""
     name: str | None
+    """Name of the source."""
     classes: int | None
+    """Number of classes."""
     train_images: int | None
+    """Images to train on."""
     val_images: int | None
+    """Held-out images that score candidates."""
     image_size: int | None
+    """Stored side, in pixels."""
     created: str | None
+    """When it was written, in ISO 8601."""
     bytes: int
+    """Size of all its files."""
     last_used: str | None
+    """When a process last opened it, in ISO 8601."""
     used: bool
+    """Whether a process has it open at present."""
+
+
+class Leftover(Result):
+    """A folder that a build or a removal left in the cache."""
+
+    folder: Path
+    """Where it lies."""
+    bytes: int
+    """Size of all its files."""
+    used: bool
+    """Whether a process works on it; otherwise that process died."""
+
+
+class CacheInfo(Result):
+    """What the cache of prepared images holds."""
+
+    cache_dir: Path
+    """Folder of all entries."""
+    bytes: int
+    """Size of all entries and leftovers."""
+    entries: tuple[Holding, ...]
+    """The entries, the one used last first."""
+    leftovers: tuple[Leftover, ...]
+    """What killed processes left behind, and what is being built or removed."""
+
+
+class Cleared(Result):
+    """What was removed from the cache."""
+
+    cache_dir: Path
+    """Folder of all entries."""
+    removed: tuple[str, ...]
+    """Names of the entries that are gone."""
+    in_use: tuple[str, ...]
+    """Names of entries that were kept, because a process uses them or they cannot be removed."""
+    bytes_freed: int
+    """Size of all that was removed, leftovers included."""
+
+
+def inventory(cache_dir: Path, *, verify: bool = False) -> CacheInfo:
+    """What a cache holds.
+
+    Args:
+        cache_dir: Folder of all entries; may be missing.
+        verify: Whether to read every file and compare its checksum.
+    """
+    entries_there = tuple(holdings(cache_dir, verify=verify))
+    rest = tuple(Leftover(folder=path, bytes=size_of(path), used=used(path)) for path in leftovers(cache_dir))
+    total = sum(entry.bytes for entry in entries_there) + sum(folder.bytes for folder in rest)
+    return CacheInfo(cache_dir=cache_dir, bytes=total, entries=entries_there, leftovers=rest)
+
+
+def clear(cache_dir: Path, chosen: Sequence[Path]) -> Cleared:
+    """Remove leftovers, and those of the chosen entries that no process uses.
+
+    Args:
+        cache_dir: Folder of all entries.
+        chosen: Folders of entries.
+    """
+    freed = sweep(cache_dir)
+    gained = {folder.name: remove(folder) for folder in chosen}
+    return Cleared(
+        cache_dir=cache_dir,
+        removed=tuple(name for name, size in gained.items() if size is not None),
+        in_use=tuple(name for name, size in gained.items() if size is None),
+        bytes_freed=freed + sum(size or 0 for size in gained.values()),
+    )
 
 
 def holdings(cache_dir: Path, *, verify: bool = False) -> list[Holding]:
