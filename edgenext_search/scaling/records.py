@@ -229,6 +229,15 @@ class Superiority(Result):
     """Two-sided p value of the test of Mann and Whitney."""
 
 
+class TwoSampleTest(Result):
+    """A test of whether two samples have one distribution."""
+
+    statistic: float
+    """The statistic."""
+    p: float
+    """Two-sided p value."""
+
+
 class SpacesComparison(Result):
     """Which of two spaces has the better candidates."""
 
@@ -238,6 +247,8 @@ class SpacesComparison(Result):
     """How often the first space wins; null with too few candidates."""
     difference: EstimateResult | None = None
     """Difference of the mean errors; null as ``superiority``."""
+    ks: TwoSampleTest | None = None
+    """Test of Kolmogorov and Smirnov, which decides nothing; null as ``superiority``."""
     better: str | None = None
     """Name of the better space; null where p >= 0.05."""
 

@@ -23,6 +23,7 @@ from edgenext_search.scaling.records import (
     SpaceErrors,
     SpacesComparison,
     Superiority,
+    TwoSampleTest,
 )
 from edgenext_search.search.ranking.agreement import judge, seeds_agree
 from edgenext_search.search.ranking.results import EstimateResult
@@ -172,16 +173,18 @@ def compare(names: Sequence[str], sides: Sequence[Sequence[float]], *, seed: int
     )
     if min(len(first), len(second)) < LEAST:
         return SpacesComparison(spaces=(one, other))
-    from scipy.stats import mannwhitneyu
+    from scipy.stats import ks_2samp, mannwhitneyu
 
     p = float(mannwhitneyu(first, second, alternative="two-sided").pvalue)
     wins = _beats(first, second)
     low, high = _superiority(wins, len(first), len(second))
     differences = _drawn_again(first, rng).mean(axis=1) - _drawn_again(second, rng).mean(axis=1)
+    ks = ks_2samp(first, second)
     return SpacesComparison(
         spaces=(one, other),
         superiority=Superiority(value=wins, low=low, high=high, p=p),
         difference=_estimate(float(first.mean() - second.mean()), differences, BAND_CONFIDENCE),
+        ks=TwoSampleTest(statistic=float(ks.statistic), p=float(ks.pvalue)),
         better=names[wins < 0.5] if p < SIGNIFICANT and wins != 0.5 else None,
     )
 
