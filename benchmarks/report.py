@@ -23,7 +23,11 @@ from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.projection import Projection
 from edgenext_search.arch.space import Space
-from edgenext_search.report.html import write_report
+from edgenext_search.report.render.html import write_page
+from edgenext_search.report.run.document import run_document
+from edgenext_search.report.trials.page_data import trials_data
+from edgenext_search.report.trials.study import Study
+from edgenext_search.search.results import RunSummary
 from edgenext_search.search.store.records import TrialRecord
 from edgenext_search.search.study.finalists import as_finalist
 
@@ -62,7 +66,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "index.html"
         began = time.perf_counter()
-        write_report(a_summary(records), records, path)
+        summary = a_summary(records)
+        write_page(run_document(summary, records), path, trials=trials_data([Study(summary, records)]))
         figures = {
             "write_seconds": significant(time.perf_counter() - began, 3),
             "megabytes": significant(path.stat().st_size / 1e6, 3),
@@ -145,17 +150,20 @@ def a_study(count: int, seed: int) -> list[TrialRecord]:
     return found
 
 
-def a_summary(trials: list[TrialRecord]) -> dict[str, object]:
+def a_summary(trials: list[TrialRecord]) -> RunSummary:
     """What the page needs of a summary."""
     best = max((trial for trial in trials if trial.state == "complete"), key=lambda trial: trial.score or 0.0)
-    winner, baseline = (as_finalist(trial, [(trial.score or 0.0) - 0.02]).to_dict() for trial in (best, trials[0]))
-    return {
+    winner, baseline = (as_finalist(trial, [(trial.score or 0.0) - 0.02]) for trial in (best, trials[0]))
+    values = {
         "run": "runs/made-up",
+        "report": "runs/made-up/report/index.html",
+        "space": "edgenext",
+        "seed": 0,
         "status": "complete",
         "study": "made up",
         "budget": {"params": 1_300_000},
         "deployment": {"num_classes": 1000, "img_size": 256},
-        "data": {"name": "none", "classes": 16},
+        "data": {"name": "none", "classes": 16, "train_images": 8000, "val_images": 2000},
         "fidelity": {
             "img_size": 64,
             "epochs": RUNGS[-1],
@@ -167,8 +175,9 @@ def a_summary(trials: list[TrialRecord]) -> dict[str, object]:
         "winner": winner,
         "baseline": baseline,
         "finalists": [winner, baseline],
-        "model_dir": f"runs/made-up/winners/{winner['fingerprint']}",
+        "model_dir": f"runs/made-up/winners/{winner.fingerprint}",
     }
+    return RunSummary.model_validate(values)
 
 
 if __name__ == "__main__":

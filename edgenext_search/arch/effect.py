@@ -3,56 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass
 
 from edgenext_search.arch.candidate import STAGES
 from edgenext_search.arch.domain import STAGE_RULES, at_stage, item, key_of
 from edgenext_search.arch.parameter import Choice, Parameter, Value
 from edgenext_search.arch.space_file import Range, SpaceFile
+from edgenext_search.results import Result
 
 SDTA_FIELDS = ("sdta_splits", "heads", "pos_emb")  # what SDTA blocks alone use
 CONV_FIELDS = ("kernel_size",)  # what the other blocks alone use
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoEffect:
-    """A key of a space file that no block can use.
-
-    Attributes:
-        key: Its path, such as ``stages.2.heads``.
-        reason: Why, as the rest of a sentence.
-    """
+class NoEffect(Result):
+    """A key of a space file that no block can use."""
 
     key: str
+    """Path of the key, such as ``stages.2.heads``."""
     reason: str
+    """Why no block uses it, as the rest of a sentence."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Alike:
-    """Choices of one key that build the same networks.
-
-    Attributes:
-        key: Its path.
-        values: The choices, two or more.
-    """
+class Alike(Result):
+    """Choices of one key that build the same networks."""
 
     key: str
+    """Path of the key."""
     values: tuple[Value, ...]
+    """The choices, two or more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotReached:
-    """A range whose steps miss its end.
-
-    Attributes:
-        key: Its path.
-        max: The end that was written.
-        largest: The largest value that the range has.
-    """
+class NotReached(Result):
+    """A range whose steps miss its end."""
 
     key: str
-    max: float
-    largest: float
+    """Path of the key."""
+    max: int | float
+    """The end in the file."""
+    largest: int | float
+    """The largest value of the range."""
 
 
 def not_reached(file: SpaceFile, domains: Mapping[str, Parameter]) -> Iterator[NotReached]:

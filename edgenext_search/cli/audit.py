@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from edgenext_search.cli.options import execution_from, execution_options, json_option, print_json, say
-from edgenext_search.cli.report import write_reports
+from edgenext_search.cli.options import execution_from, execution_options, json_option, say
+from edgenext_search.cli.report import show, write_reports
 
 EXIT_INTERRUPTED = 130
 
@@ -38,7 +38,7 @@ def audit_command(
 
     from edgenext_search.audit.run import Audit, run_audit
     from edgenext_search.cli.progress import progress_listener
-    from edgenext_search.report.audit_terminal import print_audit
+    from edgenext_search.report.audit.section import audit_document
     from edgenext_search.search.store.run_folder import RunFolder
 
     folder, console = RunFolder(run), Console(stderr=True)
@@ -47,14 +47,12 @@ def audit_command(
     where = execution_from(**execution)
     try:
         with progress_listener(console, folder, recipe) as listener:
-            summary = run_audit(folder, recipe, audit, where, listener).to_dict()
+            summary = run_audit(folder, recipe, audit, where, listener)
     except KeyboardInterrupt:
         say("Stopped. What was finished is kept: the same command goes on.")
         raise
     write_reports(folder, summary, folder.open_store(recipe, where.storage).records())
-    if as_json:
-        print_json(summary)
-    else:
-        print_audit(summary, Console(file=sys.stdout))
-    if summary["audit"]["status"] == "interrupted":
-        sys.exit(EXIT_INTERRUPTED)
+    if summary.audit is not None:
+        show(summary, audit_document(summary, summary.audit), as_json=as_json)
+        if summary.audit.status == "interrupted":
+            sys.exit(EXIT_INTERRUPTED)

@@ -52,6 +52,7 @@ def prepare_command(
     """
     from rich.console import Console
 
+    from edgenext_search.data.cache.inventory import PreparedImages
     from edgenext_search.machine import cpu_cores
     from edgenext_search.search.resolver import read_study
     from edgenext_search.search.study.images import open_images, prepare_images
@@ -62,23 +63,23 @@ def prepare_command(
         prepared = prepare_images(
             open_images(recipe), recipe, cache_dir=cache_dir, workers=workers or cpu_cores(), progress=progress
         )
-    facts = {
-        "entry": prepared.fingerprint,
-        "folder": str(prepared.folder),
-        "built": bool(built),
-        "name": prepared.name,
-        "classes": len(prepared.classes),
-        "train_images": len(prepared.train.labels),
-        "val_images": len(prepared.val.labels),
-        "image_size": prepared.image_size,
-        "skipped": list(prepared.skipped),
-    }
+    result = PreparedImages(
+        entry=prepared.fingerprint,
+        folder=prepared.folder,
+        built=bool(built),
+        name=prepared.name,
+        classes=len(prepared.classes),
+        train_images=len(prepared.train.labels),
+        val_images=len(prepared.val.labels),
+        image_size=prepared.image_size,
+        skipped=tuple(prepared.skipped),
+    )
     if as_json:
-        print_json(facts)
+        print_json(result.to_dict())
         return
     click.echo(
-        f"{facts['name']}: {counted(len(prepared.classes), 'class', 'classes')}, {facts['train_images']} images to "
-        f"train on and {facts['val_images']} held out to score, stored at {facts['image_size']} px"
+        f"{result.name}: {counted(result.classes, 'class', 'classes')}, {result.train_images} images to "
+        f"train on and {result.val_images} held out to score, stored at {result.image_size} px"
     )
     for reason in prepared.skipped:
         click.echo(f"skipped: {reason}")

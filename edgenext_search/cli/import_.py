@@ -37,7 +37,7 @@ def import_command(
     """
     from edgenext_search.models.checkpoint import import_checkpoint, read_class_names
 
-    facts = import_checkpoint(
+    imported = import_checkpoint(
         checkpoint,
         out,
         variant=variant,
@@ -46,9 +46,9 @@ def import_command(
         **drop_missing(img_size=img_size),
     )
     if as_json:
-        print_json(facts)
+        print_json(imported.to_dict())
         return
-    size = facts["img_size"]
-    click.echo(f"{variant}  {facts['fingerprint']}  from {checkpoint}: {facts['weights']['entry']}")
-    click.echo(f"  {facts['num_classes']} classes, {size}x{size} px, {facts['params']:,} parameters")
-    print_loading(out, facts["candidate"])
+    size = imported.img_size
+    click.echo(f"{variant}  {imported.fingerprint}  from {checkpoint}: {imported.weights.entry}")
+    click.echo(f"  {imported.num_classes} classes, {size}x{size} px, {imported.params:,} parameters")
+    print_loading(out, imported.candidate.to_dict())

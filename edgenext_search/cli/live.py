@@ -72,5 +72,5 @@ class ReportRefresher(Listener):
 
         if self._store is None:
             self._store = self._folder.open_store(self._recipe, self._storage, must_exist=True)
-        summary = summarize(self._folder, self._recipe, self._store, running=True).to_dict()
+        summary = summarize(self._folder, self._recipe, self._store, running=True)
         write_reports(self._folder, summary, self._store.records())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,11 +12,17 @@ from edgenext_search.cli.options import json_option, print_json
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from edgenext_search.report.several import RunReport
+    from edgenext_search.report.comparison.results import ComparisonResult
+    from edgenext_search.report.document import Document
+    from edgenext_search.report.trials.study import Study
+    from edgenext_search.results import Result
+    from edgenext_search.search.recipe import ResolvedRecipe
+    from edgenext_search.search.results import RunSummary
     from edgenext_search.search.store.records import TrialRecord
     from edgenext_search.search.store.run_folder import RunFolder
+    from edgenext_search.search.store.store import StudyStore
 
 SEVERAL = Path("comparison") / "index.html"
 FIGURES = "figures"  # folder beside a page
@@ -55,135 +61,107 @@ def report_command(
 
     Of several runs, compare the winners, and lay the fronts over each other in a page of their own.
     """
-    formats = _formats(figures)
+    from edgenext_search.report.render.static import check_formats
+
+    formats = check_formats(figures) if figures is not None else []
     if out is not None and len(runs) == 1:
         raise UserError("--out is the page of several runs; the report of one lies in its folder.")
+    result: Result
     if len(runs) == 1:
-        page, summary, text = _one(runs[0], storage, formats)
-        if form == "text" or as_json:
-            show_summary(summary, as_json=as_json)
-        else:
-            click.echo(text, nl=False)
+        page, result, document = _one(runs[0], storage)
     else:
         page = out or SEVERAL
         if page.suffix.lower() not in (".html", ".htm"):
             page /= SEVERAL.name
-        known, found = _several(runs, storage, formats, page)
-        _show_several(known, found, as_json=as_json, markdown=form == "md")
+        result, document = _several(runs, storage, page)
+    if formats:
+        from edgenext_search.report.render.static import write_figures
+
+        write_figures(document.figures(), page.parent / FIGURES, formats)
+    markdown = form == "md" and not as_json
+    show(result, document, as_json=as_json, markdown=markdown)
+    if markdown and len(runs) > 1:
+        click.echo(f"report   {page}", err=True)
     if formats and not as_json:
-        click.echo(f"figures  {page.parent / FIGURES}", err=form == "md")
+        click.echo(f"figures  {page.parent / FIGURES}", err=markdown)
     if opened:
         click.launch(page.resolve().as_uri())
 
 
-def _formats(figures: str | None) -> list[str]:
-    if figures is None:
-        return []
-    from edgenext_search.report.static import check_formats
-
-    return check_formats(figures)
-
-
-def _one(run: Path, storage: str | None, formats: Sequence[str]) -> tuple[Path, dict[str, Any], str]:
-    from edgenext_search.report.markdown import markdown
-    from edgenext_search.search.store.kind import require_search
+def _one(run: Path, storage: str | None) -> tuple[Path, RunSummary, Document]:
     from edgenext_search.search.store.run_folder import RunFolder
-    from edgenext_search.search.study.summary import summarize
 
     folder = RunFolder(run)
     recipe = folder.recipe()
     folder.check_writable()
-    store = folder.open_store(recipe, storage, must_exist=True)
-    require_search(folder, store)
-    summary = summarize(folder, recipe, store, running=folder.is_running()).to_dict()
-    trials = store.records()
-    write_reports(folder, summary, trials)
-    if formats:
-        from edgenext_search.report.all_figures import all_figures
-        from edgenext_search.report.static import write_figures
-
-        write_figures(all_figures(trials, summary), folder.report_file.parent / FIGURES, formats)
-    return folder.report_file, summary, markdown(summary)
+    study, _ = _read(folder, recipe, storage)
+    return folder.report_file, study.summary, write_reports(folder, study.summary, study.trials)
 
 
-def _several(
-    runs: Sequence[Path], storage: str | None, formats: Sequence[str], page: Path
-) -> tuple[list[RunReport], dict[str, Any]]:
-    from edgenext_search.report.several import comparison, several_figures
-    from edgenext_search.report.several_page import write_comparison
-
-    known = _read(runs, storage)
-    found = comparison(known)
-    write_comparison(known, found, page)
-    if formats:
-        from edgenext_search.report.static import write_figures
-
-        write_figures(several_figures(known), page.parent / FIGURES, formats)
-    return known, {**found, "report": str(page)}
-
-
-def _show_several(runs: Sequence[RunReport], found: Mapping[str, Any], *, as_json: bool, markdown: bool) -> None:
-    if as_json:
-        print_json(found)
-    elif markdown:
-        from edgenext_search.report.several_page import comparison_markdown
-
-        click.echo(comparison_markdown(runs, found), nl=False)
-        click.echo(f"report   {found['report']}", err=True)
-    else:
-        from rich.console import Console
-
-        from edgenext_search.report.several_page import print_comparison
-
-        print_comparison(runs, found, Console(file=sys.stdout))
-
-
-def _read(runs: Sequence[Path], storage: str | None) -> list[RunReport]:
-    from edgenext_search.report.several import RunReport
-    from edgenext_search.search.comparability import conditions_of
-    from edgenext_search.search.store.kind import require_search
+def _several(runs: Sequence[Path], storage: str | None, page: Path) -> tuple[ComparisonResult, Document]:
+    from edgenext_search.report.comparison.document import comparison_document
+    from edgenext_search.report.comparison.results import Difference, compare_runs
+    from edgenext_search.report.render.html import write_page
+    from edgenext_search.report.trials.page_data import trials_data
+    from edgenext_search.search.comparability import conditions_of, differences
     from edgenext_search.search.store.run_folder import RunFolder
-    from edgenext_search.search.study.summary import summarize
 
     resolved = [run.resolve() for run in runs]
     if len(set(resolved)) < len(resolved):
         raise UserError(f"Each run must be given once, but got {', '.join(map(str, runs))}.")
-    short = [run.name for run in resolved]
-    found = []
-    for run, name in zip(runs, short, strict=True):
+    names = [run.name for run in resolved]
+    studies, conditions = [], []
+    for run, name in zip(runs, names, strict=True):
         folder = RunFolder(run)
         recipe = folder.recipe()
-        store = folder.open_store(recipe, storage, must_exist=True)
-        require_search(folder, store)
-        found.append(
-            RunReport(
-                name=name if short.count(name) == 1 else str(run),
-                summary=summarize(folder, recipe, store, running=folder.is_running()).to_dict(),
-                trials=store.records(),
-                conditions=conditions_of(recipe, store),
-            )
-        )
-    return found
+        study, store = _read(folder, recipe, storage, name=name if names.count(name) == 1 else str(run))
+        studies.append(study)
+        conditions.append(conditions_of(recipe, store))
+    differing = [Difference.model_validate(one) for one in differences(conditions)]
+    result = compare_runs(studies, differing).model_copy(update={"report": str(page)})
+    document = comparison_document(studies, result)
+    write_page(document, page, trials=trials_data(studies))
+    return result, document
 
 
-def write_reports(folder: RunFolder, summary: Mapping[str, Any], trials: Sequence[TrialRecord]) -> None:
-    """Write ``summary.json``, ``report/index.html`` and ``report/trials.csv``."""
-    from edgenext_search.report.html import write_report
-    from edgenext_search.report.table import write_csv
+def _read(folder: RunFolder, recipe: ResolvedRecipe, storage: str | None, name: str = "") -> tuple[Study, StudyStore]:
+    """A run as reports read it, and its record."""
+    from edgenext_search.report.trials.study import Study
+    from edgenext_search.search.store.kind import require_search
+    from edgenext_search.search.study.summary import summarize
+
+    store = folder.open_store(recipe, storage, must_exist=True)
+    require_search(folder, store)
+    summary = summarize(folder, recipe, store, running=folder.is_running())
+    return Study(summary, store.records(), name), store
+
+
+def write_reports(folder: RunFolder, summary: RunSummary, trials: Sequence[TrialRecord]) -> Document:
+    """Write ``summary.json``, ``report/index.html`` and ``report/trials.csv``; returns the report."""
+    from edgenext_search.report.render.html import write_page
+    from edgenext_search.report.run.document import run_document
+    from edgenext_search.report.trials.page_data import trials_data
+    from edgenext_search.report.trials.study import Study
+    from edgenext_search.report.trials.table import write_csv
 
     folder.write_summary(summary)
-    folder.report_file.parent.mkdir(parents=True, exist_ok=True)
-    write_report(summary, trials, folder.report_file)
+    document = run_document(summary, trials)
+    write_page(document, folder.report_file, trials=trials_data([Study(summary, trials)]))
     write_csv(trials, folder.csv_file)
+    return document
 
 
-def show_summary(summary: Mapping[str, Any], *, as_json: bool) -> None:
-    """Print the summary for people, or as one JSON object."""
+def show(result: Result, document: Document, *, as_json: bool, markdown: bool = False) -> None:
+    """Print a result as JSON, or its report as Markdown or for people."""
     if as_json:
-        print_json(summary)
-        return
-    from rich.console import Console
+        print_json(result.to_dict())
+    elif markdown:
+        from edgenext_search.report.render.markdown import markdown as as_markdown
 
-    from edgenext_search.report.terminal import print_summary
+        click.echo(as_markdown(document), nl=False)
+    else:
+        from rich.console import Console
 
-    print_summary(summary, Console(file=sys.stdout))
+        from edgenext_search.report.render.terminal import print_document
+
+        print_document(document, Console(file=sys.stdout))

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgenext_search.cli.options import deployment_options, execution_from, execution_options, json_option, say
-from edgenext_search.cli.report import show_summary, write_reports
+from edgenext_search.cli.report import show, write_reports
 from edgenext_search.cli.train import show_training
 from edgenext_search.errors import UserError
 from edgenext_search.texts import command_line
 
 if TYPE_CHECKING:
     from edgenext_search.search.recipe import ResolvedRecipe
+    from edgenext_search.search.results import RunSummary
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.study.session import Execution
 
@@ -146,7 +147,7 @@ def _run(
     from edgenext_search.cli.live import ReportRefresher
     from edgenext_search.cli.progress import progress_listener
     from edgenext_search.latency.devices.device import DeviceError
-    from edgenext_search.search.full_training import check_full_training, trained_in
+    from edgenext_search.search.full_training import check_full_training
     from edgenext_search.search.study.listener import Listeners
     from edgenext_search.search.study.run import run_study
 
@@ -156,7 +157,7 @@ def _run(
     try:
         with progress_listener(console, folder, recipe) as listener:
             refresher = ReportRefresher(folder, recipe, execution.storage, listener.note)
-            summary = run_study(folder, recipe, execution, Listeners(listener, refresher)).to_dict()
+            summary = run_study(folder, recipe, execution, Listeners(listener, refresher))
     except KeyboardInterrupt:
         again = f"`{command_line('resume', folder.path)}`" if folder.exists() else "the same command"
         say(f"Stopped. What was finished is kept: {again} goes on.")
@@ -166,20 +167,20 @@ def _run(
             raise
         kept = f"What was finished is kept: `{command_line('resume', folder.path)}` goes on."
         raise DeviceError(f"{error} {kept}", transient=error.transient) from error
-    if train_top is not None and summary["status"] == "complete":
+    if train_top is not None and summary.status == "complete":
         summary = _train_finalists(folder, recipe, summary, train_top, execution.device)
-    write_reports(folder, summary, folder.open_store(recipe, execution.storage).records())
-    show_summary(summary, as_json=as_json)
+    document = write_reports(folder, summary, folder.open_store(recipe, execution.storage).records())
+    show(summary, document, as_json=as_json)
     if not as_json:
-        for trained in trained_in(folder):
+        for trained in summary.trained:
             show_training(trained, as_json=False)
-    if summary["status"] == "interrupted":
+    if summary.status == "interrupted":
         sys.exit(EXIT_INTERRUPTED)
 
 
 def _train_finalists(
-    folder: RunFolder, recipe: ResolvedRecipe, summary: dict[str, Any], count: int, device: str
-) -> dict[str, Any]:
+    folder: RunFolder, recipe: ResolvedRecipe, summary: RunSummary, count: int, device: str
+) -> RunSummary:
     """Train the best finalists in full; gives the summary with what they came to."""
     from rich.console import Console
 
@@ -194,6 +195,6 @@ def _train_finalists(
         again = command_line("resume", folder.path, "--train-top", count)
         say(f"Stopped in full training, which is saved: `{again}` goes on.")
         sys.exit(EXIT_INTERRUPTED)
-    summary = {**summary, "trained": [training.to_dict() for training in trained_in(folder)]}
+    summary = summary.model_copy(update={"trained": trained_in(folder)})
     folder.write_summary(summary)
     return summary

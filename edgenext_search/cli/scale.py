@@ -57,19 +57,16 @@ def fit_command(*, file: Path, by: Any, prior_name: str, as_json: bool) -> None:
     from edgenext_search.scaling.families import fit_families, read_families
     from edgenext_search.scaling.law import PRIORS
 
-    found = {
-        "file": str(file),
-        "prior": prior_name,
-        **fit_families(read_families(file), by=by, prior=PRIORS[prior_name]).to_dict(),
-    }
+    result = fit_families(read_families(file), by=by, prior=PRIORS[prior_name])
     if as_json:
-        print_json(found)
+        print_json({"file": str(file), "prior": prior_name, **result.to_dict()})
         return
     from rich.console import Console
 
-    from edgenext_search.report.scale_terminal import print_fit
+    from edgenext_search.report.render.terminal import print_document
+    from edgenext_search.report.scaling.families import fit_document
 
-    print_fit(found, Console(file=sys.stdout))
+    print_document(fit_document(result), Console(file=sys.stdout))
 
 
 @scale_group.command("family")
@@ -134,9 +131,12 @@ def family_command(
         return
     from rich.console import Console
 
-    from edgenext_search.report.scale_terminal import print_family
+    from edgenext_search.report.render.terminal import print_document
+    from edgenext_search.report.scaling.families import family_document
 
-    print_family(found, Console(file=sys.stdout))
+    print_document(
+        family_document(candidate, members, rule, deployment, places=places, latency=latency), Console(file=sys.stdout)
+    )
 
 
 def _start(what: str, *, num_classes: int | None, img_size: int | None) -> tuple[Candidate, Deployment, int]:

@@ -15,7 +15,6 @@ from edgenext_search.cli.options import (
     execution_from,
     execution_options,
     json_option,
-    print_json,
     say,
 )
 from edgenext_search.errors import UserError
@@ -250,17 +249,13 @@ def _run(
 
 
 def _show(folder: RunFolder, result: ScalingResult, *, as_json: bool) -> None:
-    """Write the page, and print the summary."""
-    from edgenext_search.report.scale_page import write_scale_report
+    """Write the page, and print the result."""
+    from edgenext_search.cli.report import show
+    from edgenext_search.report.render.html import write_page
+    from edgenext_search.report.scaling.document import scaling_document
+    from edgenext_search.report.trials.page_data import trials_data
 
-    summary = result.to_dict()
-    folder.write_summary(summary)
-    write_scale_report(summary, folder.report_file)
-    if as_json:
-        print_json(summary)
-        return
-    from rich.console import Console
-
-    from edgenext_search.report.scale_terminal import print_scaling
-
-    print_scaling(summary, Console(file=sys.stdout))
+    folder.write_summary(result)
+    document = scaling_document(result)
+    write_page(document, folder.report_file, trials=trials_data())
+    show(result, document, as_json=as_json)

@@ -36,7 +36,8 @@ def show_command(*, space: str, as_json: bool) -> None:
     loaded = Space.load(space)
     if as_json:
         parameters = {p.name: _values(p) for p in loaded.parameters}
-        print_json({**loaded.to_dict(), "parameters": parameters, "no_effect": _remarks(loaded)["no_effect"]})
+        no_effect = [entry.to_dict() for entry in loaded.no_effect]
+        print_json({**loaded.to_dict(), "parameters": parameters, "no_effect": no_effect})
         return
     print_text(f"{loaded.name}: {loaded.file.description}".removesuffix(": "))
     for parameter in loaded.parameters:
@@ -56,30 +57,31 @@ def check_command(
 ) -> None:
     """Whether a space file is right, and which of its keys and choices change nothing."""
     from edgenext_search.arch.cost import Deployment, cost
+    from edgenext_search.arch.results import DeploymentResult
     from edgenext_search.arch.space import Space
+    from edgenext_search.arch.space_results import CandidateCosts, SpaceCheck
 
     deployment = Deployment(**drop_missing(num_classes=num_classes, img_size=img_size))
     loaded = Space.load(space)
     projection = _projection(loaded, budget, deployment)
-    smallest = None
-    if projection is not None:
-        candidate = projection.smallest
-        costs = cost(candidate, deployment).to_dict()
-        smallest = {"candidate": candidate.to_dict(), "fingerprint": candidate.fingerprint, **costs}
     if as_json:
-        print_json(
-            {
-                "space": loaded.name,
-                "parameters": [parameter.name for parameter in loaded.parameters],
-                **_remarks(loaded),
-                **_conditions(projection),
-                "smallest": smallest,
-            }
+        result = SpaceCheck(
+            space=loaded.name,
+            parameters=tuple(parameter.name for parameter in loaded.parameters),
+            no_effect=loaded.no_effect,
+            alike=loaded.alike,
+            not_reached=loaded.not_reached,
+            budget=projection.budget.to_dict() if projection else None,
+            deployment=DeploymentResult(**deployment.to_dict()) if projection else None,
+            smallest=CandidateCosts.of(projection.smallest, deployment) if projection else None,
         )
+        print_json(result.to_dict())
         return
     print_text(f"{space} is a valid search space: {loaded.name}, with {len(loaded.parameters)} parameters.")
     _print_remarks(loaded)
-    if projection is not None and smallest is not None:
+    if projection is not None:
+        candidate = projection.smallest
+        costs = cost(candidate, deployment).to_dict()
         numbers = ", ".join(f"{name} {value:,}" for name, value in costs.items())
         shape = ", ".join(f"{name} {_dashed(getattr(candidate, name))}" for name in ("widths", "depths"))
         print_text(f"The budget {projection.budget} can be reached ({deployment}).")
@@ -163,6 +165,7 @@ def sample_command(
     from edgenext_search.arch.cost import Deployment, cost
     from edgenext_search.arch.projection import Projection, require_sensible
     from edgenext_search.arch.space import Space
+    from edgenext_search.arch.space_results import CandidateCosts
 
     deployment = Deployment(**drop_missing(num_classes=num_classes, img_size=img_size))
     caps = Budget.parse(budget)
@@ -173,11 +176,10 @@ def sample_command(
         click.echo(f"{count} candidates of {space} within {projection.budget} at {deployment}")
     for _ in range(count):
         candidate = projection.candidate(projection.space.sample(rng))
-        costs = cost(candidate, deployment).to_dict()
         if as_json:
-            line = {"candidate": candidate.to_dict(), "fingerprint": candidate.fingerprint, **costs}
-            click.echo(json.dumps(line))
+            click.echo(json.dumps(CandidateCosts.of(candidate, deployment).to_dict()))
         else:
+            costs = cost(candidate, deployment).to_dict()
             shape = "  ".join(_dashed(v) for v in (candidate.widths, candidate.depths))
             names = dict.fromkeys(("params", "madds", *projection.budget.to_dict()))
             numbers = "  ".join(f"{name} {costs[name]:,}" for name in names)
@@ -189,26 +191,6 @@ def _projection(space: Space, budget: str | None, deployment: Deployment) -> Pro
     from edgenext_search.arch.projection import Projection
 
     return Projection(space, Budget.parse(budget), deployment) if budget is not None else None
-
-
-def _conditions(projection: Projection | None) -> dict[str, Any]:
-    """Budget and deployment, for JSON; null without a budget."""
-    if projection is None:
-        return {"budget": None, "deployment": None}
-    deployment = projection.deployment
-    return {
-        "budget": projection.budget.to_dict(),
-        "deployment": deployment.to_dict(),
-    }
-
-
-def _remarks(space: Space) -> dict[str, Any]:
-    """What changes nothing in a space, for JSON."""
-    return {
-        "no_effect": [{"key": entry.key, "reason": entry.reason} for entry in space.no_effect],
-        "alike": [{"key": entry.key, "values": list(entry.values)} for entry in space.alike],
-        "not_reached": [{"key": end.key, "max": end.max, "largest": end.largest} for end in space.not_reached],
-    }
 
 
 def _print_remarks(space: Space) -> None:

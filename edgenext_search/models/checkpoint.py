@@ -14,17 +14,19 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.published import published_variant, published_variants
+from edgenext_search.arch.space_results import CostResult
 from edgenext_search.errors import UserError
 from edgenext_search.models.build import build
 from edgenext_search.models.folder import save_model_folder
+from edgenext_search.results import Result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from torch import Tensor, nn
 
@@ -71,6 +73,29 @@ class Checkpoint:
         return head.shape[0] if head is not None and head.ndim == 2 and len(head) else None
 
 
+class ImportedWeights(Result):
+    """Where imported weights come from."""
+
+    file: str
+    """Name of the checkpoint's file."""
+    sha256: str
+    """Digest of the file."""
+    entry: str
+    """Entry of the file that was read: ``model_ema``, ``state_dict``, ``model``, or ``state dict`` for a file that is
+    one itself."""
+
+
+class ImportResult(CostResult):
+    """A checkpoint as a model folder."""
+
+    model_dir: Path
+    """Path of the model folder."""
+    variant: str
+    """Name of the published variant."""
+    weights: ImportedWeights
+    """Where the weights come from."""
+
+
 def repository_name(name: str) -> str:
     """What the EdgeNeXt repository calls a parameter or buffer of timm's network, LayerNorm or BatchNorm."""
     for pattern, replacement in _RENAMINGS:
@@ -105,7 +130,7 @@ def import_checkpoint(
     img_size: int = 256,
     class_names: Sequence[str] | None = None,
     weights: Weights | None = None,
-) -> dict[str, Any]:
+) -> ImportResult:
     """Write a checkpoint of a published variant as a model folder.
 
     Args:
@@ -115,10 +140,6 @@ def import_checkpoint(
         img_size: Height and width of the images that the weights were trained on, in pixels; costs are counted for it.
         class_names: Name of each output; by default their numbers, from 0.
         weights: Which of the checkpoint's weights.
-
-    Returns:
-        ``model_dir``, ``variant``, ``fingerprint``, ``candidate``, ``num_classes``, ``img_size``, ``params``,
-        ``madds``, ``acts`` and ``weights``: the file's name, its digest and the entry that was read.
 
     Raises:
         UserError: The file does not hold such a network, the names are not as many as its outputs, or the folder
@@ -133,7 +154,7 @@ def import_checkpoint(
     names = [str(index) for index in range(deployment.num_classes)] if class_names is None else list(class_names)
     if len(names) != deployment.num_classes:
         raise UserError(f"{path} has {deployment.num_classes} classes, but --classes names {len(names)}.")
-    about = {"file": path.name, "sha256": checkpoint.sha256, "entry": checkpoint.entry}
+    weights_from = ImportedWeights(file=path.name, sha256=checkpoint.sha256, entry=checkpoint.entry)
     try:
         save_model_folder(
             model,
@@ -142,20 +163,20 @@ def import_checkpoint(
             deployment=deployment,
             trained_size=img_size,
             class_names=names,
-            about=about,
+            about=weights_from.to_dict(),
         )
     except OSError as error:
         raise UserError(f"{folder} cannot be written: {error.strerror}; give another with --out.") from error
-    return {
-        "model_dir": str(folder),
-        "variant": variant,
-        "fingerprint": candidate.fingerprint,
-        "candidate": candidate.to_dict(),
-        "num_classes": deployment.num_classes,
-        "img_size": img_size,
+    return ImportResult(
+        model_dir=folder,
+        variant=variant,
+        weights=weights_from,
+        fingerprint=candidate.fingerprint,
+        candidate=candidate,
+        num_classes=deployment.num_classes,
+        img_size=img_size,
         **cost(candidate, deployment).to_dict(),
-        "weights": about,
-    }
+    )
 
 
 def read_class_names(path: Path) -> list[str]:

@@ -1,85 +1,100 @@
-"""How the report says a number, a network and its conditions: one wording for terminal, figures and page."""
+"""How reports spell numbers, networks and their conditions, in every medium alike."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import NamedTuple, Protocol
 
-from edgenext_search.arch.budget import SIZES, TIMES
 from edgenext_search.arch.candidate import Candidate
+from edgenext_search.arch.metrics import METRICS, Metric, cost_name
+from edgenext_search.arch.results import DeploymentResult
+from edgenext_search.search.store.records import Score
+from edgenext_search.texts import counted
 
-NONE = "–"  # noqa: RUF001 - a dash stands where there is no value
-UNUSED = "x"  # a stage's field that no block of the stage uses, in compact text
-COST_LABELS = {
-    "params": "parameters",
-    "madds": "MAdds",
-    "acts": "activations",
-    "memory": "peak activation memory",
-    "footprint": "weights and peak activations",
-    "latency": "latency",
-}
-_READINGS = {
+NONE = "–"  # noqa: RUF001 - stands where there is no value
+UNUSED = "x"  # stands where no block of a stage uses a field
+READINGS = {
     "combined": "top-1, held-out loss and training loss together",
     "loss": "held-out loss",
     "top1": "top-1",
     "train_loss": "mean training loss",
 }
+"""What ranks candidates, in words."""
+
 _SIZES = {"xx_small": "XXS", "x_small": "XS", "small": "S", "base": "B"}
 _SIZES |= {f"{name}_bn_hs": f"{size}-BN" for name, size in _SIZES.items()}
 _PUBLISHED = "edgenext_"
-_MINUS = "−"  # noqa: RUF001 - a true minus aligns with plus
+_MINUS = "−"  # noqa: RUF001 - as wide as a plus
 
 
-def number_or_none(value: float | None) -> float | None:
+class HasInterval(Protocol):
+    """A value with an interval, which may be missing."""
+
+    @property
+    def value(self) -> float:
+        """The value."""
+
+    @property
+    def low(self) -> float | None:
+        """Lower end."""
+
+    @property
+    def high(self) -> float | None:
+        """Upper end."""
+
+
+class Interval(NamedTuple):
+    """A value with its interval."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+class Training(Protocol):
+    """What a proxy training sees."""
+
+    @property
+    def img_size(self) -> int:
+        """Height and width of the images."""
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the training."""
+
+
+def finite(value: float | None) -> float | None:
     """A finite number as it is; None for None, NaN and infinities."""
     return float(value) if value is not None and math.isfinite(value) else None
 
 
-def count_text(count: float) -> str:
-    """A count in four significant digits: ``1.290M``."""
-    for unit, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if count >= unit:
-            scaled = count / unit
-            return f"{scaled:.{max(0, 3 - int(math.log10(scaled)))}f}{suffix}"
-    return f"{count:g}"
+def budget_text(budget: Mapping[str, int]) -> str:
+    """All caps of a budget: ``≤ 1.3M parameters, ≤ 260M multiply-adds``."""
+    return ", ".join(
+        f"≤ {METRICS[cost_name(name)].format_exact(cap)} {METRICS[cost_name(name)].words}"
+        for name, cap in budget.items()
+    )
 
 
-def cap_text(cap: float) -> str:
-    """A budget's cap as short as it can be said exactly: ``1.3M``, or ``1,327,216``."""
-    for unit, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        short = f"{cap / unit:.4g}"
-        if cap >= unit and math.isclose(float(short) * unit, cap, rel_tol=1e-12):
-            return f"{short}{suffix}"
-    return f"{cap:,}"
-
-
-def budget_text(budget: Mapping[str, Any]) -> str:
-    """All caps of a budget: ``≤ 1.3M parameters, ≤ 260M MAdds``."""
-    return ", ".join(f"≤ {cap_of(name, cap)} {COST_LABELS.get(name, name)}" for name, cap in budget.items())
-
-
-def cap_of(name: str, cap: float) -> str:
-    """A cap with its unit: ``1.3M``, ``2MB``, ``10 ms``."""
-    if name in TIMES:
-        return f"{cap / 1000:g} ms"
-    return f"{cap_text(cap)}{'B' if name in SIZES else ''}"
-
-
-def latency_text(microseconds: float) -> str:
-    """A time in milliseconds, in three significant digits or whole: ``8.91 ms``, ``0.52 ms``, ``1234 ms``."""
-    value = microseconds / 1000
-    return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f} ms"
+def caps_text(budget: Mapping[str, int]) -> str:
+    """A budget in a table's cell: ``1.3M``, ``10ms``, ``params 1.3M, madds 300M``."""
+    alone = {"params", "latency"} if len(budget) == 1 else set()
+    return ", ".join(
+        f"{'' if name in alone else f'{name} '}{METRICS[cost_name(name)].format_exact(cap)}"
+        for name, cap in budget.items()
+    )
 
 
 def percent(score: float | None) -> str:
     """A score in percent without its sign: ``71.0``."""
-    return NONE if number_or_none(score) is None else f"{100 * (score or 0.0):.1f}"
+    value = finite(score)
+    return NONE if value is None else f"{100 * value:.1f}"
 
 
 def points(difference: float | None, *, signed: bool = True) -> str:
-    """A difference of two scores in points: ``+5.0``; a second decimal where one would show zero."""
-    if (value := number_or_none(difference)) is None:
+    """A difference of two scores in points: ``+5.0``; with a second decimal where one would show zero."""
+    if (value := finite(difference)) is None:
         return NONE
     value *= 100
     decimals = 2 if 0 < abs(value) < 0.05 else 1
@@ -87,35 +102,50 @@ def points(difference: float | None, *, signed: bool = True) -> str:
     return f"{sign}{abs(value):.{decimals}f}"
 
 
-def score_text(score: Mapping[str, Any]) -> str:
-    """A score with its spread and number of seeds: ``71.0 ± 1.2 (n = 2)``."""
-    std = number_or_none(score.get("std"))
-    spread = "" if std is None else f" ± {100 * std:.1f}"
-    return f"{percent(score.get('mean'))}{spread} (n = {score.get('n', 1)})"
+def spread_text(score: Score) -> str:
+    """The spread of a score and its number of seeds: ``± 1.2 (n = 2)``, ``(n = 1)``."""
+    std = finite(score.std)
+    return f"{'' if std is None else f'± {100 * std:.1f} '}(n = {score.n})"
 
 
-def costs_of_front(summary: Mapping[str, Any]) -> list[str]:
-    """Names of the costs among a study's objectives; none where it looked for accuracy alone."""
-    return [name for name in summary.get("objectives") or [] if name in COST_LABELS]
+def score_text(score: Score) -> str:
+    """A score in percent with its spread and number of seeds: ``71.0 ± 1.2 (n = 2)``."""
+    return f"{percent(score.mean)} {spread_text(score)}"
 
 
-def cost_text(name: str, value: float) -> str:
-    """A cost with its name: ``260.6M MAdds``, ``2.097MB peak activation memory``."""
-    if name in TIMES:
-        return f"{latency_text(value)} {COST_LABELS[name]}"
-    return f"{count_text(value)}{'B' if name in SIZES else ''} {COST_LABELS.get(name, name)}"
+def interval_text(interval: HasInterval | None, decimals: int = 2) -> tuple[str, str]:
+    """A value, and its interval: ``("0.71", "0.52 to 0.84")``; a dash for no value, nothing for no interval."""
+    if interval is None or finite(interval.value) is None:
+        return NONE, ""
+    low, high = finite(interval.low), finite(interval.high)
+    ends = "" if low is None or high is None else f"{number(low, decimals)} to {number(high, decimals)}"
+    return number(interval.value, decimals), ends
 
 
-def known_cost(name: str, finalist: Mapping[str, Any]) -> float | None:
-    """A finalist's cost; of its latency what was measured, where it was."""
-    if name in TIMES and finalist.get("measured"):
-        return float(finalist["measured"]["p50"])
-    return finalist.get(name)
+def range_text(interval: HasInterval | None, decimals: int = 2) -> str:
+    """A value with its interval: ``0.71 (0.52 to 0.84)``."""
+    value, ends = interval_text(interval, decimals)
+    return f"{value} ({ends})" if ends else value
+
+
+def number(value: float, decimals: int) -> str:
+    """A number with a minus that is as wide as a plus."""
+    return f"{value:.{decimals}f}".replace("-", _MINUS)
+
+
+def count_or_none(count: int | None) -> str:
+    """A count with separators; a dash for none."""
+    return NONE if count is None else f"{count:,}"
 
 
 def listed(texts: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
+
+
+def sentence(text: str) -> str:
+    """A text that begins with a capital letter."""
+    return text[:1].upper() + text[1:]
 
 
 def is_published(origin: str) -> bool:
@@ -124,28 +154,30 @@ def is_published(origin: str) -> bool:
 
 
 def size_text(origin: str) -> str:
-    """The size of a published shape: ``XXS``; an unknown origin as it is."""
+    """The size of a published shape: ``XXS``; any other origin as it is."""
     return _SIZES.get(origin.removeprefix(_PUBLISHED), origin)
+
+
+def variant_text(origin: str) -> str:
+    """The name of a published shape: ``EdgeNeXt-XXS``; any other origin as it is."""
+    size = _SIZES.get(origin.removeprefix(_PUBLISHED))
+    return f"EdgeNeXt-{size}" if is_published(origin) and size else origin
 
 
 def origin_text(origin: str) -> str:
     """Where a candidate comes from: ``EdgeNeXt-XXS, scaled`` or ``search``."""
     if is_published(origin):
-        size = _SIZES.get(origin.removeprefix(_PUBLISHED))
-        return f"EdgeNeXt-{size}, scaled" if size else f"{origin}, scaled"
+        return f"{variant_text(origin)}, scaled"
     return "search" if origin == "sampler" else origin
 
 
 def stage_values(candidate: Candidate, name: str, unused: str = UNUSED) -> list[str]:
-    """One field of each stage, with ``unused`` where no block of the stage uses it.
+    """One field of each stage.
 
     Args:
         candidate: The network.
         name: A field with four items.
-        unused: What stands for a field that does nothing.
-
-    Returns:
-        Four short texts.
+        unused: Text for a stage without a block that uses the field.
     """
     used = [True] * len(candidate.depths)
     if name == "kernel_sizes":
@@ -157,59 +189,23 @@ def stage_values(candidate: Candidate, name: str, unused: str = UNUSED) -> list[
 
 
 def stages_text(candidate: Candidate, name: str) -> str:
-    """One field of all stages: ``24-48-88-168``, with ``x`` where a stage does not use it."""
+    """One field of all stages: ``24-48-88-168``, with ``x`` for a stage without a block that uses it."""
     return "-".join(stage_values(candidate, name))
 
 
-def fidelity_text(summary: Mapping[str, Any]) -> str:
-    """What the proxy trained on: ``48 px, 6 epochs``."""
-    fidelity = summary.get("fidelity") or {}
-    return f"{fidelity.get('img_size', '?')} px, {epochs_text(fidelity.get('epochs', '?'))}"
-
-
-def ranked_by(summary: Mapping[str, Any]) -> str | None:
-    """What a study ranks its candidates by: ``mean training loss``; None where the summary does not say."""
-    reading: str | None = (summary.get("fidelity") or {}).get("rank_by")
-    return _READINGS.get(reading or "", reading)
-
-
-def chosen_text(summary: Mapping[str, Any]) -> str:
-    """By what finalists are chosen, in a sentence without its end."""
-    costs = " and by costs" if costs_of_front(summary) else ""
-    return f"Finalists are chosen by the {ranked_by(summary) or 'score'} that all trials together lead to expect{costs}"
-
-
-def epochs_text(epochs: object) -> str:
+def epochs_text(epochs: int) -> str:
     """``1 epoch``, ``6 epochs``."""
-    return f"{epochs} epoch{'' if epochs == 1 else 's'}"
+    return counted(epochs, "epoch")
 
 
-def deployment_text(summary: Mapping[str, Any]) -> str:
-    """Whose costs are printed: ``1000 classes, 256x256 px``."""
-    deployment = summary.get("deployment") or {}
-    size = deployment.get("img_size", "?")
-    return f"{deployment.get('num_classes', '?')} classes, {size}x{size} px"
+def fidelity_text(fidelity: Training) -> str:
+    """What a proxy training sees: ``48 px, 6 epochs``."""
+    return f"{fidelity.img_size} px, {epochs_text(fidelity.epochs)}"
 
 
-def fresh_seeds(finalist: Mapping[str, Any]) -> int:
-    """How many fresh seeds stand behind a finalist's score; none where it is that of the search."""
-    return int(finalist.get("fresh_seeds", finalist["score"]["n"]))
-
-
-def is_rescored(summary: Mapping[str, Any]) -> bool:
-    """Whether every finalist has been scored with a fresh seed; in a complete study some, as trainings may fail."""
-    fresh = [fresh_seeds(row) > 0 for row in summary.get("finalists") or []]
-    return any(fresh) and (all(fresh) or summary.get("status") == "complete")
-
-
-def seeds_text(summary: Mapping[str, Any]) -> str:
-    """How many seeds stand behind the finalists' scores: ``2 fresh seeds each``."""
-    counts = sorted({fresh_seeds(row) for row in summary.get("finalists") or []})
-    if counts in ([], [0]):
-        return "not scored again with fresh seeds"
-    if counts == [1]:
-        return "one fresh seed each"
-    return f"{' to '.join(str(count) for count in (counts[0], counts[-1])[: len(counts)])} fresh seeds each"
+def deployment_text(deployment: DeploymentResult) -> str:
+    """What costs are counted for: ``1000 classes, 256x256 px``."""
+    return f"{deployment.num_classes} classes, {deployment.img_size}x{deployment.img_size} px"
 
 
 def duration_text(seconds: float) -> str:
@@ -221,41 +217,13 @@ def duration_text(seconds: float) -> str:
     return f"{seconds:.1f} s"
 
 
-def shown_score(finalist: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The score that says how good a finalist is: the re-match's, which chose nothing, where there was one."""
-    score: Mapping[str, Any] = finalist.get("rematch") or finalist["score"]
-    return score
+def cost_label(metric: Metric, deployment: DeploymentResult) -> str:
+    """Label of an axis of costs, with the deployment that they are counted for."""
+    size = "" if metric.key == "params" else f", {deployment.img_size} px"
+    name = "Predicted latency" if metric.key == "latency" else metric.label
+    return f"{name} at {deployment.num_classes} classes{size}, {metric.unit}"
 
 
-def rematch_text(summary: Mapping[str, Any]) -> str:
-    """How winner and baseline did in the re-match, in a sentence; empty where there was none."""
-    winner, baseline = (summary.get(side) or {} for side in ("winner", "baseline"))
-    mine, theirs = winner.get("rematch"), baseline.get("rematch")
-    if not mine or not theirs or is_same(winner, baseline):
-        return ""
-    return f"Re-match on further seeds: winner {score_text(mine)}, baseline {score_text(theirs)}."
-
-
-def ranked(summary: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any], str]]:
-    """The finalists as rows (rank, finalist, difference to the baseline in points), best first.
-
-    A baseline that is not among them comes last, without a rank.
-    """
-    finalists: Sequence[Mapping[str, Any]] = summary.get("finalists") or []
-    baseline = summary.get("baseline")
-    rows = [(str(rank), finalist) for rank, finalist in enumerate(finalists, start=1)]
-    if baseline and not any(is_same(finalist, baseline) for finalist in finalists):
-        rows.append((NONE, baseline))
-    return [(rank, row, _difference(row, baseline)) for rank, row in rows]
-
-
-def is_same(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> bool:
-    """Whether two finalists are the same network; False where one is missing."""
-    return bool(one and other) and (one or {}).get("fingerprint") == (other or {}).get("fingerprint")
-
-
-def _difference(row: Mapping[str, Any], baseline: Mapping[str, Any] | None) -> str:
-    if baseline is None or is_same(row, baseline):
-        return NONE
-    mine, theirs = number_or_none(row["score"]["mean"]), number_or_none(baseline["score"]["mean"])
-    return NONE if mine is None or theirs is None else points(mine - theirs)
+def versions_text(versions: Mapping[str, str]) -> str:
+    """``torch 2.9.0, timm 1.0.22``."""
+    return ", ".join(f"{name} {version}" for name, version in versions.items())

@@ -100,7 +100,7 @@ def test_a_family_of_latencies(tmp_path):
     assert [row["budget"] for row in found["members"]] == [{"latency": 40_000}, {"latency": 60_000}]
     assert all(0.95 * row["budget"]["latency"] < row["latency"] <= row["budget"]["latency"] for row in found["members"])
     text = call(*wanted, "--profile", profile).stdout
-    assert re.search(r"^40 ms +9\d\.\d %", text, re.MULTILINE)
+    assert re.search(r"^40ms +9\d\.\d %", text, re.MULTILINE)
     assert "Latencies as predicted for host; `latency measure`" in text
     named = profile.read_text().replace('"name": "host"', '"name": "ssh://Pi@Board"', 1)
     profile.write_text(named)

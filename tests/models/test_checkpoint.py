@@ -47,7 +47,7 @@ def test_timm_loads_what_is_imported_with_the_logits_of_the_reference(tmp_path, 
     network = reference(variant)
     file = saved(tmp_path / "published.pth", checkpoint(reference(variant, seed=1), ema=network))
     facts = import_checkpoint(file, tmp_path / "model", variant=variant)
-    assert facts["weights"]["entry"] == "model_ema"
+    assert facts.weights.entry == "model_ema"
     expected = logits(network)
     assert expected.std(dim=0).min() > 1e-3  # the images matter
     assert torch.allclose(logits(load(tmp_path / "model")), expected, atol=1e-5, rtol=0)
@@ -84,7 +84,7 @@ def test_weights_are_found_wherever_the_repository_puts_them(tmp_path, entry):
     state = network.state_dict()
     file = saved(tmp_path / "x.pth", state if entry is None else {entry: state, "epoch": 1})
     facts = import_checkpoint(file, tmp_path / "model", variant=XXS)
-    assert facts["weights"]["entry"] == (entry or "state dict")
+    assert facts.weights.entry == (entry or "state dict")
     assert torch.allclose(logits(load(tmp_path / "model")), logits(network), atol=1e-5)
 
 
@@ -123,12 +123,12 @@ def test_the_folder_says_what_it_is_and_where_it_comes_from(tmp_path):
     assert read_candidate(tmp_path / "model") == candidate
     written = parse_yaml((tmp_path / "model/candidate.yaml").read_text())
     assert written["deployment"] == {"num_classes": 3, "img_size": 96}
-    source = {"file": "edgenext.pth", "sha256": facts["weights"]["sha256"], "entry": "model"}
+    source = {"file": "edgenext.pth", "sha256": facts.weights.sha256, "entry": "model"}
     assert written["weights"] == {"num_classes": 3, "img_size": 96, **source}
     config = json.loads((tmp_path / "model/config.json").read_text())
     assert config["label_names"] == ["a", "b", "c"]
     assert config["pretrained_cfg"]["input_size"] == [3, 96, 96]
-    assert facts == {
+    assert facts.to_dict() == {
         "model_dir": str(tmp_path / "model"),
         "variant": XXS,
         "fingerprint": candidate.fingerprint,

@@ -3,15 +3,45 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from html.parser import HTMLParser
 from typing import Any
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.published import published_variant
+from edgenext_search.report.document import (
+    Block,
+    Cell,
+    Code,
+    Column,
+    Command,
+    Document,
+    Facts,
+    Figure,
+    Group,
+    KeyFigure,
+    KeyFigures,
+    Listing,
+    Network,
+    Networks,
+    Notice,
+    Paragraph,
+    Section,
+    Strong,
+    Table,
+    Tabs,
+    TrialsTable,
+    row,
+    section,
+)
+from edgenext_search.report.plot import Plot
+from edgenext_search.report.render.html import render
+from edgenext_search.search.ranking.results import AuditResult
+from edgenext_search.search.results import Finalist, MeasuredLatency, RunSummary
 from edgenext_search.search.store.records import Score, TrialRecord
-from edgenext_search.search.study.finalists import as_finalist
 
 RUNGS = (2, 6)
 HOSTILE = "</script><img src=x onerror=alert(1)>&\"'${verdict}"
@@ -73,45 +103,60 @@ def some_trials(count: int, *, seed: int = 0, failed: int = 0) -> list[TrialReco
     return trials
 
 
-def a_finalist(trial: TrialRecord, *, mean: float, std: float | None = 0.012, n: int = 3) -> dict[str, Any]:
-    row = as_finalist(trial, [mean]).to_dict()
-    row["score"] = Score(mean=mean, std=std, n=n).to_dict()
-    return {**row, "fresh_seeds": n}
-
-
-def unscored(summary: dict[str, Any]) -> dict[str, Any]:
-    """A study whose finalists no fresh seed has scored yet."""
-    rows = {
-        row["fingerprint"]: {
-            **row,
-            "score": {"mean": row["search_score"], "std": None, "n": 1},
-            "fresh_seeds": 0,
-            "rematch": None,
-        }
-        for row in summary["finalists"]
+def a_finalist(trial: TrialRecord, *, mean: float, std: float | None = 0.012, n: int = 3, **changes: Any) -> Finalist:
+    values = {
+        **trial.cost.to_dict(),
+        "fingerprint": trial.candidate.fingerprint,
+        "trial": trial.number,
+        "origin": trial.origin,
+        "candidate": trial.candidate,
+        "score": {"mean": mean, "std": std, "n": n},
+        "fresh_seeds": n,
+        "search_score": trial.score or 0.0,
     }
-    sides = {side: rows[summary[side]["fingerprint"]] for side in ("winner", "baseline")}
-    return {**summary, "status": "interrupted", "finalists": list(rows.values()), "gain": None, **sides}
+    return Finalist.model_validate({**values, **changes})
 
 
-def a_summary(trials: Sequence[TrialRecord] = (), /, **changes: Any) -> dict[str, Any]:
+def changed(summary: RunSummary, finalist: Finalist, **changes: Any) -> RunSummary:
+    """A summary with other values of one finalist, wherever it stands."""
+    new = finalist.model_copy(update=changes)
+
+    def swap(old: Finalist | None) -> Finalist | None:
+        return new if old is not None and old.fingerprint == new.fingerprint else old
+
+    return summary.model_copy(
+        update={
+            "finalists": tuple(map(swap, summary.finalists)),
+            "front": tuple(map(swap, summary.front)),
+            "winner": swap(summary.winner),
+            "baseline": swap(summary.baseline),
+        }
+    )
+
+
+def unscored(summary: RunSummary) -> RunSummary:
+    """A study whose finalists no fresh seed has scored yet."""
+    for finalist in summary.finalists:
+        score = Score(mean=finalist.search_score, std=None, n=1)
+        summary = changed(summary, finalist, score=score, fresh_seeds=0, rematch=None)
+    return summary.model_copy(update={"status": "interrupted", "gain": None})
+
+
+def a_summary(trials: Sequence[TrialRecord] = (), /, **changes: Any) -> RunSummary:
     """A finished study over ``trials``; the keyword arguments replace its entries."""
     complete = sorted((t for t in trials if t.state == "complete"), key=lambda t: -(t.score or 0.0))
-    finalists = [a_finalist(trial, mean=(trial.score or 0.0) - 0.02) for trial in complete[:3]]
-    baseline = next((a_finalist(t, mean=(t.score or 0.0) - 0.01) for t in complete if t.number == 0), None)
-    if baseline and all(row["trial"] for row in finalists):
-        finalists = [*finalists, baseline]
-    elif baseline:
-        finalists = [baseline if row["trial"] == 0 else row for row in finalists]
-    finalists.sort(key=lambda row: -row["score"]["mean"])
-    winner = finalists[0] if finalists else None
+    finalists = {trial.number: a_finalist(trial, mean=(trial.score or 0.0) - 0.02) for trial in complete[:3]}
+    finalists |= {t.number: a_finalist(t, mean=(t.score or 0.0) - 0.01) for t in complete if t.number == 0}
+    rows = sorted(finalists.values(), key=lambda row: -row.score.mean)
+    winner, baseline = rows[0] if rows else None, finalists.get(0)
     gain = None
-    if winner and baseline and winner["trial"]:
-        mean = winner["score"]["mean"] - baseline["score"]["mean"]
+    if winner and baseline:
+        mean = winner.score.mean - baseline.score.mean
         gain = {"mean": mean, "low": mean - 0.022, "high": mean + 0.022, "confidence": 0.95}
     states = [trial.state for trial in trials]
     run = "runs/demo-params1.3M-20261122-110500"
-    return {
+    model_dir = f"{run}/winners/{winner.fingerprint}" if winner else None
+    values = {
         "run": run,
         "status": "complete",
         "study": "demo",
@@ -130,12 +175,12 @@ def a_summary(trials: Sequence[TrialRecord] = (), /, **changes: Any) -> dict[str
         "trials": {state: states.count(state) for state in ("complete", "pruned", "failed")},
         "winner": winner,
         "baseline": baseline,
-        "finalists": finalists,
+        "finalists": rows,
         "objectives": ["accuracy"],
-        "front": [{**winner, "model_dir": f"{run}/winners/{winner['fingerprint']}"}] if winner else [],
+        "front": [winner.model_copy(update={"model_dir": model_dir})] if winner else [],
         "gain": gain,
         "report": f"{run}/report/index.html",
-        "model_dir": f"{run}/winners/{winner['fingerprint']}" if winner else None,
+        "model_dir": model_dir,
         "seconds": 172.4,
         "conditions": {
             "device": "cpu",
@@ -144,8 +189,8 @@ def a_summary(trials: Sequence[TrialRecord] = (), /, **changes: Any) -> dict[str
             "versions": {"edgenext-search": "0.1.0", "python": "3.11.7", "torch": "2.15.0", "timm": "1.0.31"},
             "host_cores": 2,
         },
-        **changes,
     }
+    return RunSummary.model_validate({**values, **changes})
 
 
 def an_estimate(value: float, half: float = 0.1) -> dict[str, float]:
@@ -154,7 +199,7 @@ def an_estimate(value: float, half: float = 0.1) -> dict[str, float]:
 
 def an_audit(
     trials: Sequence[TrialRecord], *, seeds: int = 2, noise: float = 0.02, n: int = 12, rank_by: str = "top1"
-) -> dict[str, Any]:
+) -> AuditResult:
     """A finished audit of the first ``n`` scored trials, judged as a real one is; noise is that of a long training."""
     from edgenext_search.search.ranking.agreement import judge, seeds_agree
 
@@ -167,10 +212,10 @@ def an_audit(
     for epochs in RUNGS:
         scores = [dict(trial.curve).get(epochs, float("nan")) for trial in chosen]
         counted = {f"{name}_pairs_right": an_estimate(0.5) for name in ("params", "madds")}
-        judged = judge(scores, table, covariates, resamples=200).to_dict()
+        judged = judge(scores, table, covariates, resamples=200).to_fields()
         series.append({"name": f"rung:{epochs}", "epochs": epochs, "cost_ratio": epochs / 24, **judged, **counted})
     for index, name in enumerate(("params", "madds")):
-        judged = judge([row[index] for row in covariates], table, resamples=200).to_dict()
+        judged = judge([row[index] for row in covariates], table, resamples=200).to_fields()
         series.append({"name": name, "epochs": 0, "cost_ratio": 0.0, **judged})
     agreed = seeds_agree(table, resamples=200)
     rows = [
@@ -186,7 +231,7 @@ def an_audit(
         }
         for trial, scores in zip(chosen, table, strict=True)
     ]
-    return {
+    values = {
         "status": "complete",
         "fidelity": {"img_size": 48, "epochs": 24, "train_images": 3277, "val_images": 819, "rank_by": rank_by},
         "asked": {"n": n, "seeds": seeds},
@@ -195,54 +240,134 @@ def an_audit(
         "open": 0,
         "failed": [],
         "candidates": rows,
-        "seeds_agree": agreed.to_dict() if agreed else None,
+        "seeds_agree": agreed,
         "series": series,
         "seconds": 812.5,
-        "conditions": {"device": "cpu"},
     }
+    return AuditResult.model_validate(values)
 
 
-def a_measurement(p50: float, *, verdict: str | None = "pass", ratio: float | None = 0.9) -> dict[str, Any]:
+def a_measurement(p50: float, *, verdict: str | None = "pass") -> MeasuredLatency:
     """What a device said of a finalist, in microseconds."""
-    return {
+    values = {
         "p50": p50,
         "p90": 1.1 * p50,
         "min": 0.95 * p50,
         "low": 0.99 * p50,
         "high": 1.01 * p50,
         "n": 312,
-        "drift": 0.0,
-        "ratio": ratio,
-        "ratio_low": None if ratio is None else ratio - 0.02,
-        "ratio_high": None if ratio is None else ratio + 0.02,
-        "reference_p50": None if ratio is None else p50 / ratio,
         "conditions": {"device": "board", "threads": 1, "runtime": "onnxruntime", "version": "1.20"},
         "verdict": verdict,
     }
+    return MeasuredLatency.model_validate(values)
 
 
 def a_latency(
     trials: Sequence[TrialRecord], *, cap: int | None = 10_000, passed: int | None = None
-) -> tuple[dict[str, Any], list[TrialRecord]]:
+) -> tuple[RunSummary, list[TrialRecord]]:
     """A finished study that asked for latency: its summary, and its trials with predictions. By default all pass."""
     known = [replace(trial, cost=replace(trial.cost, latency=8_000 + 37 * trial.number)) for trial in trials]
     summary = a_summary(known)
-    rows = summary["finalists"]
-    for place, row in enumerate(rows):
+    for place, finalist in enumerate(summary.finalists):
         holds = passed is None or place < passed
         verdict = None if cap is None else "pass" if holds else "fail"
-        row["measured"] = a_measurement(row["latency"] * (1.04 if holds else 1.4), verdict=verdict)
-    for side in ("winner", "baseline"):
-        summary[side] = next(row for row in rows if row["trial"] == summary[side]["trial"])
-    summary["latency"] = {
+        measured = a_measurement((finalist.latency or 0) * (1.04 if holds else 1.4), verdict=verdict)
+        summary = changed(summary, finalist, measured=measured)
+    count = len(summary.finalists)
+    held_out = {
+        "n": 100, "mean_error": 0.02, "within_5": 0.9, "within_10": 1.0, "spearman": 0.9, "bias": 0.0, "margin": 1.05,
+        "low": 0.9, "high": 1.1,
+    }  # fmt: skip
+    latency = {
         "device": "board",
         "cap": cap,
         "aim": None if cap is None else int(cap / 1.05),
         "margin": 1.05,
-        "profile": {"conditions": {}, "held_out": {"n": 100, "mean_error": 0.02, "within_5": 0.9}},
-        "measured": len(rows),
-        "passed": None if cap is None else len(rows) if passed is None else passed,
+        "profile": {"conditions": {}, "held_out": held_out},
+        "measured": count,
+        "passed": None if cap is None else count if passed is None else passed,
     }
-    if cap is not None:
-        summary["budget"] = {**summary["budget"], "latency": cap}
-    return summary, known
+    budget = summary.budget if cap is None else {**summary.budget, "latency": cap}
+    return RunSummary.model_validate({**dict(summary), "latency": latency, "budget": budget}), known
+
+
+class Parsed(HTMLParser):
+    """A page as a reader meets it: headings and text in order, tags, scripts."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[Any] = []
+        self.headings: list[str] = []
+        self.words: list[str] = []
+        self.open: list[Any] = []
+        self.scripts: dict[Any, str] = {}
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in {"meta", "br", "link", "img", "input", "hr"}:
+            self.open.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop()[0] == tag
+
+    def handle_data(self, data: str) -> None:
+        tag, attrs = self.open[-1] if self.open else ("", {})
+        if tag == "script":
+            self.scripts[attrs.get("id", len(self.scripts))] = data
+        elif tag != "style":
+            self.words.append(data)
+            if tag in {"h1", "h2"}:
+                self.headings.append(data)
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", "".join(self.words))
+
+
+def text_of(*parts: Section | Block | None) -> str:
+    """What a reader reads in sections and blocks."""
+    blocks = [block for part in parts if part for block in (part.blocks if isinstance(part, Section) else (part,))]
+    return Parsed("".join(map(render, blocks))).text
+
+
+def a_document(name: str | None = None, path: str = "runs/x") -> Document:
+    """A document with a block of every kind; ``name`` replaces every text in it."""
+
+    def say(text: str) -> str:
+        return name or text
+
+    plot = Plot(title=say("A"), x_label=say("x"), y_label=say("y"), series=[])
+    rows = (
+        row(Cell(text=say("abc"), code=True, badges=("winner",)), Cell(text="71.0", note="± 1.2"), strong=True),
+        row(say("def"), Cell(text="4", before="3")),
+    )
+    table = Table(label=say("Table"), columns=(Column(label=say("Name")), Column(label="Score", right=True)), rows=rows)
+    paragraph = Paragraph(text=("Run ", Code(say("this")), " ", Strong(say("now")), "."))
+    listing = Listing(items=((Strong("Trial 1: "), say("failed")),))
+    figures = [Figure(identifier=f"fig-{key}", plot=plot) for key in "ab"]
+    key_figure = KeyFigure(label=say("Parameters"), value="1.27", unit="M", share=0.98, lines=(say("98.0 % of it"),))
+    network = Network(role=say("Winner"), origin=say("search"), candidate=a_candidate(random.Random(0)))  # noqa: S311
+    blocks = (
+        table,
+        paragraph,
+        listing,
+        KeyFigures(figures=(key_figure,)),
+        Networks(networks=(network,)),
+        Command(text=say("run this")),
+        Facts(pairs=((say("Budget"), say("1.3M")),)),
+        Tabs(identifier="t", label="Tabs", panels=((say("One"), figures[0]), ("Two", figures[1]))),
+        Group(blocks=(paragraph,), layout="prose", title=say("Group")),
+        TrialsTable(),
+    )
+    return Document(
+        topic=(say("demo"), "≤ 1.3M"),
+        answer=say("It is better."),
+        qualifiers=(say("By far."),),
+        notices=(Notice(title="A demonstration.", text=say("The images are generated."), command="--data FOLDER"),),
+        sections=(section("all", "All", say("Everything"), *blocks),),
+        brief=(table, paragraph, listing),
+        paths=(("report", path),),
+    )

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
 
-from edgenext_search.report.html import write_report
-from edgenext_search.report.several import RunReport, comparison
-from edgenext_search.report.several_page import write_comparison
-from edgenext_search.report.table import read_csv, trials_frame
+from edgenext_search.report.comparison.document import comparison_document
+from edgenext_search.report.comparison.results import compare_runs
+from edgenext_search.report.render.html import write_page
+from edgenext_search.report.run.document import run_document
+from edgenext_search.report.scaling.document import scaling_document
+from edgenext_search.report.trials.page_data import trials_data
+from edgenext_search.report.trials.study import Study
+from edgenext_search.report.trials.table import read_csv, trials_frame
 
 from .browser import Page, start_browser
-from .builders import HOSTILE, a_latency, a_summary, a_trial, an_audit, some_trials
+from .builders import HOSTILE, a_latency, a_summary, a_trial, an_audit, changed, some_trials
+from .scaling.builders import a_comparison, a_study
 
 TRIALS = some_trials(120, failed=3)
 KEYS = {"enter": "\ue007", "escape": "\ue00c", "right": "\ue014", "end": "\ue010"}
+
+
+def write_report(summary, trials, path):
+    write_page(run_document(summary, trials), path, trials=trials_data([Study(summary, trials)]))
 
 
 @pytest.fixture(scope="module")
@@ -351,30 +361,28 @@ def test_a_live_page_loads_itself_again_unless_it_is_in_use(driver, tmp_path):
         driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", {"identifier": script["identifier"]})
 
 
-def nothing(trials=(), **changes):
+def nothing(trials=()):
     gone = {"winner": None, "baseline": None, "finalists": [], "front": [], "gain": None, "model_dir": None}
-    return a_summary(trials, **{"status": "interrupted", **gone, **changes}), list(trials)
+    return a_summary(trials, status="interrupted", **gone), list(trials)
 
 
 def three_objectives():
     trials = some_trials(30)
-    summary = a_summary(trials, objectives=["accuracy", "params", "madds"])
-    summary["front"] = [{**row, "model_dir": None} for row in summary["finalists"][:2]]
-    return summary, trials
+    summary = a_summary(trials)
+    return a_summary(trials, objectives=["accuracy", "params", "madds"], front=summary.finalists[:2]), trials
 
 
 def not_numbers():
     trials = some_trials(20)
     trials[3:8] = [replace(trial, curve=((2, 0.4), (6, float("nan")))) for trial in trials[3:8]]
-    summary = a_summary(trials)
-    summary["baseline"]["score"]["mean"] = float("nan")
-    return {**summary, "gain": None}, trials
+    summary = a_summary(trials, gain=None)
+    score = summary.baseline.score.model_copy(update={"mean": float("nan")})
+    return changed(summary, summary.baseline, score=score), trials
 
 
 def hostile():
     trials = [replace(a_trial(0), origin=f"edgenext_{HOSTILE}"), replace(a_trial(1), state="failed", reason=HOSTILE)]
-    summary = a_summary(trials, study=HOSTILE, run=f"runs/{HOSTILE}", model_dir=f"runs/{HOSTILE}/winners/a")
-    return summary, trials
+    return a_summary(trials, study=HOSTILE, run=f"runs/{HOSTILE}", model_dir=f"runs/{HOSTILE}/winners/a"), trials
 
 
 STATES = {
@@ -412,11 +420,11 @@ def test_every_state_of_a_run_is_shown(driver, tmp_path, state):
 
 def test_the_page_of_several_runs(driver, tmp_path):
     runs = [
-        RunReport(name=name, summary=a_summary(trials), trials=trials, conditions={"seeds": {"finalists": [1, 2]}})
+        Study(a_summary(trials), trials, name)
         for name, trials in ((HOSTILE, some_trials(20)), ("two", some_trials(30, seed=1)))
     ]
     path = tmp_path / "index.html"
-    write_comparison(runs, comparison(runs), path)
+    write_page(comparison_document(runs, compare_runs(runs, [])), path, trials=trials_data(runs))
     page = Page(driver, path)
     assert rows(page) == list(range(50))
     x, y, row = page.point("fig-params", "two")
@@ -429,3 +437,45 @@ def test_the_page_of_several_runs(driver, tmp_path):
     assert page.run("return document.querySelectorAll('img').length") == 0
     assert page.complaints() == []
     assert page.requests_that_leave() == []
+
+
+@pytest.mark.parametrize(
+    ("result", "figure", "series", "says"),
+    [
+        (a_study(), "fig-params", "median of the shapes", "median of 5 shapes at 40k"),
+        (a_comparison(), "fig-edf", "edgenext, n = 5", "have at most"),
+    ],
+    ids=["study", "comparison"],
+)
+def test_the_page_of_a_scaling_study(driver, tmp_path, result, figure, series, says):
+    write_page(scaling_document(result), tmp_path / "index.html", trials=trials_data())
+    page = Page(driver, tmp_path / "index.html")
+    x, y, row = page.point(figure, series)
+    assert row == -1
+    page.mouse(figure, x, y).click().perform()
+    assert says in page.find(f"#{figure} .tip").text
+    assert page.complaints() == []
+    assert page.requests_that_leave() == []
+
+
+def test_costs_are_spread_by_their_logarithm_and_zoomed_so(driver, tmp_path):
+    result = a_study()
+    write_page(scaling_document(result), tmp_path / "index.html", trials=trials_data())
+    page = Page(driver, tmp_path / "index.html")
+    costs = [point.cost for point in result.laws[0].points]
+    at = page.run(
+        "return document.getElementById('fig-params').chart.points"
+        ".filter((point) => point.series.name === 'median of the shapes').map((point) => point.x)"
+    )
+    share = math.log(costs[1] / costs[0]) / math.log(costs[2] / costs[0])
+    assert (at[1] - at[0]) / (at[2] - at[0]) == pytest.approx(share, abs=0.01)
+    ticks = "return document.getElementById('fig-params').chart.root.querySelectorAll('text').length"
+    assert page.run(ticks) > 8
+    low, high = page.run(
+        "const { chart } = document.getElementById('fig-params'), [x] = arguments;"
+        "chart.zoom([x[0], 20], [x[2], 200]); return chart.view.x",
+        at,
+    )
+    assert (low, high) == (pytest.approx(costs[0] / 1e6, rel=0.01), pytest.approx(costs[2] / 1e6, rel=0.01))
+    assert page.run(ticks) > 6
+    assert page.complaints() == []

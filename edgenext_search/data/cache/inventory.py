@@ -86,6 +86,29 @@ class Cleared(Result):
     """Size of all that was removed, leftovers included."""
 
 
+class PreparedImages(Result):
+    """Images that were prepared for a study."""
+
+    entry: str
+    """Name of the cache's entry, a digest."""
+    folder: Path
+    """Path of the entry."""
+    built: bool
+    """Whether it was written now; false if it was there already."""
+    name: str
+    """Name of the image set."""
+    classes: int
+    """Number of classes."""
+    train_images: int
+    """Number of training images."""
+    val_images: int
+    """Number of held-out images, which score candidates."""
+    image_size: int
+    """Stored height and width, in pixels."""
+    skipped: tuple[str, ...]
+    """Unreadable images, each with its reason."""
+
+
 def inventory(cache_dir: Path, *, verify: bool = False) -> CacheInfo:
     """What a cache holds.
 

@@ -1,11 +1,11 @@
 // One candidate: its shape drawn stage by stage, its costs and its learning curve.
 const STAGE_FIELDS = [["widths", "Width"], ["depths", "Blocks"], ["sdta_blocks", "of which SDTA"], ["kernel_sizes", "Kernel"], ["sdta_splits", "Splits"], ["heads", "Heads"], ["pos_emb", "Positions"]];
-const COST_LABELS = { params: "Parameters", madds: "MAdds", acts: "Activations", memory: "Peak memory", footprint: "Weights and peak memory", latency: "Predicted latency" };
 
 class Trials {
   constructor(data) {
     this.data = data;
     this.count = data.origins.length;
+    this.costs = data.costs;  // key, label and short name of each cost that the trials have
   }
 
   get(row, name) {
@@ -31,11 +31,11 @@ class Trials {
   }
 
   words(row) {
-    const state = this.get(row, "state"), reason = this.get(row, "reason"), costs = this.data.costs.filter((name) => ["params", "madds", "latency"].includes(name));
+    const state = this.get(row, "state"), reason = this.get(row, "reason"), costs = this.costs.filter(({ key }) => ["params", "madds", "latency"].includes(key));
     return [
       `${this.get(row, "fingerprint")}  ${this.name(row)}`,
       state === "complete" ? `top-1 ${this.score(row)}` : `${state}: ${this.score(row)}`,
-      costs.map((name) => `${costText(name, this.get(row, name))} ${COST_LABELS[name].toLowerCase().replace("madds", "MAdds")}`).join(", "),
+      costs.map(({ key, label }) => `${costText(key, this.get(row, key))} ${label.toLowerCase()}`).join(", "),
       `widths ${this.get(row, "widths")}, depths ${this.get(row, "depths")}, kernels ${this.stages(row, "kernel_sizes").join("-")}`,
       ...(reason ? [reason.length > 90 ? `${reason.slice(0, 90)}…` : reason] : []),
     ];
@@ -85,7 +85,7 @@ class Card {
     const facts = [
       ["State", `${trials.get(row, "state")}${trials.data.fronts[row] ? `, on the front for ${trials.data.fronts[row]}` : ""}`],
       ["Top-1", trials.score(row)],
-      ...trials.data.costs.map((name) => [COST_LABELS[name], costText(name, trials.get(row, name))]),
+      ...trials.costs.map(({ key, label }) => [key === "latency" ? "Predicted latency" : label, costText(key, trials.get(row, key))]),
       ["Everywhere", `expand ratio ${trials.get(row, "expand_ratio")}, ${trials.get(row, "norm_act")}`],
       ["Trained", `${trials.get(row, "seconds").toFixed(1)} s, seed ${trials.get(row, "seed")}, cohort ${trials.get(row, "cohort")}`],
       ...(trials.get(row, "duplicate_of") === null ? [] : [["Same as", `trial ${trials.get(row, "duplicate_of")}`]]),

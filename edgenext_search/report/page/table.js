@@ -23,7 +23,7 @@ class TrialTable {
       { name: "State", key: "state", text: get("state") },
       { name: "Top-1, %", key: "top1", value: (row) => (trials.get(row, "score") === null ? null : 100 * trials.get(row, "score")), text: (row) => percent(trials.get(row, "score")) },
       { name: "Epochs", key: "epochs", value: get("epochs"), text: (row) => String(trials.get(row, "epochs") || NONE) },
-      ...data.costs.filter((name) => name !== "footprint").map((name) => ({ name: { params: "Params", memory: "Memory", latency: "Latency, predicted" }[name] ?? COST_LABELS[name].replace("Activations", "Acts"), key: name, value: get(name), text: (row) => costText(name, trials.get(row, name)), unit: name === "latency" ? 1000 : 1 })),
+      ...trials.costs.filter(({ key }) => key !== "footprint").map(({ key, short }) => ({ name: key === "latency" ? "Latency, predicted" : short, key, value: get(key), text: (row) => costText(key, trials.get(row, key)), unit: key === "latency" ? 1000 : 1 })),
       { name: "Front", key: "front", text: (row) => data.fronts[row] },
       { name: "Candidate", key: "candidate", text: get("fingerprint"), code: true },
       { name: "Origin", key: "origin", text: (row) => data.origins[row] + (data.roles[row] ? ` (${data.roles[row]})` : "") },

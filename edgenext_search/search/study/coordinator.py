@@ -20,7 +20,7 @@ from edgenext_search.search.study.finalists import (
     rematch_seeds,
 )
 from edgenext_search.search.study.halving import estimated_scores, survivors
-from edgenext_search.search.study.jobs import run_jobs
+from edgenext_search.search.study.listener import run_jobs
 from edgenext_search.search.study.series import check_start
 from edgenext_search.training.engine.numerics import Numerics
 from edgenext_search.training.proxy.job import Trained, TrainJob
@@ -39,24 +39,26 @@ if TYPE_CHECKING:
     from edgenext_search.search.study.listener import Listener
     from edgenext_search.training.proxy.job import Outcome
 
-SPARE = 4  # times as many as there will be finalists keep their weights: later trials change what is expected
+SPARE = 4  # weights kept for each finalist: later trials may change which candidates become finalists
 
 
 class Coordinator:
-    """Moves a study in cohorts, from its storage alone: called again after a crash, it goes on where it was.
+    """Proposes, trains and tells the trials of a study, a cohort at once.
+
+    All decisions follow from the recipe and the record, so a study that was killed is resumed where it stopped.
 
     Args:
-        recipe: The study.
-        projection: Turns assignments into candidates that hold the budget.
-        store: The study's record.
-        executor: Trains.
+        recipe: Resolved study.
+        projection: Projection of assignments to candidates within the budget.
+        store: Record of the study.
+        executor: Executor of the trainings.
         numerics: Precision, memory layout and compilation of all trainings.
         data: Folder of the prepared images.
-        scratch: Where jobs keep the state between rungs.
-        listener: Whoever watches.
-        should_stop: Asked often; once it answers yes, :meth:`search` and :meth:`rescore` return soon.
-        measure: Records the latency of trials' candidates on the device, and says whether it did; None where latency
-            is not asked for.
+        scratch: Folder of the states and weights of trainings.
+        listener: Listener to the study's progress.
+        should_stop: Whether to stop; once true, :meth:`search` and :meth:`rescore` return soon.
+        measure: Measures the latency of trials' candidates on the device and records it; returns False where it could
+            not. None where the study does not ask for latency.
     """
 
     def __init__(
@@ -86,12 +88,12 @@ class Coordinator:
         self._rungs = recipe.proxy.rung_epochs
 
     def search(self) -> None:
-        """Score candidates until the study has its trials, its time is up, or it should stop.
+        """Train cohorts until the study has all its trials, its time is over, or it should stop.
 
         Raises:
             StudyFailedError: The first trials all failed; the message has their reason.
         """
-        self._forget_failures()
+        self._retry_failures_at_start()
         begun, spent = time.monotonic(), self._store.facts().search_seconds
         while not self._should_stop():
             records = self._store.records()
@@ -102,21 +104,23 @@ class Coordinator:
                 if late or len(records) >= self._recipe.search.trials:
                     break
                 cohort = cohort + 1 if records else 0
-            self._ask(cohort)
-            self._train(cohort)
+            self._propose_cohort(cohort)
+            self._train_cohort(cohort)
             self._store.record_facts(StudyFacts(search_seconds=spent + time.monotonic() - begun))
 
     def rescore(self) -> None:
-        """Train the best candidates and the baseline again with fresh seeds, as far as that is not done yet.
+        """Train the best candidates and the baseline again with fresh seeds, except for what is recorded already.
 
-        Once they have chosen a winner other than the baseline, further seeds of both say how much better it is.
+        If that chooses a winner other than the baseline, both are trained with further seeds, to estimate its gain.
         """
         search = self._recipe.search
         expected = expectations(self._store, self._recipe)
-        chosen = self._choose(expected)
+        chosen = self._choose_finalists(expected)
         if self._should_stop():
             return
-        self._rescore("Finalists", {record.number: record.candidate for record in chosen}, choosing_seeds(search))
+        self._train_with_seeds(
+            "Finalists", {record.number: record.candidate for record in chosen}, choosing_seeds(search)
+        )
         if self._should_stop():
             return
         ranked = rank_finalists(
@@ -129,10 +133,10 @@ class Coordinator:
         )
         sides = {f.trial: f.candidate for f in ranked if f is ranked[0] or f.trial == BASELINE}
         if len(sides) == 2:
-            self._rescore("Re-match", sides, rematch_seeds(search))
+            self._train_with_seeds("Re-match", sides, rematch_seeds(search))
 
-    def _choose(self, expected: Mapping[int, Expected]) -> list[TrialRecord]:
-        """The finalists; those that the device refuses are replaced by the next best."""
+    def _choose_finalists(self, expected: Mapping[int, Expected]) -> list[TrialRecord]:
+        """The finalists, measured on the device; those that do not hold the cap are replaced by the next best."""
         search = self._recipe.search
         while True:
             measured = measured_of(self._store, self._recipe)
@@ -141,21 +145,21 @@ class Coordinator:
             if self._measure is None or not missing or not self._measure(missing):
                 return chosen
 
-    def _rescore(self, what: str, candidates: Mapping[int, Candidate], seeds: Sequence[int]) -> None:
-        """Train the candidates of some trials with each of the seeds, as far as that is not done yet."""
-        known = self._store.rescores()
+    def _train_with_seeds(self, what: str, candidates: Mapping[int, Candidate], seeds: Sequence[int]) -> None:
+        """Train the candidates of some trials with each of the seeds, except for what is recorded already."""
+        recorded = self._store.rescores()
         jobs = [
             self.job(candidate, seed=seed, until=self._rungs[-1], label=f"trial {number}, seed {index + 1}")
             for index, seed in enumerate(seeds)
             for number, candidate in candidates.items()
-            if (candidate.fingerprint, seed) not in known
+            if (candidate.fingerprint, seed) not in recorded
         ]
         for job, outcome in self._run(what, jobs, since=0):
             result = outcome.score if isinstance(outcome, Trained) else outcome.reason
             self._store.add_rescore(job.candidate.fingerprint, job.seed, result)
 
     def job(self, candidate: Candidate, *, seed: int, until: int, label: str = "") -> TrainJob:
-        """The job that trains a candidate up to an epoch."""
+        """The job that trains a candidate until an epoch."""
         return TrainJob(
             name=f"{candidate.fingerprint}-{seed}",
             label=label,
@@ -168,18 +172,17 @@ class Coordinator:
             numerics=self._numerics,
         )
 
-    def _ask(self, cohort: int) -> None:
+    def _propose_cohort(self, cohort: int) -> None:
         """Record the cohort's trials that are not recorded yet.
 
-        What it proposes depends on the cohorts before alone, so a cohort that a crash cut off is completed as it
-        would have been.
+        Proposals depend on earlier cohorts only, so an interrupted cohort is completed with the same trials.
         """
         records = self._store.records()
         before = [record for record in records if record.cohort < cohort]
         size = min(self._recipe.search.cohort, self._recipe.search.trials - len(before))
         asked = len(records) - len(before)
         told = any(record.state != "open" for record in records if record.cohort == cohort)
-        if asked < size and not told:  # told in part, then given more trials: those come in the next cohort
+        if asked < size and not told:  # else trials were added after it was told; they belong to the next cohort
             seen = {record.candidate.fingerprint: record.number for record in reversed(records)}
             for origin, values, candidate in self._proposals(cohort, before, size)[asked:]:
                 number = seen.get(candidate.fingerprint)
@@ -200,8 +203,8 @@ class Coordinator:
     ) -> list[tuple[str, dict[str, Value], Candidate]]:
         """Origin, assignment and candidate of each trial of a cohort.
 
-        The study begins with the baseline and what is enqueued, in as many cohorts as that takes; the other published
-        shapes follow as far as the first cohort has room.
+        A study begins with the baseline and the enqueued candidates, in as many cohorts as they need; the other
+        published shapes fill up the first cohort.
         """
         space, search = self._projection.space, self._recipe.search
         firm, others = starts(self._projection, self._recipe.enqueued)
@@ -224,33 +227,34 @@ class Coordinator:
         return [*proposals, *(("sampler", values, self._projection.candidate(values)) for values in sampled)]
 
     def _costs_of(self, values: Mapping[str, Value]) -> tuple[int, ...]:
-        """The costs among the objectives that an assignment will have."""
+        """The costs among the objectives of an assignment's candidate."""
         candidate = self._projection.candidate(values)
         return costs_in(cost(candidate, self._projection.deployment), self._recipe.search.objectives)
 
-    def _train(self, cohort: int) -> None:
-        """Train a cohort rung by rung, the weaker half stopping at each, and tell its trials in order."""
-        members = self._members(cohort)
+    def _train_cohort(self, cohort: int) -> None:
+        """Train a cohort rung by rung, stop the weaker half at each, and tell its trials in order."""
+        members = self._trials_of(cohort)
         self._listener.cohort_started(members, self._recipe.search.trials)
         alive = {record.number for record in members if record.duplicate_of is None}
         for rung, epoch in enumerate(self._rungs):
             self._train_rung(cohort, alive, rung)
             if self._should_stop():
                 return
-            going = [record for record in self._members(cohort) if record.number in alive and record.epochs >= epoch]
-            scores = {
-                number: curve[epoch] for number, curve in ranking_scores(going, self._recipe.search.rank_by).items()
-            }
+            going = [record for record in self._trials_of(cohort) if record.number in alive and record.epochs >= epoch]
+            curves = ranking_scores(going, self._recipe.search.rank_by)
+            scores = {number: curve[epoch] for number, curve in curves.items()}
             costs = {record.number: costs_in(record.cost, self._recipe.search.objectives) for record in members}
             alive = survivors(scores, costs, always={BASELINE}) if epoch != self._rungs[-1] else set(scores)
-        self._tell(cohort)
+        self._tell_cohort(cohort)
         self._clean_scratch()
 
     def _train_rung(self, cohort: int, alive: set[int], rung: int) -> None:
-        """Bring the trials of a cohort that are still alive through a rung, but for those that are there or failed."""
+        """Train the surviving trials of a cohort through a rung, except for those that have passed it or failed."""
         since, epoch = (0, *self._rungs)[rung : rung + 2]
         what = f"Cohort {cohort}, rung {rung + 1} of {len(self._rungs)}"
-        members = sorted(self._members(cohort), key=lambda record: -record.cost.madds)  # long ones first: few wait
+        members = sorted(
+            self._trials_of(cohort), key=lambda record: -record.cost.madds
+        )  # longest first, so that fewer devices idle at the end
         waiting = {
             job.name: (job, record.number)
             for record in members
@@ -267,7 +271,7 @@ class Coordinator:
                 self._check_start()
 
     def _run(self, what: str, jobs: list[TrainJob], *, since: int) -> Iterator[tuple[TrainJob, Outcome]]:
-        """Train jobs while the listener hears of them."""
+        """Train jobs and report them to the listener."""
         return run_jobs(
             what,
             jobs,
@@ -277,32 +281,32 @@ class Coordinator:
             should_stop=self._should_stop,
         )
 
-    def _tell(self, cohort: int) -> None:
+    def _tell_cohort(self, cohort: int) -> None:
         """Close the trials of a cohort in the order of their numbers."""
-        for record in self._members(cohort):
+        for record in self._trials_of(cohort):
             if record.state != "open":
                 continue  # told before an interruption
-            state, curve = self._verdict(record), record.curve
+            state, curve = self._final_state(record), record.curve
             if record.duplicate_of is not None:
                 original = self._store.records()[record.duplicate_of]
                 state, curve = original.state, original.curve
-                for epoch, score in curve[len(record.curve) :]:  # less what it was given before an interruption
+                for epoch, score in curve[len(record.curve) :]:  # except those recorded before an interruption
                     losses = dict(original.losses).get(epoch)
                     self._store.report(record.number, epoch=epoch, score=score, seconds=0.0, losses=losses)
                 if original.reason:
                     self._store.fail(record.number, original.reason)
             self._store.tell(record.number, state)
 
-    def _verdict(self, record: TrialRecord) -> TrialState:
+    def _final_state(self, record: TrialRecord) -> TrialState:
         if record.reason is not None:
             return "failed"
         return "complete" if record.epochs == self._rungs[-1] else "pruned"
 
-    def _members(self, cohort: int) -> list[TrialRecord]:
+    def _trials_of(self, cohort: int) -> list[TrialRecord]:
         return [record for record in self._store.records() if record.cohort == cohort]
 
-    def _forget_failures(self) -> None:
-        """Try trials again that failed before any had a score: whatever stopped the study then is mended now."""
+    def _retry_failures_at_start(self) -> None:
+        """Train trials again that failed before any had a score: their common cause has probably been removed."""
         records = self._store.records()
         if not any(record.curve for record in records):
             for record in records:
@@ -310,17 +314,17 @@ class Coordinator:
                     self._store.fail(record.number, None)
 
     def _check_start(self) -> None:
-        """Give up when nothing but failures has come back from the first trials: the rest would fail too.
+        """Give up if the first trials have all failed, as the others would fail too.
 
         Raises:
-            StudyFailedError: With the reason of the last one.
+            StudyFailedError: The first trials all failed; the message has the last reason.
         """
         records = self._store.records()
         reasons = [record.reason for record in records if record.reason]
         check_start(reasons, scored=any(record.curve for record in records), trainings="trials")
 
     def _clean_scratch(self) -> None:
-        """Remove the files of trials that are told, but for the weights of those that may become finalists."""
+        """Remove the files of told trials, except for the weights of possible finalists."""
         records = [record for record in self._store.records() if record.duplicate_of is None]
         n, objectives = SPARE * self._recipe.search.finalists, self._recipe.search.objectives
         kept = choose_finalists(records, n, expectations(self._store, self._recipe), objectives)

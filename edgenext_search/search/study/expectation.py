@@ -1,4 +1,4 @@
-"""What the trials of a study say together about each of them: the chooser of finalists."""
+"""Expected scores of trials given all trials of a study, by which finalists are chosen."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def expected_scores(space: Parameters, observed: Sequence[Observation]) -> list[Expected]:
-    """What score to expect of each observed assignment, given all of them; in their order.
+    """Expected score of each observed assignment given all of them, in their order.
 
-    A score is one noisy draw, and the best of many was lucky. The posterior mean of :class:`Surrogate` takes that back:
-    it weighs a trial's own score with those of trials that are alike.
+    A score is one noisy draw, so the best of many is biased upwards. The posterior mean of :class:`Surrogate` corrects
+    for that: it combines a trial's own score with those of similar trials.
     """
     features = Features(space)
     if not observed:
@@ -35,9 +35,9 @@ def expected_scores(space: Parameters, observed: Sequence[Observation]) -> list[
 
 
 def expectations(store: StudyStore, recipe: ResolvedRecipe) -> dict[int, Expected]:
-    """What score to expect of each scored trial of a study at the last rung, by number.
+    """Expected score of each scored trial of a study at the last rung, by number.
 
-    A trial of a candidate that had been scored before is left out: its score is no second draw.
+    Trials that share the scores of an earlier trial are left out, since their scores are not second draws.
     """
     from edgenext_search.search.sampler.propose import Observation
 

@@ -25,19 +25,19 @@ def survivors(
     *,
     always: Collection[int] = (),
 ) -> set[int]:
-    """The better half of a cohort at a rung, rounded up; of equals the smaller number stays.
+    """The better half of a cohort at a rung, rounded up; of equal trials the one with the smaller number continues.
 
-    Without costs, better is what has more merit. With costs, it is a lower non-domination rank, and in the rank that is
-    cut more hypervolume, costs on a logarithmic scale: see :func:`~edgenext_search.search.sampler.front.best_points`.
-    The reference point is the cohort's worst in each objective and a tenth of the cohort's range beyond; the rank's
-    points
-    that are best in merit and in each cost stay.
+    Without costs, trials are compared by ranking score. With costs, they are compared by non-domination rank, and
+    within the rank that has to be cut by hypervolume, with costs on a logarithmic scale; see
+    :func:`~edgenext_search.search.sampler.front.best_points`. The reference point is the cohort's worst value of each
+    objective plus a tenth of the cohort's range. The points of that rank with the best ranking score and with the
+    lowest value of each cost always continue.
 
     Args:
-        merits: What ranks at the rung, by trial number: higher is better. A trial whose merit is not finite never goes
-            on, and does not count for the half.
-        costs: By trial number the costs that are to be small, equally many for all and positive; None for none.
-        always: Trials that go on whatever their merit, beyond the half.
+        merits: Ranking scores at the rung by trial number, higher is better. A trial with a score that is not finite
+            stops, and does not count for the half.
+        costs: Costs to be minimized by trial number, equally many for all and positive; None without any.
+        always: Trials that continue whatever their score, in addition to the half.
     """
     numbers = sorted(number for number, merit in merits.items() if math.isfinite(merit))
     if not numbers:
@@ -50,22 +50,22 @@ def survivors(
 def estimated_scores(
     trials: Sequence[TrialRecord], rung_epochs: Sequence[int], metric: RankingMetric = "top1"
 ) -> dict[int, float]:
-    """What each scored trial would have at the last rung, by number.
+    """Estimated ranking score of each scored trial at the last rung, by number.
 
-    A trial that stopped at a rung gets its score there plus the median gain, from that rung to the last, of the
-    trials that went on. So a sampler learns from all trials, on one scale.
+    A trial that stopped at a rung gets its score there plus the median increase from that rung to the last among the
+    trials that continued. So a sampler learns from all trials on one scale.
 
     Args:
-        trials: The trials.
-        rung_epochs: The epoch of each rung.
-        metric: What ranks them: :func:`~edgenext_search.search.ranking.metric.ranking_scores`.
+        trials: Trials of the study.
+        rung_epochs: Epoch of each rung.
+        metric: Ranking metric, see :func:`~edgenext_search.search.ranking.metric.ranking_scores`.
     """
     last = rung_epochs[-1]
     curves = ranking_scores(trials, metric)
     gains: dict[int, float] = {}
     for rung in rung_epochs[:-1]:
-        known = [curve[last] - curve[rung] for curve in curves.values() if {rung, last} <= curve.keys()]
-        gains[rung] = statistics.median(known) if known else 0.0
+        increases = [curve[last] - curve[rung] for curve in curves.values() if {rung, last} <= curve.keys()]
+        gains[rung] = statistics.median(increases) if increases else 0.0
     return {
         trial.number: curves[trial.number][trial.epochs] + gains.get(trial.epochs, 0.0)
         for trial in trials

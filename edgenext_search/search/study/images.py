@@ -1,4 +1,4 @@
-"""The images that a study's candidates are trained and scored on: one way from its recipe to the cache."""
+"""The images of a study, from its recipe to the cache."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ CROP_MARGIN = 0.875  # an image is stored at 1 / this of the training size, as I
 
 
 def open_images(recipe: StudyRecipe | ResolvedRecipe) -> Source:
-    """The study's source, its structure checked and no image decoded.
+    """The source of the study's images, checked without decoding any.
 
     Raises:
-        UserError: It is not there, or not laid out as expected.
+        UserError: The source does not exist, or has another layout.
     """
     return open_source(recipe.data.source, None if recipe.data.dir is None else Path(recipe.data.dir).expanduser())
 
@@ -33,17 +33,17 @@ def prepare_images(
     workers: int,
     progress: Callable[[int, int], None],
 ) -> PreparedData:
-    """The entry of the cache that the study's candidates are trained on, built if it is not there.
+    """The prepared images of a study, from the cache or added to it.
 
     Args:
-        source: What :func:`open_images` gave.
-        recipe: The study.
-        cache_dir: Where prepared images are kept; None for the user's cache.
-        workers: Threads or processes that decode.
-        progress: Called with (images done, images in all) while the entry is built.
+        source: Source from :func:`open_images`.
+        recipe: Study.
+        cache_dir: Cache of prepared images; None for the user's cache.
+        workers: Number of threads or processes that decode images.
+        progress: Called with the number of prepared images and of all images.
 
     Raises:
-        UserError: The source cannot be split as asked, or the cache cannot be written.
+        UserError: The source cannot be split as the recipe says, or the cache cannot be written.
     """
     return prepare(
         source,

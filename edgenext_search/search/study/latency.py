@@ -1,4 +1,4 @@
-"""Latency in a study: what candidates are projected with, and what the device says of the finalists."""
+"""Latency in a study: the predictor that candidates are projected with, and measurements of the finalists."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ if TYPE_CHECKING:
     from edgenext_search.search.study.listener import Listener
 
 
-BUSY = 1.1  # a reference so many times slower or faster than in the profile is worth a note
-SAMPLED = 50  # networks whose blocks are looked for in the profile
+BUSY = 1.1  # ratio of the reference's time to that in the profile from which a note is given
+SAMPLED = 50  # random networks that are checked against the range of the profile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyDevice:
-    """A study's device, and the model that predicts latencies on it.
+    """The device of a study, with the predictor of latencies on it.
 
     Attributes:
-        device: Where finalists are measured.
-        predictor: Predicts what it will say.
-        profile: The predictor's file.
+        device: Device that finalists are measured on.
+        predictor: Predictor of latencies on the device.
+        profile: File of the predictor.
     """
 
     device: Device
@@ -55,7 +55,7 @@ class StudyDevice:
         return replace(deployment, latency_model=self.predictor)
 
     def effective_budget(self, budget: Budget) -> Budget:
-        """What candidates are projected into: the cap less the margin that measured times exceed predicted ones by."""
+        """The budget that candidates are projected into: the latency cap divided by the margin of predictions."""
         if budget.latency is None:
             return budget
         return replace(budget, latency=max(1, int(budget.latency / self.predictor.margin)))
@@ -72,14 +72,14 @@ class StudyDevice:
         )
 
     def notes(self, budget: Budget, projection: Projection) -> list[str]:
-        """What candidates are scaled to, and whether the profile covers them.
+        """Notes on the effective cap, and on networks outside the range of the profile.
 
         Raises:
-            UserError: It knows nothing like one of their blocks.
+            UserError: The profile has no measurement of a kind of block.
         """
-        found = []
+        notes = []
         if budget.latency is not None and (aim := self.effective_budget(budget).latency) is not None:
-            found.append(
+            notes.append(
                 f"Candidates are scaled to a predicted {aim / 1000:.4g} ms on {self.device.name}, the cap less the "
                 "margin of the profile's errors; the finalists are measured."
             )
@@ -88,11 +88,11 @@ class StudyDevice:
         outside = [predicted for c in sample if (predicted := self.predictor.predict(c)).interpolated]
         if outside:
             share = round(100 * len(outside) / SAMPLED)
-            found.append(
+            notes.append(
                 f"Note: the latency of some {share} % of this study's networks is outside what the profile measured "
                 f"({outside[0].notes[0]}); the finalists are measured all the same."
             )
-        return found
+        return notes
 
 
 def open_study_device(
@@ -103,18 +103,18 @@ def open_study_device(
     cache_dir: Path | None,
     measures: bool = True,
 ) -> StudyDevice | None:
-    """The device and predictor of a study that asks for latency; None for others.
+    """The device and predictor of a study; None where the study does not ask for latency.
 
-    The profile is the run's own where the run has begun, else the file that the study names, else the one in the
-    cache, which is measured here where there is none.
+    The profile is that of the run folder, else the file that the study names, else that of the cache. If there is none,
+    it is measured.
 
     Args:
-        run: The folder of the study.
-        recipe: The study.
-        listener: Whoever watches.
-        cache_dir: Where profiles are kept; None for the default.
-        measures: Whether the device will be measured on. Where not, it is not asked, and without a profile of the run's
-            own there is no study_device.
+        run: Run folder.
+        recipe: Resolved study.
+        listener: Listener to the study's progress.
+        cache_dir: Cache of profiles; None for the default.
+        measures: Whether measurements will be made. If not, the device is not contacted, and without a profile in the
+            run folder the result is None.
 
     Raises:
         UserError: The device cannot be used, or the profile is not of this device and deployment.
@@ -144,7 +144,7 @@ def open_study_device(
 
 
 def _profiles(run: RunFolder, recipe: ResolvedRecipe, cached: Path) -> Iterator[Path]:
-    """The profiles that a study may go by, the first that there is before the others."""
+    """The profiles that apply to a study, the preferred one first."""
     if run.latency_profile.is_file():
         yield run.latency_profile
     if recipe.latency.profile is not None:
@@ -153,12 +153,12 @@ def _profiles(run: RunFolder, recipe: ResolvedRecipe, cached: Path) -> Iterator[
 
 
 def _cached_profiles(device: Device, recipe: ResolvedRecipe, cache_dir: Path) -> Path:
-    """The folder in the cache of the profiles of a device, a space and a deployment, one for each runtime."""
+    """The cache folder of the profiles for a device, a space and a deployment, one for each runtime."""
     return cache_dir / "latency" / _digest(device.name, recipe.space.to_dict(), recipe.deployment)
 
 
 def _measure_profile(device: Device, recipe: ResolvedRecipe, path: Path, listener: Listener) -> None:
-    """Measure a profile if it is not there."""
+    """Measure a profile if there is none."""
     from edgenext_search.latency.profile.profiler import measure_profile
 
     if path.is_file():
@@ -179,15 +179,15 @@ def _digest(*parts: object) -> str:
 class FinalistTimer:
     """Measures finalists on the device, in turns with the profile's reference network.
 
-    A latency is the ratio to the reference times the reference's in the profile: at the speed of the profile, to which
-    the predictions refer, whatever else the device does meanwhile.
+    Latencies are converted to the speed of the device when it was profiled, to which predictions refer: the ratio to
+    the reference times the latency of the reference in the profile.
 
     Args:
-        study_device: The study's device.
-        recipe: The study.
-        store: Its record.
-        listener: Whoever watches.
-        should_stop: Asked between two networks.
+        study_device: Device of the study.
+        recipe: Resolved study.
+        store: Record of the study.
+        listener: Listener to the study's progress.
+        should_stop: Whether to stop, asked between networks.
     """
 
     def __init__(
@@ -206,13 +206,13 @@ class FinalistTimer:
         self._should_stop = should_stop
 
     def __call__(self, trials: Sequence[TrialRecord]) -> bool:
-        """Measure the candidates of some trials one by one, and record what the device said of each at once.
+        """Measure the candidates of some trials one by one, and record each measurement.
 
         Returns:
-            Whether it did; False where it should stop, or the device is out of reach and the study goes by predictions.
+            False if it was stopped, or if the device cannot be reached and the study continues with predictions.
 
         Raises:
-            DeviceError: The device cannot be used, and the study is to pause then. Nothing recorded is lost.
+            DeviceError: The device cannot be used, and the study has to pause. Recorded measurements are kept.
         """
         from edgenext_search.models.measurable import export_for_measuring
 
@@ -235,7 +235,7 @@ class FinalistTimer:
                 progress = functools.partial(self._progress, index, len(trials))
                 try:
                     progress(0, 1)
-                    (found,) = device.measure([path], reference=reference, settings=settings, progress=progress)
+                    (measurement,) = device.measure([path], reference=reference, settings=settings, progress=progress)
                 except _StopError:
                     return False
                 except DeviceError as error:
@@ -243,14 +243,14 @@ class FinalistTimer:
                         self._listener.note(f"Note: {error} Finalists go by their predicted latencies.")
                         return False
                     raise
-                self._record(trial, found.at_speed(profile.reference.microseconds))
-                if found.reference_p50:
-                    slower.append(found.reference_p50 / profile.reference.microseconds)
+                self._record(trial, measurement.at_speed(profile.reference.microseconds))
+                if measurement.reference_p50:
+                    slower.append(measurement.reference_p50 / profile.reference.microseconds)
         self._warn(slower)
         return True
 
     def _record(self, trial: TrialRecord, measurement: Measurement) -> None:
-        """Record what the device said of a trial's candidate, and say it."""
+        """Record the measurement of a trial's candidate, and note it."""
         self._store.add_latency(trial.candidate.fingerprint, measurement)
         cap = self._recipe.budget.latency
         said = "" if cap is None else f": {measurement.verdict_at(cap)} at {cap / 1000:g} ms"
@@ -260,7 +260,7 @@ class FinalistTimer:
         )
 
     def _warn(self, slower: Sequence[float]) -> None:
-        """Say so where the device was not as fast as when it was profiled, which is the speed that times refer to."""
+        """Note if the speed of the device differs from that when it was profiled."""
         if slower and not 1 / BUSY < (most := max(slower, key=lambda share: abs(share - 1))) < BUSY:
             self._listener.note(
                 f"Note: the device was {most:.2f} times as slow as when it was profiled, by a reference network that "
@@ -274,4 +274,4 @@ class FinalistTimer:
 
 
 class _StopError(KeyboardInterrupt):
-    """Ends a measurement that the run should not wait for; devices clean up as they do on Ctrl-C."""
+    """Ends a measurement when the run stops; devices clean up as on Ctrl-C."""

@@ -27,29 +27,29 @@ if TYPE_CHECKING:
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.store.store import StudyStore
 
-FEW_IMAGES = 200  # held-out images below which a score moves by half a point with a single one
+FEW_IMAGES = 200  # held-out images below which a single one changes a score by more than half a point
 
 
 def run_study(
     run: RunFolder, recipe: ResolvedRecipe, execution: Execution, listener: Listener | None = None
 ) -> RunSummary:
-    """Run a study, or go on with it, until it is complete or interrupted by Ctrl-C.
+    """Run or resume a study until it is complete or interrupted by Ctrl-C.
 
-    All that can be wrong with the recipe, the data and the devices is found before any training.
+    Recipe, data and devices are checked before any training.
 
     Args:
-        run: Its folder; begun here when there is no run in it yet.
-        recipe: A resolved study; the one that the run was begun with.
-        execution: Where and how fast.
-        listener: Whoever watches.
+        run: Run folder; a new run is created where there is none.
+        recipe: Resolved study; for an existing run the one that it began with.
+        execution: Devices and parallelism.
+        listener: Listener to the study's progress.
 
     Returns:
-        The summary, also written to the folder.
+        The summary, which is also written to the folder.
 
     Raises:
         UserError: The recipe, the data or the folder cannot be used.
         StudyFailedError: The first trials all failed.
-        KeyboardInterrupt: Ctrl-C came before there was anything to report, or twice.
+        KeyboardInterrupt: Ctrl-C came before there was anything to report, or a second time.
     """
     listener = listener or Listener()
     started = time.monotonic()
@@ -96,8 +96,8 @@ def run_study(
         summary = summarize(run, recipe, store)
         run.write_summary(summary)
         if complete:
-            known = {fingerprint for fingerprint, _ in store.rescores()} | {f.candidate.fingerprint for f in ranked}
-            candidates = [trial.candidate for trial in store.records() if trial.candidate.fingerprint in known]
+            rescored = {fingerprint for fingerprint, _ in store.rescores()} | {f.fingerprint for f in ranked}
+            candidates = [trial.candidate for trial in store.records() if trial.candidate.fingerprint in rescored]
             kept = [job for candidate in candidates if (job := weights_of(candidate, recipe, coordinator))]
             clean_scratch(run.scratch, [job.weights_file for job in kept])
     return summary
@@ -110,28 +110,30 @@ def _finalist_timer(recipe: ResolvedRecipe, session: Session, listener: Listener
 
 
 def _warnings(recipe: ResolvedRecipe, session: Session) -> list[str]:
-    """What will make this study slow, or its scores coarse, with the way out."""
-    found = []
+    """Reasons why this study will be slow or its scores coarse, each with a remedy."""
+    warnings = []
     projection, train, val = session.projection, len(session.data.train.labels), len(session.data.val.labels)
     if session.places[0].devices[0] == "cpu" and recipe.name == "imagenet":
-        found.append("The study imagenet is made for GPUs, and this host has none; --study laptop is made for a CPU.")
+        warnings.append(
+            "The study imagenet is made for GPUs, and this host has none; --study laptop is made for a CPU."
+        )
     if val < FEW_IMAGES:
-        found.append(
-            f"Only {val} held-out images score the candidates, {100 / val:.1f} points each, so close "
-            "candidates cannot be told apart; --set data.val_share=0.3 holds out more."
+        warnings.append(
+            f"Only {val} held-out images score the candidates, {100 / val:.1f} points each, so similar "
+            "candidates cannot be distinguished; --set data.val_share=0.3 holds out more."
         )
     if recipe.proxy.batch_size > train:
-        found.append(
+        warnings.append(
             f"proxy.batch_size is {recipe.proxy.batch_size}, but there are {train} training images: an epoch is a "
-            f"single step; --set proxy.batch_size={max(1, train // 8)} makes more of it."
+            f"single step; --set proxy.batch_size={max(1, train // 8)} gives it more steps."
         )
     usage = projection.budget.usage(
         cost(projection.published(projection.nearest_published()[0]), projection.deployment)
     )
     if usage < BAND:
-        found.append(
+        warnings.append(
             f"The baseline, the published shape scaled to the budget, uses {100 * usage:.0f} % of the tightest cap: "
-            "the steps of its widths leave no more, as is usual for caps on memory. Its gain may be flattering."
+            "its widths change in steps, which matters most for caps on memory. The gain may be overestimated."
         )
-    found += enqueue_notes(projection, recipe.enqueued)
-    return [f"Note: {text}" for text in found]
+    warnings += enqueue_notes(projection, recipe.enqueued)
+    return [f"Note: {text}" for text in warnings]

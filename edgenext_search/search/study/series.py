@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from edgenext_search.errors import StudyFailedError
 from edgenext_search.execution.conditions import conditions
 from edgenext_search.search.ranking.references import pending
-from edgenext_search.search.study.jobs import run_jobs
+from edgenext_search.search.study.listener import run_jobs
 from edgenext_search.texts import counted
 from edgenext_search.training.proxy.job import Trained, TrainJob
 

@@ -1,4 +1,4 @@
-"""The model folders of winners, and what a complete run leaves behind."""
+"""Model folders of winners, and the weights that a complete run keeps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def write_winner(
 ) -> None:
     """Write the model folder of a winner with the weights of its first fresh seed, or else of the search.
 
-    A folder of an earlier call stays as it is where no weights are left.
+    Where no weights are left, an existing folder stays as it is.
     """
     from safetensors.torch import load_file
 
@@ -56,16 +56,16 @@ def write_winner(
 
 
 def weights_of(candidate: Candidate, recipe: ResolvedRecipe, coordinator: Coordinator) -> TrainJob | None:
-    """The training whose weights stand for a candidate: of its first fresh seed that left any, or of the search."""
+    """The training that provides a candidate's weights: its first fresh seed with weights, or else the search."""
     seeds = [*choosing_seeds(recipe.search), recipe.search.seed]
     jobs = (coordinator.job(candidate, seed=seed, until=recipe.proxy.epochs) for seed in seeds)
     return next((job for job in jobs if job.weights_file.is_file()), None)
 
 
 def clean_scratch(scratch: Path, kept: Sequence[Path]) -> None:
-    """Remove what a complete run needs no more: all but the weights of those that were trained with fresh seeds.
+    """Remove the files that a complete run no longer needs.
 
-    With more trials, another of them may win.
+    The weights of all candidates with fresh seeds are kept, since another of them may win once trials are added.
     """
     for path in scratch.glob("*"):
         if path not in kept:

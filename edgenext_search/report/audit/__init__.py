@@ -1,0 +1,1 @@
+"""The report of an audit: whether the scores of a run rank its candidates."""

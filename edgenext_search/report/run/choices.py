@@ -1,0 +1,182 @@
+"""What each choice of the space scored: kernel sizes, splits, depths, width ratios, stage by stage."""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+from collections.abc import Sequence
+
+from edgenext_search.arch.candidate import STAGES, Candidate
+from edgenext_search.report.document import Figure, Group, Paragraph, Section, section
+from edgenext_search.report.plot import FULL, Plot, Series
+from edgenext_search.report.run.importance import importance_figure
+from edgenext_search.report.trials.study import Study
+from edgenext_search.report.wording import NONE, stage_values
+from edgenext_search.search.store.records import TrialRecord
+
+FIELDS = {
+    "kernel_sizes": "Kernel size",
+    "sdta_splits": "SDTA splits",
+    "depths": "Blocks",
+    "width_ratio": "Width over the stage before",
+    "sdta_blocks": "SDTA blocks",
+    "heads": "Heads",
+    "expand_ratio": "Expand ratio",
+}
+"""What has a plot, if it varies."""
+
+BINS = 5  # of width ratios, with equally many candidates each
+LEAST = 3  # trials of a value that has an interval
+CONFIDENCE = 0.95
+_CAPTION = (
+    "Mean top-1 of the networks that have a value, with its 95 % interval (from three networks on), all on one scale. "
+    "A network that stopped early counts with its score plus what others gained from there to the last rung. The "
+    "sampler tries more of what it likes, and values come together with others, so a difference is a hint, not an "
+    "effect. "
+)
+
+
+def choices_section(study: Study) -> Section | None:
+    """Importance of the parameters, and the mean score of each value; None if nothing varied or scored."""
+    plots, importance = choice_figures(study.trials), importance_figure(study.summary)
+    if not plots and importance is None:
+        return None
+    groups = [
+        Group(
+            title=label,
+            layout="small-plots",
+            blocks=tuple(
+                Figure(identifier=_identifier(plot), plot=plot, title=_stage(plot.title)) for plot in plots[label]
+            ),
+        )
+        for label in plots
+    ]
+    found = study.summary.importance
+    method = (
+        f"Importance: {found.method} (Watanabe et al. 2023) on {found.n} networks; with few networks, small shares "
+        "are chance."
+        if found
+        else ""
+    )
+    return section(
+        "choices",
+        "Choices",
+        "Which choices paid",
+        None if importance is None else Figure(identifier="fig-importance", plot=importance, source="summary.json"),
+        *groups,
+        Paragraph(text=f"{_CAPTION if plots else ''}{method}", style="caption"),
+    )
+
+
+def estimates(trials: Sequence[TrialRecord]) -> dict[int, float]:
+    """Each network's top-1 at the last rung, or what is estimated for it, by number of the trial.
+
+    Trials that stopped early count too: among those alone that went on, every choice would look good. It is top-1
+    whatever the study ranks by.
+    """
+    from edgenext_search.search.study.halving import estimated_scores
+
+    scored = [trial for trial in trials if trial.state in ("complete", "pruned") and trial.duplicate_of is None]
+    rungs = sorted({epoch for trial in scored for epoch, _ in trial.curve})
+    if not rungs:
+        return {}
+    return {number: score for number, score in estimated_scores(scored, rungs).items() if math.isfinite(score)}
+
+
+def choice_figures(trials: Sequence[TrialRecord]) -> dict[str, list[Plot]]:
+    """By label of the field, a small figure for each stage in which it varies: the mean top-1 of each value."""
+    scores = estimates(trials)
+    known = [(trial.candidate, scores[trial.number]) for trial in trials if trial.number in scores]
+    found: dict[str, list[tuple[str, list[_Group]]]] = {}
+    for field, label in FIELDS.items():
+        for stage in range(1 if field == "expand_ratio" else STAGES):
+            groups = _binned(known, stage) if field == "width_ratio" else _by_value(known, field, stage)
+            if len(groups) > 1:
+                where = "" if field == "expand_ratio" else f", stage {stage + 1}"
+                found.setdefault(label, []).append((f"{label}{where}", groups))
+    ends = [end for plots in found.values() for _, groups in plots for group in groups for end in group.ends]
+    pad = 0.06 * (max(ends) - min(ends)) if ends else 0.0
+    span = (min(ends) - pad, max(ends) + pad) if pad else None
+    return {label: [_figure(title, groups, span) for title, groups in plots] for label, plots in found.items()}
+
+
+class _Group:
+    """The scores of one value, in percent."""
+
+    def __init__(self, name: str, scores: Sequence[float]) -> None:
+        self.name = name
+        self.n = len(scores)
+        self.mean = 100 * statistics.fmean(scores)
+        self.low: float | None = None
+        self.high: float | None = None
+        if self.n >= LEAST:
+            from scipy.stats import t
+
+            quantile = float(t.ppf((1 + CONFIDENCE) / 2, self.n - 1))
+            half = 100 * quantile * statistics.stdev(scores) / math.sqrt(self.n)
+            self.low, self.high = self.mean - half, self.mean + half
+
+    @property
+    def ends(self) -> list[float]:
+        """What the common scale has room for."""
+        return [self.mean] if self.low is None or self.high is None else [self.low, self.high]
+
+    @property
+    def note(self) -> str:
+        """What shows on hovering."""
+        interval = NONE if self.low is None else f"95 % interval {self.low:.1f} to {self.high:.1f}"
+        return f"{self.name}: mean top-1 {self.mean:.1f} %\n{interval}\nn = {self.n}"
+
+
+def _figure(title: str, groups: Sequence[_Group], span: tuple[float, float] | None) -> Plot:
+    series = Series(
+        name="mean and 95 % interval",
+        style=FULL,
+        x=list(range(len(groups))),
+        y=[group.mean for group in groups],
+        low=[group.low for group in groups],
+        high=[group.high for group in groups],
+        notes=[group.note for group in groups],
+        legend=False,
+    )
+    names = [group.name for group in groups]
+    return Plot(title=title, x_label="", y_label="", series=[series], x_names=names, y_range=span, small=True)
+
+
+def _by_value(known: Sequence[tuple[Candidate, float]], field: str, stage: int) -> list[_Group]:
+    """The scores of each value of a field; candidates without a block that uses it are left out."""
+    groups: dict[int, list[float]] = {}
+    for candidate, score in known:
+        values = [str(candidate.expand_ratio)] if field == "expand_ratio" else stage_values(candidate, field, "")
+        if values[stage]:
+            groups.setdefault(int(values[stage]), []).append(score)
+    return [_Group(str(value), groups[value]) for value in sorted(groups)]
+
+
+def _binned(known: Sequence[tuple[Candidate, float]], stage: int) -> list[_Group]:
+    """The scores of ranges of width ratios with about equally many candidates; equal ratios stay together."""
+    if not stage:
+        return []
+    ordered = sorted((candidate.widths[stage] / candidate.widths[stage - 1], score) for candidate, score in known)
+    groups: list[list[tuple[float, float]]] = []
+    for index, pair in enumerate(ordered):
+        full = groups and len(groups) * len(ordered) <= index * BINS
+        if not groups or (full and pair[0] != groups[-1][-1][0]):
+            groups.append([])
+        groups[-1].append(pair)
+    return [_Group(_span(group[0][0], group[-1][0]), [score for _, score in group]) for group in groups]
+
+
+def _span(low: float, high: float) -> str:
+    return f"{low:.1f}" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f}–{high:.1f}"  # noqa: RUF001 - a range
+
+
+def _identifier(plot: Plot) -> str:
+    """The identifier of the figure of a choice: ``fig-choice-kernel-size-stage-1``."""
+    return f"fig-choice-{re.sub('[^a-z0-9]+', '-', plot.title.lower())}"
+
+
+def _stage(title: str) -> str:
+    """``Stage 2`` of ``Kernel size, stage 2``; ``All stages`` for what varies in all stages alike."""
+    return title.rpartition(", ")[2].capitalize() if ", stage" in title else "All stages"

@@ -1,0 +1,1 @@
+"""The reports of scaling studies, of families and of laws."""
