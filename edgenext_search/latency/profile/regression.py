@@ -56,11 +56,15 @@ class Fit:
     busy: Rates
 
     def microseconds(self, features: Mapping[Key, float], *, busy: float = 0.0) -> float:
-        """The time of a model whose terms all have a rate; see :attr:`Sample.microseconds`."""
-        return sum(
+        """The time of a model whose terms all have a rate; see :attr:`Sample.microseconds`.
+
+        Where the changes for a busy device would make it negative, they are left out.
+        """
+        total = sum(
             amount * (self.rates[name][stage] + busy * self.busy[name][stage])
             for (name, stage), amount in features.items()
         )
+        return total if total > 0 or not busy else self.microseconds(features)
 
     def has_rates(self, features: Mapping[Key, float]) -> bool:
         """Whether all terms have a rate."""

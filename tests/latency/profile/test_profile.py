@@ -1,7 +1,9 @@
 import json
+import math
 import random
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings
 from latency_profiles import DEPLOYMENT, NETWORKS, REFERENCE, STAGES, made_profile, measurement, profile_of
 
 from edgenext_search.arch.space import Space
@@ -9,6 +11,8 @@ from edgenext_search.errors import UserError
 from edgenext_search.latency.profile.measurement_plan import make_plan
 from edgenext_search.latency.profile.predictor import Predictor
 from edgenext_search.latency.profile.profile import Profile
+
+from ..damage import assert_one_line, damaged_bytes, damaged_json
 
 
 @pytest.fixture
@@ -89,6 +93,30 @@ def test_a_damaged_file_is_refused(path, key):
     path.write_text(json.dumps(values), "utf-8")
     with pytest.raises(UserError, match="damaged"):
         Profile.load(path)
+
+
+def few_models():
+    """The profile with three of its measured models, to be read quickly."""
+    values = made_profile().to_dict()
+    return values | {"measured": values["measured"][:3]}
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=damaged_json(few_models()) | damaged_bytes(json.dumps(few_models()).encode()))
+@example(content=b'{"format":' * 100_000)
+@example(content=b'{"format": 1' + b"0" * 5000 + b"}")
+@example(content=json.dumps(few_models() | {"seconds": float("nan")}).encode())
+@example(content=json.dumps(few_models() | {"rates": {}}).encode())
+def test_any_file_predicts_or_is_refused_in_one_line(tmp_path, content):
+    file = tmp_path / "profile.json"
+    file.write_bytes(content)
+    try:
+        prediction = Predictor.load(file, rescale=True).predict(REFERENCE)
+    except UserError as error:
+        assert_one_line(str(error))
+    else:
+        assert 0 < prediction.low <= prediction.microseconds * 1e6
+        assert math.isfinite(prediction.high)
 
 
 def test_a_busy_spell_does_little_harm():

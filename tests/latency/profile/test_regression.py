@@ -7,7 +7,7 @@ from strategies import random_candidate, seeded
 from edgenext_search.arch.blocks import blocks_of
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment
-from edgenext_search.latency.profile.regression import RUN, Sample, fit, held_out, model_features
+from edgenext_search.latency.profile.regression import RUN, Fit, Sample, fit, held_out, model_features
 
 DEPLOYMENT = Deployment(num_classes=10, img_size=128)
 TRUE = {"dense": 1e-5, "patch": 2e-5, "activation_ln_gelu": 3e-4, "conv_blocks": 30.0, "sdta_blocks": 80.0, RUN: 200.0}
@@ -88,6 +88,12 @@ def test_a_busy_device_that_slows_some_terms_more_is_told_apart():
 
 def test_a_device_that_was_never_busy_has_nothing_to_tell(fitted):
     assert all(rate == 0 for own in fitted.busy.values() for rate in own.values())
+
+
+def test_no_time_is_negative_on_a_busy_device():
+    fitted = Fit(rates={RUN: {0: 5.0}}, busy={RUN: {0: -20.0}})
+    assert fitted.microseconds({(RUN, 0): 1.0}, busy=0.1) == 3.0
+    assert fitted.microseconds({(RUN, 0): 1.0}, busy=0.5) == 5.0
 
 
 def test_a_stage_alone_has_a_run_of_its_own():
