@@ -30,9 +30,9 @@ def choose_finalists(
     """The ``n`` best complete trials and the baseline, each candidate once.
 
     Trials are ordered by expected score, then by fewer multiply-adds, then by number. The trial's own score is used
-    where there is no expectation. With costs among the objectives, finalists are chosen by non-domination rank in expected
-    score and costs, then by hypervolume, see :func:`~edgenext_search.search.sampler.front.best_points`; the trial with
-    the highest expectation comes first in any case.
+    where there is no expectation. With costs among the objectives, finalists are chosen by non-domination rank in
+    expected score and costs, then by hypervolume, see :func:`~edgenext_search.search.sampler.front.best_points`; the
+    trial with the highest expectation comes first in any case.
 
     Args:
         trials: All trials.
