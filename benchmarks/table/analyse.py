@@ -81,7 +81,7 @@ def _progress(table: Table) -> str:
     plan = pd.Series([(training.part, training.budget) for training in trainings(read_shapes(), PARTS)]).value_counts()
     rows, spent, left = [], 0.0, 0.0
     seconds: dict[tuple[str, str], float] = {}
-    for (part, budget), planned in sorted(plan.items(), reverse=True):
+    for (part, budget), planned in sorted(plan.items(), key=lambda item: (list(PARTS).index(item[0][0]), item[0][1])):
         done = table.trainings[(table.trainings["part"] == part) & (table.trainings["budget"] == budget)]
         images = PARTS[part].images * PARTS[part].epochs
         each = seconds[part, budget] = (
