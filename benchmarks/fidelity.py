@@ -25,7 +25,8 @@ from edgenext_search.arch.metrics import METRICS
 from edgenext_search.arch.projection import Projection
 from edgenext_search.arch.space import Assignment, Space
 from edgenext_search.search.ranking.agreement import judge
-from edgenext_search.search.ranking.metric import Reading, merits
+from edgenext_search.search.ranking.metric import ranking_scores
+from edgenext_search.search.recipe import RankingMetric
 from edgenext_search.search.resolver import load_study
 from edgenext_search.search.sampler.features import Features
 from edgenext_search.search.sampler.propose import Observation
@@ -35,7 +36,7 @@ from edgenext_search.training.proxy.recipe import TrainRecipe
 EACH, SMALLEST = 24, 250_000
 REFERENCE = {"images": 4000, "epochs": 8, "batch_size": 32, "val_images": 10_000}
 PROXY = {"images": 4000, "epochs": 1, "batch_size": 16, "val_images": 2000}
-READINGS: tuple[Reading, ...] = ("combined", "top1", "loss", "train_loss")
+READINGS: tuple[RankingMetric, ...] = ("combined", "top1", "loss", "train_loss")
 SHAPES_SEED, PROXY_SEED = 7, 10
 
 
@@ -121,7 +122,9 @@ def _readings(
     found: dict[str, list[list[float]]] = {}
     for reading in READINGS:
         by_seed = [
-            merits([record_of(n, c, curves[c.fingerprint, seed], seed) for n, c in enumerate(candidates)], reading)
+            ranking_scores(
+                [record_of(n, c, curves[c.fingerprint, seed], seed) for n, c in enumerate(candidates)], reading
+            )
             for seed in seeds
         ]
         found[reading] = [[merit[n][fidelity["epochs"]] for merit in by_seed] for n in range(len(candidates))]

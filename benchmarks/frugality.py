@@ -23,8 +23,8 @@ from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.projection import Projection
 from edgenext_search.arch.space import Space
-from edgenext_search.search.ranking.metric import Reading as MeritReading
-from edgenext_search.search.ranking.metric import merits
+from edgenext_search.search.ranking.metric import ranking_scores
+from edgenext_search.search.recipe import RankingMetric
 from edgenext_search.search.resolver import load_study
 from edgenext_search.search.store.records import TrialRecord
 from edgenext_search.search.study.halving import survivors
@@ -117,13 +117,13 @@ def main() -> None:
     )  # fmt: skip
 
 
-def _full(trials: list[TrialRecord], rank_by: MeritReading, train_images: int) -> Chosen:
-    merit = merits(trials, rank_by)
+def _full(trials: list[TrialRecord], rank_by: RankingMetric, train_images: int) -> Chosen:
+    merit = ranking_scores(trials, rank_by)
     best = max(trials, key=lambda trial: merit[trial.number][trial.epochs])
     return Chosen(best.number, sum(trial.epochs for trial in trials) * train_images)
 
 
-def _halving(trials: list[TrialRecord], recipe: TrainRecipe, rank_by: MeritReading, train_images: int) -> Chosen:
+def _halving(trials: list[TrialRecord], recipe: TrainRecipe, rank_by: RankingMetric, train_images: int) -> Chosen:
     epochs, left = 0, []
     for cohort in sorted({trial.cohort for trial in trials}):
         alive, before = [trial for trial in trials if trial.cohort == cohort], 0
@@ -131,21 +131,21 @@ def _halving(trials: list[TrialRecord], recipe: TrainRecipe, rank_by: MeritReadi
             epochs += len(alive) * (rung - before)
             before = rung
             if rung != recipe.rung_epochs[-1]:
-                scores = {number: curve[rung] for number, curve in merits(alive, rank_by).items()}
+                scores = {number: curve[rung] for number, curve in ranking_scores(alive, rank_by).items()}
                 kept = survivors(scores)
                 alive = [trial for trial in alive if trial.number in kept]
         left += alive
-    merit = merits(left, rank_by)
+    merit = ranking_scores(left, rank_by)
     best = max(left, key=lambda trial: merit[trial.number][trial.epochs])
     return Chosen(best.number, epochs * train_images)
 
 
-def _optuna(trials: list[TrialRecord], recipe: TrainRecipe, rank_by: MeritReading, train_images: int) -> Chosen:
+def _optuna(trials: list[TrialRecord], recipe: TrainRecipe, rank_by: RankingMetric, train_images: int) -> Chosen:
     """One worker, so that each trial is judged by all before it: the pruner's best case."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=2)
     study = optuna.create_study(direction="maximize", pruner=pruner)
-    epochs, merit = 0, merits(trials, rank_by)
+    epochs, merit = 0, ranking_scores(trials, rank_by)
     for record in trials:
         trial = study.ask()
         trial.set_user_attr("number", record.number)

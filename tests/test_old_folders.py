@@ -61,6 +61,7 @@ def assert_holds(new, old, where=""):
         for index, pair in enumerate(zip(new, old, strict=True)):
             assert_holds(*pair, f"{where}[{index}]")
     else:
+        assert type(new) is type(old), where
         assert new == (pytest.approx(old, rel=1e-9) if isinstance(old, float) else old), where
 
 

@@ -18,13 +18,13 @@ from edgenext_search.search.store.records import DataSummary
 class Costs(Result):
     """Costs of a candidate, or means of several; null where unknown."""
 
-    params: float | None = None
+    params: int | float | None = None
     """Parameters."""
-    madds: float | None = None
+    madds: int | float | None = None
     """Multiply-adds of one image."""
-    acts: float | None = None
+    acts: int | float | None = None
     """Activations."""
-    latency: float | None = None
+    latency: int | float | None = None
     """Predicted latency in microseconds; null without a latency profile."""
 
 

@@ -9,8 +9,8 @@ from edgenext_search.arch.results import CandidateField, CostsResult, Deployment
 from edgenext_search.execution.conditions import RunConditions
 from edgenext_search.latency.measurement import Measurement, Verdict
 from edgenext_search.results import Result
-from edgenext_search.search.ranking.metric import Reading
 from edgenext_search.search.ranking.results import AuditResult
+from edgenext_search.search.recipe import RankingMetric
 from edgenext_search.search.store.records import DataSummary, Expected, LatencyFacts, Score
 from edgenext_search.training.full.summary import TrainSummary
 
@@ -108,7 +108,7 @@ class Fidelity(Result):
     """Epochs of the last rung."""
     rungs: tuple[int, ...] = ()
     """Epochs of each rung."""
-    rank_by: Reading = "top1"
+    rank_by: RankingMetric = "top1"
     """What ranks candidates during the search."""
     train_images: int | None = None
     """Training images; null before they were prepared."""

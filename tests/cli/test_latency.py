@@ -110,7 +110,7 @@ def test_an_onnx_file_beside_a_model_folder_keeps_its_own_size(program, tmp_path
 
 def test_a_device_that_fails(fields):
     line = refusal("latency", "measure", fields, *SIZE, "--device", "ssh://127.0.0.1:1?config=/dev/null")
-    assert "There is no file /dev/null" in line
+    assert "There is no file '/dev/null'" in line
 
 
 def test_help_is_light():

@@ -58,7 +58,7 @@ def test_a_board_that_is_off_pauses_the_run_and_resume_ends_it(tmp_path, board, 
     run = [
         "run", "--budget", f"latency=5ms@{board.name}", "--data", class_folder, "--study", "demo",
         "--num-classes", "10", "--img-size", "64", "--trials", "3", "--set", f"latency.profile={profile}",
-        "--set", "latency.seconds=1", "--set", "search.cohort=3", "--set", "search.finalists=1",
+        "--set", "latency.seconds=20", "--set", "search.cohort=3", "--set", "search.finalists=1",
         "--set", "search.rescore_seeds=1",
         "--set", "search.rematch_seeds=0", "--set", "proxy.img_size=32", "--set", "proxy.epochs=1",
         "--set", "proxy.rungs=[1.0]", "--device", "cpu", "--cache-dir", cache_dir, "--out", out,

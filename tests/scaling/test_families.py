@@ -19,7 +19,7 @@ def written(tmp_path, values):
     return path
 
 
-def test_published_families_are_foretold():
+def test_published_families_are_predicted():
     """The 11 families had no part in the prior that is used: see benchmarks/scaling_law.py."""
     found = fit_families(read_families(FACTS / "imagenet_families.json"))
     assert found.n == 11

@@ -16,7 +16,7 @@ def points(a=9.0, b=0.55, c=14.0, costs=COSTS):
 
 
 @pytest.mark.parametrize("prior", PRIORS.values(), ids=PRIORS)
-def test_a_member_of_an_exact_law_is_foretold(prior):
+def test_a_member_of_an_exact_law_is_predicted(prior):
     costs, errors = points()
     law = fit_law(costs[:-1], errors[:-1], prior)
     found = law.predict(costs[-1])
@@ -81,7 +81,7 @@ def test_odd_families_have_finite_predictions(prior, costs, errors):
     assert found.value < max(errors) + 1
 
 
-def test_a_family_that_got_worse_with_size_is_not_foretold_to_gain_much():
+def test_a_family_that_got_worse_with_size_is_not_predicted_to_gain_much():
     found = fit_law([1.0, 2.0, 4.0], [20.0, 21.0, 22.0], IMAGENET).predict(8.0)
     assert found.value > 18
 

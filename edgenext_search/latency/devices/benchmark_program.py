@@ -19,7 +19,7 @@ from pydantic import Field, ValidationError
 
 from edgenext_search.errors import UserError
 from edgenext_search.latency.devices.bounded_process import Finished, LimitError, Limits, run
-from edgenext_search.latency.devices.device import DeviceError, DeviceInfo, Progress, one_line
+from edgenext_search.latency.devices.device import DeviceError, DeviceInfo, Progress, existing_file, one_line
 from edgenext_search.latency.measurement import Conditions, DeviceText, Measurement, MeasureSettings
 from edgenext_search.latency.onboard.timing_statistics import FEWEST_PAIRS, median_interval, pair_ratios, summarise
 from edgenext_search.results import Result
@@ -69,9 +69,9 @@ def find_program(name: str) -> str:
     if "/" not in name:
         program = shutil.which(name)
     else:
-        path = Path(os.path.expanduser(name)).absolute()  # noqa: PTH111 - leaves an unknown ~user as it is
-        program = str(path) if path.is_file() else None
-        if program is not None and not os.access(path, os.X_OK):
+        path = existing_file(name)
+        program = None if path is None else str(path)
+        if path is not None and not os.access(path, os.X_OK):
             raise UserError(f"{name} may not be run; make it executable with chmod +x {shlex.quote(name)}.")
     if program is None:
         raise UserError(f"There is no program {short(name)}; give its path, as in cmd:./bench.sh.")

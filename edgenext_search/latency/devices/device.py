@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -130,6 +131,15 @@ def require_models(paths: Sequence[Path]) -> None:
     for path in paths:
         if not path.is_file():
             raise UserError(f"There is no model {path}; give the path of an ONNX file.")
+
+
+def existing_file(text: str) -> Path | None:
+    """The absolute path of a file that an option names; None where the text names no file. ``~`` is the home folder."""
+    path = Path(os.path.expanduser(text)).absolute()  # noqa: PTH111 - leaves an unknown ~user as it is
+    try:
+        return path if path.is_file() else None
+    except OSError:  # such as a name that is too long
+        return None
 
 
 def one_line(text: str) -> str:

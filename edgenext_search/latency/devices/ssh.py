@@ -15,6 +15,7 @@ from edgenext_search.latency.devices.device import (
     DeviceInfo,
     KnownFailure,
     Progress,
+    existing_file,
     one_line,
     read_options,
     require_models,
@@ -207,7 +208,7 @@ def _file(option: str, path: str | None) -> str | None:
     """
     if path is None:
         return None
-    file = Path(path).expanduser().resolve()
-    if not file.is_file():
-        raise UserError(f"There is no file {path}, which ?{option}= names.")
-    return str(file)
+    file = existing_file(path)
+    if file is None:
+        raise UserError(f"There is no file {short(path)}, which ?{option}= names.")
+    return str(file.resolve())

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 import statistics
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from edgenext_search.search.recipe import RankingMetric
     from edgenext_search.search.store.records import Losses, TrialRecord
 
-Reading = Literal["combined", "top1", "loss", "train_loss"]
 Curves = dict[int, dict[int, float]]  # by number of the trial and epoch
 FEW = 3  # scores below which there is no line to fit: the spread of fewer says nothing
 
 
-def merits(trials: Iterable[TrialRecord], reading: Reading) -> Curves:
+def ranking_scores(trials: Iterable[TrialRecord], metric: RankingMetric) -> Curves:
     """What each trial is ranked by at each rung that it finished, by number and epoch; higher is better.
 
     A loss takes every image into account by how sure the network is of it, where top-1 counts the few that cross the
@@ -27,21 +27,21 @@ def merits(trials: Iterable[TrialRecord], reading: Reading) -> Curves:
 
     Args:
         trials: All that are to be ranked among one another.
-        reading: ``top1``; ``loss``, the held-out cross-entropy; ``train_loss``, the mean of all training steps; or
+        metric: ``top1``; ``loss``, the held-out cross-entropy; ``train_loss``, the mean of all training steps; or
             ``combined``, the mean of these three on the scale of top-1. A trial without a recorded loss counts with
             its top-1.
     """
     known = list(trials)
-    if reading == "combined":
-        return _mean([merits(known, single) for single in ("top1", "loss", "train_loss")])
+    if metric == "combined":
+        return _mean([ranking_scores(known, single) for single in ("top1", "loss", "train_loss")])
     found = {trial.number: dict(trial.curve) for trial in known}
-    if reading == "top1":
+    if metric == "top1":
         return found
     for epoch in sorted({epoch for curve in found.values() for epoch in curve}):
         losses = {
             trial.number: loss
             for trial in known
-            if epoch in found[trial.number] and (loss := _loss(dict(trial.losses).get(epoch), reading)) is not None
+            if epoch in found[trial.number] and (loss := _loss(dict(trial.losses).get(epoch), metric)) is not None
         }
         scores = [found[number][epoch] for number in losses]
         if losses:
@@ -60,8 +60,8 @@ def _mean(parts: Sequence[Curves]) -> Curves:
     }
 
 
-def _loss(losses: Losses | None, reading: Reading) -> float | None:
-    value = None if losses is None else losses.held_out if reading == "loss" else losses.train
+def _loss(losses: Losses | None, metric: RankingMetric) -> float | None:
+    value = None if losses is None else losses.held_out if metric == "loss" else losses.train
     return value if value is not None and math.isfinite(value) else None
 
 

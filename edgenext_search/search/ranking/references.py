@@ -8,7 +8,7 @@ import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from edgenext_search.search.ranking.metric import merits
+from edgenext_search.search.ranking.metric import ranking_scores
 from edgenext_search.search.ranking.results import (
     AuditCandidate,
     AuditFailure,
@@ -195,7 +195,7 @@ def audit_summary(store: StudyStore, recipe: ResolvedRecipe, *, running: bool = 
     seeds = reference_seeds(recipe.search.seed, fact["seeds"])
     open_ = len(pending(store, sampled(store, numbers), epochs=epochs, seeds=seeds))
     scored = [item for item in references if item.scores]
-    merit_by_trial = merits([item.trial for item in scored], recipe.search.rank_by)
+    merit_by_trial = ranking_scores([item.trial for item in scored], recipe.search.rank_by)
     curves = [merit_by_trial[item.trial.number] for item in scored]
     table = _table(scored)
     return AuditResult(

@@ -6,7 +6,7 @@ from typing import Literal
 
 from edgenext_search.execution.conditions import RunConditions
 from edgenext_search.results import Result
-from edgenext_search.search.ranking.metric import Reading
+from edgenext_search.search.recipe import RankingMetric
 from edgenext_search.search.store.records import Score
 
 
@@ -138,7 +138,7 @@ class AuditFidelity(Result):
     """Training images."""
     val_images: int | None = None
     """Held-out training images that give the score."""
-    rank_by: Reading = "top1"
+    rank_by: RankingMetric = "top1"
     """What ranks candidates during the search, which is judged."""
 
 

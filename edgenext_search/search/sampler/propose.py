@@ -58,7 +58,7 @@ def propose(
     sampler: Sampler,
     startup: int,
     seed: int,
-    price: Callable[[Mapping[str, Value]], Sequence[int]] | None = None,
+    cost_fn: Callable[[Mapping[str, Value]], Sequence[int]] | None = None,
 ) -> list[dict[str, Value]]:
     """``n`` assignments to score next, decided by the arguments alone.
 
@@ -74,12 +74,12 @@ def propose(
         sampler: Which sampler.
         startup: Observations below which the sampler draws at random.
         seed: Seed of the sampler.
-        price: The costs that an assignment will have, in the order of those observed; needed where there are any.
+        cost_fn: The costs that an assignment will have, in the order of those observed; needed where there are any.
     """
     if n == 0:
         return []
     if sampler == "bayes":
-        return _bayes(Features(space), observed, n, startup=startup, rng=np.random.default_rng(seed), price=price)
+        return _bayes(Features(space), observed, n, startup=startup, rng=np.random.default_rng(seed), cost_fn=cost_fn)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     domains = distributions(space)
     with warnings.catch_warnings():
@@ -107,7 +107,7 @@ def _bayes(
     *,
     startup: int,
     rng: np.random.Generator,
-    price: Callable[[Mapping[str, Value]], Sequence[int]] | None,
+    cost_fn: Callable[[Mapping[str, Value]], Sequence[int]] | None,
 ) -> list[dict[str, Value]]:
     """Proposals of our own sampler; random ones while there are fewer observations than ``startup``, or no choices."""
     if len(observed) < max(startup, 1) or not features.parameters:
@@ -115,13 +115,13 @@ def _bayes(
     else:
         scores = np.array([observation.score for observation in observed])
         seen = features.codes([observation.values for observation in observed])
-        if price is None:
+        if cost_fn is None:
             codes = next_codes(features, seen, scores, n, rng)
         else:
-            ask = price
+            ask = cost_fn
             costs = np.log([observation.costs for observation in observed])
             prices = lambda rows: np.log([ask(features.assignment(row)) for row in rows])  # noqa: E731
-            codes = scalarisation.next_codes(features, seen, scores, costs, n=n, rng=rng, price=prices)
+            codes = scalarisation.next_codes(features, seen, scores, costs, n=n, rng=rng, cost_fn=prices)
     return [features.assignment(row) for row in codes]
 
 

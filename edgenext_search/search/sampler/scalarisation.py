@@ -23,7 +23,7 @@ from edgenext_search.search.sampler.surrogate import Surrogate
 if TYPE_CHECKING:
     from edgenext_search.search.sampler.features import Features
 
-Price = Callable[[Array], Array]
+CostFunction = Callable[[Array], Array]
 """Logarithms of the costs of rows of codes; shape (rows, parameters) to (rows, costs)."""
 
 AUGMENTED = 0.05  # Knowles's rho: what all losses count beside the largest
@@ -31,7 +31,14 @@ KEPT, PARENTS, LITTER = 12, 3, 6  # for each proposal: how many are kept, how ma
 
 
 def next_codes(
-    features: Features, codes: Array, scores: Array, costs: Array, *, n: int, rng: np.random.Generator, price: Price
+    features: Features,
+    codes: Array,
+    scores: Array,
+    costs: Array,
+    *,
+    n: int,
+    rng: np.random.Generator,
+    cost_fn: CostFunction,
 ) -> Array:
     """Codes of ``n`` assignments to score next; shape (n, parameters).
 
@@ -46,11 +53,11 @@ def next_codes(
         costs: Logarithms of their costs; shape (observations, costs).
         n: How many, at least one.
         rng: For weights and pool.
-        price: Costs of any assignment.
+        cost_fn: Costs of any assignment.
     """
     surrogate = Surrogate(features, codes, scores)
     aims = _Aims(surrogate.mean(codes), costs, n, rng)
-    prices = _Remembered(price)
+    prices = _Remembered(cost_fn)
     pool = _pool(features, surrogate, aims, prices, observed=np.unique(codes, axis=0), rng=rng)
     pool = unseen(pool, codes)
     if len(pool) < n:
@@ -89,15 +96,15 @@ class _Aims:
 class _Remembered:
     """Costs of codes, each assignment asked for once."""
 
-    def __init__(self, price: Price) -> None:
-        self._price = price
+    def __init__(self, cost_fn: CostFunction) -> None:
+        self._costs_of = cost_fn
         self._known: dict[bytes, Array] = {}
 
     def __call__(self, codes: Array) -> Array:
         keys = [row.tobytes() for row in codes]
         new = {key: row for key, row in zip(keys, codes, strict=True) if key not in self._known}
         if new:
-            self._known |= zip(new, self._price(np.stack(list(new.values()))), strict=True)
+            self._known |= zip(new, self._costs_of(np.stack(list(new.values()))), strict=True)
         return np.stack([self._known[key] for key in keys])
 
 

@@ -1,4 +1,4 @@
-"""What a run folder is of: searches and scaling studies look alike from outside."""
+"""Kinds of run folders: searches and scaling studies, which have the same layout."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ SCALING = "scaling"  # key of the fact that a scaling study leaves: what was ask
 
 
 def require_search(run: RunFolder, store: StudyStore) -> None:
-    """Refuse what is no search, but shares its folder's form.
+    """Refuse the folder of a scaling study.
 
     Raises:
-        UserError: The folder is of a scaling study.
+        UserError: The folder holds a scaling study.
     """
     if store.fact(SCALING) is not None:
         raise _scaling(run)

@@ -1,4 +1,4 @@
-"""What a study leaves behind, as plain values: what the report reads and ``summary.json`` holds."""
+"""Records of a study: its trials, scores, and facts about it as a whole."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ References = dict[tuple[str, int, int], float | str]  # by fingerprint, epochs a
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Losses:
-    """What a rung found beside the score.
+    """Losses at a rung.
 
     Attributes:
-        held_out: Mean cross-entropy on the images that the score is of, in nats.
+        held_out: Mean cross-entropy on the held-out images, in nats.
         train: Mean loss of all training steps up to the rung.
     """
 
@@ -56,19 +56,19 @@ class TrialRecord:
     """One trial of a study.
 
     Attributes:
-        number: Its number in Optuna's storage, from 0.
-        state: ``complete`` (trained through the last rung), ``pruned`` (stopped at a rung), ``failed`` (its
-            reason says why) or ``open`` (not yet told).
-        cohort: Which cohort it was asked in, from 0.
-        origin: ``edgenext_xx_small`` and the like for a published shape projected into the budget, ``sampler``
-            for the rest, ``enqueued`` for what the user gave.
-        candidate: The projected network.
-        cost: Its costs in the study's deployment.
-        curve: (epoch, score) at every rung it finished, in order.
+        number: Number in Optuna's storage, from 0.
+        state: ``complete`` (trained through the last rung), ``pruned`` (stopped at an earlier rung), ``failed`` or
+            ``open`` (not told yet).
+        cohort: Number of the cohort, from 0.
+        origin: Name of the published variant that was projected into the budget, ``enqueued`` for a candidate of the
+            user, or ``sampler``.
+        candidate: Projected network.
+        cost: Costs in the study's deployment.
+        curve: (epoch, score) at each finished rung, in order.
         seconds: Training time over all rungs, on one worker.
-        seed: Seed of its training.
-        losses: (epoch, losses) at every rung that recorded them, in order.
-        reason: Why it failed; None otherwise.
+        seed: Seed of the training.
+        losses: (epoch, losses) at each rung that recorded them, in order.
+        reason: Reason of a failure; None otherwise.
         duplicate_of: Number of the earlier trial of the same candidate whose scores it shares; None otherwise.
     """
 

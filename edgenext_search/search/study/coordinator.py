@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgenext_search.arch.cost import cost
 from edgenext_search.search.objectives import costs_in
-from edgenext_search.search.ranking.metric import merits
+from edgenext_search.search.ranking.metric import ranking_scores
 from edgenext_search.search.sampler.propose import Observation, propose
 from edgenext_search.search.store.records import BASELINE, Losses, StudyFacts
 from edgenext_search.search.study.enqueue import starts
@@ -222,7 +222,7 @@ class Coordinator:
             sampler=search.sampler,
             startup=search.cohort,
             seed=(search.seed * 100_003 + cohort) % 2**32,
-            price=self._costs_of if len(search.objectives) > 1 else None,
+            cost_fn=self._costs_of if len(search.objectives) > 1 else None,
         )
         return [*proposals, *(("sampler", values, self._projection.candidate(values)) for values in sampled)]
 
@@ -241,7 +241,8 @@ class Coordinator:
             if self._should_stop():
                 return
             going = [record for record in self._trials_of(cohort) if record.number in alive and record.epochs >= epoch]
-            scores = {number: curve[epoch] for number, curve in merits(going, self._recipe.search.rank_by).items()}
+            curves = ranking_scores(going, self._recipe.search.rank_by)
+            scores = {number: curve[epoch] for number, curve in curves.items()}
             costs = {record.number: costs_in(record.cost, self._recipe.search.objectives) for record in members}
             alive = survivors(scores, costs, always={BASELINE}) if epoch != self._rungs[-1] else set(scores)
         self._tell_cohort(cohort)

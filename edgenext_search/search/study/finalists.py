@@ -1,4 +1,4 @@
-"""Who is trained again with fresh seeds, and what came of it."""
+"""Choice and ranking of the finalists, which are trained again with fresh seeds."""
 
 from __future__ import annotations
 
@@ -29,32 +29,32 @@ def choose_finalists(
 ) -> list[TrialRecord]:
     """The ``n`` best complete trials and the baseline, each candidate once.
 
-    Best is what all trials together lead to expect most of; of equals the one with fewer multiply-adds, then the
-    earlier. A trial's own score stands in where nothing is expected of it. With costs among the objectives, best is a
-    lower non-domination rank in expectation and costs, and then more hypervolume, see
-    :func:`~edgenext_search.search.sampler.front.best_points`; the most that is expected comes first all the same.
+    Trials are ordered by expected score, then by fewer multiply-adds, then by number. The trial's own score is used
+    where there is no expectation. With costs among the objectives, finalists are chosen by non-domination rank in
+    expected score and costs, then by hypervolume, see :func:`~edgenext_search.search.sampler.front.best_points`; the
+    trial with the highest expectation comes first in any case.
 
     Args:
         trials: All trials.
-        n: How many.
-        expected: By number of the trial.
-        objectives: Of the study.
-        measured: By fingerprint, what the device said; those that it refused are left out. Where it refused all, the
-            fastest are taken.
+        n: Number of finalists, without the baseline.
+        expected: Expected score by number of the trial.
+        objectives: Objectives of the study.
+        measured: Measured latency by fingerprint. Candidates that do not hold the cap are left out; if none holds it,
+            the fastest are chosen.
     """
     latencies = measured or {}
 
-    def merit(trial: TrialRecord) -> float:
-        known = (expected or {}).get(trial.number)
-        return known.mean if known else trial.score or 0.0
+    def score_of(trial: TrialRecord) -> float:
+        expectation = (expected or {}).get(trial.number)
+        return expectation.mean if expectation else trial.score or 0.0
 
     complete = (t for t in trials if t.state == "complete" and t.duplicate_of is None)
-    ranked = sorted(complete, key=lambda trial: (-merit(trial), trial.cost.madds, trial.number))
-    refused = [t for t in ranked if (said := latencies.get(t.candidate.fingerprint)) and said.rejected]
-    holding = [trial for trial in ranked if trial not in refused]
-    best = holding[:n] or sorted(refused, key=lambda t: latencies[t.candidate.fingerprint].p50)[:n]
+    ranked = sorted(complete, key=lambda trial: (-score_of(trial), trial.cost.madds, trial.number))
+    rejected = [t for t in ranked if (latency := latencies.get(t.candidate.fingerprint)) and latency.rejected]
+    holding = [trial for trial in ranked if trial not in rejected]
+    best = holding[:n] or sorted(rejected, key=lambda t: latencies[t.candidate.fingerprint].p50)[:n]
     if len(objectives) > 1 and holding:
-        losses = np.array([losses_of(merit(trial), costs_in(trial.cost, objectives)) for trial in holding])
+        losses = np.array([losses_of(score_of(trial), costs_in(trial.cost, objectives)) for trial in holding])
         best = [holding[index] for index in best_points(losses, n)]
     return best + [trial for trial in ranked if trial.number == BASELINE and trial not in best]
 
@@ -62,12 +62,12 @@ def choose_finalists(
 def front_of(finalists: Sequence[Finalist], objectives: Sequence[str]) -> list[Finalist]:
     """The finalists that no other finalist dominates by mean score and costs, best score first.
 
-    Of accuracy alone that is the winner. Finalists that no fresh seed has scored are not compared with those that some
-    has: the score that the search chose them for is optimistic.
+    With accuracy alone, that is the winner. Finalists without fresh seeds are not compared with others, because the
+    score of the search is optimistic.
 
     Args:
-        finalists: As :func:`rank_finalists` ranks them.
-        objectives: Of the study.
+        finalists: Finalists in the order of :func:`rank_finalists`.
+        objectives: Objectives of the study.
     """
     if len(objectives) == 1:
         return list(finalists[:1])
@@ -78,7 +78,7 @@ def front_of(finalists: Sequence[Finalist], objectives: Sequence[str]) -> list[F
 
 
 def _not_dominated(points: Sequence[tuple[float, Cost]], objectives: Sequence[str]) -> list[int]:
-    """Indices of the points of the front, each a score and costs, in ascending order."""
+    """Indices of the non-dominated points, each a score and costs, in ascending order."""
     if not points:
         return []
     losses = np.array([losses_of(score, costs_in(cost, objectives)) for score, cost in points])
@@ -86,7 +86,7 @@ def _not_dominated(points: Sequence[tuple[float, Cost]], objectives: Sequence[st
 
 
 def finalists_of(store: StudyStore, recipe: ResolvedRecipe) -> list[Finalist]:
-    """The finalists of a study as far as they are scored, best first."""
+    """The finalists of a study with their scores so far, best first."""
     from edgenext_search.search.study.expectation import expectations
 
     expected, search, measured = expectations(store, recipe), recipe.search, measured_of(store, recipe)
@@ -107,9 +107,9 @@ def rematch_pairs(
     """Top-1 of winner and baseline with each seed of the re-match that both have a score of, in the seeds' order.
 
     Args:
-        finalists: As :func:`rank_finalists` ranks them.
-        rescores: All that fresh seeds have come to.
-        seeds: The seeds that chose the winner, which are no part of the re-match.
+        finalists: Finalists in the order of :func:`rank_finalists`.
+        rescores: Results of all fresh seeds.
+        seeds: Seeds that chose the winner, which are not part of the re-match.
     """
     baseline = baseline_of(finalists)
     if baseline is None or finalists[0] is baseline:
@@ -131,7 +131,7 @@ def _with_rematch(finalists: Sequence[Finalist], pairs: Sequence[tuple[float, fl
 
 
 def measured_of(store: StudyStore, recipe: ResolvedRecipe) -> dict[str, MeasuredLatency]:
-    """By fingerprint: what the device said of the candidates that were measured on it."""
+    """Measured latency, judged by the cap, by fingerprint."""
     cap = recipe.budget.latency
     return {fingerprint: MeasuredLatency.of(measurement, cap) for fingerprint, measurement in store.latencies().items()}
 
@@ -145,18 +145,18 @@ def rank_finalists(
     seeds: Sequence[int],
     measured: Mapping[str, MeasuredLatency] | None = None,
 ) -> list[Finalist]:
-    """The finalists as far as they are scored, best first: by mean score, then by the objectives' costs, then madds.
+    """The finalists with their scores so far, ordered by mean score, then the objectives' costs, then multiply-adds.
 
-    Those that no fresh seed has scored come last, because the score that the search chose them for is optimistic; after
-    them those that the device refused.
+    Finalists without fresh seeds follow, because the score of the search is optimistic; those that do not hold the cap
+    come last.
 
     Args:
-        chosen: The finalists' trials.
-        rescores: All that fresh seeds have come to.
-        expected: By number of the trial.
-        objectives: Of the study.
-        seeds: The seeds that decide; what others came to is the re-match.
-        measured: By fingerprint, what the device said.
+        chosen: Trials of the finalists.
+        rescores: Results of all fresh seeds.
+        expected: Expected score by number of the trial.
+        objectives: Objectives of the study.
+        seeds: Seeds that choose the winner; others belong to the re-match.
+        measured: Measured latency by fingerprint.
     """
     finalists = [
         as_finalist(
@@ -216,17 +216,17 @@ def as_finalist(
 
 
 def choosing_seeds(search: SearchKeys) -> list[int]:
-    """The fresh seeds that each finalist is trained with, and that choose the winner."""
+    """The fresh seeds that each finalist is trained with to choose the winner."""
     return fresh_seeds(search.seed, search.rescore_seeds)
 
 
 def rematch_seeds(search: SearchKeys) -> list[int]:
-    """The seeds that winner and baseline are trained with once the winner is chosen."""
+    """The further seeds of winner and baseline, used after the winner is chosen."""
     return fresh_seeds(search.seed, search.rescore_seeds + search.rematch_seeds)[search.rescore_seeds :]
 
 
 def fresh_seeds(seed: int, n: int) -> list[int]:
-    """``n`` training seeds that are never the search's own, the same for all finalists."""
+    """``n`` training seeds that differ from the seed of the search, the same for all finalists."""
     return [seed + 1_000_000 * (index + 1) for index in range(n)]
 
 

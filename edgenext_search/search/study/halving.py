@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgenext_search.search.objectives import losses_of
-from edgenext_search.search.ranking.metric import Reading, merits
+from edgenext_search.search.ranking.metric import ranking_scores
+from edgenext_search.search.recipe import RankingMetric
 from edgenext_search.search.sampler.front import best_points
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def survivors(
 
 
 def estimated_scores(
-    trials: Sequence[TrialRecord], rung_epochs: Sequence[int], reading: Reading = "top1"
+    trials: Sequence[TrialRecord], rung_epochs: Sequence[int], metric: RankingMetric = "top1"
 ) -> dict[int, float]:
     """Estimated ranking score of each scored trial at the last rung, by number.
 
@@ -57,10 +58,10 @@ def estimated_scores(
     Args:
         trials: Trials of the study.
         rung_epochs: Epoch of each rung.
-        reading: Ranking metric, see :func:`~edgenext_search.search.ranking.metric.merits`.
+        metric: Ranking metric, see :func:`~edgenext_search.search.ranking.metric.ranking_scores`.
     """
     last = rung_epochs[-1]
-    curves = merits(trials, reading)
+    curves = ranking_scores(trials, metric)
     gains: dict[int, float] = {}
     for rung in rung_epochs[:-1]:
         increases = [curve[last] - curve[rung] for curve in curves.values() if {rung, last} <= curve.keys()]

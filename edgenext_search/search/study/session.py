@@ -1,4 +1,4 @@
-"""The beginnings that all trainings of a run share: its folder locked, its images, places and numerics at hand."""
+"""A session of a run: its locked folder, record, images, devices and numerics, ready for trainings."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from edgenext_search.search.study.listener import Listener
     from edgenext_search.training.proxy.job import Placement
 
-FOR_GPUS = "imagenet"  # the shipped study that a CPU would take weeks for
+FOR_GPUS = "imagenet"  # the shipped study that would take weeks on a CPU
 MAX_SKIPPED_NAMED = 3
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 STOPPING = "stopping with a report; once more to stop at once"
@@ -48,7 +48,7 @@ STOPPING = "stopping with a report; once more to stop at once"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
-    """Where and how fast a study runs; changes nothing of its result on the same kind of device but by rounding.
+    """Devices and parallelism of a study. On the same kind of device they change results by rounding only.
 
     Attributes:
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -57,7 +57,7 @@ class Execution:
         trials_per_gpu: Trials that share a GPU; 0 for as many as its memory holds.
         threads: CPU threads of each process; None for one on the CPU, and the cores shared out on GPUs.
         timeout: Seconds after which a rung of a trial fails; None for no limit.
-        cache_dir: Where prepared images are kept; None for the user's cache.
+        cache_dir: Cache of prepared images; None for the user's cache.
         storage: URL of an Optuna storage; None for SQLite in the run folder.
     """
 
@@ -73,15 +73,15 @@ class Execution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """A run that this process has to itself, with all that its trainings need.
+    """A run that this process has exclusively, with everything that its trainings need.
 
     Attributes:
-        projection: Turns assignments into candidates that hold the budget.
-        store: The run's record.
-        data: The prepared images.
-        places: Where jobs are trained at the same time.
+        projection: Projection of assignments to candidates within the budget.
+        store: Record of the run.
+        data: Prepared images.
+        places: Places of trainings that run at the same time.
         numerics: Precision, memory layout and compilation of all trainings.
-        executor: Trains.
+        executor: Executor of the trainings.
         should_stop: Whether Ctrl-C or SIGTERM came.
         study_device: The device and its predictor; None where latency is not asked for.
     """
@@ -106,17 +106,17 @@ def open_session(
     announce: Callable[[StudyStore], None],
     measures: bool = True,
 ) -> Iterator[Session]:
-    """Lock a run, begun here when there is none in its folder yet, and make ready whatever its trainings need.
+    """Lock a run, created where there is none, and prepare everything that its trainings need.
 
-    All that can be wrong with the recipe, the data and the devices is found before any training.
+    Recipe, data and devices are checked before any training.
 
     Args:
-        run: Its folder.
-        recipe: Its study.
-        execution: Where and how fast.
-        listener: Whoever watches.
-        announce: Called as soon as the record is open, before anything that takes time; it may refuse.
-        measures: Whether the study's device, if it has one, will be measured on; where not, it is not asked.
+        run: Run folder.
+        recipe: Resolved study.
+        execution: Devices and parallelism.
+        listener: Listener to the study's progress.
+        announce: Called once the record is open, before anything that takes time; it may raise.
+        measures: Whether latency will be measured on the study's device; if not, the device is not contacted.
 
     Raises:
         UserError: The recipe, the data or the folder cannot be used, or another process works on the run.

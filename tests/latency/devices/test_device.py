@@ -16,7 +16,22 @@ def test_an_error_says_whether_to_try_again_in_other_processes_too(transient):
     assert (str(error), error.transient) == ("gone", transient)
 
 
-@pytest.mark.parametrize("text", ["", "?", ":", "gpu", "HOST", "tcp://board", "ssh", "x" * 10_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "?",
+        ":",
+        "gpu",
+        "HOST",
+        "tcp://board",
+        "ssh",
+        "x" * 10_000,
+        "ssh://a?key=~nobody-xyz/k",
+        "ssh://a?key=%00",
+        "cmd:/" + "x" * 5000,
+    ],
+)
 def test_what_is_no_device(text):
     with pytest.raises(UserError) as raised:
         open_device(text)

@@ -185,7 +185,7 @@ def argv_program():
         ("ssh://board:99999", "A board is written"),
         ("ssh://board/folder", "A board is written"),
         ("ssh://board?user=me", "no option 'user'"),
-        ("ssh://board?key=/none/key", "There is no file /none/key"),
+        ("ssh://board?key=/none/key", "There is no file '/none/key'"),
         ("ssh://board?threads=x", "whole number"),
     ],
 )

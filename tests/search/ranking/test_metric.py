@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from study_builders import a_record
 
-from edgenext_search.search.ranking.metric import merits
+from edgenext_search.search.ranking.metric import ranking_scores
 from edgenext_search.search.store.records import Losses
 
 
@@ -20,28 +20,28 @@ def trials_with(rows, epoch=4):
 
 def test_top1_is_taken_as_it_is():
     trials = [a_record(0, scores=(0.2, 0.5)), a_record(1, scores=(0.3,)), a_record(2, scores=())]
-    assert merits(trials, "top1") == {0: {2: 0.2, 4: 0.5}, 1: {2: 0.3}, 2: {}}
+    assert ranking_scores(trials, "top1") == {0: {2: 0.2, 4: 0.5}, 1: {2: 0.3}, 2: {}}
 
 
 def test_losses_on_the_scale_of_top1():
     """Means 0.5 and 2, standard deviations 0.1 and 1: a loss that is 1 lower is worth 0.1."""
     trials = trials_with([(0.4, 2.0, 7), (0.5, 3.0, 9), (0.6, 1.0, 8)])
-    assert {n: m[4] for n, m in merits(trials, "loss").items()} == pytest.approx({0: 0.5, 1: 0.4, 2: 0.6})
-    assert {n: m[4] for n, m in merits(trials, "train_loss").items()} == pytest.approx({0: 0.6, 1: 0.4, 2: 0.5})
+    assert {n: m[4] for n, m in ranking_scores(trials, "loss").items()} == pytest.approx({0: 0.5, 1: 0.4, 2: 0.6})
+    assert {n: m[4] for n, m in ranking_scores(trials, "train_loss").items()} == pytest.approx({0: 0.6, 1: 0.4, 2: 0.5})
 
 
 def test_all_readings_together():
     trials = trials_with([(0.4, 2.0, 7), (0.5, 3.0, 9), (0.6, 1.0, 8)])
-    assert {n: m[4] for n, m in merits(trials, "combined").items()} == pytest.approx(
+    assert {n: m[4] for n, m in ranking_scores(trials, "combined").items()} == pytest.approx(
         {0: (0.4 + 0.5 + 0.6) / 3, 1: (0.5 + 0.4 + 0.4) / 3, 2: (0.6 + 0.6 + 0.5) / 3}
     )
-    assert merits([a_record(0, scores=(0.2, 0.5))], "combined") == {0: {2: pytest.approx(0.2), 4: 0.5}}
+    assert ranking_scores([a_record(0, scores=(0.2, 0.5))], "combined") == {0: {2: pytest.approx(0.2), 4: 0.5}}
 
 
 def test_each_rung_has_a_line_of_its_own():
     losses = ((2, Losses(held_out=5.0)), (4, Losses(held_out=3.0)))
     trials = [a_record(0, scores=(0.1, 0.5), losses=losses), a_record(1, scores=(0.2,), losses=losses[:1])]
-    assert merits(trials, "loss") == {0: {2: pytest.approx(0.15), 4: 0.5}, 1: {2: pytest.approx(0.15)}}
+    assert ranking_scores(trials, "loss") == {0: {2: pytest.approx(0.15), 4: 0.5}, 1: {2: pytest.approx(0.15)}}
 
 
 @pytest.mark.parametrize(
@@ -56,17 +56,17 @@ def test_each_rung_has_a_line_of_its_own():
     ],
 )
 def test_where_there_is_no_line(rows, right):
-    found = merits(trials_with(rows), "loss")
+    found = ranking_scores(trials_with(rows), "loss")
     assert [found[number][4] for number in range(len(rows))] == pytest.approx(right)
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0.01, 9), st.floats(0.01, 9)), min_size=1, max_size=12))
 def test_the_lower_loss_ranks_higher_and_the_mean_stays(rows):
     trials = trials_with(rows)
-    found = {number: merit[4] for number, merit in merits(trials, "loss").items()}
+    found = {number: merit[4] for number, merit in ranking_scores(trials, "loss").items()}
     for a, (_, loss_a, _) in enumerate(rows):
         for b, (_, loss_b, _) in enumerate(rows):
             if loss_a < loss_b:
                 assert found[a] >= found[b]
     assert statistics.fmean(found.values()) == pytest.approx(statistics.fmean(row[0] for row in rows), abs=1e-9)
-    assert merits(trials[::-1], "loss").keys() == found.keys()
+    assert ranking_scores(trials[::-1], "loss").keys() == found.keys()

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from study_builders import FakeExecutor, Lab, a_candidate, a_recipe, a_record, score_of
 
-from edgenext_search.search.ranking.metric import merits
+from edgenext_search.search.ranking.metric import ranking_scores
 from edgenext_search.search.ranking.references import (
     AUDIT,
     audit_summary,
@@ -142,7 +142,7 @@ def test_what_ranks_in_the_search_is_what_is_judged(rank_by):
     found = audit_summary(store, lab.recipe)
     assert found.fidelity.rank_by == rank_by
     assert found.series[0].pairs_right.value == pytest.approx(1.0 if rank_by == "top1" else 0.0)
-    known = merits(lab.trials(), rank_by)
+    known = ranking_scores(lab.trials(), rank_by)
     for row in found.candidates:
         assert {point.epochs: point.merit for point in row.curve} == pytest.approx(known[row.trial])
         assert all((point.merit == point.score) == (rank_by == "top1") for point in row.curve)

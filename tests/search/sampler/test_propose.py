@@ -44,14 +44,14 @@ KINDS = Space.from_dict(
 )
 
 
-def some(space, count, *, score=lambda values: 0.5, seed=0, price=lambda values: ()):
+def some(space, count, *, score=lambda values: 0.5, seed=0, cost_fn=lambda values: ()):
     rng = random.Random(seed)  # noqa: S311
     drawn = [space.sample(rng) for _ in range(count)]
-    return [Observation(values=values, score=score(values), costs=price(values)) for values in drawn]
+    return [Observation(values=values, score=score(values), costs=cost_fn(values)) for values in drawn]
 
 
-def ask(space, observed=(), n=4, *, sampler="gp", startup=4, seed=0, price=None):
-    return propose(space, observed, n, sampler=sampler, startup=startup, seed=seed, price=price)
+def ask(space, observed=(), n=4, *, sampler="gp", startup=4, seed=0, cost_fn=None):
+    return propose(space, observed, n, sampler=sampler, startup=startup, seed=seed, cost_fn=cost_fn)
 
 
 def deep(values):
@@ -59,7 +59,7 @@ def deep(values):
     return values["stage3.depth"] / 12
 
 
-def price(values):
+def cost_fn(values):
     """Two costs: one that grows with the depth that pays, one that has nothing to do with it."""
     return 10 * values["stage3.depth"] ** 2, 100 + sum(values["stage4.kernel_size"] for _ in range(3))
 
@@ -140,29 +140,31 @@ def test_nsga2_breeds():
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("observed", [0, 3, 12])
 def test_every_sampler_takes_several_objectives(sampler, observed):
-    priced = (lambda values: price(values)[:1]) if sampler == "gp" else price  # Optuna's is slow with three objectives
-    seen = some(EDGENEXT, observed, score=deep, price=priced)
-    first = ask(EDGENEXT, seen, 2, sampler=sampler, price=priced)
+    priced = (
+        (lambda values: cost_fn(values)[:1]) if sampler == "gp" else cost_fn
+    )  # Optuna's is slow with three objectives
+    seen = some(EDGENEXT, observed, score=deep, cost_fn=priced)
+    first = ask(EDGENEXT, seen, 2, sampler=sampler, cost_fn=priced)
     assert [len(EDGENEXT.shape(values).depths) for values in first] == [4, 4]
     random.seed(99)
-    assert ask(EDGENEXT, seen, 2, sampler=sampler, price=priced) == first
-    assert ask(EDGENEXT, seen, 2, sampler=sampler, price=priced, seed=1) != first
+    assert ask(EDGENEXT, seen, 2, sampler=sampler, cost_fn=priced) == first
+    assert ask(EDGENEXT, seen, 2, sampler=sampler, cost_fn=priced, seed=1) != first
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_equal_costs_and_scores_that_say_nothing(sampler):
-    seen = some(LINE, 1, price=lambda _: (7,)) * 9
-    assert len(ask(LINE, seen, 2, sampler=sampler, price=lambda _: (7,))) == 2
+    seen = some(LINE, 1, cost_fn=lambda _: (7,)) * 9
+    assert len(ask(LINE, seen, 2, sampler=sampler, cost_fn=lambda _: (7,))) == 2
     space = Space.from_dict(MANY_DUPLICATES)
-    assert len(ask(space, some(space, 30, price=lambda _: (7,)), 2, sampler=sampler, price=lambda _: (7,))) == 2
+    assert len(ask(space, some(space, 30, cost_fn=lambda _: (7,)), 2, sampler=sampler, cost_fn=lambda _: (7,))) == 2
 
 
 def test_a_front_is_looked_for_all_along_it():
     """Where depth alone pays and alone costs, every depth is on the front: none is looked for more than others."""
-    seen = some(EDGENEXT, 40, score=deep, price=price)
-    depths = [values["stage3.depth"] for values in ask(EDGENEXT, seen, 24, sampler="bayes", price=price)]
+    seen = some(EDGENEXT, 40, score=deep, cost_fn=cost_fn)
+    depths = [values["stage3.depth"] for values in ask(EDGENEXT, seen, 24, sampler="bayes", cost_fn=cost_fn)]
     assert max(depths) - min(depths) >= 6
-    kernels = [values["stage4.kernel_size"] for values in ask(EDGENEXT, seen, 24, sampler="bayes", price=price)]
+    kernels = [values["stage4.kernel_size"] for values in ask(EDGENEXT, seen, 24, sampler="bayes", cost_fn=cost_fn)]
     drawn = [observation.values["stage4.kernel_size"] for observation in seen]
     assert statistics.fmean(kernels) < statistics.fmean(drawn) - 1  # it costs, and pays nothing
     alone = ask(EDGENEXT, some(EDGENEXT, 40, score=deep), 24, sampler="bayes")

@@ -19,15 +19,15 @@ SQUARE = Features(
 )
 
 
-def price(codes):
+def cost_fn(codes):
     """What pays costs, and what wastes costs as much."""
     return codes[:, :1] + codes[:, 1:2]
 
 
-def ask(n=8, *, seed=0, observed=30, order=1, price=price):
+def ask(n=8, *, seed=0, observed=30, order=1, cost_fn=cost_fn):
     codes = SQUARE.random(observed, np.random.default_rng(7))[::order]
     return next_codes(
-        SQUARE, codes, codes[:, 0].copy(), price(codes), n=n, rng=np.random.default_rng(seed), price=price
+        SQUARE, codes, codes[:, 0].copy(), cost_fn(codes), n=n, rng=np.random.default_rng(seed), cost_fn=cost_fn
     )
 
 
@@ -49,7 +49,7 @@ def test_proposals_lie_along_the_front_and_waste_nothing():
     codes = ask(24)
     assert codes[:, 1].mean() < 0.1
     assert np.ptp(codes[:, 0]) > 0.6
-    points = np.column_stack([-codes[:, 0], price(codes)[:, 0]])
+    points = np.column_stack([-codes[:, 0], cost_fn(codes)[:, 0]])
     assert np.mean([rank == 0 for rank in non_dominated_ranks(points)]) > 0.3
 
 
@@ -58,14 +58,14 @@ def test_an_assignment_is_priced_once():
 
     def counted(codes):
         asked.extend(row.tobytes() for row in codes)
-        return price(codes)
+        return cost_fn(codes)
 
-    ask(price=counted)
+    ask(cost_fn=counted)
     given = [row.tobytes() for row in SQUARE.random(30, np.random.default_rng(7))]
     assert asked[:30] == given  # by this test itself
     assert len(set(asked[30:])) == len(asked[30:])
 
 
 def test_a_cost_that_is_always_the_same_decides_nothing():
-    codes = ask(24, price=lambda codes: np.zeros((len(codes), 1)))
+    codes = ask(24, cost_fn=lambda codes: np.zeros((len(codes), 1)))
     assert codes[:, 0].mean() > 0.8
