@@ -17,7 +17,7 @@ from common import conditions, emit, interleaved_seconds, median, parser, seeded
 from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.projection import Projection
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.metrics import METRICS
 from edgenext_search.arch.projection import Projection
-from edgenext_search.arch.space import Assignment, Space
+from edgenext_search.arch.spaces.space import Assignment, Space
 from edgenext_search.search.ranking.agreement import judge
 from edgenext_search.search.ranking.metric import ranking_scores
 from edgenext_search.search.recipe import RankingMetric

@@ -22,7 +22,7 @@ from trainings import Trainings, data_options, images, record_of
 from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.projection import Projection
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.search.ranking.metric import ranking_scores
 from edgenext_search.search.recipe import RankingMetric
 from edgenext_search.search.resolver import load_study

@@ -18,8 +18,8 @@ import numpy as np
 from boosting import Boosted
 from common import seeded
 
-from edgenext_search.arch.parameter import Choice, Interval, Parameter, Value
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.parameter import Choice, Interval, Parameter, Value
+from edgenext_search.arch.spaces.space import Space
 
 SIZE_COLUMN = "macs_m"
 SAMPLE = 4_000  # random assignments that a made-up landscape is scaled by

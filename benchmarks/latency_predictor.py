@@ -27,7 +27,7 @@ from common import conditions, emit, parser, significant
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.latency.devices.device import Device
 from edgenext_search.latency.devices.open import open_device
 from edgenext_search.latency.measurement import MeasureSettings

@@ -30,7 +30,7 @@ from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.projection import Projection
 from edgenext_search.arch.published import published_variant
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.latency.compare import ROUNDS, Comparison, compare
 from edgenext_search.latency.devices.open import open_device
 from edgenext_search.latency.measurement import Measurement, MeasureSettings

@@ -28,7 +28,7 @@ from common import conditions, emit, parser, seeded, significant
 from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.projection import Projection
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 
 BUDGETS = ("0.6M", "1.3M", "2.3M", "5.6M")
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0", "KINETO_LOG_LEVEL": "99"}

@@ -19,7 +19,7 @@ from edgenext_search.arch import projection as module
 from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.projection import BAND, Projection
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 
 NAIVE_WIDTHS = range(8, 97, 8)
 

@@ -22,7 +22,7 @@ from common import conditions, emit, median, parser, significant
 from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.projection import Projection
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.report.render.html import write_page
 from edgenext_search.report.run.document import run_document
 from edgenext_search.report.trials.page_data import trials_data

@@ -6,7 +6,7 @@ from functools import cache
 
 from edgenext_search.arch.cost import Deployment, block_counts
 from edgenext_search.arch.published import published_variant
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.latency.devices.device import DeviceError, DeviceInfo
 from edgenext_search.latency.measurement import Conditions, Measurement
 from edgenext_search.latency.profile.measured_model import MeasuredModel

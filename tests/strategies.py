@@ -12,8 +12,8 @@ from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.candidate import NORM_ACTS, Candidate
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.metrics import COST_NAMES
-from edgenext_search.arch.parameter import Choice
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.parameter import Choice
+from edgenext_search.arch.spaces.space import Space
 
 # The same examples in every run: a red test is a changed program, never a new example. No deadline: shared machines.
 settings.register_profile("house", deadline=None, derandomize=True)

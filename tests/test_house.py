@@ -11,7 +11,7 @@ from strategies import seeded
 from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.projection import Projection
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.files import read_yaml
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -24,7 +24,7 @@ def cost_command(*, what: str, num_classes: int | None, img_size: int | None, ve
     """
     from edgenext_search.arch.cost import Deployment, cost
     from edgenext_search.arch.metrics import METRICS
-    from edgenext_search.arch.space_results import CostResult
+    from edgenext_search.arch.spaces.space_results import CostResult
     from edgenext_search.models.find import find_candidate
     from edgenext_search.models.folder import deployment_of
 

@@ -59,7 +59,7 @@ def profile_command(
     The same command continues an interrupted run.
     """
     from edgenext_search.arch.cost import Deployment
-    from edgenext_search.arch.space import Space
+    from edgenext_search.arch.spaces.space import Space
     from edgenext_search.latency.devices.open import open_device
     from edgenext_search.latency.profile.profiler import ProfileSettings, measure_profile
 

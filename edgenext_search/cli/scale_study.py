@@ -114,7 +114,7 @@ def compare_command(
     SPACE_A and SPACE_B are names or files. Called again with the same --out, it goes on where it was.
     """
     from edgenext_search.arch.budget import Budget
-    from edgenext_search.arch.space import Space
+    from edgenext_search.arch.spaces.space import Space
     from edgenext_search.scaling.plan import Plan
 
     caps, spaces = Budget.parse(budget), [Space.load(name) for name in (space_a, space_b)]

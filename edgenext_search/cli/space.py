@@ -14,9 +14,9 @@ from edgenext_search.texts import counted
 
 if TYPE_CHECKING:
     from edgenext_search.arch.cost import Deployment
-    from edgenext_search.arch.parameter import Parameter, Value
+    from edgenext_search.arch.spaces.parameter import Parameter, Value
     from edgenext_search.arch.projection import Projection
-    from edgenext_search.arch.space import Space
+    from edgenext_search.arch.spaces.space import Space
 
 LONGEST_NUMBER = 10**15  # longer ones are rounded where people read them
 
@@ -31,7 +31,7 @@ def space_group() -> None:
 @json_option
 def show_command(*, space: str, as_json: bool) -> None:
     """What a search space varies, and over which values."""
-    from edgenext_search.arch.space import Space
+    from edgenext_search.arch.spaces.space import Space
 
     loaded = Space.load(space)
     if as_json:
@@ -58,8 +58,8 @@ def check_command(
     """Whether a space file is right, and which of its keys and choices change nothing."""
     from edgenext_search.arch.cost import Deployment, cost
     from edgenext_search.arch.results import DeploymentResult
-    from edgenext_search.arch.space import Space
-    from edgenext_search.arch.space_results import CandidateCosts, SpaceCheck
+    from edgenext_search.arch.spaces.space import Space
+    from edgenext_search.arch.spaces.space_results import CandidateCosts, SpaceCheck
 
     deployment = Deployment(**drop_missing(num_classes=num_classes, img_size=img_size))
     loaded = Space.load(space)
@@ -117,7 +117,7 @@ def size_command(
     """
     from edgenext_search.arch.cost import Deployment
     from edgenext_search.arch.projection import space_size
-    from edgenext_search.arch.space import Space
+    from edgenext_search.arch.spaces.space import Space
 
     loaded = Space.load(space)
     deployment = Deployment(**drop_missing(num_classes=num_classes, img_size=img_size))
@@ -140,7 +140,7 @@ def size_command(
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A file to write instead of printing.")
 def schema_command(*, out: Path | None) -> None:
     """The JSON schema of space files, for editors that complete and check them."""
-    from edgenext_search.arch.schema import space_schema
+    from edgenext_search.arch.spaces.schema import space_schema
     from edgenext_search.files import write_output
 
     text = json.dumps(space_schema(), indent=2)
@@ -164,8 +164,8 @@ def sample_command(
     from edgenext_search.arch.budget import Budget
     from edgenext_search.arch.cost import Deployment, cost
     from edgenext_search.arch.projection import Projection, require_sensible
-    from edgenext_search.arch.space import Space
-    from edgenext_search.arch.space_results import CandidateCosts
+    from edgenext_search.arch.spaces.space import Space
+    from edgenext_search.arch.spaces.space_results import CandidateCosts
 
     deployment = Deployment(**drop_missing(num_classes=num_classes, img_size=img_size))
     caps = Budget.parse(budget)
@@ -211,7 +211,7 @@ def _number(value: int) -> str:
 
 
 def _values(parameter: Parameter) -> object:
-    from edgenext_search.arch.parameter import Choice
+    from edgenext_search.arch.spaces.parameter import Choice
 
     if isinstance(parameter, Choice):
         return list(parameter.values)
@@ -219,7 +219,7 @@ def _values(parameter: Parameter) -> object:
 
 
 def _text(parameter: Parameter) -> str:
-    from edgenext_search.arch.parameter import Choice
+    from edgenext_search.arch.spaces.parameter import Choice
 
     if isinstance(parameter, Choice):
         return ", ".join(_one(value) for value in parameter.values)

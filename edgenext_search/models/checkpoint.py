@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.published import published_variant, published_variants
-from edgenext_search.arch.space_results import CostResult
+from edgenext_search.arch.spaces.space_results import CostResult
 from edgenext_search.errors import UserError
 from edgenext_search.models.build import build
 from edgenext_search.models.folder import save_model_folder

@@ -10,7 +10,7 @@ from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.cost import cost
 from edgenext_search.arch.projection import Projection, solve_widths
 from edgenext_search.arch.shape import Shape
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.errors import UserError
 from edgenext_search.texts import counted
 

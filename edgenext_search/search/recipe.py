@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from edgenext_search.arch.budget import HOST, Budget
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.errors import UserError
 from edgenext_search.search.objectives import check_objectives
 from edgenext_search.training.full.recipe import FullRecipe

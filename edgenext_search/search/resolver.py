@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.candidate import Candidate
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.errors import UserError
 from edgenext_search.files import find_file, parse_yaml, read_yaml
 from edgenext_search.latency.devices.open import open_device

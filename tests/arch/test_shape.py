@@ -8,7 +8,7 @@ from strategies import assignments, deployments, groups, tiny
 from edgenext_search.arch.cost import cost
 from edgenext_search.arch.published import published_variants
 from edgenext_search.arch.shape import Shape
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 
 SPACE = Space.load("edgenext")
 shapes = assignments(SPACE).map(SPACE.shape)

@@ -9,7 +9,7 @@ import pytest
 from latency_profiles import INFO, measurement, profile_of
 
 from edgenext_search.arch.cost import Deployment
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.latency.devices.open import open_device
 from edgenext_search.latency.profile.measurement_plan import make_plan
 from edgenext_search.latency.profile.predictor import Predictor

@@ -7,7 +7,7 @@ from latency_profiles import made_profile
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.published import published_variant
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.files import dump_yaml
 from edgenext_search.models.folder import candidate_text
 from edgenext_search.search.resolver import load_study

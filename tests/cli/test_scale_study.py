@@ -6,7 +6,7 @@ from latency_profiles import made_profile
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.files import dump_yaml
 from edgenext_search.latency.profile.predictor import Predictor
 from edgenext_search.search.study import session as session_module

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from latency_profiles import measurement, profile_of
 
 from edgenext_search.arch.cost import Deployment
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.cli import main
 from edgenext_search.latency.devices.open import open_device
 from edgenext_search.latency.profile.measurement_plan import make_plan

@@ -5,7 +5,7 @@ from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.scaling import parse_budgets
 from edgenext_search.arch.shape import Shape
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.errors import UserError
 from edgenext_search.scaling.plan import Plan, entries
 

@@ -4,7 +4,7 @@ import pytest
 from study_builders import FakeExecutor, Killed, a_recipe, fails_for
 
 from edgenext_search.arch.scaling import parse_budgets
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.errors import StudyFailedError, UserError
 from edgenext_search.scaling.plan import Plan
 from edgenext_search.scaling.records import ScalingResult

@@ -14,7 +14,7 @@ from strategies import seeded
 from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.projection import Projection
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.errors import UserError
 from edgenext_search.search.dashboard import dashboard_server, read_only, readable
 from edgenext_search.search.store.store import StudyStore

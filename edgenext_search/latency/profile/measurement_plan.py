@@ -19,7 +19,7 @@ from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.projection import Projection
 from edgenext_search.arch.published import published_variants
 from edgenext_search.arch.shape import Shape
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.results import Result
 
 SMALLEST, LARGEST = 500_000, 6_000_000  # parameters of the drawn networks: up to those of EdgeNeXt-S

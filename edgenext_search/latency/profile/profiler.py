@@ -14,7 +14,7 @@ from edgenext_search import __version__
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.published import published_variant
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.errors import UserError
 from edgenext_search.files import write_text
 from edgenext_search.latency.devices.device import Device, DeviceError, Progress

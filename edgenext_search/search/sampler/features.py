@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenext_search.arch.parameter import Choice, Interval, Parameter, Value
+from edgenext_search.arch.spaces.parameter import Choice, Interval, Parameter, Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -18,7 +18,7 @@ from optuna.distributions import (
 )
 from optuna.study import StudyDirection
 
-from edgenext_search.arch.parameter import Choice, Interval, Parameter, Value
+from edgenext_search.arch.spaces.parameter import Choice, Interval, Parameter, Value
 from edgenext_search.search.sampler import scalarisation
 from edgenext_search.search.sampler.acquisition import next_codes
 from edgenext_search.search.sampler.features import Features, Parameters

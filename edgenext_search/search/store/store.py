@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from optuna.storages import BaseStorage
 
-    from edgenext_search.arch.parameter import Value
-    from edgenext_search.arch.space import Space
+    from edgenext_search.arch.spaces.parameter import Value
+    from edgenext_search.arch.spaces.space import Space
     from edgenext_search.search.store.records import References, Rescores
 
 _STATES: dict[State, TrialState] = {

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.arch.parameter import Value
+    from edgenext_search.arch.spaces.parameter import Value
     from edgenext_search.arch.projection import Projection
     from edgenext_search.execution.executor import Executor
     from edgenext_search.search.recipe import ResolvedRecipe

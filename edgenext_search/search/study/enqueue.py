@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.arch.parameter import Value
+    from edgenext_search.arch.spaces.parameter import Value
     from edgenext_search.arch.projection import Projection
 
     Start = tuple[str, dict[str, Value], Candidate]

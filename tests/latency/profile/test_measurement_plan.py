@@ -6,7 +6,7 @@ from edgenext_search.arch.blocks import blocks_of
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.published import published_variants
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.latency.profile.measurement_plan import (
     FOREIGN,
     LARGEST,

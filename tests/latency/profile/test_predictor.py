@@ -16,7 +16,7 @@ from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.projection import Projection
 from edgenext_search.arch.published import published_variant
 from edgenext_search.arch.shape import Shape
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.errors import UserError
 from edgenext_search.latency.profile.measurement_plan import Target, draw_networks
 from edgenext_search.latency.profile.predictor import Predictor

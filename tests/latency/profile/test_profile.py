@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from latency_profiles import DEPLOYMENT, NETWORKS, REFERENCE, STAGES, made_profile, measurement, profile_of
 
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.errors import UserError
 from edgenext_search.latency.profile.measurement_plan import make_plan
 from edgenext_search.latency.profile.predictor import Predictor

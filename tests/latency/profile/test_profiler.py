@@ -5,7 +5,7 @@ import pytest
 from latency_profiles import DEPLOYMENT, INFO, MadeUpDevice, write_target
 
 from edgenext_search.arch.cost import Deployment
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.errors import UserError
 from edgenext_search.latency.devices.device import DeviceError
 from edgenext_search.latency.profile import profiler

@@ -6,7 +6,7 @@ from typing import Any
 
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.scaling import parse_budgets
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.scaling.plan import Plan, entries
 from edgenext_search.scaling.records import ScalingResult
 from edgenext_search.scaling.summary import _comparison, _study

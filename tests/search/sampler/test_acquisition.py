@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from study_builders import MANY_DUPLICATES
 
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.search.sampler.acquisition import next_codes
 from edgenext_search.search.sampler.features import Features
 

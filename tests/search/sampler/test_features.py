@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import assignments
 
-from edgenext_search.arch.parameter import Choice, Interval
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.parameter import Choice, Interval
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.search.sampler.features import CURVATURE, REACH, Features
 
 EDGENEXT, PAPER = Space.load("edgenext"), Space.load("paper")

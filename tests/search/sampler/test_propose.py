@@ -9,7 +9,7 @@ from hypothesis import given
 from strategies import assignments
 from study_builders import MANY_DUPLICATES
 
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.search.sampler.propose import Observation, decode, distributions, encode, propose
 
 EDGENEXT, PAPER = Space.load("edgenext"), Space.load("paper")

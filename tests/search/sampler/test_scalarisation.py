@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from edgenext_search.arch.parameter import Choice, Interval
+from edgenext_search.arch.spaces.parameter import Choice, Interval
 from edgenext_search.search.sampler.features import Features
 from edgenext_search.search.sampler.front import non_dominated_ranks
 from edgenext_search.search.sampler.scalarisation import next_codes

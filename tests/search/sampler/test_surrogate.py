@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgenext_search.arch.parameter import Choice
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.parameter import Choice
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.search.sampler import surrogate as module
 from edgenext_search.search.sampler.features import Features
 from edgenext_search.search.sampler.surrogate import Surrogate

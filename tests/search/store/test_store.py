@@ -5,7 +5,7 @@ import pytest
 from study_builders import MANY_DUPLICATES, Killed, a_candidate, some_values
 
 from edgenext_search.arch.cost import Deployment, cost
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.errors import UserError
 from edgenext_search.search.store.records import DataFacts, Losses, StudyFacts
 from edgenext_search.search.store.store import StudyStore, hide_password

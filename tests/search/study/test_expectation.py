@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from study_builders import MANY_DUPLICATES, Lab, a_recipe
 
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.space import Space
 from edgenext_search.search.sampler.propose import Observation
 from edgenext_search.search.study.expectation import expectations, expected_scores
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from edgenext_search.arch.parameter import Choice
+from edgenext_search.arch.spaces.parameter import Choice
 from edgenext_search.search.store.records import TrialRecord
 from edgenext_search.search.study.importance import importance
 

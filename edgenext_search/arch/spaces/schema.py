@@ -6,8 +6,8 @@ import copy
 from typing import Any
 
 from edgenext_search.arch.candidate import NORM_ACTS, STAGES
-from edgenext_search.arch.domain import RULES, STAGE_RULES
-from edgenext_search.arch.space_file import MOST_CHOICES, SpaceFile
+from edgenext_search.arch.spaces.domain import RULES, STAGE_RULES
+from edgenext_search.arch.spaces.space_file import MOST_CHOICES, SpaceFile
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

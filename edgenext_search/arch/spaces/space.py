@@ -10,8 +10,8 @@ from statistics import fmean
 from typing import Any
 
 from edgenext_search.arch.candidate import STAGES, Candidate
-from edgenext_search.arch.domain import domains
-from edgenext_search.arch.effect import (
+from edgenext_search.arch.spaces.domain import domains
+from edgenext_search.arch.spaces.effect import (
     Alike,
     NoEffect,
     NotReached,
@@ -20,9 +20,9 @@ from edgenext_search.arch.effect import (
     not_reached,
     without_effect,
 )
-from edgenext_search.arch.parameter import Choice, Interval, Parameter, Value
+from edgenext_search.arch.spaces.parameter import Choice, Interval, Parameter, Value
 from edgenext_search.arch.shape import Shape
-from edgenext_search.arch.space_file import SpaceFile
+from edgenext_search.arch.spaces.space_file import SpaceFile
 from edgenext_search.errors import UserError
 from edgenext_search.files import find_file, read_yaml
 

@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 from strategies import seeded
 
-from edgenext_search.arch.parameter import Choice, Interval
+from edgenext_search.arch.spaces.parameter import Choice, Interval
 from edgenext_search.errors import UserError
 
 KERNELS = Choice(name="stage1.kernel_size", values=(3, 5, 7, 9))

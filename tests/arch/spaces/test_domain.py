@@ -1,8 +1,8 @@
 import pytest
 
-from edgenext_search.arch.domain import at_stage, domains, item, key_of
-from edgenext_search.arch.parameter import Choice, Interval
-from edgenext_search.arch.space_file import SpaceFile
+from edgenext_search.arch.spaces.domain import at_stage, domains, item, key_of
+from edgenext_search.arch.spaces.parameter import Choice, Interval
+from edgenext_search.arch.spaces.space_file import SpaceFile
 from edgenext_search.errors import UserError
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 
 from edgenext_search.arch.candidate import STAGES
-from edgenext_search.arch.domain import STAGE_RULES, at_stage, item, key_of
-from edgenext_search.arch.parameter import Choice, Parameter, Value
-from edgenext_search.arch.space_file import Range, SpaceFile
+from edgenext_search.arch.spaces.domain import STAGE_RULES, at_stage, item, key_of
+from edgenext_search.arch.spaces.parameter import Choice, Parameter, Value
+from edgenext_search.arch.spaces.space_file import Range, SpaceFile
 from edgenext_search.results import Result
 
 SDTA_FIELDS = ("sdta_splits", "heads", "pos_emb")  # what SDTA blocks alone use

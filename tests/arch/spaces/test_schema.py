@@ -4,7 +4,7 @@ import re
 import pytest
 from broken_spaces import BROKEN, WHOLE
 
-from edgenext_search.arch.schema import DIALECT, space_schema
+from edgenext_search.arch.spaces.schema import DIALECT, space_schema
 from edgenext_search.files import find_file, parse_yaml, read_yaml, shipped_names
 
 SCHEMA = space_schema()

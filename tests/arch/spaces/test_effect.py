@@ -2,9 +2,9 @@ import itertools
 
 import pytest
 
-from edgenext_search.arch.effect import Alike, NoEffect
-from edgenext_search.arch.parameter import Choice
-from edgenext_search.arch.space import Space
+from edgenext_search.arch.spaces.effect import Alike, NoEffect
+from edgenext_search.arch.spaces.parameter import Choice
+from edgenext_search.arch.spaces.space import Space
 
 WIDE = (720_720,) * 4
 

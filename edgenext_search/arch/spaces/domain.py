@@ -8,8 +8,8 @@ from fractions import Fraction
 from typing import Any
 
 from edgenext_search.arch.candidate import NORM_ACTS, STAGES, UNUSED_HEADS, UNUSED_KERNEL_SIZE, UNUSED_SPLITS
-from edgenext_search.arch.parameter import Choice, Interval, Parameter, Value
-from edgenext_search.arch.space_file import MOST_CHOICES, Domain, Range, SpaceFile
+from edgenext_search.arch.spaces.parameter import Choice, Interval, Parameter, Value
+from edgenext_search.arch.spaces.space_file import MOST_CHOICES, Domain, Range, SpaceFile
 from edgenext_search.errors import UserError
 from edgenext_search.validation import short
 

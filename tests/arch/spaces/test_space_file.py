@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from edgenext_search.arch.space_file import Range, SpaceFile, StageFields
+from edgenext_search.arch.spaces.space_file import Range, SpaceFile, StageFields
 
 STAGES = [{"depth": 1}] * 4
 
