@@ -17,7 +17,7 @@ from edgenext_search.files import read_yaml
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "edgenext_search"
 MOST_MODULES = 15
-MORE_MODULES = {"cli": 24, "report": 40}  # commands have a module each
+MORE_MODULES = {"cli": 24}  # commands have a module each
 
 HEAVY = [
     "torch",
@@ -35,8 +35,8 @@ HEAVY = [
 
 
 def _modules(room):
-    files = [path for path in (PACKAGE / room).glob("*.py") if path.stem != "__init__"]
-    return [f"edgenext_search.{room}", *(f"edgenext_search.{room}.{path.stem}" for path in files)]
+    files = [path.relative_to(ROOT).with_suffix("") for path in (PACKAGE / room).rglob("*.py")]
+    return [".".join(path.parts).removesuffix(".__init__") for path in files]
 
 
 def _imported(modules, blocked):

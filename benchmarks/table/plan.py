@@ -16,8 +16,8 @@ from pathlib import Path
 from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
-from edgenext_search.arch.spaces.parameter import Choice, Value
 from edgenext_search.arch.projection import Projection
+from edgenext_search.arch.spaces.parameter import Choice, Value
 from edgenext_search.arch.spaces.space import Space
 
 SHAPES_FILE = Path(__file__).with_name("shapes.csv")

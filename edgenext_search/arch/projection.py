@@ -11,9 +11,9 @@ from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.candidate import STAGES, Candidate
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.metrics import METRICS
-from edgenext_search.arch.spaces.parameter import Choice, Interval, Value
 from edgenext_search.arch.published import PublishedVariant, published_variants
 from edgenext_search.arch.shape import Shape, Widths
+from edgenext_search.arch.spaces.parameter import Choice, Interval, Value
 from edgenext_search.arch.spaces.space import Assignment, Space
 from edgenext_search.errors import UserError
 from edgenext_search.results import Result

@@ -14,8 +14,8 @@ from edgenext_search.texts import counted
 
 if TYPE_CHECKING:
     from edgenext_search.arch.cost import Deployment
-    from edgenext_search.arch.spaces.parameter import Parameter, Value
     from edgenext_search.arch.projection import Projection
+    from edgenext_search.arch.spaces.parameter import Parameter, Value
     from edgenext_search.arch.spaces.space import Space
 
 LONGEST_NUMBER = 10**15  # longer ones are rounded where people read them

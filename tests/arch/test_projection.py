@@ -8,10 +8,10 @@ from strategies import ByMadds, assignments, caps, groups, seeded
 from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.metrics import COST_NAMES
-from edgenext_search.arch.spaces.parameter import Choice
 from edgenext_search.arch.projection import BAND, Projection, require_sensible, solve_widths
 from edgenext_search.arch.published import published_variant, published_variants
 from edgenext_search.arch.shape import Shape
+from edgenext_search.arch.spaces.parameter import Choice
 from edgenext_search.arch.spaces.space import Space
 from edgenext_search.errors import UserError
 

@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from edgenext_search.arch.candidate import STAGES, Candidate
+from edgenext_search.arch.shape import Shape
 from edgenext_search.arch.spaces.domain import domains
 from edgenext_search.arch.spaces.effect import (
     Alike,
@@ -21,7 +22,6 @@ from edgenext_search.arch.spaces.effect import (
     without_effect,
 )
 from edgenext_search.arch.spaces.parameter import Choice, Interval, Parameter, Value
-from edgenext_search.arch.shape import Shape
 from edgenext_search.arch.spaces.space_file import SpaceFile
 from edgenext_search.errors import UserError
 from edgenext_search.files import find_file, read_yaml

@@ -6,8 +6,8 @@ from pydantic import Field
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
-from edgenext_search.arch.spaces.effect import Alike, NoEffect, NotReached
 from edgenext_search.arch.results import CandidateField, CostsResult, DeploymentResult
+from edgenext_search.arch.spaces.effect import Alike, NoEffect, NotReached
 from edgenext_search.results import Result
 
 

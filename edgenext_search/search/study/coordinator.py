@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.arch.spaces.parameter import Value
     from edgenext_search.arch.projection import Projection
+    from edgenext_search.arch.spaces.parameter import Value
     from edgenext_search.execution.executor import Executor
     from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.store.records import Expected, TrialRecord, TrialState

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.arch.spaces.parameter import Value
     from edgenext_search.arch.projection import Projection
+    from edgenext_search.arch.spaces.parameter import Value
 
     Start = tuple[str, dict[str, Value], Candidate]
     """Origin, assignment and candidate of a trial."""

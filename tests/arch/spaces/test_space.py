@@ -6,8 +6,8 @@ from broken_spaces import BROKEN, WHOLE
 from hypothesis import given
 from strategies import TINY, assignments, seeded, tiny
 
-from edgenext_search.arch.spaces.parameter import Choice, Interval
 from edgenext_search.arch.published import published_variants
+from edgenext_search.arch.spaces.parameter import Choice, Interval
 from edgenext_search.arch.spaces.space import Space
 from edgenext_search.errors import UserError
 from edgenext_search.files import dump_yaml, parse_yaml, shipped_names
