@@ -13,7 +13,7 @@ import types
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "json.md"
 TABLE = re.compile(r"<!-- fields of (?P<type>[\w.]+:\w+) -->\n.*?<!-- end -->", re.DOTALL)
@@ -25,6 +25,7 @@ PLAIN = {
     type(None): "null",
     object: "any value",
     Any: "any value",
+    JsonValue: "any value",
     Path: "path",
 }
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from edgenext_search.errors import UserError
 from edgenext_search.search.ranking.references import (
-    AUDIT,
     can_be_audited,
     drawn,
     drawn_by,
@@ -18,6 +17,7 @@ from edgenext_search.search.ranking.references import (
     sampled,
 )
 from edgenext_search.search.store.kind import require_search
+from edgenext_search.search.store.records import AuditFacts, StudyFacts
 from edgenext_search.search.study.listener import Listener
 from edgenext_search.search.study.series import recorded_time, run_series
 from edgenext_search.search.study.session import open_session
@@ -26,6 +26,7 @@ from edgenext_search.texts import command_line, counted
 
 if TYPE_CHECKING:
     from edgenext_search.arch.candidate import Candidate
+    from edgenext_search.execution.conditions import RunConditions
     from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.results import RunSummary
     from edgenext_search.search.store.run_folder import RunFolder
@@ -107,10 +108,14 @@ def run_audit(
 
     with open_session(run, recipe, execution, listener, announce=announce, measures=False) as session:
         store = session.store
-        before, trials = store.fact(AUDIT) or {}, _sample(store, recipe, audit)
-        seconds = before["seconds"] if before.get("epochs") == audit.epochs else 0.0
-        fact = {"epochs": audit.epochs, "n": audit.n, "seeds": audit.seeds, "trials": trials}
-        with recorded_time(session, AUDIT, fact, spent=seconds, since=started):
+        before, trials = store.facts().audit, _sample(store, recipe, audit)
+        spent = before.seconds if before is not None and before.epochs == audit.epochs else 0.0
+
+        def facts(held: RunConditions, seconds: float) -> StudyFacts:
+            size = {"epochs": audit.epochs, "n": audit.n, "seeds": audit.seeds}
+            return StudyFacts(audit=AuditFacts(**size, trials=tuple(trials), conditions=held, seconds=seconds))
+
+        with recorded_time(session, facts, spent=spent, since=started):
             run_series(
                 run,
                 session,
@@ -140,10 +145,10 @@ def _check(store: StudyStore, run: RunFolder) -> None:
 
 def _sample(store: StudyStore, recipe: ResolvedRecipe, audit: Audit) -> list[int]:
     """Numbers of the trials that an audit is of: those of the latest one as long as it has not been finished."""
-    fact = store.fact(AUDIT) or {}
-    if (fact.get("epochs"), fact.get("n")) == (audit.epochs, audit.n):
-        trials = drawn_by(fact, store, recipe)
-        if _pending(store, recipe, replace(audit, seeds=fact["seeds"]), trials):
+    latest = store.facts().audit
+    if latest is not None and (latest.epochs, latest.n) == (audit.epochs, audit.n):
+        trials = drawn_by(latest, store, recipe)
+        if _pending(store, recipe, replace(audit, seeds=latest.seeds), trials):
             return trials
     return drawn(store, recipe, audit.n)
 

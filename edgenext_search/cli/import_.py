@@ -51,4 +51,4 @@ def import_command(
     size = imported.img_size
     click.echo(f"{variant}  {imported.fingerprint}  from {checkpoint}: {imported.weights.entry}")
     click.echo(f"  {imported.num_classes} classes, {size}x{size} px, {imported.params:,} parameters")
-    print_loading(out, imported.candidate.to_dict())
+    print_loading(out, imported.candidate.norm_act)

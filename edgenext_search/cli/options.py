@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from edgenext_search.arch.candidate import NormAct
     from edgenext_search.search.study.session import Execution
 
 AUTO = 0
@@ -86,7 +87,7 @@ def execution_from(*, cache_dir: str | None, timeout: str | None, **options: Any
     )
 
 
-def print_json(value: Mapping[str, Any]) -> None:
+def print_json(value: Mapping[str, object]) -> None:
     """One object on standard output."""
     click.echo(json.dumps(value, indent=2))
 
@@ -102,9 +103,9 @@ def print_text(text: str, *, first: str = "", indent: int = 0) -> None:
     click.echo(_wrapped(text, first=first, indent=indent))
 
 
-def print_loading(folder: str | Path, candidate: Mapping[str, Any]) -> None:
+def print_loading(folder: str | Path, norm_act: NormAct) -> None:
     """The lines of Python that load a model folder, on standard output."""
-    if candidate["norm_act"] == "bn_hs":
+    if norm_act == "bn_hs":
         click.echo("  import edgenext_search.models.bn_hs")
     click.echo(f'  timm.create_model("local-dir:{folder}", pretrained=True)')
 

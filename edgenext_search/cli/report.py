@@ -100,7 +100,7 @@ def _one(run: Path, storage: str | None) -> tuple[Path, RunSummary, Document]:
 
 def _several(runs: Sequence[Path], storage: str | None, page: Path) -> tuple[ComparisonResult, Document]:
     from edgenext_search.report.comparison.document import comparison_document
-    from edgenext_search.report.comparison.results import Difference, compare_runs
+    from edgenext_search.report.comparison.results import compare_runs
     from edgenext_search.report.render.html import write_page
     from edgenext_search.report.trials.page_data import trials_data
     from edgenext_search.search.comparability import conditions_of, differences
@@ -117,8 +117,7 @@ def _several(runs: Sequence[Path], storage: str | None, page: Path) -> tuple[Com
         study, store = _read(folder, recipe, storage, name=name if names.count(name) == 1 else str(run))
         studies.append(study)
         conditions.append(conditions_of(recipe, store))
-    differing = [Difference.model_validate(one) for one in differences(conditions)]
-    result = compare_runs(studies, differing).model_copy(update={"report": str(page)})
+    result = compare_runs(studies, differences(conditions)).model_copy(update={"report": str(page)})
     document = comparison_document(studies, result)
     write_page(document, page, trials=trials_data(studies))
     return result, document

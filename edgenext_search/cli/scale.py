@@ -107,8 +107,9 @@ def family_command(
     folder, or the winner of a run's folder. Members that are saved are candidates for cost, --enqueue and others.
     """
     from edgenext_search.arch.scaling import RULES, ScalingRule, parse_budgets, scale_family
-    from edgenext_search.models.family import family_facts, save_family
-    from edgenext_search.scaling.latency import latency_conditions, timed
+    from edgenext_search.models.family import save_family
+    from edgenext_search.scaling.family import family_result
+    from edgenext_search.scaling.latency import timed
 
     if exponents and rule_name:
         raise UserError(f"--exponents {exponents} is a rule of its own; leave out --rule {rule_name}.")
@@ -122,21 +123,16 @@ def family_command(
     deployment = timed(deployment, profile)
     members = scale_family(candidate, wanted, rule, deployment, width_multiple=multiple)
     places = [] if out is None else save_family(members, rule, out)
-    facts = family_facts(candidate, members, rule, deployment, places)
-    shown = [member.candidate for member in members]
-    latency = latency_conditions(deployment, shown)
-    found = {"from": what, **facts, "latency": latency and latency.to_dict()}
+    result = family_result(candidate, members, rule, deployment, places)
     if as_json:
-        print_json(found)
+        print_json({"from": what, **result.to_dict()})
         return
     from rich.console import Console
 
     from edgenext_search.report.render.terminal import print_document
     from edgenext_search.report.scaling.families import family_document
 
-    print_document(
-        family_document(candidate, members, rule, deployment, places=places, latency=latency), Console(file=sys.stdout)
-    )
+    print_document(family_document(result), Console(file=sys.stdout))
 
 
 def _start(what: str, *, num_classes: int | None, img_size: int | None) -> tuple[Candidate, Deployment, int]:

@@ -176,4 +176,4 @@ def show_training(summary: TrainSummary, *, as_json: bool) -> None:
         indent=2,
     )
     click.echo(f"  best of all epochs: {summary.best.top1:.2%} after epoch {summary.best.epoch}")
-    print_loading(summary.model_dir, summary.candidate.to_dict())
+    print_loading(summary.model_dir, summary.candidate.norm_act)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgenext_search.arch.budget import Budget
-from edgenext_search.arch.cost import cost
-from edgenext_search.arch.published import published_variants
 from edgenext_search.errors import UserError
 from edgenext_search.files import write_output
 from edgenext_search.models.folder import CANDIDATE_FILE, candidate_text
@@ -15,8 +13,6 @@ from edgenext_search.models.folder import CANDIDATE_FILE, candidate_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.arch.cost import Deployment
     from edgenext_search.arch.scaling import Member, ScalingRule
 
 
@@ -46,55 +42,6 @@ def save_family(members: Sequence[Member], rule: ScalingRule, folder: Path) -> l
         scaling = {"budget": member.budget.to_dict(), "rule": str(rule), "growth": round(member.growth, 6)}
         write_output(place / CANDIDATE_FILE, candidate_text(member.candidate, member.deployment, scaling=scaling))
     return places
-
-
-def family_facts(
-    candidate: Candidate,
-    members: Sequence[Member],
-    rule: ScalingRule,
-    deployment: Deployment,
-    places: Sequence[Path] = (),
-) -> dict[str, Any]:
-    """A family and the published variants with the same norm_act, as ``scale family --json`` prints them.
-
-    Args:
-        candidate: What the family began with.
-        members: Its members.
-        rule: That they were scaled by.
-        deployment: Of the candidate; the published variants' costs are counted for it too.
-        places: Where the members were saved, or nothing.
-    """
-    variants = [item for item in published_variants().values() if item.candidate.norm_act == candidate.norm_act]
-    return {
-        "fingerprint": candidate.fingerprint,
-        "candidate": candidate.to_dict(),
-        "rule": {"name": rule.name, "depth": rule.depth, "width": rule.width, "size": rule.size},
-        "num_classes": deployment.num_classes,
-        "img_size": deployment.img_size,
-        "members": [
-            {
-                "budget": member.budget.to_dict(),
-                "usage": member.usage,
-                "growth": member.growth,
-                "fingerprint": member.candidate.fingerprint,
-                "candidate": member.candidate.to_dict(),
-                "img_size": member.deployment.img_size,
-                **member.cost.to_dict(),
-                "path": str(places[index]) if places else None,
-            }
-            for index, member in enumerate(members)
-        ],
-        "published": [
-            {
-                "name": item.name,
-                "candidate": item.candidate.to_dict(),
-                "img_size": deployment.img_size,
-                **cost(item.candidate, deployment).to_dict(),
-                "imagenet_top1": item.imagenet_top1,
-            }
-            for item in variants
-        ],
-    }
 
 
 def budget_name(budget: Budget) -> str:

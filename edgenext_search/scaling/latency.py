@@ -58,6 +58,6 @@ def latency_conditions(deployment: Deployment, candidates: Iterable[Candidate]) 
     return LatencyConditions(
         device=model.device,
         interpolated=sum(model.predict(candidate).interpolated for candidate in candidates),
-        conditions=model.profile.conditions.to_dict(),
-        held_out=model.held_out.to_dict(),
+        conditions=model.profile.conditions,
+        held_out=model.held_out,
     )

@@ -15,14 +15,14 @@ milliseconds, and always comes out the same.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -242,7 +242,7 @@ def quantiles(weights: Floats, means: Floats, deviations: Floats, shares: Sequen
     return found
 
 
-def law_text(parameters: dict[str, Any]) -> str:
+def law_text(parameters: Mapping[str, float]) -> str:
     """``12.3 C^-0.45 + 15.1``."""
     return f"{parameters['a']:.4g} C^-{parameters['b']:.3f} + {parameters['c']:.2f}"
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from edgenext_search.errors import UserError
 from edgenext_search.scaling.plan import Plan, entries
 from edgenext_search.search.ranking.references import pending, reference_seeds
-from edgenext_search.search.store.kind import SCALING
 from edgenext_search.texts import command_line
 
 if TYPE_CHECKING:
@@ -23,12 +22,12 @@ def plan_of(run: RunFolder, store: StudyStore, plan: Plan | None = None) -> Plan
     Raises:
         UserError: It was begun with another one, or is none of a scaling study.
     """
-    fact = store.fact(SCALING)
-    if fact is None:
+    facts = store.facts().scaling
+    if facts is None:
         if plan is None or store.records():
             raise UserError(f"{run.path} is no scaling study; `edgenext-search scale study` begins one.")
         return plan
-    recorded = Plan.from_dict(fact["plan"])
+    recorded = Plan.from_dict(facts.plan)
     if plan is not None and plan != recorded:
         raise UserError(
             f"{run.path} holds another plan: {recorded}. Go on with it by "

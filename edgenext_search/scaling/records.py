@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from edgenext_search.arch.metrics import CostName
-from edgenext_search.arch.results import CandidateField, DeploymentResult
+from edgenext_search.arch.results import CandidateField, CostsResult, DeploymentResult
 from edgenext_search.execution.conditions import RunConditions
+from edgenext_search.latency.profile.prediction_error import PredictionErrors
+from edgenext_search.latency.profile.profile import ProfileConditions
 from edgenext_search.results import Result
 from edgenext_search.search.ranking.results import EstimateResult
 from edgenext_search.search.results import Fidelity, Status
@@ -260,10 +262,76 @@ class LatencyConditions(Result):
     """Name of the device."""
     interpolated: int
     """Networks outside of what the profile measured."""
-    conditions: dict[str, Any]
+    conditions: ProfileConditions
     """What the profile's figures depend on."""
-    held_out: dict[str, Any]
+    held_out: PredictionErrors
     """Errors on networks that the profile's fit has not seen."""
+
+
+class RuleResult(Result):
+    """Shares of a growth of the multiply-adds; they sum to 1."""
+
+    name: str
+    """Name of the rule."""
+    depth: float
+    """Share of the depths."""
+    width: float
+    """Share of the widths."""
+    size: float
+    """Share of the image size."""
+
+
+class FamilyMember(CostsResult):
+    """A member of a family of sizes."""
+
+    budget: dict[str, int]
+    """Caps by cost."""
+    usage: float
+    """Used share of the tightest cap."""
+    growth: float
+    """Growth of the multiply-adds by the rule."""
+    fingerprint: str
+    """Short stable name of the network."""
+    candidate: CandidateField
+    """The network."""
+    img_size: int
+    """Height and width of the input, in pixels."""
+    path: str | None = None
+    """Folder of the saved member; null where it was not saved."""
+
+
+class PublishedSize(CostsResult):
+    """A published variant with the family's norm_act, at the same deployment."""
+
+    name: str
+    """Name of the variant."""
+    candidate: CandidateField
+    """The network."""
+    img_size: int
+    """Height and width of the input, in pixels."""
+    imagenet_top1: float
+    """Published top-1 on ImageNet, in percent."""
+
+
+class FamilyResult(Result):
+    """A family of sizes from one network."""
+
+    fingerprint: str
+    """Short stable name of the network that the family began with."""
+    candidate: CandidateField
+    """The network that the family began with."""
+    rule: RuleResult
+    """The rule of growth."""
+    num_classes: int
+    """Outputs of the classifier."""
+    img_size: int
+    """Height and width of the first network's input, in pixels."""
+    members: tuple[FamilyMember, ...]
+    """The members, in the order of the budgets."""
+    published: tuple[PublishedSize, ...]
+    """The published variants of the same norm_act."""
+    latency: LatencyConditions | None = None
+    """Where latencies come from; null without a latency profile."""
 
 
 class ScalingSize(Result):

@@ -10,7 +10,7 @@ from edgenext_search.scaling.plan import Plan, entries
 from edgenext_search.scaling.progress import named_candidates, open_trainings, plan_of
 from edgenext_search.scaling.summary import scaling_summary
 from edgenext_search.search.ranking.references import forget_failures, reference_seeds
-from edgenext_search.search.store.kind import SCALING
+from edgenext_search.search.store.records import ScalingFacts, StudyFacts
 from edgenext_search.search.study.listener import Listener
 from edgenext_search.search.study.series import recorded_time, run_series
 from edgenext_search.search.study.session import open_session
@@ -18,6 +18,7 @@ from edgenext_search.search.study.session import open_session
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from edgenext_search.execution.conditions import RunConditions
     from edgenext_search.scaling.records import ScalingResult
     from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.store.run_folder import RunFolder
@@ -63,8 +64,8 @@ def run_scaling(
 
     def announce(store: StudyStore) -> None:
         wanted = plan_of(run, store, plan)
-        if store.fact(SCALING) is None:
-            store.set_fact(SCALING, {"plan": wanted.to_dict(), "conditions": {}, "seconds": 0.0})
+        if store.facts().scaling is None:
+            store.record_facts(StudyFacts(scaling=ScalingFacts(plan=wanted.to_dict())))
         keep_profile(run, profile)
         forget_failures(store, recipe.proxy.epochs)
         listener.note(
@@ -74,8 +75,12 @@ def run_scaling(
     with open_session(run, recipe, execution, listener, announce=announce, measures=False) as session:
         store = session.store
         wanted = plan_of(run, store, plan)
-        seconds = store.fact(SCALING)["seconds"]
-        with recorded_time(session, SCALING, {"plan": wanted.to_dict()}, spent=seconds, since=started):
+        recorded = store.facts().scaling
+
+        def facts(held: RunConditions, seconds: float) -> StudyFacts:
+            return StudyFacts(scaling=ScalingFacts(plan=wanted.to_dict(), conditions=held, seconds=seconds))
+
+        with recorded_time(session, facts, spent=recorded.seconds if recorded else 0.0, since=started):
             run_series(
                 run,
                 session,
@@ -87,7 +92,7 @@ def run_scaling(
                 title="Scaling",
             )
         summary = scaling_summary(run, recipe, store)
-        run.write_summary(summary.to_dict())
+        run.write_summary(summary)
     return summary
 
 

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import math
 import statistics
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from edgenext_search.scaling.latency import latency_conditions, scaling_deployment
 from edgenext_search.scaling.plan import Entry, Plan, entries
 from edgenext_search.scaling.progress import open_trainings, plan_of
 from edgenext_search.scaling.records import (
     BestShape,
+    LawResult,
+    RanksResult,
     ScalingCandidate,
     ScalingFailure,
     ScalingResult,
     ScalingSize,
     SizeResult,
+    SpacesComparison,
 )
 from edgenext_search.search.ranking.references import reference_seeds
 from edgenext_search.search.results import Fidelity
-from edgenext_search.search.store.kind import SCALING
+from edgenext_search.search.store.records import DataSummary
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +63,7 @@ def scaling_summary(
     table = [[results.get((entry.candidate.fingerprint, of)) for of in seeds] for entry in planned]
     scores = [[score if isinstance(score, float) else math.nan for score in row] for row in table]
     findings = (_study if plan.kind == "study" else _comparison)(plan, planned, scores, recipe)
-    open_, data, fact = open_trainings(store, recipe, plan), store.fact("data"), store.fact(SCALING)
+    open_, data, facts = open_trainings(store, recipe, plan), store.facts().data, store.facts().scaling
     return ScalingResult(
         run=str(run.path),
         report=str(run.report_file),
@@ -72,33 +76,52 @@ def scaling_summary(
         asked=ScalingSize(shapes=plan.shapes, seeds=plan.seeds),
         open=open_,
         failed=tuple(
-            ScalingFailure(**_name(plan, entry), seed=of, reason=result)
+            ScalingFailure(
+                space=_space(plan, entry),
+                shape=entry.shape,
+                budget=plan.budgets[entry.budget].to_dict(),
+                fingerprint=entry.candidate.fingerprint,
+                seed=of,
+                reason=result,
+            )
             for entry, row in zip(planned, table, strict=True)
             for of, result in zip(seeds, row, strict=True)
             if isinstance(result, str)
         ),
         deployment=recipe.deployment.to_dict(),
         latency=latency_conditions(deployment, [entry.candidate for entry in planned]),
-        data=data,
+        data=data and DataSummary.model_validate(data.to_dict()),
         fidelity=Fidelity(
             img_size=recipe.proxy.img_size,
             epochs=recipe.proxy.epochs,
-            train_images=data and data["train_images"],
-            val_images=data and data["val_images"],
+            train_images=data and data.train_images,
+            val_images=data and data.val_images,
         ),
-        **findings,
-        seconds=round(fact["seconds"], 1),
-        conditions=fact["conditions"] or None,
+        candidates=findings.candidates,
+        n=findings.n,
+        sizes=findings.sizes,
+        laws=findings.laws,
+        ranks=findings.ranks,
+        comparison=findings.comparison,
+        seconds=round(facts.seconds if facts else 0.0, 1),
+        conditions=facts and facts.conditions,
     )
 
 
-def _name(plan: Plan, entry: Entry) -> dict[str, Any]:
-    return {
-        "space": plan.spaces[entry.space]["name"],
-        "shape": entry.shape,
-        "budget": plan.budgets[entry.budget].to_dict(),
-        "fingerprint": entry.candidate.fingerprint,
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Findings:
+    """What a study or a comparison finds; see :class:`ScalingResult` for the fields."""
+
+    candidates: tuple[ScalingCandidate, ...]
+    n: int = 0
+    sizes: tuple[SizeResult, ...] = ()
+    laws: tuple[LawResult, ...] = ()
+    ranks: RanksResult = field(default_factory=RanksResult)
+    comparison: SpacesComparison | None = None
+
+
+def _space(plan: Plan, entry: Entry) -> str:
+    return str(plan.spaces[entry.space]["name"])
 
 
 def _candidates(
@@ -111,7 +134,10 @@ def _candidate(plan: Plan, entry: Entry, scores: Sequence[float]) -> ScalingCand
     """A candidate with the scores that it has."""
     finite = tuple(score for score in scores if math.isfinite(score))
     return ScalingCandidate(
-        **_name(plan, entry),
+        space=_space(plan, entry),
+        shape=entry.shape,
+        budget=plan.budgets[entry.budget].to_dict(),
+        fingerprint=entry.candidate.fingerprint,
         **{name: getattr(entry.cost, name) for name in COSTS},
         origin=entry.origin,
         candidate=entry.candidate,
@@ -123,21 +149,15 @@ def _candidate(plan: Plan, entry: Entry, scores: Sequence[float]) -> ScalingCand
 
 def _study(
     plan: Plan, planned: Sequence[Entry], scores: Sequence[Sequence[float]], recipe: ResolvedRecipe
-) -> dict[str, Any]:
-    """What a study of one space finds, by field of the result; from shapes that have a score at every size."""
+) -> _Findings:
+    """What a study of one space finds, from shapes that have a score at every size."""
     rows = _candidates(plan, planned, scores)
     places = {(entry.shape, entry.budget): place for place, entry in enumerate(planned)}
     by_shape = [[places[shape, size] for size in range(len(plan.budgets))] for shape in range(plan.shapes)]
     whole = [shape for shape in by_shape if all(rows[place].mean is not None for place in shape)]
-    findings = {
-        "n": len(whole),
-        "sizes": tuple(
-            _size(budget, [rows[shape[size]] for shape in whole]) for size, budget in enumerate(plan.budgets)
-        ),
-        "candidates": rows,
-    }
+    sizes = tuple(_size(budget, [rows[shape[size]] for shape in whole]) for size, budget in enumerate(plan.budgets))
     if not whole:
-        return findings
+        return _Findings(candidates=rows, sizes=sizes)
     from edgenext_search.scaling.statistics import laws, rank_agreement
 
     costs: dict[CostName, list[list[float]]] = {
@@ -146,10 +166,13 @@ def _study(
         if getattr(rows[0], name) is not None
     }
     table, seed = [[scores[place] for place in shape] for shape in whole], recipe.search.seed
-    return findings | {
-        "laws": tuple(laws(costs, table, seed=seed)),
-        "ranks": rank_agreement(table, seed=seed),
-    }
+    return _Findings(
+        candidates=rows,
+        n=len(whole),
+        sizes=sizes,
+        laws=tuple(laws(costs, table, seed=seed)),
+        ranks=rank_agreement(table, seed=seed),
+    )
 
 
 def _size(budget: Budget, rows: Sequence[ScalingCandidate]) -> SizeResult:
@@ -173,8 +196,8 @@ def _size(budget: Budget, rows: Sequence[ScalingCandidate]) -> SizeResult:
 
 def _comparison(
     plan: Plan, planned: Sequence[Entry], scores: Sequence[Sequence[float]], recipe: ResolvedRecipe
-) -> dict[str, Any]:
-    """What a comparison of two spaces finds, by field of the result."""
+) -> _Findings:
+    """What a comparison of two spaces finds."""
     from edgenext_search.scaling.statistics import compare
 
     rows = _candidates(plan, planned, scores)
@@ -184,4 +207,4 @@ def _comparison(
         for place in range(2)
     ]  # fmt: skip
     names = [str(space["name"]) for space in plan.spaces]
-    return {"comparison": compare(names, sides, seed=recipe.search.seed), "candidates": rows}
+    return _Findings(candidates=rows, comparison=compare(names, sides, seed=recipe.search.seed))

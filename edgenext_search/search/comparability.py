@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
+from pydantic import JsonValue  # noqa: TC002 - pydantic reads the annotation of a field
+
+from edgenext_search.results import Result
 from edgenext_search.search.study.finalists import choosing_seeds, rematch_seeds
 
 if TYPE_CHECKING:
@@ -13,10 +16,22 @@ if TYPE_CHECKING:
     from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.store.store import StudyStore
 
+Conditions: TypeAlias = "Mapping[str, Mapping[str, JsonValue]]"  # by topic and key
 _SPEED = ("precision", "channels_last", "compile")  # change scores by rounding alone
 
 
-def conditions_of(recipe: ResolvedRecipe, store: StudyStore) -> dict[str, dict[str, Any]]:
+class Difference(Result):
+    """A condition that differs between runs."""
+
+    topic: str
+    """``data``, ``fidelity``, ``seeds`` or ``deployment``."""
+    key: str
+    """Key of the condition."""
+    values: tuple[JsonValue, ...]
+    """Its value in each run, in the order given."""
+
+
+def conditions_of(recipe: ResolvedRecipe, store: StudyStore) -> Conditions:
     """What has to be alike for the winners of runs to be ranked, by topic.
 
     Returns:
@@ -41,14 +56,14 @@ def conditions_of(recipe: ResolvedRecipe, store: StudyStore) -> dict[str, dict[s
     }
 
 
-def differences(conditions: Sequence[Mapping[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+def differences(conditions: Sequence[Conditions]) -> list[Difference]:
     """Where the conditions of runs differ.
 
     Args:
         conditions: Of each run, see :func:`conditions_of`.
 
     Returns:
-        ``topic``, ``key`` and ``values``, one for each run; none where the runs may be ranked.
+        The differences; empty if the runs may be ranked.
     """
     found = []
     for topic in conditions[0] if conditions else ():
@@ -56,5 +71,5 @@ def differences(conditions: Sequence[Mapping[str, Mapping[str, Any]]]) -> list[d
         for key in keys:
             values = [run[topic].get(key) for run in conditions]
             if len({json.dumps(value, sort_keys=True) for value in values}) > 1:
-                found.append({"topic": topic, "key": key, "values": values})
+                found.append(Difference(topic=topic, key=key, values=tuple(values)))
     return found

@@ -9,7 +9,7 @@ from study_builders import FakeExecutor, Killed, a_recipe, fails_for, score_of, 
 from edgenext_search.audit.run import Audit, run_audit
 from edgenext_search.errors import StudyFailedError, UserError
 from edgenext_search.search.ranking.references import reference_seeds
-from edgenext_search.search.store.kind import SCALING
+from edgenext_search.search.store.records import ScalingFacts, StudyFacts
 from edgenext_search.search.store.run_folder import RunFolder
 from edgenext_search.search.study import session as module
 from edgenext_search.search.study.listener import Listener
@@ -188,7 +188,7 @@ def test_nothing_is_left_in_scratch_but_what_was_there(folder, execution, fake):
 
 def test_numerics_are_those_of_the_run(folder, execution, fake):
     known = Numerics(precision="bf16", channels_last=True)
-    folder.open_store(folder.recipe()).set_fact("numerics", known.to_dict())
+    folder.open_store(folder.recipe()).record_facts(StudyFacts(numerics=known))
     audited(folder, execution, fake)
     assert {job.numerics for job in fake.current.jobs} == {known}
 
@@ -200,7 +200,8 @@ def test_a_run_under_way_is_not_audited(folder, execution, fake):
 
 def test_images_that_changed_since_the_run_are_refused(folder, execution, fake):
     store = folder.open_store(folder.recipe())
-    store.set_fact("data", {**store.fact("data"), "fingerprint": "another"})
+    other = store.facts().data.model_copy(update={"fingerprint": "another"})
+    store.record_facts(StudyFacts(data=other))
     before = folder.summary()
     with pytest.raises(UserError, match="have changed since the run began"):
         audited(folder, execution, fake)
@@ -216,7 +217,7 @@ def test_too_few_scored_candidates_are_refused(class_folder, execution, fake, tm
 
 
 def test_a_scaling_study_is_not_audited(folder, execution, fake):
-    folder.open_store(folder.recipe()).set_fact(SCALING, {"plan": {}})
+    folder.open_store(folder.recipe()).record_facts(StudyFacts(scaling=ScalingFacts(plan={})))
     with pytest.raises(UserError, match="is a scaling study, not a search; `edgenext-search scale report"):
         audited(folder, execution, fake)
     assert fake.current.given == []

@@ -41,7 +41,8 @@ def test_extras_say_how_to_get_them(monkeypatch):
 
 
 def test_a_missing_package_is_a_problem(monkeypatch):
-    monkeypatch.setattr("edgenext_search.versions.PACKAGES", ("torch", "no-such-package"))
+    for module in ("versions", "execution.doctor"):
+        monkeypatch.setattr(f"edgenext_search.{module}.PACKAGES", ("torch", "no-such-package"))
     assert call_json("doctor")["problems"] == ["no-such-package is not installed; pip install no-such-package"]
     assert "problem: no-such-package" in call("doctor").stdout
 
@@ -62,7 +63,7 @@ def test_a_cache_that_cannot_be_written_is_a_problem(monkeypatch, tmp_path):
 
 
 def test_an_installation_without_its_files_is_a_problem(monkeypatch):
-    monkeypatch.setattr("edgenext_search.files.shipped_names", lambda _: [])
+    monkeypatch.setattr("edgenext_search.execution.doctor.shipped_names", lambda _: [])
     problems = call_json("doctor")["problems"]
     assert len(problems) == 2
     assert all("has no files; install the package again" in problem for problem in problems)

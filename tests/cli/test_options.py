@@ -36,6 +36,6 @@ def test_narrow_terminals_still_get_words(capsys, monkeypatch):
 
 @pytest.mark.parametrize(("norm_act", "first"), [("ln_gelu", []), ("bn_hs", ["  import edgenext_search.models.bn_hs"])])
 def test_a_batch_norm_network_is_imported_before_it_is_loaded(norm_act, first, capsys):
-    print_loading("out/model", {"norm_act": norm_act})
+    print_loading("out/model", norm_act)
     lines = capsys.readouterr().out.splitlines()
     assert lines == [*first, '  timm.create_model("local-dir:out/model", pretrained=True)']

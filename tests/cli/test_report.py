@@ -161,11 +161,11 @@ def test_runs_that_cannot_be_compared_are_refused_a_ranking(run, tmp_path):
 def test_a_scaling_study_has_a_report_of_its_own(run, tmp_path):
     import shutil
 
-    from edgenext_search.search.store.kind import SCALING
+    from edgenext_search.search.store.records import ScalingFacts, StudyFacts
 
     shutil.copytree(run.path, tmp_path / "sizes")
     folder = RunFolder(tmp_path / "sizes")
-    folder.open_store(folder.recipe()).set_fact(SCALING, {"plan": {}})
+    folder.open_store(folder.recipe()).record_facts(StudyFacts(scaling=ScalingFacts(plan={})))
     says = f"is a scaling study, not a search; `edgenext-search scale report {folder.path}` writes its report."
     assert says in refusal("report", folder.path)
     assert says in refusal("report", run.path, folder.path, "--out", tmp_path / "page.html")

@@ -56,14 +56,14 @@ def test_a_family_of_a_runs_winner(tmp_path):
     recipe = load_study("demo", flags={"budget": "1.3M", "deployment.num_classes": 10})
     RunFolder(run).create(recipe, storage=None)
     assert "has no summary yet" in refusal("scale", "family", run, "--budgets", "2M")
-    RunFolder(run).write_summary({"winner": None})
+    RunFolder(run).summary_file.write_text("{}")
     assert "has no winner" in refusal("scale", "family", run, "--budgets", "2M")
-    RunFolder(run).write_summary({"kind": "study"})
+    RunFolder(run).summary_file.write_text('{"kind": "study"}')
     assert "is a scaling study, not a search; `edgenext-search scale report" in refusal(
         "scale", "family", run, "--budgets", "2M"
     )
     winner = published_variant("edgenext_xx_small").candidate
-    RunFolder(run).write_summary({"winner": {"candidate": winner.to_dict()}})
+    RunFolder(run).summary_file.write_text(json.dumps({"winner": {"candidate": winner.to_dict()}}))
     found = call_json("scale", "family", run, "--budgets", "2M")
     assert (found["num_classes"], found["img_size"]) == (10, 256)
     assert found["fingerprint"] == winner.fingerprint
@@ -77,7 +77,7 @@ def test_a_family_of_a_run_keeps_the_width_multiple_of_its_space(tmp_path):
     winner = Candidate.from_dict(
         published_variant("edgenext_x_small").candidate.to_dict() | {"widths": [32, 64, 96, 192]}
     )
-    RunFolder(run).write_summary({"winner": {"candidate": winner.to_dict()}})
+    RunFolder(run).summary_file.write_text(json.dumps({"winner": {"candidate": winner.to_dict()}}))
     found = call_json("scale", "family", run, "--budgets", "0.9M,3M,6M")
     assert not any(width % 32 for row in found["members"] for width in row["candidate"]["widths"])
 

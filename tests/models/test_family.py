@@ -5,7 +5,7 @@ from edgenext_search.arch.published import published_variant
 from edgenext_search.arch.scaling import RULES, parse_budgets, scale_family
 from edgenext_search.errors import UserError
 from edgenext_search.files import read_yaml
-from edgenext_search.models.family import budget_name, family_facts, save_family
+from edgenext_search.models.family import budget_name, save_family
 from edgenext_search.models.find import find_candidate
 
 XS = published_variant("edgenext_x_small").candidate
@@ -40,19 +40,6 @@ def test_a_place_that_is_a_file(tmp_path, members):
     (tmp_path / "file").write_text("x")
     with pytest.raises(UserError, match="--out"):
         save_family(members, RULES["width"], tmp_path / "file")
-
-
-def test_facts_have_the_published_variants_of_the_same_kind(members):
-    facts = family_facts(XS, members, RULES["w-dominant"], Deployment())
-    assert [row["name"] for row in facts["published"]] == [
-        "edgenext_xx_small",
-        "edgenext_x_small",
-        "edgenext_small",
-        "edgenext_base",
-    ]
-    assert facts["published"][1]["params"] == 2_336_804
-    assert facts["members"][0]["path"] is None
-    assert facts["members"][0]["madds"] == members[0].cost.madds
 
 
 def test_names_of_budgets():

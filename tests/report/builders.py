@@ -44,6 +44,10 @@ from edgenext_search.search.results import Finalist, MeasuredLatency, RunSummary
 from edgenext_search.search.store.records import Score, TrialRecord
 
 RUNGS = (2, 6)
+HELD_OUT = {  # errors of a latency predictor
+    "n": 100, "mean_error": 0.02, "within_5": 0.9, "within_10": 1.0, "spearman": 0.9, "bias": 0.0, "margin": 1.05,
+    "low": 0.9, "high": 1.1,
+}  # fmt: skip
 HOSTILE = "</script><img src=x onerror=alert(1)>&\"'${verdict}"
 
 
@@ -274,16 +278,12 @@ def a_latency(
         measured = a_measurement((finalist.latency or 0) * (1.04 if holds else 1.4), verdict=verdict)
         summary = changed(summary, finalist, measured=measured)
     count = len(summary.finalists)
-    held_out = {
-        "n": 100, "mean_error": 0.02, "within_5": 0.9, "within_10": 1.0, "spearman": 0.9, "bias": 0.0, "margin": 1.05,
-        "low": 0.9, "high": 1.1,
-    }  # fmt: skip
     latency = {
         "device": "board",
         "cap": cap,
         "aim": None if cap is None else int(cap / 1.05),
         "margin": 1.05,
-        "profile": {"conditions": {}, "held_out": held_out},
+        "profile": {"conditions": {}, "held_out": HELD_OUT},
         "measured": count,
         "passed": None if cap is None else count if passed is None else passed,
     }

@@ -33,7 +33,7 @@ def test_a_profile_adds_the_latency_to_the_costs(profile):
     facts = latency_conditions(known, [SMALL, tiny()])
     assert facts.interpolated == 1
     assert facts.device == "host"
-    assert facts.held_out == made_profile().held_out.to_dict()
+    assert facts.held_out == made_profile().held_out
 
 
 def test_a_profile_of_another_deployment_is_refused(profile):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from edgenext_search.search.comparability import conditions_of, differences
+from edgenext_search.search.comparability import Difference, conditions_of, differences
 from edgenext_search.search.resolver import load_study
 from edgenext_search.search.store.records import DataFacts, StudyFacts
 
@@ -44,13 +44,13 @@ def test_what_is_searched_and_how_fast_may_differ(flags):
 )
 def test_what_scores_depend_on_may_not(flags, topic, key):
     found = differences([conditions(), conditions(**flags)])
-    assert (topic, key) in {(one["topic"], one["key"]) for one in found}
-    assert all(len(one["values"]) == 2 for one in found)
+    assert (topic, key) in {(one.topic, one.key) for one in found}
+    assert all(len(one.values) == 2 for one in found)
 
 
 def test_other_images_are_told():
     (found,) = differences([conditions(), conditions(a_store("xyz"))])
-    assert found == {"topic": "data", "key": "images", "values": ["abc", "xyz"]}
+    assert found == Difference(topic="data", key="images", values=("abc", "xyz"))
 
 
 def test_none():

@@ -4,24 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any
 
 from edgenext_search.report.run.words import shown_score
 from edgenext_search.report.trials.study import Study
 from edgenext_search.report.wording import finite
 from edgenext_search.results import Result
+from edgenext_search.search.comparability import Difference
 from edgenext_search.search.results import Finalist, Gain, Status
-
-
-class Difference(Result):
-    """A condition that differs between the runs."""
-
-    topic: str
-    """``data``, ``fidelity``, ``seeds`` or ``deployment``."""
-    key: str
-    """Key of the condition."""
-    values: tuple[Any, ...]
-    """Its value in each run, in the order given."""
 
 
 class ComparedRun(Result):

@@ -3,62 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Literal
 
-from edgenext_search.arch.candidate import Candidate
-from edgenext_search.arch.cost import Cost, Deployment, cost
 from edgenext_search.arch.metrics import METRICS, CostName
-from edgenext_search.arch.published import published_variants
-from edgenext_search.arch.scaling import Member, ScalingRule
 from edgenext_search.report.document import Cell, Column, Document, Row, Table, columns, row
 from edgenext_search.report.scaling.document import latency_text
 from edgenext_search.report.wording import caps_text, sentence, size_text, stages_text
-from edgenext_search.scaling.records import FitResult, LatencyConditions
+from edgenext_search.scaling.records import FamilyMember, FamilyResult, FitResult, PublishedSize
 from edgenext_search.texts import counted
 
 _UNITS = {"gmacs": "GMACs", "params_m": "M params", "macts": "M acts"}
 
 
-def family_document(
-    candidate: Candidate,
-    members: Sequence[Member],
-    rule: ScalingRule,
-    deployment: Deployment,
-    *,
-    places: Sequence[Path] = (),
-    latency: LatencyConditions | None = None,
-) -> Document:
-    """A family and the published variants with the same norm_act, by parameters.
-
-    Args:
-        candidate: Network that the family began with.
-        members: Members of the family.
-        rule: Rule that they were scaled by.
-        deployment: Deployment that costs of the published variants are counted for.
-        places: Folders where the members were saved; empty if they were not.
-        latency: Where latencies come from; None without a latency profile.
-    """
-    names: list[CostName] = ["params", "madds", "acts", *(["latency"] if latency else [])]  # type: ignore[list-item]
+def family_document(family: FamilyResult) -> Document:
+    """A family and the published variants with the same norm_act, by parameters."""
+    names: list[CostName] = ["params", "madds", "acts", *(["latency"] if family.latency else [])]  # type: ignore[list-item]
     rows = [
-        (
-            member.cost.params,
-            _row(
-                caps_text(member.budget.to_dict()),
-                member.candidate,
-                member.cost,
-                names,
-                member.deployment.img_size,
-                used=f"{100 * member.usage:.1f} %",
-            ),
-        )
-        for member in members
+        (member.params, _row(caps_text(member.budget), member, names, used=f"{100 * member.usage:.1f} %"))
+        for member in family.members
     ]
-    for variant in published_variants().values():
-        if variant.candidate.norm_act == candidate.norm_act:
-            costs, top1 = cost(variant.candidate, deployment), f"{variant.imagenet_top1:.2f}"
-            name, size = size_text(variant.name), deployment.img_size
-            rows.append((costs.params, _row(name, variant.candidate, costs, names, size, top1=top1)))
+    rows += [
+        (variant.params, _row(size_text(variant.name), variant, names, top1=f"{variant.imagenet_top1:.2f}"))
+        for variant in family.published
+    ]
     table = Table(
         label="Family",
         columns=(
@@ -73,17 +40,18 @@ def family_document(
         ),
         rows=tuple(row for _, row in sorted(rows, key=lambda pair: pair[0])),
     )
+    rule, saved = family.rule, [member.path for member in family.members if member.path]
     shares = f"depth {rule.depth:.2f}, width {rule.width:.2f}, size {rule.size:.2f}"
     qualifiers = [
-        f"Costs at {deployment.num_classes} classes and the pixels of each row. Top-1 is the published one on ImageNet."
+        f"Costs at {family.num_classes} classes and the pixels of each row. Top-1 is the published one on ImageNet."
     ]
-    if latency:
-        qualifiers.append(f"{sentence(latency_text(latency))}; `latency measure` tells whether they hold.")
-    saved = f"Saved: {', '.join(map(str, places))}" if places else "--out DIR saves the members as candidates."
+    if family.latency:
+        qualifiers.append(f"{sentence(latency_text(family.latency))}; `latency measure` tells whether they hold.")
+    qualifiers.append(f"Saved: {', '.join(saved)}" if saved else "--out DIR saves the members as candidates.")
     return Document(
-        topic=("family", candidate.fingerprint),
-        answer=f"{counted(len(members), 'size')} of {candidate.fingerprint} by the rule {rule.name} ({shares}).",
-        qualifiers=(*qualifiers, saved),
+        topic=("family", family.fingerprint),
+        answer=f"{counted(len(family.members), 'size')} of {family.fingerprint} by the rule {rule.name} ({shares}).",
+        qualifiers=tuple(qualifiers),
         brief=(table,),
     )
 
@@ -131,21 +99,15 @@ def fit_document(result: FitResult) -> Document:
 
 
 def _row(
-    name: str,
-    candidate: Candidate,
-    costs: Cost,
-    names: Sequence[CostName],
-    size: int,
-    *,
-    used: str = "",
-    top1: str = "",
+    name: str, size: FamilyMember | PublishedSize, names: Sequence[CostName], *, used: str = "", top1: str = ""
 ) -> Row:
+    candidate = size.candidate
     return row(
         name,
         used,
         Cell(text=candidate.fingerprint if used else "", code=bool(used)),
-        *(METRICS[key].text(getattr(costs, key)) for key in names),
-        str(size),
+        *(METRICS[key].text(getattr(size, key)) for key in names),
+        str(size.img_size),
         *(stages_text(candidate, field) for field in ("widths", "depths")),
         top1,
     )

@@ -6,7 +6,7 @@ import bisect
 import math
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgenext_search.search.ranking.metric import ranking_scores
 from edgenext_search.search.ranking.results import (
@@ -26,10 +26,8 @@ if TYPE_CHECKING:
 
     from edgenext_search.arch.candidate import Candidate
     from edgenext_search.search.recipe import ResolvedRecipe
-    from edgenext_search.search.store.records import TrialRecord
+    from edgenext_search.search.store.records import AuditFacts, TrialRecord
     from edgenext_search.search.store.store import StudyStore
-
-AUDIT = "audit"  # key of the fact that an audit leaves: what was asked, where and how long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,16 +102,15 @@ def drawn(store: StudyStore, recipe: ResolvedRecipe, n: int) -> list[int]:
     return [trial.number for trial in sample(store.records(), n, seed=recipe.search.seed)]
 
 
-def drawn_by(fact: Mapping[str, Any], store: StudyStore, recipe: ResolvedRecipe) -> list[int]:
+def drawn_by(facts: AuditFacts, store: StudyStore, recipe: ResolvedRecipe) -> list[int]:
     """Numbers of the trials that an audit drew when it began; where it did not record them, drawn anew.
 
     Args:
-        fact: What the audit has recorded under :data:`AUDIT`.
+        facts: What the audit has recorded.
         store: The run's record.
         recipe: Its study.
     """
-    known: list[int] | None = fact.get("trials")
-    return drawn(store, recipe, fact["n"]) if known is None else known
+    return drawn(store, recipe, facts.n) if facts.trials is None else list(facts.trials)
 
 
 def sampled(store: StudyStore, numbers: Container[int]) -> dict[Candidate, str]:
@@ -187,12 +184,12 @@ def audit_summary(store: StudyStore, recipe: ResolvedRecipe, *, running: bool = 
     """
     from edgenext_search.search.ranking.agreement import seeds_agree
 
-    if (fact := store.fact(AUDIT)) is None:
+    if (facts := store.facts().audit) is None:
         return None
-    epochs, data = fact["epochs"], store.fact("data") or {}
-    numbers = drawn_by(fact, store, recipe)
+    epochs, data = facts.epochs, store.facts().data
+    numbers = drawn_by(facts, store, recipe)
     references = audited(store, numbers, epochs=epochs)
-    seeds = reference_seeds(recipe.search.seed, fact["seeds"])
+    seeds = reference_seeds(recipe.search.seed, facts.seeds)
     open_ = len(pending(store, sampled(store, numbers), epochs=epochs, seeds=seeds))
     scored = [item for item in references if item.scores]
     merit_by_trial = ranking_scores([item.trial for item in scored], recipe.search.rank_by)
@@ -203,11 +200,11 @@ def audit_summary(store: StudyStore, recipe: ResolvedRecipe, *, running: bool = 
         fidelity=AuditFidelity(
             img_size=recipe.proxy.img_size,
             epochs=epochs,
-            train_images=data.get("train_images"),
-            val_images=data.get("val_images"),
+            train_images=data and data.train_images,
+            val_images=data and data.val_images,
             rank_by=recipe.search.rank_by,
         ),
-        asked=AuditSize(n=fact["n"], seeds=fact["seeds"]),
+        asked=AuditSize(n=facts.n, seeds=facts.seeds),
         n=len(scored),
         seeds=max((len(item.scores) for item in scored), default=0),
         open=open_,
@@ -221,8 +218,8 @@ def audit_summary(store: StudyStore, recipe: ResolvedRecipe, *, running: bool = 
         candidates=tuple(item.result(curve) for item, curve in zip(scored, curves, strict=True)),
         seeds_agree=seeds_agree(table, seed=recipe.search.seed) if scored else None,
         series=tuple(_series(scored, curves, table, recipe, epochs)) if scored else (),
-        seconds=round(fact["seconds"], 1),
-        conditions=fact["conditions"] or None,
+        seconds=round(facts.seconds, 1),
+        conditions=facts.conditions,
     )
 
 

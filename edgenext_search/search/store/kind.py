@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.store.store import StudyStore
 
-SCALING = "scaling"  # key of the fact that a scaling study leaves: what was asked, where and how long
-
 
 def require_search(run: RunFolder, store: StudyStore) -> None:
     """Refuse the folder of a scaling study.
@@ -21,7 +19,7 @@ def require_search(run: RunFolder, store: StudyStore) -> None:
     Raises:
         UserError: The folder holds a scaling study.
     """
-    if store.fact(SCALING) is not None:
+    if store.facts().scaling is not None:
         raise _scaling(run)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import field_validator
+
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Cost
 from edgenext_search.execution.conditions import RunConditions
@@ -153,6 +155,40 @@ class LatencyFacts(Result):
     """The latency profile."""
 
 
+class SeriesFacts(Result):
+    """Facts about a series of trainings: where it ran, and for how long."""
+
+    seconds: float = 0.0
+    """Working time of all sessions."""
+    conditions: RunConditions | None = None
+    """Devices, threads and versions of the latest session; None before the first training."""
+
+    @field_validator("conditions", mode="before")
+    @classmethod
+    def _none_yet(cls, value: object) -> object:
+        return value or None  # {} in studies of version 0.1.0
+
+
+class AuditFacts(SeriesFacts):
+    """Size and sample of the latest audit."""
+
+    epochs: int
+    """Epochs of a reference training."""
+    n: int
+    """Number of candidates."""
+    seeds: int
+    """Reference trainings of each candidate."""
+    trials: tuple[int, ...] | None = None
+    """Numbers of the trials in the sample; None in audits that did not record it."""
+
+
+class ScalingFacts(SeriesFacts):
+    """Plan of a scaling study."""
+
+    plan: dict[str, object]
+    """The plan, as :class:`edgenext_search.scaling.plan.Plan` writes it."""
+
+
 class StudyFacts(Result):
     """Facts about a study as a whole, beside its trials."""
 
@@ -170,3 +206,7 @@ class StudyFacts(Result):
     """Working time of all sessions."""
     search_seconds: float = 0.0
     """Working time of the search alone, which the study's time limit refers to."""
+    audit: AuditFacts | None = None
+    """The latest audit; None without one."""
+    scaling: ScalingFacts | None = None
+    """The scaling study in this record; None for a search."""

@@ -21,7 +21,7 @@ from edgenext_search.texts import command_line
 from edgenext_search.versions import versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 AnyResult = TypeVar("AnyResult", bound=Result)
 STUDY_FILE = "study.yaml"
@@ -223,12 +223,12 @@ class RunFolder:
             UserError: It has come to nothing yet.
         """
         try:
-            summary: dict[str, Any] = json.loads(self.summary_file.read_text(encoding="utf-8"))
+            summary = json.loads(self.summary_file.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise UserError(
                 f"{self.path} has no summary yet; `{command_line('resume', self.path)}` makes one."
             ) from error
-        return summary
+        return dict(summary)
 
     def read_summary(self, kind: type[AnyResult]) -> AnyResult:
         """What the run has come to, as a result of some kind.
@@ -238,10 +238,9 @@ class RunFolder:
         """
         return kind.read(self.summary(), where=str(self.summary_file))
 
-    def write_summary(self, summary: Result | Mapping[str, Any]) -> None:
+    def write_summary(self, summary: Result) -> None:
         """Write ``summary.json``, whole or not at all."""
-        values = summary.to_dict() if isinstance(summary, Result) else summary
-        write_text(self.summary_file, json.dumps(values, indent=2) + "\n")
+        write_text(self.summary_file, json.dumps(summary.to_dict(), indent=2) + "\n")
 
     def _study(self) -> dict[str, Any]:
         if not self.path.exists():

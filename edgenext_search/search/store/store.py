@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -220,15 +220,7 @@ class StudyStore:
     def record_facts(self, facts: StudyFacts) -> None:
         """Record those facts that are set; the others stay as they are."""
         for name, value in facts.model_dump(mode="json", include=facts.model_fields_set).items():
-            self.set_fact(name, value)
-
-    def fact(self, key: str) -> Any:  # noqa: ANN401 - whatever was set
-        """What :meth:`set_fact` recorded, or None."""
-        return self._study.user_attrs.get(f"fact:{key}")
-
-    def set_fact(self, key: str, value: object) -> None:
-        """Record a fact of an audit or a scaling study, as a value that JSON knows."""
-        self._study.set_user_attr(f"fact:{key}", value)
+            self._study.set_user_attr(f"fact:{name}", value)
 
     def _record(self, trial: FrozenTrial) -> TrialRecord:
         if trial.number in self._told:

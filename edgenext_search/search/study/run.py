@@ -9,7 +9,6 @@ from edgenext_search.arch.cost import cost
 from edgenext_search.arch.projection import BAND
 from edgenext_search.errors import UserError
 from edgenext_search.execution.conditions import conditions
-from edgenext_search.search.store.kind import SCALING
 from edgenext_search.search.store.records import StudyFacts
 from edgenext_search.search.study.coordinator import Coordinator
 from edgenext_search.search.study.enqueue import enqueue_notes
@@ -56,7 +55,7 @@ def run_study(
     resumed = run.exists()
 
     def announce(store: StudyStore) -> None:
-        if store.fact(SCALING) is not None:
+        if store.facts().scaling is not None:
             raise UserError(
                 f"{run.path} is a scaling study; `{command_line('scale', 'resume', run.path)}` goes on with it."
             )

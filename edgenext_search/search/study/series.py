@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgenext_search.errors import StudyFailedError
 from edgenext_search.execution.conditions import conditions
@@ -14,9 +14,11 @@ from edgenext_search.texts import counted
 from edgenext_search.training.proxy.job import Trained, TrainJob
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from edgenext_search.arch.candidate import Candidate
+    from edgenext_search.execution.conditions import RunConditions
+    from edgenext_search.search.store.records import StudyFacts
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.study.listener import Listener
     from edgenext_search.search.study.session import Session
@@ -45,22 +47,23 @@ def check_start(reasons: Sequence[str], *, scored: bool, trainings: str, subject
 
 
 @contextlib.contextmanager
-def recorded_time(session: Session, key: str, fact: Mapping[str, Any], *, spent: float, since: float) -> Iterator[None]:
-    """Keep a fact in the run's record with its conditions and the working time, also after an interruption.
+def recorded_time(
+    session: Session, facts: Callable[[RunConditions, float], StudyFacts], *, spent: float, since: float
+) -> Iterator[None]:
+    """Keep the facts of a series in the run's record, with its working time, also after an interruption.
 
     Args:
         session: The session that works.
-        key: Key of the fact.
-        fact: What is recorded beside ``conditions`` and ``seconds``.
+        facts: What to record, given conditions and working time in seconds.
         spent: Working time of earlier sessions, in seconds.
-        since: When this session began, by ``time.monotonic``.
+        since: Start of this session, by ``time.monotonic``.
     """
-    fact = {**fact, "conditions": conditions(session.places, session.numerics).to_dict()}
-    session.store.set_fact(key, {**fact, "seconds": spent})
+    held = conditions(session.places, session.numerics)
+    session.store.record_facts(facts(held, spent))
     try:
         yield
     finally:
-        session.store.set_fact(key, {**fact, "seconds": spent + time.monotonic() - since})
+        session.store.record_facts(facts(held, spent + time.monotonic() - since))
 
 
 def run_series(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from edgenext_search.report.comparison.document import comparison_document, comparison_sentences
-from edgenext_search.report.comparison.results import Difference, compare_runs
+from edgenext_search.report.comparison.results import compare_runs
 from edgenext_search.report.render.html import write_page
 from edgenext_search.report.render.markdown import markdown
 from edgenext_search.report.trials.page_data import trials_data
+from edgenext_search.search.comparability import Difference
 
 from ..builders import HOSTILE
 from .test_results import DIFFERENCE, a_run

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from edgenext_search.report.comparison.results import Difference, Outcome, best_runs, compare_runs, outcome
+from edgenext_search.report.comparison.results import Outcome, best_runs, compare_runs, outcome
 from edgenext_search.report.trials.study import Study
+from edgenext_search.search.comparability import Difference
 
 from ..builders import a_finalist, a_summary, some_trials
 

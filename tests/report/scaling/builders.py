@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from edgenext_search.arch.cost import Deployment
@@ -42,11 +43,12 @@ def _result(plan: Plan, function: Any, missing: Any, changes: dict[str, Any]) ->
         [float("nan")] * 2 if n in missing else [0.7 + 0.05 * e.budget + 0.01 * e.shape + 0.001 * s for s in range(2)]
         for n, e in enumerate(wanted)
     ]
+    findings = function(plan, wanted, scores, RECIPE)
     values = {
         **COMMON,
         "kind": plan.kind,
         "spaces": [space["name"] for space in plan.spaces],
         "budgets": [budget.to_dict() for budget in plan.budgets],
-        **function(plan, wanted, scores, RECIPE),
+        **{field.name: getattr(findings, field.name) for field in fields(findings)},
     }
     return ScalingResult.model_validate({**values, **changes})

@@ -6,7 +6,7 @@ from edgenext_search.report.render.html import write_page
 from edgenext_search.report.scaling.document import scaling_document
 from edgenext_search.report.trials.page_data import trials_data
 
-from ..builders import HOSTILE, Parsed
+from ..builders import HELD_OUT, HOSTILE, Parsed
 from .builders import a_comparison, a_study
 
 
@@ -44,7 +44,7 @@ def test_a_study_with_nothing_to_say():
 
 
 def test_latencies_are_called_predicted():
-    latency = {"device": "board", "interpolated": 2, "conditions": {}, "held_out": {}}
+    latency = {"device": "board", "interpolated": 2, "conditions": {}, "held_out": HELD_OUT}
     text = scaling_document(a_study(latency=latency)).brief[-1].text
     assert "latencies as predicted for board, 2 of them for networks outside" in text
 

@@ -13,6 +13,7 @@ from edgenext_search.arch.scaling import RULES, parse_budgets, scale_family
 from edgenext_search.report.render.terminal import print_document
 from edgenext_search.report.scaling.families import family_document, fit_document
 from edgenext_search.scaling.families import Member, fit_families
+from edgenext_search.scaling.family import family_result
 
 
 def printed(document, width):
@@ -36,7 +37,7 @@ def test_a_fit(width):
 def test_a_family_beside_the_published_variants(width):
     candidate = published_variant("edgenext_x_small").candidate
     members = scale_family(candidate, parse_budgets("0.6M,1.3M"), RULES["width"], Deployment())
-    text = printed(family_document(candidate, members, RULES["width"], Deployment()), width)
+    text = printed(family_document(family_result(candidate, members, RULES["width"], Deployment())), width)
     assert [line.split()[0] for line in text.splitlines()[2:8]] == ["600k", "1.3M", "XXS", "XS", "S", "B"]
     assert "--out DIR" in text
     assert (members[0].candidate.fingerprint in text) == (width == 140)

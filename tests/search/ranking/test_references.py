@@ -7,7 +7,6 @@ from study_builders import FakeExecutor, Lab, a_candidate, a_recipe, a_record, s
 
 from edgenext_search.search.ranking.metric import ranking_scores
 from edgenext_search.search.ranking.references import (
-    AUDIT,
     audit_summary,
     audited,
     can_be_audited,
@@ -18,6 +17,7 @@ from edgenext_search.search.ranking.references import (
     sampled,
 )
 from edgenext_search.search.ranking.results import AuditResult
+from edgenext_search.search.store.records import StudyFacts
 from edgenext_search.search.study.finalists import fresh_seeds
 from edgenext_search.training.proxy.job import Trained
 
@@ -83,7 +83,7 @@ def test_without_an_audit_there_is_nothing_to_say(lab):
 
 
 def asked(store, **changes):
-    store.set_fact(AUDIT, {"epochs": 16, "n": 8, "seeds": 2, "seconds": 1.25, "conditions": {}, **changes})
+    store.record_facts(StudyFacts(audit={"epochs": 16, "n": 8, "seeds": 2, "seconds": 1.25, **changes}))
 
 
 def test_an_audit_that_has_only_begun(lab):

@@ -8,6 +8,7 @@ from study_builders import Lab, a_recipe
 from edgenext_search.arch.budget import Budget
 from edgenext_search.errors import UserError
 from edgenext_search.files import dump_yaml, read_yaml
+from edgenext_search.results import Result
 from edgenext_search.search.store.run_folder import RunFolder
 
 URL = "postgresql://anna:s3cret@127.0.0.1:1/studies"
@@ -204,20 +205,24 @@ def test_two_coordinators_never_work_on_one_run(begun):
 # The summary
 
 
+class Finding(Result):
+    a: object
+
+
 def test_a_summary_is_written_whole_and_read_back(begun):
     with pytest.raises(UserError, match=r"has no summary yet; `edgenext-search resume .*` makes one"):
         begun.summary()
-    begun.write_summary({"a": [1, None, "ü"]})
+    begun.write_summary(Finding(a=[1, None, "ü"]))
     assert begun.summary() == {"a": [1, None, "ü"]}
-    begun.write_summary({"a": 2})
+    begun.write_summary(Finding(a=2))
     assert begun.summary() == {"a": 2}
     assert sorted(path.name for path in begun.path.iterdir()) == ["study.yaml", "summary.json"]
 
 
 def test_a_summary_that_cannot_be_written_leaves_the_old_one(begun):
-    begun.write_summary({"a": 1})
-    with pytest.raises(TypeError):
-        begun.write_summary({"a": object()})
+    begun.write_summary(Finding(a=1))
+    with pytest.raises(ValueError, match="serialize"):
+        begun.write_summary(Finding(a=object()))
     assert begun.summary() == {"a": 1}
 
 
