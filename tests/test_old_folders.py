@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from full_builders import write_images
 
 from edgenext_search.cli import main
+from edgenext_search.files import read_yaml
 from edgenext_search.search.resolver import find_enqueued
 
 FOLDERS = Path(__file__).parent / "old_folders"
@@ -215,7 +216,7 @@ def test_the_winner_of_a_run_is_a_model_folder(opened):
     assert {key: printed[key] for key in ("fingerprint", "params", "madds", "acts", "memory")} == {
         key: winner[key] for key in ("fingerprint", "params", "madds", "acts", "memory")
     }
-    assert yaml.safe_load((folder / "candidate.yaml").read_text())["fingerprint"] == winner["fingerprint"]
+    assert read_yaml(folder / "candidate.yaml")["fingerprint"] == winner["fingerprint"]
     import timm
 
     model = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
