@@ -109,7 +109,7 @@ def test_objectives_end_in_a_front_of_model_folders(small, executor, tmp_path):
     result = call("run", *small, "--out", out)
     assert result.exit_code == 0, result.output
     assert "objectives: accuracy, madds; the result is a front" in result.stderr
-    assert "on the front of top-1 and MAdds" in " ".join(result.stdout.split())
+    assert "on the front of top-1 and multiply-adds" in " ".join(result.stdout.split())
     summary = json.loads((out / "summary.json").read_text())
     assert (
         summary["objectives"] == read_yaml(out / "study.yaml")["study"]["search"]["objectives"] == ["accuracy", "madds"]
@@ -192,8 +192,7 @@ def test_commands_that_go_on_are_what_a_shell_takes(small, executor, tmp_path):
     out = tmp_path / "my runs" / "out"
     call("run", *small, "--out", out)
     assert f"`edgenext-search resume '{out}'`" in refusal("run", *small, "--seed", "3", "--out", out)
-    summary = RunFolder(out).summary()
-    RunFolder(out).write_summary({**summary, "winner": None})
+    RunFolder(out).summary_file.write_text(json.dumps({**RunFolder(out).summary(), "winner": None}))
     assert f"`edgenext-search resume '{out}'`" in refusal("scale", "family", out, "--budgets", "60k")
 
 
