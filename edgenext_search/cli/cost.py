@@ -24,7 +24,6 @@ def cost_command(*, what: str, num_classes: int | None, img_size: int | None, ve
     """
     from edgenext_search.arch.cost import Deployment, cost
     from edgenext_search.arch.metrics import METRICS
-    from edgenext_search.arch.spaces.space_results import CostResult
     from edgenext_search.models.find import find_candidate
     from edgenext_search.models.folder import deployment_of
 
@@ -41,6 +40,8 @@ def cost_command(*, what: str, num_classes: int | None, img_size: int | None, ve
         if wrong:
             raise RuntimeError(f"the closed form gives {counted}, but the built network has {wrong}")
     if as_json:
+        from edgenext_search.arch.spaces.space_results import CostResult
+
         print_json(CostResult.of(candidate, deployment).to_dict())
         return
     click.echo(f"{what}  {candidate.fingerprint}  at {deployment}")
