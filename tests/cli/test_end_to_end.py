@@ -151,8 +151,9 @@ def result(run):
         assert summary.pop(key)
     with folder.csv_file.open(newline="") as file:
         rows = [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
-    for member in summary["front"]:
-        assert Path(member.pop("model_dir")).is_dir()
+    assert all(Path(member["model_dir"]).is_dir() for member in summary["front"])
+    for member in (summary["winner"], summary["baseline"], *summary["finalists"], *summary["front"]):
+        member.pop("model_dir")
     weights = {
         winner.name: hashlib.sha256((winner / "model.safetensors").read_bytes()).hexdigest()
         for winner in folder.winners.iterdir()
