@@ -9,8 +9,6 @@ from edgenext_search.arch.cost import Cost
 from edgenext_search.arch.metrics import COST_NAMES, METRICS, CostName, cost_name
 from edgenext_search.errors import UserError
 
-SIZES = tuple(name for name, metric in METRICS.items() if metric.bytes)
-TIMES = ("latency",)
 HOST = "host"  # the device that a cap on latency is for when none is named
 
 

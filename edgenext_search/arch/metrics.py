@@ -203,8 +203,3 @@ def cost_name(text: str) -> CostName:
     raise UserError(
         f"The costs are {', '.join(COST_NAMES)}, but got {text!r}{f'; did you mean {meant}?' if meant else '.'}"
     )
-
-
-def is_cost(name: str) -> bool:
-    """Whether a name, such as an objective, is that of a cost."""
-    return name in COST_NAMES

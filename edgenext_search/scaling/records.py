@@ -12,8 +12,8 @@ from edgenext_search.execution.conditions import RunConditions
 from edgenext_search.latency.profile.prediction_error import PredictionErrors
 from edgenext_search.latency.profile.profile import ProfileConditions
 from edgenext_search.results import Result
-from edgenext_search.search.ranking.results import EstimateResult
-from edgenext_search.search.results import Fidelity, Status
+from edgenext_search.search.ranking.results import EstimateResult, TrainingFidelity
+from edgenext_search.search.results import Status
 from edgenext_search.search.store.records import DataSummary
 
 
@@ -374,7 +374,7 @@ class ScalingResult(Result):
     """Where latencies come from; null without a latency profile."""
     data: DataSummary | None = None
     """The images; null before they were prepared."""
-    fidelity: Fidelity
+    fidelity: TrainingFidelity
     """What the proxy trained on."""
     n: int = 0
     """Study: shapes with a score at every size."""

@@ -22,7 +22,7 @@ from edgenext_search.scaling.records import (
     SpacesComparison,
 )
 from edgenext_search.search.ranking.references import reference_seeds
-from edgenext_search.search.results import Fidelity
+from edgenext_search.search.ranking.results import TrainingFidelity
 from edgenext_search.search.store.records import DataSummary
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def scaling_summary(
         deployment=recipe.deployment.to_dict(),
         latency=latency_conditions(deployment, [entry.candidate for entry in planned]),
         data=data and DataSummary.model_validate(data.to_dict()),
-        fidelity=Fidelity(
+        fidelity=TrainingFidelity(
             img_size=recipe.proxy.img_size,
             epochs=recipe.proxy.epochs,
             train_images=data and data.train_images,

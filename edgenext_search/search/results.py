@@ -9,7 +9,7 @@ from edgenext_search.arch.results import CandidateField, CostsResult, Deployment
 from edgenext_search.execution.conditions import RunConditions
 from edgenext_search.latency.measurement import Measurement, Verdict
 from edgenext_search.results import Result
-from edgenext_search.search.ranking.results import AuditResult
+from edgenext_search.search.ranking.results import AuditResult, TrainingFidelity
 from edgenext_search.search.recipe import RankingMetric
 from edgenext_search.search.store.records import DataSummary, Expected, LatencyFacts, Score
 from edgenext_search.training.full.summary import TrainSummary
@@ -99,21 +99,13 @@ class Gain(Result):
     """Number of seeds that both were trained with."""
 
 
-class Fidelity(Result):
-    """What the proxy trained on."""
+class Fidelity(TrainingFidelity):
+    """What the proxy trained on, and what ranked candidates."""
 
-    img_size: int
-    """Height and width of the images, in pixels."""
-    epochs: int
-    """Epochs of the last rung."""
     rungs: tuple[int, ...] = ()
     """Epochs of each rung."""
     rank_by: RankingMetric = "top1"
     """What ranks candidates during the search."""
-    train_images: int | None = None
-    """Training images; null before they were prepared."""
-    val_images: int | None = None
-    """Held-out training images that give the score; null before they were prepared."""
 
 
 class TrialCounts(Result):

@@ -19,15 +19,17 @@ class _Layout(NamedTuple):
     """How a table saves width."""
 
     notes_below: bool = False
-    merged: bool = False
     dropped: bool = False
+    merged: bool = False
+    stacked: bool = False
 
 
 _LAYOUTS = (
     _Layout(),
     _Layout(notes_below=True),
     _Layout(notes_below=True, dropped=True),
-    _Layout(notes_below=True, merged=True, dropped=True),
+    _Layout(notes_below=True, dropped=True, merged=True),
+    _Layout(notes_below=True, dropped=True, merged=True, stacked=True),
 )
 
 
@@ -139,7 +141,8 @@ def _stacked(cells: Sequence[Cell], group: Sequence[int], columns: Sequence[Colu
     """The texts of the cells of one row in a column that they share."""
     text = ""
     for cell, place in zip(cells, group, strict=True):
-        between = "" if place == group[0] else gap if columns[place].narrow == "beside" else "\n"
+        beside = columns[place].narrow == "beside" and not layout.stacked
+        between = "" if place == group[0] else gap if beside else "\n"
         note = f"{chr(10) if layout.notes_below else ' '}{cell.note}" if cell.note else ""
         before = f"{cell.before} → " if cell.before else ""
         text += f"{between}{before}{cell.text}{note}"

@@ -55,7 +55,7 @@ def finalists_table(summary: RunSummary) -> Table | None:
             Column(label="Candidate"),
             Column(label="Origin", narrow="below"),
             Column(label="Top-1, %", right=True),
-            Column(label="vs baseline", right=True),
+            Column(label="Gain", right=True),
             Column(label="In the search, %", right=True, page_only=True),
             Column(label="Params", right=True),
             Column(label="MAdds", right=True, narrow="below"),
@@ -63,7 +63,7 @@ def finalists_table(summary: RunSummary) -> Table | None:
             Column(label="Widths"),
             Column(label="Depths", narrow="below"),
             Column(label="Kernels", narrow="beside"),
-            Column(label="SDTA", narrow="below"),
+            Column(label="SDTA", narrow="beside"),
         ),
         rows=tuple(_row(summary, rank, row) for rank, row in rows),
     )

@@ -127,17 +127,22 @@ class AuditFailure(Result):
     """Why it failed."""
 
 
-class AuditFidelity(Result):
-    """What a reference training sees, and what is judged by it."""
+class TrainingFidelity(Result):
+    """What a training sees."""
 
     img_size: int
     """Height and width of the images, in pixels."""
     epochs: int
-    """Epochs of a reference training."""
+    """Epochs of the whole training."""
     train_images: int | None = None
-    """Training images."""
+    """Training images; null before they were prepared."""
     val_images: int | None = None
-    """Held-out training images that give the score."""
+    """Held-out training images that give the score; null before they were prepared."""
+
+
+class AuditFidelity(TrainingFidelity):
+    """What a reference training sees, and what is judged by it."""
+
     rank_by: RankingMetric = "top1"
     """What ranks candidates during the search, which is judged."""
 
