@@ -11,7 +11,8 @@ from operator import methodcaller
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgenext_search.execution.processes import ProcessDiedError, ProcessGroup, Send, WorkerError, stop_with_parent
+from edgenext_search.errors import HostError
+from edgenext_search.execution.processes import ProcessDiedError, ProcessGroup, Send, stop_with_parent
 from edgenext_search.signals import handled
 from edgenext_search.training.full.listener import Progress, SilentListener, TrainListener
 
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
     from edgenext_search.training.full.summary import TrainSummary
 
 PATIENCE = 5.0  # seconds that the other processes get to say why they end, when one has failed
-
-
-class TrainingFailedError(RuntimeError):
-    """A process of the training ended without a result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +61,7 @@ def launch(job: FullJob, devices: Sequence[str], listener: TrainListener) -> Tra
         UserError: Something of the job cannot be used.
         TrainingInterruptedError: A signal came.
         TrainingDivergedError: The loss is not a finite number.
-        TrainingFailedError: A process ended without a result.
-        OSError: A checkpoint cannot be written.
+        HostError: A process was killed, or disk, memory or a device failed.
     """
     if len(devices) == 1:
         import torch
@@ -77,7 +73,7 @@ def launch(job: FullJob, devices: Sequence[str], listener: TrainListener) -> Tra
     else:
         summary = _launch(job, devices, listener)
     if summary is None:
-        raise TrainingFailedError("The first process ended without a summary.")
+        raise RuntimeError("The first process ended without a summary.")
     return summary
 
 
@@ -94,11 +90,9 @@ def _launch(job: FullJob, devices: Sequence[str], listener: TrainListener) -> Tr
             try:
                 return group.wait(lambda call: call(listener))[0]
             except ProcessDiedError as error:
-                raise TrainingFailedError(f"{error}. The same command continues from the last checkpoint.") from error
+                raise HostError(f"{error}.") from error
             except MemoryError as error:
-                raise TrainingFailedError(f"Out of memory; give a smaller --batch-size: {error}") from error
-            except WorkerError as error:
-                raise TrainingFailedError(str(error)) from error
+                raise HostError(f"Out of memory; give a smaller --batch-size: {error}.") from error
 
 
 def train_as_rank(job: FullJob, place: TorchrunRank, device: str, listener: TrainListener) -> TrainSummary | None:

@@ -15,7 +15,7 @@ from study_builders import FakeExecutor
 
 from edgenext_search.execution import local as module
 from edgenext_search.execution.local import LocalExecutor
-from edgenext_search.training.proxy.job import Failed, OutOfMemory, Placement, Trained, TrainJob
+from edgenext_search.training.proxy.job import Failed, Killed, OutOfMemory, Placement, Trained, TrainJob
 from edgenext_search.training.proxy.recipe import TrainRecipe
 from edgenext_search.training.proxy.rung import train_rung
 
@@ -133,14 +133,29 @@ def test_a_job_that_diverges_fails_and_the_others_are_done(executor, jobs):
     assert {type(found[job.name]) for job in (jobs[0], jobs[2])} == {Trained}
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
-def test_a_killed_process_fails_its_job_and_the_others_are_done(executor, jobs, number):
+@pytest.mark.parametrize(("number", "kind"), [(signal.SIGKILL, Killed), (signal.SIGSEGV, Failed)])
+def test_a_killed_process_fails_its_job_and_the_others_are_done(executor, jobs, number, kind):
     victim = endless(jobs[0])
     found = run(executor, [victim, *jobs[1:]], on_progress=signal_to("endless", number))
     reason = found["endless"].reason
+    assert type(found["endless"]) is kind
     assert reason.startswith(f"the process was killed by {number.name}")
     assert ("too much memory" in reason) == (number == signal.SIGKILL)
     assert {type(found[job.name]) for job in jobs[1:]} == {Trained}
+
+
+def test_a_job_that_is_killed_once_is_trained_as_if_nothing_had_happened(executor, jobs, tmp_path):
+    killed = []
+
+    def kill_once(job, share):
+        if not killed:
+            killed.append(job)
+            signal_to(job.name, signal.SIGKILL)(job, share)
+
+    outcome = run(executor, jobs[:1], on_progress=kill_once)[jobs[0].name]
+    undisturbed = run(executor, [replace(jobs[0], folder=tmp_path / "again")])[jobs[0].name]
+    assert killed
+    assert (outcome.score, outcome.micro_batch) == (undisturbed.score, None)
 
 
 def test_a_process_that_hangs_is_ended_after_its_time(jobs):

@@ -16,8 +16,8 @@ from edgenext_search.files import dump_yaml, read_yaml, write_text
 from edgenext_search.locks import exclusive, is_locked
 from edgenext_search.results import Result
 from edgenext_search.search.recipe import ResolvedRecipe
-from edgenext_search.search.store.store import StudyStore, hide_password
-from edgenext_search.texts import command_line
+from edgenext_search.search.store.store import StudyStore
+from edgenext_search.texts import command_line, hide_password
 from edgenext_search.versions import versions
 
 if TYPE_CHECKING:

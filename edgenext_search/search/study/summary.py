@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from edgenext_search.search.full_training import trained_in
 from edgenext_search.search.ranking.references import audit_summary
-from edgenext_search.search.results import Fidelity, Gain, LatencySummary, RunSummary, TrialCounts
+from edgenext_search.search.results import FailureCount, Fidelity, Gain, LatencySummary, RunSummary, TrialCounts
 from edgenext_search.search.store.records import DataSummary
 from edgenext_search.search.study.finalists import (
     baseline_of,
@@ -73,6 +74,7 @@ def summarize(run: RunFolder, recipe: ResolvedRecipe, store: StudyStore, *, runn
             failed=states.count("failed"),
             open=states.count("open"),
         ),
+        failures=_failures(store),
         winner=winner,
         baseline=baseline,
         finalists=tuple(finalists),
@@ -87,6 +89,16 @@ def summarize(run: RunFolder, recipe: ResolvedRecipe, store: StudyStore, *, runn
         trained=trained_in(run),
         seconds=round(facts.seconds, 1),
         conditions=facts.conditions,
+    )
+
+
+def _failures(store: StudyStore) -> tuple[FailureCount, ...]:
+    """Why trainings failed, the most frequent reason first."""
+    trials = Counter(trial.reason for trial in store.records() if trial.reason is not None)
+    finalists = Counter(result for result in store.rescores().values() if isinstance(result, str))
+    return tuple(
+        FailureCount(reason=reason, trials=trials[reason], finalists=finalists[reason])
+        for reason, _ in (trials + finalists).most_common()
     )
 
 
