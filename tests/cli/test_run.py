@@ -211,7 +211,7 @@ def test_a_full_disk_stops_the_run_and_says_how_to_go_on(small, executor, tmp_pa
     result = call("run", *small, "--out", out)
     assert result.exit_code == 1
     said = " ".join(result.stderr.split())
-    assert "Error: Trial 0 could not be trained: No space left on device; free some space." in said
+    assert " could not be trained: No space left on device; free some space. What" in said
     assert f"What was finished is kept: `edgenext-search resume {out}` goes on." in said
     executor.outcome = Scripted().outcome
     assert call("resume", out).exit_code == 0
