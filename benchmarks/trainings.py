@@ -26,7 +26,7 @@ VAL_SHARE = 1 / 6  # 10,000 of Fashion-MNIST's 60,000 training images
 
 
 @dataclass(frozen=True)
-class Reading:
+class RungResult:
     """What one rung of one training came to."""
 
     epoch: int
@@ -82,8 +82,8 @@ class Trainings:
 
     def curves(
         self, pairs: Iterable[tuple[Candidate, int]], recipe: TrainRecipe, data: PreparedData
-    ) -> dict[tuple[str, int], list[Reading]]:
-        """The readings at each rung, by fingerprint and seed."""
+    ) -> dict[tuple[str, int], list[RungResult]]:
+        """The result of each rung, by fingerprint and seed."""
         wanted = list(pairs)
         begun = time.monotonic()
         for rung in recipe.rung_epochs:
@@ -103,7 +103,7 @@ class Trainings:
                     print(f"epoch {rung}: {done} of {len(jobs)} trainings, {spent:.0f} s", file=sys.stderr, flush=True)
         return {
             (candidate.fingerprint, seed): [
-                Reading(**self._known[self._key(self._job(candidate, seed, recipe, data, rung))])
+                RungResult(**self._known[self._key(self._job(candidate, seed, recipe, data, rung))])
                 for rung in recipe.rung_epochs
             ]
             for candidate, seed in wanted
@@ -145,7 +145,7 @@ class Trainings:
         return f"{job.name}-{job.until}"
 
 
-def record_of(number: int, candidate: Candidate, curve: list[Reading], seed: int) -> TrialRecord:
+def record_of(number: int, candidate: Candidate, curve: list[RungResult], seed: int) -> TrialRecord:
     """A training as the trial of a study, nothing of it stopped."""
     return TrialRecord(
         number=number,

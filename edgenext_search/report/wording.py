@@ -14,7 +14,7 @@ from edgenext_search.texts import counted
 
 NONE = "–"  # noqa: RUF001 - stands where there is no value
 UNUSED = "x"  # stands where no block of a stage uses a field
-READINGS = {
+RANKING_METRICS = {
     "combined": "top-1, held-out loss and training loss together",
     "loss": "held-out loss",
     "top1": "top-1",

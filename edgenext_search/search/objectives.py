@@ -50,9 +50,9 @@ def costs_in(cost: Cost, objectives: Sequence[str]) -> tuple[int, ...]:
     return tuple(counts[name] for name in objectives if name != ACCURACY)
 
 
-def losses_of(merit: float, costs: Sequence[float]) -> tuple[float, ...]:
-    """The objectives of a candidate as losses: merit with its sign turned, costs by their logarithm.
+def losses_of(score: float, costs: Sequence[float]) -> tuple[float, ...]:
+    """The objectives of a candidate as losses: the ranking score with its sign turned, costs by their logarithm.
 
     A cost counts in proportion: 10 % saved are as much for a small network as for a large one.
     """
-    return -merit, *(math.log(cost) for cost in costs)
+    return -score, *(math.log(cost) for cost in costs)

@@ -95,11 +95,11 @@ def some_trials(count: int, *, seed: int = 0, failed: int = 0) -> list[TrialReco
             candidate = replace(candidate, widths=widths, depths=(2, 2, 6 - number, 2))
         full = cost(candidate, Deployment())
         params = int(1_300_000 * rng.uniform(0.95, 1.0))
-        price = replace(full, params=params, madds=int(full.madds * params / full.params))
+        counted = replace(full, params=params, madds=int(full.madds * params / full.params))
         scores = (rng.gauss(0.42, 0.06), rng.gauss(0.68, 0.03) + 0.02 * number / count)
         stopped = rng.random() < 0.5 and number != 0
         trials.append(
-            a_trial(number, scores=scores[:1] if stopped else scores, origin=origin, candidate=candidate, cost=price)
+            a_trial(number, scores=scores[:1] if stopped else scores, origin=origin, candidate=candidate, cost=counted)
         )
     for number in range(count - failed, count):
         reason = "RuntimeError: the worker ended with exit code -9 (out of memory?)"
@@ -215,7 +215,7 @@ def an_audit(
     series: list[dict[str, Any]] = []
     for epochs in RUNGS:
         scores = [dict(trial.curve).get(epochs, float("nan")) for trial in chosen]
-        counted = {f"{name}_pairs_right": an_estimate(0.5) for name in ("params", "madds")}
+        counted = {f"{name}_pairwise_accuracy": an_estimate(0.5) for name in ("params", "madds")}
         judged = judge(scores, table, covariates, resamples=200).to_fields()
         series.append({"name": f"rung:{epochs}", "epochs": epochs, "cost_ratio": epochs / 24, **judged, **counted})
     for index, name in enumerate(("params", "madds")):
@@ -229,7 +229,7 @@ def an_audit(
             "origin": trial.origin,
             "params": trial.cost.params,
             "madds": trial.cost.madds,
-            "curve": [{"epochs": epochs, "score": score, "merit": score} for epochs, score in trial.curve],
+            "curve": [{"epochs": epochs, "score": score, "ranking_score": score} for epochs, score in trial.curve],
             "reference": Score.of(scores).to_dict(),
             "scores": [{"seed": 500_000 + index, "score": score} for index, score in enumerate(scores)],
         }
@@ -281,7 +281,7 @@ def a_latency(
     latency = {
         "device": "board",
         "cap": cap,
-        "aim": None if cap is None else int(cap / 1.05),
+        "effective_cap": None if cap is None else int(cap / 1.05),
         "margin": 1.05,
         "profile": {"conditions": {}, "held_out": HELD_OUT},
         "measured": count,

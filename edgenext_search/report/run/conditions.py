@@ -13,7 +13,7 @@ from edgenext_search.report.run.words import (
 )
 from edgenext_search.report.wording import (
     NONE,
-    READINGS,
+    RANKING_METRICS,
     budget_text,
     count_or_none,
     deployment_text,
@@ -49,7 +49,7 @@ def _conditions(summary: RunSummary) -> list[tuple[str, str]]:
         ("Fidelity", f"{fidelity_text(fidelity)}, {count_or_none(fidelity.train_images)} training images"),
         ("Scored on", f"{count_or_none(fidelity.val_images)} held-out training images"),
         ("Rungs", f"after epochs {', '.join(map(str, fidelity.rungs))}"),
-        ("Ranked by", READINGS[fidelity.rank_by]),
+        ("Ranked by", RANKING_METRICS[fidelity.rank_by]),
         ("Trials", ", ".join(f"{count} {state}" for state, count in counts.items())),
         ("Seeds", f"study {summary.seed}; finalists {seeds_text(summary)}"),
         ("Device", _device(conditions) if conditions else ""),
@@ -100,6 +100,6 @@ def _halving(summary: RunSummary) -> str:
     costs = " and costs" if objective_costs(summary) else ""
     return (
         "A cohort trains rung by rung. At each rung but the last the weaker half stops, by "
-        f"{READINGS[summary.fidelity.rank_by]}{costs}, and is shown as pruned. Scores compare only at the same number "
-        "of epochs."
+        f"{RANKING_METRICS[summary.fidelity.rank_by]}{costs}, and is shown as pruned. Scores compare only at the same "
+        "number of epochs."
     )

@@ -92,9 +92,9 @@ def latency_conditions(summary: RunSummary) -> str:
         f"Latency on {latency.device}, ~ where predicted. One image at a time; intervals are of the median, 95 %.",
         *next((_how(finalist.measured) for finalist in summary.finalists if finalist.measured), ()),
     ]
-    if latency.aim is not None:
+    if latency.effective_cap is not None:
         parts.append(
-            f"Candidates were projected into {_TIME.text(latency.aim)}, the cap less the margin "
+            f"Candidates were projected into {_TIME.text(latency.effective_cap)}, the cap less the margin "
             f"({latency.margin:.3f}) by which measured times exceed predicted ones."
         )
     held_out = latency.profile.held_out
@@ -181,7 +181,7 @@ def _figures(summary: RunSummary, trials: Sequence[TrialRecord]) -> tuple[Block,
 
 
 _Measured = Sequence[tuple[Finalist, MeasuredLatency]]
-_Reading = Callable[[Finalist, MeasuredLatency], float]
+_Axis = Callable[[Finalist, MeasuredLatency], float]
 
 
 def _percent(finalist: Finalist) -> float:
@@ -217,7 +217,7 @@ def _against_prediction(measured: _Measured, places: Mapping[int, int], device: 
 
 
 def _by_verdict(
-    measured: _Measured, places: Mapping[int, int], *, x: _Reading, y: _Reading, interval: bool = False
+    measured: _Measured, places: Mapping[int, int], *, x: _Axis, y: _Axis, interval: bool = False
 ) -> list[Series]:
     found = []
     for verdict in dict.fromkeys(its.verdict for _, its in measured):

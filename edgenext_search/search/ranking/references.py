@@ -39,11 +39,11 @@ class Reference:
     scores: dict[int, float]
     reasons: dict[int, str]
 
-    def result(self, merit: Mapping[int, float]) -> AuditCandidate:
+    def result(self, ranking_scores: Mapping[int, float]) -> AuditCandidate:
         """The candidate with its references, of which there is one at least.
 
         Args:
-            merit: What ranks it at each rung that it finished, by epoch.
+            ranking_scores: Its ranking score at each rung that it finished, by epoch.
         """
         trial = self.trial
         return AuditCandidate(
@@ -52,7 +52,10 @@ class Reference:
             origin=trial.origin,
             params=trial.cost.params,
             madds=trial.cost.madds,
-            curve=tuple(AuditPoint(epochs=epochs, score=score, merit=merit[epochs]) for epochs, score in trial.curve),
+            curve=tuple(
+                AuditPoint(epochs=epochs, score=score, ranking_score=ranking_scores[epochs])
+                for epochs, score in trial.curve
+            ),
             reference=Score.of([*self.scores.values()]),
             scores=tuple(SeedScore(seed=seed, score=score) for seed, score in self.scores.items()),
         )
@@ -187,8 +190,8 @@ def audit_summary(store: StudyStore, recipe: ResolvedRecipe, *, running: bool = 
     seeds = reference_seeds(recipe.search.seed, facts.seeds)
     open_ = len(pending(store, sampled(store, numbers), epochs=epochs, seeds=seeds))
     scored = [item for item in references if item.scores]
-    merit_by_trial = ranking_scores([item.trial for item in scored], recipe.search.rank_by)
-    curves = [merit_by_trial[item.trial.number] for item in scored]
+    by_trial = ranking_scores([item.trial for item in scored], recipe.search.rank_by)
+    curves = [by_trial[item.trial.number] for item in scored]
     table = _table(scored)
     return AuditResult(
         status="complete" if not open_ else "running" if running else "interrupted",
@@ -232,7 +235,7 @@ def _series(
     epochs: int,
 ) -> Iterator[AuditSeries]:
     """How what ranks at each rung, and the costs alone, agree with the references."""
-    from edgenext_search.search.ranking.agreement import judge, pairs_right
+    from edgenext_search.search.ranking.agreement import judge, pairwise_accuracy
 
     seed = recipe.search.seed
     params = [float(item.trial.cost.params) for item in references]
@@ -241,7 +244,7 @@ def _series(
     for epoch in recipe.proxy.rung_epochs:
         scores = [curve.get(epoch, math.nan) for curve in curves]
         by_cost = [
-            pairs_right([math.nan if math.isnan(score) else count for count, score in pairs], table, seed=seed)
+            pairwise_accuracy([math.nan if math.isnan(score) else count for count, score in pairs], table, seed=seed)
             for pairs in (zip(counts, scores, strict=True) for counts in (params, madds))
         ]
         yield AuditSeries(
@@ -249,8 +252,8 @@ def _series(
             epochs=epoch,
             cost_ratio=epoch / epochs,
             **judge(scores, table, covariates, seed=seed).to_fields(),
-            params_pairs_right=by_cost[0],
-            madds_pairs_right=by_cost[1],
+            params_pairwise_accuracy=by_cost[0],
+            madds_pairwise_accuracy=by_cost[1],
         )
     for name, counts in (("params", params), ("madds", madds)):
         agreement = judge(counts, table, seed=seed)

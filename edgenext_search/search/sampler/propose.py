@@ -114,10 +114,16 @@ def _bayes(
         if cost_fn is None:
             codes = next_codes(features, seen, scores, n, rng)
         else:
-            ask = cost_fn
             costs = np.log([observation.costs for observation in observed])
-            prices = lambda rows: np.log([ask(features.assignment(row)) for row in rows])  # noqa: E731
-            codes = scalarisation.next_codes(features, seen, scores, costs, n=n, rng=rng, cost_fn=prices)
+            codes = scalarisation.next_codes(
+                features,
+                seen,
+                scores,
+                costs,
+                n=n,
+                rng=rng,
+                cost_fn=lambda rows: np.log([cost_fn(features.assignment(row)) for row in rows]),
+            )
     return [features.assignment(row) for row in codes]
 
 

@@ -58,7 +58,7 @@ class StudyDevice:
         return LatencyFacts(
             device=self.device.name,
             cap=budget.latency,
-            aim=self.effective_budget(budget).latency,
+            effective_cap=self.effective_budget(budget).latency,
             margin=self.predictor.margin,
             profile=ProfileSummary(conditions=profile.conditions, held_out=profile.held_out),
         )
@@ -70,9 +70,9 @@ class StudyDevice:
             UserError: The profile has no measurement of a kind of block.
         """
         notes = []
-        if budget.latency is not None and (aim := self.effective_budget(budget).latency) is not None:
+        if budget.latency is not None and (cap := self.effective_budget(budget).latency) is not None:
             notes.append(
-                f"Candidates are scaled to a predicted {aim / 1000:.4g} ms on {self.device.name}, the cap less the "
+                f"Candidates are scaled to a predicted {cap / 1000:.4g} ms on {self.device.name}, the cap less the "
                 "margin of the profile's errors; the finalists are measured."
             )
         rng = random.Random(0)  # noqa: S311 - a sample, no secret

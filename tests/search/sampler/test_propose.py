@@ -140,15 +140,14 @@ def test_nsga2_breeds():
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("observed", [0, 3, 12])
 def test_every_sampler_takes_several_objectives(sampler, observed):
-    priced = (
-        (lambda values: cost_fn(values)[:1]) if sampler == "gp" else cost_fn
-    )  # Optuna's is slow with three objectives
-    seen = some(EDGENEXT, observed, score=deep, cost_fn=priced)
-    first = ask(EDGENEXT, seen, 2, sampler=sampler, cost_fn=priced)
+    # Optuna's is slow with three objectives
+    costs_of = (lambda values: cost_fn(values)[:1]) if sampler == "gp" else cost_fn
+    seen = some(EDGENEXT, observed, score=deep, cost_fn=costs_of)
+    first = ask(EDGENEXT, seen, 2, sampler=sampler, cost_fn=costs_of)
     assert [len(EDGENEXT.shape(values).depths) for values in first] == [4, 4]
     random.seed(99)
-    assert ask(EDGENEXT, seen, 2, sampler=sampler, cost_fn=priced) == first
-    assert ask(EDGENEXT, seen, 2, sampler=sampler, cost_fn=priced, seed=1) != first
+    assert ask(EDGENEXT, seen, 2, sampler=sampler, cost_fn=costs_of) == first
+    assert ask(EDGENEXT, seen, 2, sampler=sampler, cost_fn=costs_of, seed=1) != first
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
