@@ -13,7 +13,7 @@ from pathlib import Path
 from edgenext_search.execution.processes import ProcessDiedError, ProcessGroup, Send, WorkerError, stop_with_parent
 from edgenext_search.signals import handled
 from edgenext_search.training.full.job import FullJob
-from edgenext_search.training.full.listener import Progress, SilentListener, TrainListener
+from edgenext_search.training.full.listener import Progress, TrainListener
 from edgenext_search.training.full.metrics import EpochMetrics
 from edgenext_search.training.full.summary import TrainSummary
 
@@ -118,7 +118,7 @@ def train_as_rank(job: FullJob, place: TorchrunRank, device: str, listener: Trai
 
     own = torch.device(f"cuda:{place.local}" if device == "cuda" else "cpu")
     with init_process_group(place.rank, place.world, "env://", own) as ranks:
-        return train_fully(job, ranks, own, SilentListener() if place.rank else listener)
+        return train_fully(job, ranks, own, TrainListener() if place.rank else listener)
 
 
 def _train(job: FullJob, rank: int, world: int, device: str, rendezvous: Path, *, send: Send) -> TrainSummary | None:
@@ -130,10 +130,10 @@ def _train(job: FullJob, rank: int, world: int, device: str, rendezvous: Path, *
 
     own = torch.device(device)
     with init_local_process_group(rank, world, rendezvous, own) as ranks:
-        return train_fully(job, ranks, own, SilentListener() if rank else _Relay(send))
+        return train_fully(job, ranks, own, TrainListener() if rank else _Relay(send))
 
 
-class _Relay:
+class _Relay(TrainListener):
     """Passes on what it hears to the listener of the parent process."""
 
     def __init__(self, send: Send) -> None:

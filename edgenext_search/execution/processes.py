@@ -56,9 +56,6 @@ class ProcessDiedError(RuntimeError):
     Args:
         process: Name of the process.
         exitcode: Its exit code; negative for the signal that killed it.
-
-    Attributes:
-        how: How it ended, such as "was killed by SIGKILL".
     """
 
     def __init__(self, process: str, exitcode: int) -> None:
@@ -127,11 +124,7 @@ class ProcessGroup(Generic[T]):
         return [handle for process in self._processes for handle in process.handles]
 
     def poll(self, on_message: Callable[[Any], None]) -> bool:
-        """Read what there is to read; whether the task has ended, so that :meth:`results` may be called.
-
-        Args:
-            on_message: Called with whatever a process sends.
-        """
+        """Read what there is to read; whether the task has ended, so that :meth:`results` may be called."""
         for process in self._processes:
             process.read(on_message)
         if not any(isinstance(process.outcome, Exception) for process in self._processes):

@@ -30,13 +30,7 @@ SAMPLED = 50  # random networks that are checked against the range of the profil
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyDevice:
-    """The device of a study, with the predictor of latencies on it.
-
-    Attributes:
-        device: Device that finalists are measured on.
-        predictor: Predictor of latencies on the device.
-        profile: File of the predictor.
-    """
+    """The device of a study, with the predictor of latencies on it."""
 
     device: Device
     predictor: Predictor
@@ -173,13 +167,6 @@ class FinalistTimer:
 
     Latencies are converted to the speed of the device when it was profiled, to which predictions refer: the ratio to
     the reference times the latency of the reference in the profile.
-
-    Args:
-        study_device: Device of the study.
-        recipe: Resolved study.
-        store: Record of the study.
-        listener: Listener to the study's progress.
-        should_stop: Whether to stop, asked between networks.
     """
 
     def __init__(

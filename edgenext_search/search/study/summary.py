@@ -36,14 +36,7 @@ ROUNDING = 1e-9  # differences of scores that are alike to this are equal
 
 
 def summarize(run: RunFolder, recipe: ResolvedRecipe, store: StudyStore, *, running: bool = False) -> RunSummary:
-    """The summary of a run at any point of it, from its record alone.
-
-    Args:
-        run: Folder of the run.
-        recipe: Study of the run.
-        store: Record of the run.
-        running: Whether another process works on the run.
-    """
+    """The summary of a run at any point of it, from its record alone."""
     finalists = [
         finalist.model_copy(update={"model_dir": _model_dir(run, finalist)}) for finalist in finalists_of(store, recipe)
     ]
