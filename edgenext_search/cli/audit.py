@@ -8,10 +8,8 @@ from typing import Any
 
 import click
 
-from edgenext_search.cli.options import execution_from, execution_options, json_option, say
+from edgenext_search.cli.options import EXIT_INTERRUPTED, execution_from, execution_options, json_option, say
 from edgenext_search.cli.report import show, write_reports
-
-EXIT_INTERRUPTED = 130
 
 
 @click.command("audit")

@@ -18,7 +18,7 @@ from edgenext_search.cli.evaluate import evaluate_command
 from edgenext_search.cli.export import export_command
 from edgenext_search.cli.import_ import import_command
 from edgenext_search.cli.latency import latency_group
-from edgenext_search.cli.options import say
+from edgenext_search.cli.options import EXIT_INTERRUPTED, EXIT_USER_ERROR, say
 from edgenext_search.cli.report import report_command
 from edgenext_search.cli.run import resume_command, run_command
 from edgenext_search.cli.scale import scale_group
@@ -32,9 +32,7 @@ HELP = """Find the best EdgeNeXt for your budget.
 edgenext-search run --budget 1.3M                    a demonstration, in minutes
 edgenext-search run --budget 1.3M --data FOLDER      on your own images
 """
-EXIT_USER_ERROR = 2
 EXIT_FAILURE = 1
-EXIT_INTERRUPTED = 130
 
 
 class CommandGroup(click.Group):

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenext_search.cli.options import deployment_options, execution_from, execution_options, json_option, say
+from edgenext_search.cli.options import (
+    EXIT_INTERRUPTED,
+    deployment_options,
+    execution_from,
+    execution_options,
+    json_option,
+    say,
+)
 from edgenext_search.cli.report import show, write_reports
 from edgenext_search.cli.train import show_training
 from edgenext_search.errors import UserError
@@ -20,7 +27,6 @@ if TYPE_CHECKING:
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.study.session import Execution
 
-EXIT_INTERRUPTED = 130
 train_top_option = click.option(
     "--train-top",
     type=click.IntRange(min=1),

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenext_search.cli.options import json_option, print_json, print_loading, print_text, say
+from edgenext_search.cli.options import (
+    EXIT_INTERRUPTED,
+    EXIT_USER_ERROR,
+    json_option,
+    print_json,
+    print_loading,
+    print_text,
+    say,
+)
 from edgenext_search.errors import StudyFailedError, UserError
 from edgenext_search.texts import counted
 
@@ -19,8 +27,6 @@ if TYPE_CHECKING:
     from edgenext_search.training.full.job import FullJob
     from edgenext_search.training.full.summary import TrainSummary
 
-EXIT_USER_ERROR = 2
-EXIT_INTERRUPTED = 130
 AMP = {"bf16": "bf16", "fp16": "fp16", "off": "fp32"}
 
 
