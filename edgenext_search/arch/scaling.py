@@ -175,12 +175,12 @@ def _member(
         widths = solve_widths(shape, budget, there)
         if widths is None:
             continue
-        found = shape.candidate_at(widths)
-        counted = cost(found, there)
+        candidate = shape.candidate_at(widths)
+        counted = cost(candidate, there)
         usage = budget.usage(counted)
         if best is None or usage > best.usage:
             best = Member(
-                budget=budget, candidate=found, deployment=there, cost=counted, usage=usage, growth=growth
+                budget=budget, candidate=candidate, deployment=there, cost=counted, usage=usage, growth=growth
             )  # fmt: skip
         if usage >= BAND:
             break

@@ -87,13 +87,13 @@ def left_out(members: Sequence[Member], *, by: By = "gmacs", prior: Prior = IMAG
     """
     ordered = sorted(members, key=lambda member: _cost(member, by))
     first = max(min(LEAST_KNOWN, len(ordered) - 1), 0)
-    found = []
+    predictions = []
     for index in range(first, len(ordered)) if first else ():
         law = _law(ordered[:index], by, prior)
         member = ordered[index]
         expected = law.predict(_cost(member, by))
         error = 100 - expected.value - member.top1
-        found.append(
+        predictions.append(
             LeftOutMember(
                 model=member.model,
                 cost=_cost(member, by),
@@ -107,7 +107,7 @@ def left_out(members: Sequence[Member], *, by: By = "gmacs", prior: Prior = IMAG
                 law=law.parameters,
             )
         )
-    return found
+    return predictions
 
 
 def fit_families(families: Mapping[str, Sequence[Member]], *, by: By = "gmacs", prior: Prior = IMAGENET) -> FitResult:

@@ -48,9 +48,9 @@ def domains(file: SpaceFile) -> dict[str, Parameter]:
         UserError: A field is missing, stands twice, or has a value that breaks its rule; the message begins with the
             key's path.
     """
-    found = dict(_domains(file))
-    _check_sdta_blocks(found)
-    return found
+    parameters = dict(_domains(file))
+    _check_sdta_blocks(parameters)
+    return parameters
 
 
 def at_stage(domains: Mapping[str, Parameter], field: str, stage: int) -> Parameter:

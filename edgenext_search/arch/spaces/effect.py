@@ -93,11 +93,11 @@ def fixed_where_alike(domains: Mapping[str, Parameter]) -> dict[str, Parameter]:
 
 def _groups(domains: Mapping[str, Parameter], domain: Choice) -> dict[Hashable, list[Value]]:
     """Choices by what the stages that use the field see of them."""
-    found: dict[Hashable, list[Value]] = {}
+    groups: dict[Hashable, list[Value]] = {}
     used = _used(domains, domain.name)
     for value in domain.values:
-        found.setdefault(tuple(_seen(domains, domain.name, value, stage) for stage in used), []).append(value)
-    return found
+        groups.setdefault(tuple(_seen(domains, domain.name, value, stage) for stage in used), []).append(value)
+    return groups
 
 
 def _seen(domains: Mapping[str, Parameter], name: str, value: Value, stage: int) -> Value:

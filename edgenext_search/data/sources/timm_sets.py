@@ -233,7 +233,7 @@ def _open_torch(data: str, name: str, data_dir: Path | None, part: Part) -> Torc
     if name not in _TORCH_LAYOUTS:
         raise UserError(
             f"{data!r} is no torchvision dataset that timm knows; these are: "
-            f"{', '.join('torch/' + known for known in _TORCH_LAYOUTS)}. For images of your own give their folder."
+            f"{', '.join('torch/' + layout for layout in _TORCH_LAYOUTS)}. For images of your own give their folder."
         )
     layout = _TORCH_LAYOUTS[name]
     if data_dir is None:

@@ -102,7 +102,7 @@ def opset_of(path: Path) -> int | None:
 
 def _fields(data: bytes) -> list[tuple[int, Any]]:
     """Fields of a protobuf message by number: integers, and delimited fields as bytes."""
-    found: list[tuple[int, Any]] = []
+    fields: list[tuple[int, Any]] = []
     position = 0
 
     def varint() -> int:
@@ -120,16 +120,16 @@ def _fields(data: bytes) -> list[tuple[int, Any]]:
         while position < len(data):
             key = varint()
             if key & 7 == 0:
-                found.append((key >> 3, varint()))
+                fields.append((key >> 3, varint()))
             elif key & 7 == 2:
                 length = varint()
-                found.append((key >> 3, data[position : position + length]))
+                fields.append((key >> 3, data[position : position + length]))
                 position += length
             else:
                 position += 8 if key & 7 == 1 else 4
     except IndexError:
         pass  # cut short, which onnxruntime reports
-    return found
+    return fields
 
 
 # ---- the machine

@@ -196,10 +196,10 @@ def _beats_chance(series: AuditSeries, pairs: EstimateResult) -> bool:
 def _regret(summary: RunSummary, last: AuditSeries) -> str:
     """How good the best of the highest ranked is, for about as many as the study has finalists."""
     asked = len(summary.finalists) or 1
-    known = [(int(k), value) for k, value in last.regret.items() if finite(value) is not None]
-    if not known:
+    finite_regrets = [(int(k), value) for k, value in last.regret.items() if finite(value) is not None]
+    if not finite_regrets:
         return ""
-    k, value = min(known, key=lambda item: abs(item[0] - asked))
+    k, value = min(finite_regrets, key=lambda item: abs(item[0] - asked))
     best = "The candidate that it ranks highest" if k == 1 else f"The best of the {k} that it ranks highest"
     size = points(value, signed=False)
     if size == "0.0":

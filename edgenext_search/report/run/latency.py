@@ -219,10 +219,10 @@ def _against_prediction(measured: _Measured, places: Mapping[int, int], device: 
 def _by_verdict(
     measured: _Measured, places: Mapping[int, int], *, x: _Axis, y: _Axis, interval: bool = False
 ) -> list[Series]:
-    found = []
+    series = []
     for verdict in dict.fromkeys(its.verdict for _, its in measured):
         here = [(row, its) for row, its in measured if its.verdict == verdict]
-        found.append(
+        series.append(
             Series(
                 name=LABELS[verdict] if verdict else "finalist",
                 style=Style(kind="points", color=_COLORS[verdict] if verdict else "search", size=9),
@@ -234,7 +234,7 @@ def _by_verdict(
                 notes=[_note(*pair) for pair in here],
             )
         )
-    return found
+    return series
 
 
 def _note(finalist: Finalist, measured: MeasuredLatency) -> str:
@@ -248,12 +248,12 @@ def _note(finalist: Finalist, measured: MeasuredLatency) -> str:
 def _how(measured: MeasuredLatency) -> list[str]:
     """Runtime and state of the device behind a measurement."""
     conditions = measured.conditions
-    known = [
+    means = [
         " ".join(filter(None, (conditions.runtime, conditions.version))),
         conditions.cpu or conditions.machine or "",
         counted(conditions.threads, "thread") if conditions.threads else "",
     ]
-    parts = [f"Measured by {', '.join(filter(None, known))}."] if any(known) else []
+    parts = [f"Measured by {', '.join(filter(None, means))}."] if any(means) else []
     if (slower := finite(conditions.slower)) is not None:
         parts.append(
             f"Times are at the speed that the device was profiled at; when measured, it was {slower:.2f} times as slow."

@@ -144,9 +144,9 @@ def forget_failures(store: StudyStore, epochs: int) -> None:
 
     Whatever made the first trainings all fail stopped the series, and is mended when somebody goes on with it.
     """
-    known = {key: result for key, result in store.references().items() if key[1] == epochs}
-    if not any(isinstance(result, float) for result in known.values()):
-        for fingerprint, _, seed in known:
+    results = {key: result for key, result in store.references().items() if key[1] == epochs}
+    if not any(isinstance(result, float) for result in results.values()):
+        for fingerprint, _, seed in results:
             store.add_reference(fingerprint, epochs, seed, None)
 
 
@@ -158,15 +158,15 @@ def audited(store: StudyStore, trials: Container[int], *, epochs: int) -> list[R
         trials: Numbers of those that the audit drew.
         epochs: Of a reference training.
     """
-    found: dict[str, dict[int, float | str]] = {}
+    results_by_candidate: dict[str, dict[int, float | str]] = {}
     for (fingerprint, trained, seed), result in sorted(store.references().items()):
         if trained == epochs:
-            found.setdefault(fingerprint, {})[seed] = result
+            results_by_candidate.setdefault(fingerprint, {})[seed] = result
     references = []
     for trial in filter(can_be_audited, store.records()):
-        if trial.number not in trials and trial.candidate.fingerprint not in found:
+        if trial.number not in trials and trial.candidate.fingerprint not in results_by_candidate:
             continue
-        results = found.get(trial.candidate.fingerprint, {})
+        results = results_by_candidate.get(trial.candidate.fingerprint, {})
         references.append(
             Reference(
                 trial=trial,

@@ -64,8 +64,8 @@ class Features:
 
     def codes(self, assignments: Sequence[Mapping[str, Value]]) -> Array:
         """Assignments as codes; shape (assignments, parameters)."""
-        known = list(zip(self.parameters, self._codes, strict=True))
-        rows = [[_code(p, values[p.name], codes) for p, codes in known] for values in assignments]
+        coded = list(zip(self.parameters, self._codes, strict=True))
+        rows = [[_code(p, values[p.name], codes) for p, codes in coded] for values in assignments]
         return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.parameters))
 
     def assignment(self, codes: Array) -> dict[str, Value]:
