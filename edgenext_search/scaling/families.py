@@ -163,9 +163,7 @@ def fit_families(families: Mapping[str, Sequence[Member]], *, by: By = "gmacs", 
 
 
 def _cost(member: Member, by: By) -> float:
-    value = getattr(member, by)
-    assert isinstance(value, float | int)  # noqa: S101 - fit_families has checked
-    return float(value)
+    return float(getattr(member, by))
 
 
 def _law(members: Sequence[Member], by: By, prior: Prior) -> Law:

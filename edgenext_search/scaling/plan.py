@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.cost import cost
@@ -48,7 +48,6 @@ class Plan:
     spaces: tuple[dict[str, Any], ...]
 
     def __post_init__(self) -> None:
-        assert self.kind in get_args(Kind)  # noqa: S101 - the commands see to it
         if self.shapes < LEAST_SHAPES:
             option = "--shapes" if self.kind == "study" else "--n"
             raise UserError(f"{option} must be >= {LEAST_SHAPES}, but got {self.shapes}: fewer say nothing; take 12.")
@@ -141,7 +140,7 @@ def _of_one_space(plan: Plan, deployment: Deployment, seed: int) -> list[Entry]:
     middle = Projection(space, plan.budgets[len(plan.budgets) // 2], deployment)
     smallest = Projection(space, plan.budgets[0], deployment)  # refuses a budget out of reach
     baseline = middle.nearest_published()[0]
-    rng = random.Random(seed)  # noqa: S311 - no secret hangs on it
+    rng = random.Random(seed)
     origins: dict[tuple[Candidate, ...], str] = {}
     own = Shape.of(baseline.candidate, width_multiple=space.file.width_multiple)
     if (sizes := _sizes(own, plan, deployment)) is not None:
@@ -175,7 +174,7 @@ def _of_two_spaces(plan: Plan, deployment: Deployment, seed: int) -> list[Entry]
     (budget,) = plan.budgets
     drawn = []
     for place, space in enumerate(plan.load_spaces()):
-        projection, rng = Projection(space, budget, deployment), random.Random(seed)  # noqa: S311
+        projection, rng = Projection(space, budget, deployment), random.Random(seed)
         candidates: dict[Candidate, None] = {}
         in_vain = 0
         while len(candidates) < plan.shapes and in_vain < ATTEMPTS:

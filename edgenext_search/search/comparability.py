@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, TypeAlias
 
-from pydantic import JsonValue  # noqa: TC002 - pydantic reads the annotation of a field
+from pydantic import JsonValue
 
 from edgenext_search.results import Result
 from edgenext_search.search.study.finalists import choosing_seeds, rematch_seeds

@@ -61,7 +61,7 @@ def make_plan(space: Space, deployment: Deployment, *, networks: int, stages: in
         stages: Number of single stages, in equal numbers of the four.
         seed: Seed of the drawn networks and stages.
     """
-    rng = random.Random(f"latency profile {seed}")  # noqa: S311 - not for cryptography
+    rng = random.Random(f"latency profile {seed}")
     drawn = list(draw_networks(space, deployment, networks, rng))
     widest = [max(candidate.widths[stage] for candidate in drawn) for stage in range(STAGES)]
     positioned: list[tuple[float, Target]] = [

@@ -43,7 +43,7 @@ _COLUMNS = (
     Column(label="Score"),
     Column(label="n", right=True),
     Column(label="Pairwise accuracy, %", right=True),
-    Column(label="Kendall’s tau-b", right=True),  # noqa: RUF001
+    Column(label="Kendall’s tau-b", right=True),
     Column(label="Share of ceiling", right=True),
     Column(label="Regret of top 1/3/5, points", right=True),
 )

@@ -169,7 +169,7 @@ def _binned(scored: Sequence[tuple[Candidate, float]], stage: int) -> list[_Grou
 
 
 def _span(low: float, high: float) -> str:
-    return f"{low:.1f}" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f}–{high:.1f}"  # noqa: RUF001 - a range
+    return f"{low:.1f}" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f}–{high:.1f}"
 
 
 def _identifier(plot: Plot) -> str:

@@ -37,8 +37,8 @@ _SENTENCES = {
     LatencyVerdict.EXCEEDS: "On {device} it takes {time}: it exceeds the cap of {cap}.",
     LatencyVerdict.UNDECIDED: "On {device} it takes {time}: whether it holds the cap of {cap} is undecided.",
     LatencyVerdict.NO_CAP: "On {device} it takes {time}.",
-    LatencyVerdict.PREDICTED: "The winner’s latency on {device} is predicted, not measured: {predicted}{under}.",  # noqa: RUF001
-    LatencyVerdict.NOT_KNOWN: "The winner’s latency on {device} was not measured.",  # noqa: RUF001
+    LatencyVerdict.PREDICTED: "The winner’s latency on {device} is predicted, not measured: {predicted}{under}.",
+    LatencyVerdict.NOT_KNOWN: "The winner’s latency on {device} was not measured.",
 }
 _OF_MEASUREMENT = {"pass": LatencyVerdict.HOLDS, "fail": LatencyVerdict.EXCEEDS, "undecided": LatencyVerdict.UNDECIDED}
 
@@ -142,7 +142,7 @@ def latency_table(summary: RunSummary) -> Table | None:
 
 def _row(finalist: Finalist, summary: RunSummary) -> Row:
     measured, predicted = finalist.measured, finalist.latency
-    off = measured and predicted and f"{100 * (predicted / measured.p50 - 1):+.1f} %".replace("-", "−")  # noqa: RUF001
+    off = measured and predicted and f"{100 * (predicted / measured.p50 - 1):+.1f} %".replace("-", "−")
     verdict = measured.verdict if measured else None
     cells = (
         Cell(text=finalist.fingerprint, code=True),
@@ -271,7 +271,7 @@ def _against_baseline(winner: Finalist, baseline: Finalist | None) -> tuple[str,
     if mine is None or theirs is None or baseline is None or winner.fingerprint == baseline.fingerprint:
         return ()
     low, high = mine.low / theirs.high, mine.high / theirs.low
-    ratio = f"{mine.p50 / theirs.p50:.2f} of the baseline’s time (at least {low:.2f}, at most {high:.2f})"  # noqa: RUF001
+    ratio = f"{mine.p50 / theirs.p50:.2f} of the baseline’s time (at least {low:.2f}, at most {high:.2f})"
     if low <= 1 <= high:
         return (f"Against the baseline no difference in time is shown: {ratio}.",)
     return (f"It takes {ratio}.",)

@@ -86,7 +86,7 @@ def sample(trials: Sequence[TrialRecord], n: int, *, seed: int) -> list[TrialRec
     line = sorted(filter(can_be_audited, trials), key=lambda t: (t.epochs, t.score or 0.0, t.number))
     chosen = [trial for trial in line if trial.number == BASELINE][:n]
     left = [index for index, trial in enumerate(line) if trial.number != BASELINE]
-    shift, count = random.Random(seed).random(), len(line)  # noqa: S311 - no secret hangs on it
+    shift, count = random.Random(seed).random(), len(line)
     for k in range(min(n, count) - len(chosen)):
         point = (_van_der_corput(k) + shift) % 1.0 * count - 0.5
         at = bisect.bisect_left(left, point)

@@ -155,9 +155,7 @@ def _codes_of(choice: Choice) -> dict[tuple[bool, Value], float]:
 def _code(parameter: Parameter, value: Value, codes: Mapping[tuple[bool, Value], float]) -> float:
     if isinstance(parameter, Choice):
         return codes[isinstance(value, bool), value]
-    number = parameter.check(value)
-    assert isinstance(number, float)  # noqa: S101 - what an interval's check returns
-    return (number - parameter.low) / (parameter.high - parameter.low)
+    return (parameter.check(value) - parameter.low) / (parameter.high - parameter.low)
 
 
 def _value(parameter: Parameter, code: float) -> Value:
