@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from edgenext_search.data import default_cache_dir
 from edgenext_search.execution.numerics import ProbeRecord, probes
@@ -12,9 +12,6 @@ from edgenext_search.files import shipped_folder, shipped_names
 from edgenext_search.machine import cpu_cores, cpu_name
 from edgenext_search.results import Result
 from edgenext_search.versions import PACKAGES, installed, versions
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 class HostFacts(Result):

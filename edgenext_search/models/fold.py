@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from edgenext_search.models.bn_hs import BatchNormConvBlock, BatchNormEdgeNeXt
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 def fold_batch_norms(model: nn.Module) -> nn.Module:

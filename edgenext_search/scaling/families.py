@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import statistics
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -12,10 +14,6 @@ from edgenext_search.errors import UserError
 from edgenext_search.scaling.law import CONFIDENCE, IMAGENET, Law, Prior, fit_law
 from edgenext_search.scaling.records import FamilyFit, FitResult, LeftOutMember, NextMember, SkippedFamily
 from edgenext_search.validation import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 By = Literal["gmacs", "params_m", "macts"]
 LEAST_KNOWN = 2  # members that a left-out one is predicted from, but for the largest of a family of two

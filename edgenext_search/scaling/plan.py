@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from edgenext_search.arch.budget import Budget
-from edgenext_search.arch.cost import cost
+from edgenext_search.arch.candidate import Candidate
+from edgenext_search.arch.cost import Cost, Deployment, cost
 from edgenext_search.arch.projection import Projection, solve_widths
 from edgenext_search.arch.shape import Shape
 from edgenext_search.arch.spaces.space import Space
 from edgenext_search.errors import UserError
 from edgenext_search.texts import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.arch.cost import Cost, Deployment
 
 Kind = Literal["study", "compare"]
 LEAST_SHAPES = 4  # whose order says something

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from edgenext_search.arch.candidate import Candidate
 from edgenext_search.errors import UserError
 from edgenext_search.search.recipe import ResolvedRecipe
 from edgenext_search.search.resolver import parse_setting, read_study
 from edgenext_search.search.results import RunSummary
+from edgenext_search.search.store.run_folder import RunFolder
+from edgenext_search.training.full.job import FullJob
+from edgenext_search.training.full.listener import TrainListener
 from edgenext_search.training.full.recipe import FullRecipe
+from edgenext_search.training.full.summary import TrainSummary
 from edgenext_search.validation import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.search.store.run_folder import RunFolder
-    from edgenext_search.training.full.job import FullJob
-    from edgenext_search.training.full.listener import TrainListener
-    from edgenext_search.training.full.summary import TrainSummary
 
 SECTION = "train"
 

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
+from edgenext_search.arch.cost import Cost
 from edgenext_search.arch.metrics import COST_NAMES
 from edgenext_search.errors import UserError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from edgenext_search.arch.cost import Cost
 
 ACCURACY = "accuracy"
 OBJECTIVES = (ACCURACY, *COST_NAMES)

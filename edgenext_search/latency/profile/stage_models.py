@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from edgenext_search.arch.blocks import IN_CHANNELS, PATCH
-from edgenext_search.arch.candidate import STAGES
+from edgenext_search.arch.candidate import STAGES, Candidate
 from edgenext_search.arch.cost import Deployment
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from edgenext_search.arch.candidate import Candidate
 
 
 def export_stage(candidate: Candidate, stage: int, deployment: Deployment, path: Path, *, seed: int = 0) -> None:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 import statistics
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from edgenext_search.search.recipe import RankingMetric
-    from edgenext_search.search.store.records import Losses, TrialRecord
+from edgenext_search.search.recipe import RankingMetric
+from edgenext_search.search.store.records import Losses, TrialRecord
 
 Curves = dict[int, dict[int, float]]  # by number of the trial and epoch
 FEW = 3  # scores below which there is no line to fit: the spread of fewer says nothing

@@ -5,9 +5,10 @@ from __future__ import annotations
 import bisect
 import math
 import random
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from edgenext_search.arch.candidate import Candidate
 from edgenext_search.search.ranking.metric import ranking_scores
 from edgenext_search.search.ranking.results import (
     AuditCandidate,
@@ -19,15 +20,9 @@ from edgenext_search.search.ranking.results import (
     AuditSize,
     SeedScore,
 )
-from edgenext_search.search.store.records import BASELINE, Score
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-
-    from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.search.recipe import ResolvedRecipe
-    from edgenext_search.search.store.records import AuditFacts, TrialRecord
-    from edgenext_search.search.store.store import StudyStore
+from edgenext_search.search.recipe import ResolvedRecipe
+from edgenext_search.search.store.records import BASELINE, AuditFacts, Score, TrialRecord
+from edgenext_search.search.store.store import StudyStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgenext_search.arch.spaces.parameter import Choice, Interval, Parameter, Value
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 Array = NDArray[np.float64]
 

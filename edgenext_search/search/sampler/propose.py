@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import optuna
@@ -19,15 +20,10 @@ from optuna.distributions import (
 from optuna.study import StudyDirection
 
 from edgenext_search.arch.spaces.parameter import Choice, Interval, Parameter, Value
+from edgenext_search.search.recipe import Sampler
 from edgenext_search.search.sampler import scalarisation
 from edgenext_search.search.sampler.acquisition import next_codes
 from edgenext_search.search.sampler.features import Features, Parameters
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from edgenext_search.search.recipe import Sampler
-
 
 GENERATION = (
     "NSGAIISampler:generation"  # where that sampler looks for a trial's generation; without, it draws at random

@@ -12,16 +12,12 @@ Unlike a weighted sum that also reaches the parts of a front that bulge inwards.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgenext_search.search.sampler.acquisition import DRAWN, EXPLOIT, EXTRA, GENERATIONS, OPTIMISM, spread_out, unseen
-from edgenext_search.search.sampler.features import Array
+from edgenext_search.search.sampler.features import Array, Features
 from edgenext_search.search.sampler.surrogate import Surrogate
-
-if TYPE_CHECKING:
-    from edgenext_search.search.sampler.features import Features
 
 CostFunction = Callable[[Array], Array]
 """Logarithms of the costs of rows of codes; shape (rows, parameters) to (rows, costs)."""

@@ -19,16 +19,12 @@ priors (Rasmussen and Williams 2006, section 5.4), so that few scores give sober
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.optimize import minimize
 
-from edgenext_search.search.sampler.features import Array
-
-if TYPE_CHECKING:
-    from edgenext_search.search.sampler.features import Features
+from edgenext_search.search.sampler.features import Array, Features
 
 FITTED = 256  # at most this many scores fit the hyperparameters: their count is small, and the fit cubic
 SUPPORT = 512  # at most this many assignments span the posterior; beyond, the projected process approximates it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -12,11 +12,7 @@ from edgenext_search.search.objectives import losses_of
 from edgenext_search.search.ranking.metric import ranking_scores
 from edgenext_search.search.recipe import RankingMetric
 from edgenext_search.search.sampler.front import best_points
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
-    from edgenext_search.search.store.records import TrialRecord
+from edgenext_search.search.store.records import TrialRecord
 
 
 def survivors(

@@ -6,31 +6,23 @@ import functools
 import hashlib
 import random
 import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from edgenext_search.arch.budget import Budget
+from edgenext_search.arch.cost import Deployment
+from edgenext_search.arch.projection import Projection
 from edgenext_search.data import default_cache_dir
-from edgenext_search.latency.devices.device import DeviceError
+from edgenext_search.latency.devices.device import Device, DeviceError
 from edgenext_search.latency.devices.open import open_device
-from edgenext_search.latency.measurement import WARMUP_SECONDS, MeasureSettings
-from edgenext_search.search.store.records import LatencyFacts, ProfileSummary
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from edgenext_search.arch.budget import Budget
-    from edgenext_search.arch.cost import Deployment
-    from edgenext_search.arch.projection import Projection
-    from edgenext_search.latency.devices.device import Device
-    from edgenext_search.latency.measurement import Measurement
-    from edgenext_search.latency.profile.predictor import Predictor
-    from edgenext_search.search.recipe import ResolvedRecipe
-    from edgenext_search.search.store.records import TrialRecord
-    from edgenext_search.search.store.run_folder import RunFolder
-    from edgenext_search.search.store.store import StudyStore
-    from edgenext_search.search.study.listener import Listener
-
+from edgenext_search.latency.measurement import WARMUP_SECONDS, Measurement, MeasureSettings
+from edgenext_search.latency.profile.predictor import Predictor
+from edgenext_search.search.recipe import ResolvedRecipe
+from edgenext_search.search.store.records import LatencyFacts, ProfileSummary, TrialRecord
+from edgenext_search.search.store.run_folder import RunFolder
+from edgenext_search.search.store.store import StudyStore
+from edgenext_search.search.study.listener import Listener
 
 BUSY = 1.1  # ratio of the reference's time to that in the profile from which a note is given
 SAMPLED = 50  # random networks that are checked against the range of the profile

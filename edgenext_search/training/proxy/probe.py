@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import torch
 
 from edgenext_search.arch.blocks import IN_CHANNELS
+from edgenext_search.arch.candidate import Candidate
 from edgenext_search.models.build import build
 from edgenext_search.training.engine.numerics import Numerics, Precision
 from edgenext_search.training.engine.trainer import Trainer
 from edgenext_search.training.proxy.probe_request import ProbeRequest, ProbeResult, Timing
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.training.proxy.recipe import TrainRecipe
+from edgenext_search.training.proxy.recipe import TrainRecipe
 
 WARMUP = 1  # steps that are not timed
 STEPS = 5
