@@ -78,12 +78,14 @@ def sample(trials: Sequence[TrialRecord], n: int, *, seed: int) -> list[TrialRec
         n: How many, with the baseline; all that there are, where they are fewer.
         seed: Of the shift.
     """
+    from scipy.stats import qmc
+
     line = sorted(filter(can_be_audited, trials), key=lambda t: (t.epochs, t.score or 0.0, t.number))
     chosen = [trial for trial in line if trial.number == BASELINE][:n]
     left = [index for index, trial in enumerate(line) if trial.number != BASELINE]
     shift, count = random.Random(seed).random(), len(line)
-    for k in range(min(n, count) - len(chosen)):
-        point = (_van_der_corput(k) + shift) % 1.0 * count - 0.5
+    for offset in qmc.Halton(d=1, scramble=False).random(min(n, count) - len(chosen)).ravel():  # van der Corput's
+        point = (float(offset) + shift) % 1.0 * count - 0.5
         at = bisect.bisect_left(left, point)
         near = [i for i in (at - 1, at) if 0 <= i < len(left)]
         chosen.append(line[left.pop(min(near, key=lambda i: abs(left[i] - point)))])
@@ -258,12 +260,3 @@ def _series(
     for name, counts in (("params", params), ("madds", madds)):
         agreement = judge(counts, table, seed=seed)
         yield AuditSeries(name=name, epochs=0, cost_ratio=0.0, **agreement.to_fields())
-
-
-def _van_der_corput(k: int) -> float:
-    """The k-th point of van der Corput's sequence in base 2 (Proc. Akad. Amsterdam 38, 1935): k's digits mirrored."""
-    point, scale = 0.0, 0.5
-    while k:
-        point += scale * (k & 1)
-        k, scale = k >> 1, scale / 2
-    return point
