@@ -217,8 +217,10 @@ def duration_text(seconds: float) -> str:
     return f"{seconds:.1f} s"
 
 
-def cost_label(metric: Metric, deployment: DeploymentResult) -> str:
-    """Label of an axis of costs, with the deployment that they are counted for."""
+def cost_label(metric: Metric, deployment: DeploymentResult | None) -> str:
+    """Label of an axis of costs, with the deployment that they are counted for; None where it is not one."""
+    if deployment is None:
+        return f"{metric.label}, {metric.unit} (deployments differ)"
     size = "" if metric.key == "params" else f", {deployment.img_size} px"
     name = "Predicted latency" if metric.key == "latency" else metric.label
     return f"{name} at {deployment.num_classes} classes{size}, {metric.unit}"

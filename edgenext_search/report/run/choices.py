@@ -44,7 +44,7 @@ def choices_section(study: Study) -> Section | None:
         return None
     groups = [
         Group(
-            title=label,
+            title=f"{label}: mean top-1, %",
             layout="small-plots",
             blocks=tuple(
                 Figure(identifier=_identifier(plot), plot=plot, title=_stage(plot.title)) for plot in plots[label]

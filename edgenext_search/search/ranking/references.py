@@ -1,4 +1,4 @@
-"""Reference trainings of an audit: which candidates, which seeds, and what the scores of the search say about them."""
+"""Long trainings of an audit: which candidates, which seeds, and what the scores of the search say about them."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def sample(trials: Sequence[TrialRecord], n: int, *, seed: int) -> list[TrialRec
 
 
 def reference_seeds(seed: int, n: int) -> list[int]:
-    """Training seeds of ``n`` reference trainings: never that of the search, nor one of its finalists' fresh seeds."""
+    """Training seeds of ``n`` long trainings: never that of the search, nor one of its finalists' fresh seeds."""
     return [seed + 500_000 + 1_000_000 * index for index in range(n)]
 
 
@@ -122,12 +122,12 @@ def sampled(store: StudyStore, numbers: Container[int]) -> dict[Candidate, str]:
 def pending(
     store: StudyStore, candidates: Iterable[Candidate], *, epochs: int, seeds: Sequence[int]
 ) -> list[tuple[Candidate, int]]:
-    """Reference trainings that are still to do: the first seed of all candidates before the second of any.
+    """Long trainings that are still to do: the first seed of all candidates before the second of any.
 
     Args:
         store: The run's record.
         candidates: Candidates to train, each once.
-        epochs: Epochs of a reference training.
+        epochs: Epochs of a long training.
         seeds: Seeds of the trainings.
     """
     trained = {(fingerprint, seed) for fingerprint, of, seed in store.references() if of == epochs}
@@ -153,7 +153,7 @@ def audited(store: StudyStore, trials: Container[int], *, epochs: int) -> list[R
     Args:
         store: The run's record.
         trials: Numbers of those that the audit drew.
-        epochs: Of a reference training.
+        epochs: Of a long training.
     """
     results_by_candidate: dict[str, dict[int, float | str]] = {}
     for (fingerprint, trained, seed), result in sorted(store.references().items()):
