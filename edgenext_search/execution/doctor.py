@@ -61,8 +61,8 @@ class DoctorReport(Result):
 
 def examine_host(extras: Iterable[str]) -> DoctorReport:
     """Examine this host."""
-    found = versions()
-    problems = [f"{package} is not installed; pip install {package}" for package in PACKAGES if package not in found]
+    present = versions()
+    problems = [f"{package} is not installed; pip install {package}" for package in PACKAGES if package not in present]
     gpus: list[str] = []
     threads = None
     try:
@@ -79,7 +79,7 @@ def examine_host(extras: Iterable[str]) -> DoctorReport:
     missing = [shipped_folder(kind) for kind in ("space", "study") if not shipped_names(kind)]
     problems += [f"{folder} has no files; install the package again" for folder in missing]
     return DoctorReport(
-        versions=found,
+        versions=present,
         extras={package: installed(package) for package in extras},
         host=HostFacts(
             cpu=cpu_name(),
