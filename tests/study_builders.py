@@ -171,7 +171,7 @@ class Lab:
         self, executor: Any, *, listener: Any = None, should_stop: Any = None, measure: Any = None
     ) -> Coordinator:
         return Coordinator(
-            self.recipe,
+            recipe=self.recipe,
             projection=projection_of(self.recipe),
             store=self.store(),
             executor=executor,
@@ -240,4 +240,4 @@ def a_candidate(number: int) -> Candidate:
 
 def some_values(space: Any, seed: int) -> dict[str, Any]:
     """A random assignment of a space."""
-    return space.sample(random.Random(seed))  # noqa: S311
+    return space.sample(random.Random(seed))

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from edgenext_search.cli.failures import EXIT_INTERRUPTED, resumable
-from edgenext_search.cli.options import execution_from, execution_options, json_option
+from edgenext_search.cli.failures import resumable
+from edgenext_search.cli.options import EXIT_INTERRUPTED, execution_from, execution_options, json_option
 from edgenext_search.cli.report import show, write_reports
 
 

@@ -12,15 +12,12 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from edgenext_search.cli.options import say
+from edgenext_search.cli.options import EXIT_FAILURE, EXIT_USER_ERROR, say
 from edgenext_search.errors import FailureKind, StudyFailedError, UserError
 from edgenext_search.failures import classify
 from edgenext_search.files import write_text
 from edgenext_search.texts import hide_password
 
-EXIT_FAILURE = 1
-EXIT_USER_ERROR = 2
-EXIT_INTERRUPTED = 130
 _OF_THE_USER = (FailureKind.INPUT, FailureKind.DATA)
 
 

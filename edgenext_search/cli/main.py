@@ -15,9 +15,10 @@ from edgenext_search.cli.data import data_group
 from edgenext_search.cli.doctor import doctor_command
 from edgenext_search.cli.evaluate import evaluate_command
 from edgenext_search.cli.export import export_command
-from edgenext_search.cli.failures import EXIT_INTERRUPTED, explain
+from edgenext_search.cli.failures import explain
 from edgenext_search.cli.import_ import import_command
 from edgenext_search.cli.latency import latency_group
+from edgenext_search.cli.options import EXIT_INTERRUPTED
 from edgenext_search.cli.report import report_command
 from edgenext_search.cli.run import resume_command, run_command
 from edgenext_search.cli.scale import scale_group

@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenext_search.cli.failures import EXIT_FAILURE, EXIT_INTERRUPTED, resumable
-from edgenext_search.cli.options import deployment_options, execution_from, execution_options, json_option, say
+from edgenext_search.cli.failures import resumable
+from edgenext_search.cli.options import (
+    EXIT_FAILURE,
+    EXIT_INTERRUPTED,
+    deployment_options,
+    execution_from,
+    execution_options,
+    json_option,
+    say,
+)
 from edgenext_search.cli.report import show, write_reports
 from edgenext_search.cli.train import show_training
 from edgenext_search.errors import UserError

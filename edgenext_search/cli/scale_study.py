@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from edgenext_search.cli.failures import EXIT_INTERRUPTED, resumable
+from edgenext_search.cli.failures import resumable
 from edgenext_search.cli.options import (
+    EXIT_INTERRUPTED,
     deployment_options,
     execution_from,
     execution_options,
     json_option,
 )
+from edgenext_search.cli.report import show
 from edgenext_search.errors import UserError
 from edgenext_search.texts import command_line
 
@@ -248,7 +250,6 @@ def _run(
 
 def _show(folder: RunFolder, result: ScalingResult, *, as_json: bool) -> None:
     """Write the page, and print the result."""
-    from edgenext_search.cli.report import show
     from edgenext_search.report.render.html import write_page
     from edgenext_search.report.scaling.document import scaling_document
     from edgenext_search.report.trials.page_data import trials_data

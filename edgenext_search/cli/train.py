@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenext_search.cli.failures import EXIT_INTERRUPTED, EXIT_USER_ERROR, resumable
-from edgenext_search.cli.options import json_option, print_json, print_loading, print_text, say
+from edgenext_search.cli.failures import resumable
+from edgenext_search.cli.options import (
+    EXIT_INTERRUPTED,
+    EXIT_USER_ERROR,
+    json_option,
+    print_json,
+    print_loading,
+    print_text,
+    say,
+)
 from edgenext_search.errors import UserError
 from edgenext_search.texts import counted
 

@@ -9,17 +9,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import methodcaller
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edgenext_search.errors import HostError
 from edgenext_search.execution.processes import ProcessDiedError, ProcessGroup, Send, stop_with_parent
 from edgenext_search.signals import handled
-from edgenext_search.training.full.listener import Progress, SilentListener, TrainListener
-
-if TYPE_CHECKING:
-    from edgenext_search.training.full.job import FullJob
-    from edgenext_search.training.full.metrics import EpochMetrics
-    from edgenext_search.training.full.summary import TrainSummary
+from edgenext_search.training.full.job import FullJob
+from edgenext_search.training.full.listener import Progress, TrainListener
+from edgenext_search.training.full.metrics import EpochMetrics
+from edgenext_search.training.full.summary import TrainSummary
 
 PATIENCE = 5.0  # seconds that the other processes get to say why they end, when one has failed
 
@@ -115,7 +112,7 @@ def train_as_rank(job: FullJob, place: TorchrunRank, device: str, listener: Trai
 
     own = torch.device(f"cuda:{place.local}" if device == "cuda" else "cpu")
     with init_process_group(place.rank, place.world, "env://", own) as ranks:
-        return train_fully(job, ranks, own, SilentListener() if place.rank else listener)
+        return train_fully(job, ranks, own, TrainListener() if place.rank else listener)
 
 
 def _train(job: FullJob, rank: int, world: int, device: str, rendezvous: Path, *, send: Send) -> TrainSummary | None:
@@ -127,10 +124,10 @@ def _train(job: FullJob, rank: int, world: int, device: str, rendezvous: Path, *
 
     own = torch.device(device)
     with init_local_process_group(rank, world, rendezvous, own) as ranks:
-        return train_fully(job, ranks, own, SilentListener() if rank else _Relay(send))
+        return train_fully(job, ranks, own, TrainListener() if rank else _Relay(send))
 
 
-class _Relay:
+class _Relay(TrainListener):
     """Passes on what it hears to the listener of the parent process."""
 
     def __init__(self, send: Send) -> None:

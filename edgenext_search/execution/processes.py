@@ -26,17 +26,14 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection, forkserver, parent_process
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
 
 from edgenext_search.errors import FailureKind, HostError, UserError
 from edgenext_search.failures import classify
 from edgenext_search.training.errors import TrainingDivergedError, TrainingInterruptedError
-
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-    from multiprocessing.context import ForkServerContext, ForkServerProcess
-    from types import TracebackType
-    from typing import Self
 
 T = TypeVar("T")
 Send = Callable[[object], None]
@@ -64,10 +61,6 @@ class ProcessDiedError(RuntimeError):
     Args:
         process: Name of the process.
         exitcode: Its exit code; negative for the signal that killed it.
-
-    Attributes:
-        how: How it ended, such as "was killed by SIGKILL".
-        from_outside: Whether the system or an operator ended it, rather than its own work.
     """
 
     def __init__(self, process: str, exitcode: int) -> None:
@@ -137,11 +130,7 @@ class ProcessGroup(Generic[T]):
         return [handle for process in self._processes for handle in process.handles]
 
     def poll(self, on_message: Callable[[Any], None]) -> bool:
-        """Read what there is to read; whether the task has ended, so that :meth:`results` may be called.
-
-        Args:
-            on_message: Called with whatever a process sends.
-        """
+        """Read what there is to read; whether the task has ended, so that :meth:`results` may be called."""
         for process in self._processes:
             process.read(on_message)
         if not any(isinstance(process.outcome, Exception) for process in self._processes):

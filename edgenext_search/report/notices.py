@@ -15,19 +15,13 @@ _RUNNING = Notice(title="This study is still running.", text="What follows is wh
 
 
 def notices(status: Status, *, resume: str, demonstration: bool) -> tuple[Notice, ...]:
-    """What a reader must know before the numbers.
-
-    Args:
-        status: How far the study is.
-        resume: The command that goes on with it.
-        demonstration: Whether its images are generated.
-    """
-    found = []
+    """What a reader must know before the numbers."""
+    shown = []
     if status == "interrupted":
         text = "Nothing finished is lost. Go on with"
-        found.append(Notice(title="This study was interrupted.", text=text, command=resume, urgent=True))
+        shown.append(Notice(title="This study was interrupted.", text=text, command=resume, urgent=True))
     if status == "running":
-        found.append(_RUNNING)
+        shown.append(_RUNNING)
     if demonstration:
-        found.append(DEMONSTRATION)
-    return tuple(found)
+        shown.append(DEMONSTRATION)
+    return tuple(shown)

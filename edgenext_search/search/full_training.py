@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from edgenext_search.arch.candidate import Candidate
 from edgenext_search.errors import UserError
 from edgenext_search.search.recipe import ResolvedRecipe
 from edgenext_search.search.resolver import parse_setting, read_study
 from edgenext_search.search.results import RunSummary
+from edgenext_search.search.store.run_folder import RunFolder
+from edgenext_search.training.full.job import FullJob
+from edgenext_search.training.full.listener import TrainListener
 from edgenext_search.training.full.recipe import FullRecipe
+from edgenext_search.training.full.summary import TrainSummary
 from edgenext_search.validation import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.search.store.run_folder import RunFolder
-    from edgenext_search.training.full.job import FullJob
-    from edgenext_search.training.full.listener import TrainListener
-    from edgenext_search.training.full.summary import TrainSummary
 
 SECTION = "train"
 
@@ -64,6 +60,7 @@ def find_subject(
         UserError: There is no such thing, the run has no winner yet, or a setting is wrong.
     """
     from edgenext_search.models.find import find_candidate
+    from edgenext_search.search.store.kind import winner_of
     from edgenext_search.search.store.run_folder import RunFolder
 
     run = RunFolder(Path(what).expanduser())
@@ -72,7 +69,7 @@ def find_subject(
         candidate, name = find_candidate(what), _name_of(what)
     else:
         begun = run.recipe()
-        candidate, name = _winner(run), f"the winner of {run.path}"
+        candidate, name = winner_of(run), f"the winner of {run.path}"
         recipe = recipe if study else recipe_of(begun)
         if data is None:
             data = begun.data.source
@@ -128,14 +125,7 @@ def check_full_training(recipe: ResolvedRecipe, *, device: str) -> None:
 def train_finalists(
     run: RunFolder, recipe: ResolvedRecipe, count: int, *, device: str, listener: TrainListener
 ) -> list[TrainSummary]:
-    """Train the best finalists of a run in full, each in a folder of its own; what is begun is gone on with.
-
-    Args:
-        run: A complete run.
-        recipe: Its study.
-        count: How many of the finalists, best first.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        listener: Whoever watches.
+    """Train the ``count`` best finalists of a complete run in full, each in a folder of its own, or resume that.
 
     Returns:
         The summary of each training.
@@ -160,8 +150,8 @@ def trained_in(run: RunFolder) -> tuple[TrainSummary, ...]:
     """The summaries of the full trainings in a run's folder that are complete, best top-1 first."""
     from edgenext_search.training.full.folder import TrainingFolder
 
-    found = [TrainingFolder(path).summary() for path in sorted(run.trained.glob("*"))]
-    return tuple(sorted((summary for summary in found if summary), key=lambda summary: -summary.top1))
+    summaries = [TrainingFolder(path).summary() for path in sorted(run.trained.glob("*"))]
+    return tuple(sorted((summary for summary in summaries if summary), key=lambda summary: -summary.top1))
 
 
 def _job(recipe: ResolvedRecipe, candidate: Candidate, name: str, out: Path, devices: Sequence[str]) -> FullJob:
@@ -184,12 +174,6 @@ def _job(recipe: ResolvedRecipe, candidate: Candidate, name: str, out: Path, dev
         workers=workers,
         threads=threads,
     )
-
-
-def _winner(run: RunFolder) -> Candidate:
-    from edgenext_search.search.store.kind import winner_of
-
-    return winner_of(run)
 
 
 def _name_of(what: str) -> str:

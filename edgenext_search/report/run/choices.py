@@ -1,4 +1,4 @@
-"""What each choice of the space scored: kernel sizes, splits, depths, width ratios, stage by stage."""
+"""Which parameters of the space matter, and what each choice scored, stage by stage."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 from edgenext_search.arch.candidate import STAGES, Candidate
 from edgenext_search.report.document import Figure, Group, Paragraph, Section, section
-from edgenext_search.report.plot import FULL, Plot, Series
-from edgenext_search.report.run.importance import importance_figure
+from edgenext_search.report.plot import BAR, FULL, Plot, Series
 from edgenext_search.report.trials.study import Study
-from edgenext_search.report.wording import NONE, stage_values
+from edgenext_search.report.wording import NONE, RANKING_METRICS, stage_values
+from edgenext_search.search.results import RunSummary
 from edgenext_search.search.store.records import TrialRecord
 
 FIELDS = {
@@ -29,6 +29,7 @@ FIELDS = {
 BINS = 5  # of width ratios, with equally many candidates each
 LEAST = 3  # trials of a value that has an interval
 CONFIDENCE = 0.95
+SHOWN = 14  # parameters in the figure of importance
 _CAPTION = (
     "Mean top-1 of the networks that have a value, with its 95 % interval (from three networks on), all on one scale. "
     "A network that stopped early counts with its score plus what others gained from there to the last rung. The "
@@ -39,12 +40,12 @@ _CAPTION = (
 
 def choices_section(study: Study) -> Section | None:
     """Importance of the parameters, and the mean score of each value; None if nothing varied or scored."""
-    plots, importance = choice_figures(study.trials), importance_figure(study.summary)
-    if not plots and importance is None:
+    plots, drawn = choice_figures(study.trials), importance_figure(study.summary)
+    if not plots and drawn is None:
         return None
     groups = [
         Group(
-            title=label,
+            title=f"{label}: mean top-1, %",
             layout="small-plots",
             blocks=tuple(
                 Figure(identifier=_identifier(plot), plot=plot, title=_stage(plot.title)) for plot in plots[label]
@@ -52,21 +53,56 @@ def choices_section(study: Study) -> Section | None:
         )
         for label in plots
     ]
-    found = study.summary.importance
+    importance = study.summary.importance
     method = (
-        f"Importance: {found.method} (Watanabe et al. 2023) on {found.n} networks; with few networks, small shares "
-        "are chance."
-        if found
+        f"Importance: {importance.method} (Watanabe et al. 2023) on {importance.n} networks; with few networks, small "
+        "shares are chance."
+        if importance
         else ""
     )
     return section(
         "choices",
         "Choices",
         "Which choices paid",
-        None if importance is None else Figure(identifier="fig-importance", plot=importance, source="summary.json"),
+        None if drawn is None else Figure(identifier="fig-importance", plot=drawn, source="summary.json"),
         *groups,
         Paragraph(text=f"{_CAPTION if plots else ''}{method}", style="caption"),
     )
+
+
+def importance_figure(summary: RunSummary) -> Plot | None:
+    """Each parameter's share of what separates the best trials from all; None if the summary has no importances."""
+    importance = summary.importance
+    if importance is None:
+        return None
+    values = list(importance.values.items())[:SHOWN]
+    rest = len(importance.values) - len(values)
+    more = f"; {rest} more below {100 * values[-1][1]:.1f} %" if rest else ""
+    metric = RANKING_METRICS[summary.fidelity.rank_by]
+    best = f"best {100 * importance.quantile:g} % of {importance.n} networks by {metric}"
+    return Plot(
+        title="What the best trials have in common",
+        x_label=f"Importance by {importance.method}, %{more}",
+        y_label=f"What separates the {best} from all of them",
+        series=[
+            Series(
+                name="importance",
+                style=BAR,
+                x=[100 * value for _, value in values],
+                y=list(range(len(values))),
+                notes=[f"{parameter_text(name)}\n{100 * value:.1f} %" for name, value in values],
+                legend=False,
+            )
+        ],
+        y_names=[parameter_text(name) for name, _ in values],
+    )
+
+
+def parameter_text(name: str) -> str:
+    """A parameter of a space in words: ``stage3.kernel_size`` is ``kernel size, stage 3``."""
+    stage, _, field = name.rpartition(".")
+    words = field.replace("_", " ").replace("sdta", "SDTA").replace("pos emb", "positional encoding")
+    return f"{words}, stage {stage.removeprefix('stage')}" if stage.startswith("stage") else words
 
 
 def estimates(trials: Sequence[TrialRecord]) -> dict[int, float]:
@@ -87,18 +123,18 @@ def estimates(trials: Sequence[TrialRecord]) -> dict[int, float]:
 def choice_figures(trials: Sequence[TrialRecord]) -> dict[str, list[Plot]]:
     """By label of the field, a small figure for each stage in which it varies: the mean top-1 of each value."""
     scores = estimates(trials)
-    known = [(trial.candidate, scores[trial.number]) for trial in trials if trial.number in scores]
-    found: dict[str, list[tuple[str, list[_Group]]]] = {}
+    scored = [(trial.candidate, scores[trial.number]) for trial in trials if trial.number in scores]
+    plots_by_label: dict[str, list[tuple[str, list[_Group]]]] = {}
     for field, label in FIELDS.items():
         for stage in range(1 if field == "expand_ratio" else STAGES):
-            groups = _binned(known, stage) if field == "width_ratio" else _by_value(known, field, stage)
+            groups = _binned(scored, stage) if field == "width_ratio" else _by_value(scored, field, stage)
             if len(groups) > 1:
                 where = "" if field == "expand_ratio" else f", stage {stage + 1}"
-                found.setdefault(label, []).append((f"{label}{where}", groups))
-    ends = [end for plots in found.values() for _, groups in plots for group in groups for end in group.ends]
+                plots_by_label.setdefault(label, []).append((f"{label}{where}", groups))
+    ends = [end for plots in plots_by_label.values() for _, groups in plots for group in groups for end in group.ends]
     pad = 0.06 * (max(ends) - min(ends)) if ends else 0.0
     span = (min(ends) - pad, max(ends) + pad) if pad else None
-    return {label: [_figure(title, groups, span) for title, groups in plots] for label, plots in found.items()}
+    return {label: [_figure(title, groups, span) for title, groups in plots] for label, plots in plots_by_label.items()}
 
 
 class _Group:
@@ -144,21 +180,21 @@ def _figure(title: str, groups: Sequence[_Group], span: tuple[float, float] | No
     return Plot(title=title, x_label="", y_label="", series=[series], x_names=names, y_range=span, small=True)
 
 
-def _by_value(known: Sequence[tuple[Candidate, float]], field: str, stage: int) -> list[_Group]:
+def _by_value(scored: Sequence[tuple[Candidate, float]], field: str, stage: int) -> list[_Group]:
     """The scores of each value of a field; candidates without a block that uses it are left out."""
     groups: dict[int, list[float]] = {}
-    for candidate, score in known:
+    for candidate, score in scored:
         values = [str(candidate.expand_ratio)] if field == "expand_ratio" else stage_values(candidate, field, "")
         if values[stage]:
             groups.setdefault(int(values[stage]), []).append(score)
     return [_Group(str(value), groups[value]) for value in sorted(groups)]
 
 
-def _binned(known: Sequence[tuple[Candidate, float]], stage: int) -> list[_Group]:
+def _binned(scored: Sequence[tuple[Candidate, float]], stage: int) -> list[_Group]:
     """The scores of ranges of width ratios with about equally many candidates; equal ratios stay together."""
     if not stage:
         return []
-    ordered = sorted((candidate.widths[stage] / candidate.widths[stage - 1], score) for candidate, score in known)
+    ordered = sorted((candidate.widths[stage] / candidate.widths[stage - 1], score) for candidate, score in scored)
     groups: list[list[tuple[float, float]]] = []
     for index, pair in enumerate(ordered):
         full = groups and len(groups) * len(ordered) <= index * BINS
@@ -169,7 +205,7 @@ def _binned(known: Sequence[tuple[Candidate, float]], stage: int) -> list[_Group
 
 
 def _span(low: float, high: float) -> str:
-    return f"{low:.1f}" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f}–{high:.1f}"  # noqa: RUF001 - a range
+    return f"{low:.1f}" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f}–{high:.1f}"
 
 
 def _identifier(plot: Plot) -> str:

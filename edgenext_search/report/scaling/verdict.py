@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from edgenext_search.arch.metrics import METRICS
-from edgenext_search.report.wording import Interval, caps_text, finite, listed, percent, range_text
+from edgenext_search.report.wording import caps_text, finite, listed, percent, range_text
 from edgenext_search.scaling.records import PredictedError, RankPair, ScalingResult, SizeResult, SpacesComparison
+from edgenext_search.search.ranking.results import EstimateResult
 from edgenext_search.texts import counted
 
 FEW = 8  # candidates below which orders and tests say little
 
 
-class Ranks(StrEnum):
+class RankAgreement(StrEnum):
     """Whether shapes rank alike at different sizes."""
 
     TOO_FEW = "too few shapes"
@@ -30,9 +31,9 @@ class Spaces(StrEnum):
 
 
 _RANKS = {
-    Ranks.TOO_FEW: "the order of {n} shapes says too little to tell whether they rank alike",
-    Ranks.ALIKE: "the orders agree better than chance at each pair of sizes",
-    Ranks.NOT_ESTABLISHED: "that the orders agree at each pair of sizes is not established",
+    RankAgreement.TOO_FEW: "the order of {n} shapes says too little to tell whether they rank alike",
+    RankAgreement.ALIKE: "the orders agree better than chance at each pair of sizes",
+    RankAgreement.NOT_ESTABLISHED: "that the orders agree at each pair of sizes is not established",
 }
 _SPACES = {
     Spaces.TOO_FEW: "{first} has {n_first} scored candidates and {second} {n_second}: too few to compare.",
@@ -41,11 +42,11 @@ _SPACES = {
 }
 
 
-def ranks_verdict(n: int, pairs: Sequence[RankPair]) -> Ranks:
+def ranks_verdict(n: int, pairs: Sequence[RankPair]) -> RankAgreement:
     """Whether ``n`` shapes rank alike at each pair of sizes, by the intervals of Kendall's tau."""
     if n < FEW:
-        return Ranks.TOO_FEW
-    return Ranks.ALIKE if all(map(_surely_positive, pairs)) else Ranks.NOT_ESTABLISHED
+        return RankAgreement.TOO_FEW
+    return RankAgreement.ALIKE if all(map(_surely_positive, pairs)) else RankAgreement.NOT_ESTABLISHED
 
 
 def spaces_verdict(comparison: SpacesComparison) -> Spaces:
@@ -57,17 +58,17 @@ def spaces_verdict(comparison: SpacesComparison) -> Spaces:
 
 def scaling_sentences(result: ScalingResult) -> list[str]:
     """What was found, the answer first."""
-    found = _of_study(result) if result.comparison is None else _of_spaces(result.comparison)
+    sentences = _of_study(result) if result.comparison is None else _of_spaces(result.comparison)
     if result.open:
-        found.append(f"{counted(result.open, 'training is', 'trainings are')} still to do.")
+        sentences.append(f"{counted(result.open, 'training is', 'trainings are')} still to do.")
     if result.failed:
-        found.append(f"{counted(len(result.failed), 'training')} failed, and what they were part of is left out.")
-    return found
+        sentences.append(f"{counted(len(result.failed), 'training')} failed, and what they were part of is left out.")
+    return sentences
 
 
-def expected(error: PredictedError) -> Interval:
+def expected(error: PredictedError) -> EstimateResult:
     """A predicted error with its interval."""
-    return Interval(error.predicted, error.low, error.high)
+    return EstimateResult(value=error.predicted, low=error.low, high=error.high)
 
 
 def error_text(size: SizeResult) -> str:
@@ -120,7 +121,7 @@ def _of_spaces(comparison: SpacesComparison) -> list[str]:
         return [answer]
     wins = comparison.superiority
     low, high = (f"{100 * end:.0f}" for end in (wins.low, wins.high))
-    found = [
+    sentences = [
         answer,
         (
             f"A random candidate of {first.name} beats one of {second.name} in {100 * wins.value:.0f} ({low} to "
@@ -133,5 +134,5 @@ def _of_spaces(comparison: SpacesComparison) -> list[str]:
         ),
     ]
     if (n := min(first.n, second.n)) < FEW:
-        found.append(f"With {n} candidates a test finds large differences only.")
-    return found
+        sentences.append(f"With {n} candidates a test finds large differences only.")
+    return sentences

@@ -44,11 +44,7 @@ class Listener:
 
 
 class Listeners(Listener):
-    """Passes each call on to several listeners, in order.
-
-    Args:
-        others: The listeners.
-    """
+    """Passes each call on to several listeners, in order."""
 
     def __init__(self, *others: Listener) -> None:
         self._others = others

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from edgenext_search.search.full_training import trained_in
 from edgenext_search.search.ranking.references import audit_summary
-from edgenext_search.search.results import FailureCount, Fidelity, Gain, LatencySummary, RunSummary, TrialCounts
-from edgenext_search.search.store.records import DataSummary
+from edgenext_search.search.recipe import ResolvedRecipe
+from edgenext_search.search.results import (
+    FailureCount,
+    Fidelity,
+    Finalist,
+    Gain,
+    LatencySummary,
+    MeasuredLatency,
+    RunSummary,
+    TrialCounts,
+)
+from edgenext_search.search.store.records import DataSummary, LatencyFacts
+from edgenext_search.search.store.run_folder import RunFolder
+from edgenext_search.search.store.store import StudyStore
 from edgenext_search.search.study.finalists import (
     baseline_of,
     choosing_seeds,
@@ -20,29 +32,13 @@ from edgenext_search.search.study.finalists import (
 )
 from edgenext_search.search.study.importance import importance
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from edgenext_search.search.recipe import ResolvedRecipe
-    from edgenext_search.search.results import Finalist, MeasuredLatency
-    from edgenext_search.search.store.records import LatencyFacts
-    from edgenext_search.search.store.run_folder import RunFolder
-    from edgenext_search.search.store.store import StudyStore
-
 CONFIDENCE = 0.95
 MIN_PAIRS = 2
 ROUNDING = 1e-9  # differences of scores that are alike to this are equal
 
 
 def summarize(run: RunFolder, recipe: ResolvedRecipe, store: StudyStore, *, running: bool = False) -> RunSummary:
-    """The summary of a run at any point of it, from its record alone.
-
-    Args:
-        run: Folder of the run.
-        recipe: Study of the run.
-        store: Record of the run.
-        running: Whether another process works on the run.
-    """
+    """The summary of a run at any point of it, from its record alone."""
     finalists = [
         finalist.model_copy(update={"model_dir": _model_dir(run, finalist)}) for finalist in finalists_of(store, recipe)
     ]
