@@ -192,5 +192,5 @@ def _by_number(number: int, text: str) -> Failure | None:
 
 
 def _one_line(error: BaseException) -> str:
-    """The text of an exception in one line, without passwords."""
-    return hide_password(" ".join(str(error).split())[:LONGEST])
+    """The text of an exception in one line, without passwords and without the SQL that a database was given."""
+    return hide_password(" ".join(str(error).split()).partition(" [SQL:")[0][:LONGEST])
