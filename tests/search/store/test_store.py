@@ -250,7 +250,7 @@ def locked(url, tmp_path):
 
 def test_a_database_that_another_program_holds(url, locked, monkeypatch):
     monkeypatch.setattr(store_module, "LOCK_PATIENCE", 0.1)
-    with pytest.raises(HostError, match=r"cannot be opened: .*Another program has locked the record of the study; close it"):
+    with pytest.raises(HostError, match=r"cannot be opened: .*Another program has locked"):
         StudyStore(url, "s", SPACE)
 
 
