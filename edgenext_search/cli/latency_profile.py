@@ -16,15 +16,6 @@ if TYPE_CHECKING:
     from edgenext_search.latency.profile.predictor import Predictor
     from edgenext_search.latency.profile.profile import Profile
 
-SUMMARY = {
-    "device",
-    "conditions",
-    "deployment",
-    "held_out",
-    "seconds",
-    "reference",
-}  # keys of ``latency profile --json``
-
 
 @click.command("profile")
 @click.option(
@@ -61,6 +52,7 @@ def profile_command(
     from edgenext_search.arch.cost import Deployment
     from edgenext_search.arch.spaces.space import Space
     from edgenext_search.latency.devices.open import open_device
+    from edgenext_search.latency.profile.profile import ProfileResult
     from edgenext_search.latency.profile.profiler import ProfileSettings, measure_profile
 
     deployment = Deployment(**drop_missing(num_classes=num_classes, img_size=img_size))
@@ -74,7 +66,7 @@ def profile_command(
         say("Stopped. All measurements are kept: the same command continues.")
         raise
     if as_json:
-        print_json({"profile": str(out), **profile.model_dump(mode="json", include=SUMMARY)})
+        print_json(ProfileResult.of(profile, out).to_dict())
     else:
         _print_profile(out, profile)
 
