@@ -8,10 +8,9 @@ from typing import Any
 
 import click
 
-from edgenext_search.cli.options import execution_from, execution_options, json_option, say
+from edgenext_search.cli.failures import resumable
+from edgenext_search.cli.options import EXIT_INTERRUPTED, execution_from, execution_options, json_option
 from edgenext_search.cli.report import show, write_reports
-
-EXIT_INTERRUPTED = 130
 
 
 @click.command("audit")
@@ -45,12 +44,8 @@ def audit_command(
     recipe = folder.recipe()
     audit = Audit.of(recipe, epochs=reference_epochs, n=n, seeds=seeds)
     where = execution_from(**execution)
-    try:
-        with progress_listener(console, folder, recipe) as listener:
-            summary = run_audit(folder, recipe, audit, where, listener)
-    except KeyboardInterrupt:
-        say("Stopped. What was finished is kept: the same command goes on.")
-        raise
+    with resumable(None), progress_listener(console, folder, recipe) as listener:
+        summary = run_audit(folder, recipe, audit, where, listener)
     write_reports(folder, summary, folder.open_store(recipe, where.storage).records())
     if summary.audit is not None:
         show(summary, audit_document(summary, summary.audit), as_json=as_json)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json, print_text, say
+from edgenext_search.cli.failures import resumable
+from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json, print_text
 
 if TYPE_CHECKING:
     from edgenext_search.latency.devices.device import Progress
@@ -59,12 +60,8 @@ def profile_command(
     amount = ProfileSettings(**drop_missing(**settings))
     loaded = Space.load(space)
     opened = open_device(device)
-    try:
-        with _progress() as progress:
-            profile = measure_profile(opened, loaded, deployment, out, settings=amount, progress=progress)
-    except KeyboardInterrupt:
-        say("Stopped. All measurements are kept: the same command continues.")
-        raise
+    with resumable(None), _progress() as progress:
+        profile = measure_profile(opened, loaded, deployment, out, settings=amount, progress=progress)
     if as_json:
         print_json(ProfileResult.of(profile, out).to_dict())
     else:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenext_search.cli.options import deployment_options, execution_from, execution_options, json_option, say
+from edgenext_search.cli.failures import resumable
+from edgenext_search.cli.options import (
+    EXIT_FAILURE,
+    EXIT_INTERRUPTED,
+    deployment_options,
+    execution_from,
+    execution_options,
+    json_option,
+    say,
+)
 from edgenext_search.cli.report import show, write_reports
 from edgenext_search.cli.train import show_training
 from edgenext_search.errors import UserError
@@ -20,7 +29,6 @@ if TYPE_CHECKING:
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.study.session import Execution
 
-EXIT_INTERRUPTED = 130
 train_top_option = click.option(
     "--train-top",
     type=click.IntRange(min=1),
@@ -146,7 +154,6 @@ def _run(
 
     from edgenext_search.cli.live import ReportRefresher
     from edgenext_search.cli.progress import progress_listener
-    from edgenext_search.latency.devices.device import DeviceError
     from edgenext_search.search.full_training import check_full_training
     from edgenext_search.search.study.listener import Listeners
     from edgenext_search.search.study.run import run_study
@@ -154,19 +161,12 @@ def _run(
     if train_top is not None:
         check_full_training(recipe, device=execution.device)
     console = Console(stderr=True)
-    try:
-        with progress_listener(console, folder, recipe) as listener:
-            refresher = ReportRefresher(folder, recipe, execution.storage, listener.note)
-            summary = run_study(folder, recipe, execution, Listeners(listener, refresher))
-    except KeyboardInterrupt:
-        again = f"`{command_line('resume', folder.path)}`" if folder.exists() else "the same command"
-        say(f"Stopped. What was finished is kept: {again} goes on.")
-        raise
-    except DeviceError as error:
-        if not folder.exists():
-            raise
-        kept = f"What was finished is kept: `{command_line('resume', folder.path)}` goes on."
-        raise DeviceError(f"{error} {kept}", transient=error.transient) from error
+    with (
+        resumable(command_line("resume", folder.path), begun=folder.exists),
+        progress_listener(console, folder, recipe) as listener,
+    ):
+        refresher = ReportRefresher(folder, recipe, execution.storage, listener.note)
+        summary = run_study(folder, recipe, execution, Listeners(listener, refresher))
     if train_top is not None and summary.status == "complete":
         summary = _train_finalists(folder, recipe, summary, train_top, execution.device)
     document = write_reports(folder, summary, folder.open_store(recipe, execution.storage).records())
@@ -176,6 +176,8 @@ def _run(
             show_training(trained, as_json=False)
     if summary.status == "interrupted":
         sys.exit(EXIT_INTERRUPTED)
+    if summary.winner is None:
+        sys.exit(EXIT_FAILURE)
 
 
 def _train_finalists(

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from edgenext_search.cli.failures import resumable
 from edgenext_search.cli.options import (
+    EXIT_INTERRUPTED,
     deployment_options,
     execution_from,
     execution_options,
     json_option,
-    say,
 )
+from edgenext_search.cli.report import show
 from edgenext_search.errors import UserError
 from edgenext_search.texts import command_line
 
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.study.session import Execution
 
-EXIT_INTERRUPTED = 130
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -237,12 +238,11 @@ def _run(
     from edgenext_search.cli.progress import progress_listener
     from edgenext_search.scaling.study import run_scaling
 
-    try:
-        with progress_listener(Console(stderr=True), folder, recipe) as listener:
-            summary = run_scaling(folder, recipe, plan, execution, listener, profile=profile)
-    except KeyboardInterrupt:
-        say(f"Stopped. What was finished is kept: `{command_line('scale', 'resume', folder.path)}` goes on.")
-        raise
+    with (
+        resumable(command_line("scale", "resume", folder.path), begun=folder.exists),
+        progress_listener(Console(stderr=True), folder, recipe) as listener,
+    ):
+        summary = run_scaling(folder, recipe, plan, execution, listener, profile=profile)
     _show(folder, summary, as_json=as_json)
     if summary.status == "interrupted":
         sys.exit(EXIT_INTERRUPTED)
@@ -250,7 +250,6 @@ def _run(
 
 def _show(folder: RunFolder, result: ScalingResult, *, as_json: bool) -> None:
     """Write the page, and print the result."""
-    from edgenext_search.cli.report import show
     from edgenext_search.report.render.html import write_page
     from edgenext_search.report.scaling.document import scaling_document
     from edgenext_search.report.trials.page_data import trials_data

@@ -77,13 +77,7 @@ def save_model_folder(
 
 
 def candidate_text(candidate: Candidate, deployment: Deployment, **more: object) -> str:
-    """What ``candidate.yaml`` holds: the candidate, its costs and more facts; :func:`read_candidate` reads it.
-
-    Args:
-        candidate: The network.
-        deployment: What its costs are counted for.
-        more: Further facts by name.
-    """
+    """What ``candidate.yaml`` holds: the candidate, its costs and more facts; :func:`read_candidate` reads it."""
     facts = {
         "fingerprint": candidate.fingerprint,
         "candidate": candidate.to_dict(),
