@@ -1,9 +1,9 @@
 """Tables of keys in the guides, written from the types: ``python tests/json_docs.py`` writes them anew.
 
 A table of a result type, in docs/json.md, stands between ``<!-- fields of module:Class -->`` and ``<!-- end -->``: a
-row for each field, described by the docstring under it, then a table for each nested type that the page has not had before
-and that has no section. A table of a section of a study, in docs/studies.md, stands between ``<!-- keys of module:Class
-as section -->`` and ``<!-- end -->``: a row for each key with its default.
+row for each field, described by the docstring under it, then a table for each nested type that the page has not had
+before and that has no section. A table of a section of a study, in docs/studies.md, stands between ``<!-- keys of
+module:Class as section -->`` and ``<!-- end -->``: a row for each key with its default.
 """
 
 from __future__ import annotations
