@@ -215,7 +215,8 @@ class TrainingRun:
         """
         trainer = self.trainer
         trainer.check()
-        about = {"device": self.device.type, "classes": list(self.plan.data.classes)}
+        classes, img_size = list(self.plan.data.classes), self.plan.recipe.img_size
+        about = {"device": self.device.type, "classes": classes, "img_size": img_size}
         state = {**trainer.state(), "rows": [row.model_dump() for row in self.rows], "seconds": seconds, **about}
         if self.ranks.rank == 0:
             self.folder.checkpoints.save(state, trainer.updates)
