@@ -42,7 +42,7 @@ def main() -> None:
     options = arguments.parse_args()
     if not MALLOC.items() <= os.environ.items():  # glibc reads them when a process starts
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **MALLOC})  # noqa: S606
-    n = 3 if options.quick else options.n
+    n = 2 if options.quick else options.n
     warnings.simplefilter("ignore")
     logging.disable(logging.ERROR)
     import torch
@@ -51,7 +51,7 @@ def main() -> None:
     from edgenext_search.models.memory import deployed_graph, measure_memory
 
     torch.set_num_threads(1)
-    deployment = Deployment()
+    deployment = Deployment(img_size=96 if options.quick else 256)
     space = Space.from_dict({**Space.load(options.space).to_dict(), "norm_act": ["ln_gelu", "bn_hs"]})
     rng = seeded(options.seed)
     found: dict[str, list[float]] = {name: [] for name in ("closed", "madds", "tensors", "allocator", "onnxruntime")}
