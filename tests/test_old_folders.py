@@ -1,7 +1,5 @@
 """Folders that an earlier version wrote still open: reported, resumed and trained from, with the same figures."""
 
-from __future__ import annotations
-
 import csv
 import json
 import os

@@ -1,7 +1,5 @@
 """The program as a user runs it: real images, processes and signals. One undisturbed run is what others equal."""
 
-from __future__ import annotations
-
 import contextlib
 import csv
 import hashlib

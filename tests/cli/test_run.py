@@ -1,5 +1,4 @@
 import json
-import signal
 
 import pytest
 from strategies import tiny
@@ -10,36 +9,6 @@ from edgenext_search.search.study import session as session_module
 from edgenext_search.training.proxy.job import Failed, Trained
 
 from .helpers import call, call_json, refusal
-
-
-class Scripted:
-    """An executor that trains nothing."""
-
-    def __init__(self, outcome=None, *, ctrl_c_after=None):
-        self.outcome = outcome or (lambda job: Trained(score=_luck(job), seconds=1.0))
-        self.ctrl_c_after = ctrl_c_after
-        self.jobs = []
-
-    def run(self, jobs, *, on_progress, should_stop):
-        for job in jobs:
-            if should_stop():
-                return
-            self.jobs.append(job)
-            on_progress(job, 1.0)
-            if len(self.jobs) == self.ctrl_c_after:
-                signal.raise_signal(signal.SIGINT)
-            yield job, self.outcome(job)
-
-
-def _luck(job):
-    return int(job.candidate.fingerprint, 16) % 97 / 97 * job.until / job.recipe.epochs
-
-
-@pytest.fixture
-def executor(monkeypatch):
-    scripted = Scripted()
-    monkeypatch.setattr(session_module, "LocalExecutor", lambda *_, **__: scripted)
-    return scripted
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from study_builders import FakeExecutor, Killed, a_recipe, fails_for
+from study_builders import FakeExecutor, Killed, a_recipe, fails_for, with_data
 
 from edgenext_search.arch.scaling import parse_budgets
 from edgenext_search.arch.spaces.space import Space
@@ -30,9 +30,7 @@ COMPARISON = Plan(
 
 @pytest.fixture
 def recipe(class_folder):
-    recipe = a_recipe()
-    data = recipe.data.model_copy(update={"source": str(class_folder)})
-    return replace(recipe, data=data, proxy=recipe.proxy.model_copy(update={"img_size": 32}))
+    return with_data(a_recipe(), class_folder)
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """The figure of importances."""
 
-from __future__ import annotations
-
 from edgenext_search.report.run.importance import importance_figure, parameter_text
 
 from ..builders import a_summary

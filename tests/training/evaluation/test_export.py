@@ -3,16 +3,14 @@ import onnxruntime
 import pytest
 import timm
 import torch
+from model_folders import save_network
 from PIL import Image
 from strategies import tiny
 from timm.data import create_transform, resolve_model_data_config
 
-from edgenext_search.arch.cost import Deployment
 from edgenext_search.errors import UserError
 from edgenext_search.models import export
-from edgenext_search.models.build import build
 from edgenext_search.models.export import ExportError
-from edgenext_search.models.folder import save_model_folder
 from edgenext_search.training.evaluation.export import export_folder
 from edgenext_search.training.evaluation.results import OnnxInput, OnnxOutput
 
@@ -21,18 +19,7 @@ SMALL = tiny(depths=(1, 1, 1, 2), sdta_blocks=(0, 1, 0, 1))
 
 @pytest.fixture
 def winner(tmp_path):
-    torch.manual_seed(0)
-    folder = tmp_path / "winner"
-    save_model_folder(
-        build(SMALL, num_classes=6, layer_scale_init=0.5),
-        SMALL,
-        folder,
-        deployment=Deployment(),
-        trained_size=48,
-        class_names=list("abcdef"),
-        about={},
-    )
-    return folder
+    return save_network(tmp_path / "winner", "abcdef", candidate=SMALL, size=48)
 
 
 def run(path, image):

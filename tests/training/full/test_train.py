@@ -7,6 +7,7 @@ import signal
 import pytest
 import torch
 from full_builders import CLASSES, EXPORTED, Recorder, a_job, write_images
+from states import assert_equal
 from strategies import tiny
 
 from edgenext_search.errors import UserError
@@ -48,21 +49,6 @@ def newest(out):
 def rows(out):
     with (out / METRICS_FILE).open(encoding="utf-8") as file:
         return [{key: value for key, value in row.items() if key not in TIMES} for row in csv.DictReader(file)]
-
-
-def assert_equal(a, b):
-    if isinstance(a, torch.Tensor):
-        assert torch.equal(a, b)
-    elif isinstance(a, dict):
-        assert a.keys() == b.keys()
-        for key in a:
-            assert_equal(a[key], b[key])
-    elif isinstance(a, (list, tuple)):
-        assert len(a) == len(b)
-        for x, y in zip(a, b, strict=True):
-            assert_equal(x, y)
-    else:
-        assert a == b
 
 
 @pytest.fixture(scope="module")
