@@ -51,7 +51,7 @@ def main() -> None:
     from edgenext_search.models.memory import deployed_graph, measure_memory
 
     torch.set_num_threads(1)
-    deployment = Deployment(img_size=96 if options.quick else 256)
+    deployment = Deployment()
     space = Space.from_dict({**Space.load(options.space).to_dict(), "norm_act": ["ln_gelu", "bn_hs"]})
     rng = seeded(options.seed)
     found: dict[str, list[float]] = {name: [] for name in ("closed", "madds", "tensors", "allocator", "onnxruntime")}
