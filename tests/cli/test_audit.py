@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from .helpers import call, call_json, imported, refusal
+from .helpers import call, call_json, refusal
 
 
 @pytest.fixture
@@ -49,7 +49,3 @@ def test_what_is_no_run_or_is_at_work_is_refused(run, executor, where, tmp_path)
     assert (executor.jobs, run.summary()) == ([], before)
     with run.lock():
         assert "Another process works on" in refusal("audit", run.path, *where)
-
-
-def test_help_stays_light():
-    assert imported("audit", "--help", blocked=("torch", "timm", "optuna", "numpy", "matplotlib")) == []

@@ -2,7 +2,7 @@ from model_folders import save_network
 
 from edgenext_search.training.evaluation.results import EvaluationResult
 
-from .helpers import call, call_json, imported, refusal
+from .helpers import call, call_json, refusal
 
 COLOURS = ["black", "blue", "green", "red", "white", "yellow"]
 
@@ -41,7 +41,3 @@ def test_other_classes_are_refused(tmp_path, photos):
 def test_what_is_missing_is_named(tmp_path, photos, class_folder):
     assert "is not a model folder" in refusal("evaluate", tmp_path, "--data", photos)
     assert call("evaluate", tmp_path).exit_code == 2  # --data is required
-
-
-def test_help_imports_nothing_heavy():
-    assert imported("evaluate", "--help") == []

@@ -3,7 +3,7 @@ from strategies import tiny
 
 from edgenext_search.training.evaluation.results import ExportResult
 
-from .helpers import call, call_json, imported, refusal
+from .helpers import call, call_json, refusal
 
 SMALL = tiny(depths=(1, 1, 1, 2), sdta_blocks=(0, 1, 0, 1))
 
@@ -25,7 +25,3 @@ def test_bad_input_is_refused(tmp_path):
     assert "img_size must be >= 32" in refusal(
         "export", save_network(tmp_path / "winner", "abcdef", candidate=SMALL), "--img-size", 16
     )
-
-
-def test_help_imports_nothing_heavy():
-    assert imported("export", "--help") == []

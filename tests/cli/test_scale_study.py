@@ -10,7 +10,7 @@ from edgenext_search.arch.spaces.space import Space
 from edgenext_search.files import dump_yaml
 from edgenext_search.latency.profile.predictor import Predictor
 
-from .helpers import call, call_json, imported, refusal
+from .helpers import call, call_json, refusal
 
 
 @pytest.fixture
@@ -117,8 +117,3 @@ def test_other_terms_in_a_folder_that_exists(small, executor, tmp_path):
     call_json(*study(*small), "--out", out)
     assert "proxy.epochs: 2 / 3" in refusal(*study(*small, "--set", "proxy.epochs=3"), "--out", out)
     assert "another plan" in refusal(*study(*small), "--shapes", "5", "--out", out)
-
-
-def test_help_imports_nothing_heavy():
-    assert imported("scale", "study", "--help") == []
-    assert imported("scale", "compare", "--help") == []

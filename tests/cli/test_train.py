@@ -24,7 +24,7 @@ from edgenext_search.training.engine.distributed import FirstRefusedError
 from edgenext_search.training.full import finalize, training_run
 from edgenext_search.training.full.checkpoint import Checkpoints
 
-from .helpers import ROOT, call, call_json, imported, refusal
+from .helpers import ROOT, call, call_json, refusal
 
 RECIPE = ("epochs=2", "img_size=32", "lr_batch_size=8", "lr=0.002", "channels_last=false")
 
@@ -189,10 +189,6 @@ def test_a_teacher_of_other_classes_is_refused(candidate, images, tmp_path, no_e
     summary = call_json(*usual(candidate, images, tmp_path / "out", *settings(), *more, "--classes", two))
     assert math.isfinite(summary["loss"])
     assert summary["deployment"]["num_classes"] == 2
-
-
-def test_help_is_light():
-    assert imported("train", "--help") == []
 
 
 def test_a_study_whose_finalists_could_not_be_trained_is_refused_before_the_search(tmp_path):
