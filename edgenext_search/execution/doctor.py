@@ -65,8 +65,8 @@ def examine_host(extras: Iterable[str]) -> DoctorReport:
     Args:
         extras: Packages that single commands need.
     """
-    found = versions()
-    problems = [f"{package} is not installed; pip install {package}" for package in PACKAGES if package not in found]
+    present = versions()
+    problems = [f"{package} is not installed; pip install {package}" for package in PACKAGES if package not in present]
     gpus: list[str] = []
     threads = None
     try:
@@ -83,7 +83,7 @@ def examine_host(extras: Iterable[str]) -> DoctorReport:
     missing = [shipped_folder(kind) for kind in ("space", "study") if not shipped_names(kind)]
     problems += [f"{folder} has no files; install the package again" for folder in missing]
     return DoctorReport(
-        versions=found,
+        versions=present,
         extras={package: installed(package) for package in extras},
         host=HostFacts(
             cpu=cpu_name(),

@@ -85,13 +85,13 @@ def left_out(members: Sequence[Member], *, by: By = "gmacs", prior: Prior = IMAG
     """
     ordered = sorted(members, key=lambda member: _cost(member, by))
     first = max(min(LEAST_KNOWN, len(ordered) - 1), 0)
-    found = []
+    predictions = []
     for index in range(first, len(ordered)) if first else ():
         law = _law(ordered[:index], by, prior)
         member = ordered[index]
         expected = law.predict(_cost(member, by))
         error = 100 - expected.value - member.top1
-        found.append(
+        predictions.append(
             LeftOutMember(
                 model=member.model,
                 cost=_cost(member, by),
@@ -105,7 +105,7 @@ def left_out(members: Sequence[Member], *, by: By = "gmacs", prior: Prior = IMAG
                 law=law.parameters,
             )
         )
-    return found
+    return predictions
 
 
 def fit_families(families: Mapping[str, Sequence[Member]], *, by: By = "gmacs", prior: Prior = IMAGENET) -> FitResult:
@@ -161,9 +161,7 @@ def fit_families(families: Mapping[str, Sequence[Member]], *, by: By = "gmacs", 
 
 
 def _cost(member: Member, by: By) -> float:
-    value = getattr(member, by)
-    assert isinstance(value, float | int)  # noqa: S101 - fit_families has checked
-    return float(value)
+    return float(getattr(member, by))
 
 
 def _law(members: Sequence[Member], by: By, prior: Prior) -> Law:

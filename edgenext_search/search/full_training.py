@@ -156,8 +156,8 @@ def trained_in(run: RunFolder) -> tuple[TrainSummary, ...]:
     """The summaries of the full trainings in a run's folder that are complete, best top-1 first."""
     from edgenext_search.training.full.folder import TrainingFolder
 
-    found = [TrainingFolder(path).summary() for path in sorted(run.trained.glob("*"))]
-    return tuple(sorted((summary for summary in found if summary), key=lambda summary: -summary.top1))
+    summaries = [TrainingFolder(path).summary() for path in sorted(run.trained.glob("*"))]
+    return tuple(sorted((summary for summary in summaries if summary), key=lambda summary: -summary.top1))
 
 
 def _job(recipe: ResolvedRecipe, candidate: Candidate, name: str, out: Path, devices: Sequence[str]) -> FullJob:

@@ -66,7 +66,7 @@ def a_candidate(rng: random.Random) -> Candidate:
 
 
 def a_trial(number: int = 0, *, scores: Sequence[float] = (0.4, 0.7), **changes: Any) -> TrialRecord:
-    candidate = changes.pop("candidate", None) or a_candidate(random.Random(number))  # noqa: S311
+    candidate = changes.pop("candidate", None) or a_candidate(random.Random(number))
     complete = len(scores) == len(RUNGS)
     values: dict[str, Any] = {
         "number": number,
@@ -84,7 +84,7 @@ def a_trial(number: int = 0, *, scores: Sequence[float] = (0.4, 0.7), **changes:
 
 def some_trials(count: int, *, seed: int = 0, failed: int = 0) -> list[TrialRecord]:
     """A study's worth of trials: published shapes first, the weaker half stopped, the last ``failed`` failed."""
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)
     trials = []
     for number in range(count):
         origin, candidate = "sampler", a_candidate(rng)
@@ -207,7 +207,7 @@ def an_audit(
     """A finished audit of the first ``n`` scored trials, judged as a real one is; noise is that of a long training."""
     from edgenext_search.search.ranking.agreement import judge, seeds_agree
 
-    rng = random.Random(1)  # noqa: S311
+    rng = random.Random(1)
     chosen = [trial for trial in trials if trial.score is not None][:n]
     truths = [0.2 + 0.9 * trial.curve[0][1] + rng.gauss(0, 0.01) for trial in chosen]
     table = [[truth + rng.gauss(0, noise) for _ in range(seeds)] for truth in truths]
@@ -349,7 +349,7 @@ def a_document(name: str | None = None, path: str = "runs/x") -> Document:
     listing = Listing(items=((Strong("Trial 1: "), say("failed")),))
     figures = [Figure(identifier=f"fig-{key}", plot=plot) for key in "ab"]
     key_figure = KeyFigure(label=say("Parameters"), value="1.27", unit="M", share=0.98, lines=(say("98.0 % of it"),))
-    network = Network(role=say("Winner"), origin=say("search"), candidate=a_candidate(random.Random(0)))  # noqa: S311
+    network = Network(role=say("Winner"), origin=say("search"), candidate=a_candidate(random.Random(0)))
     blocks = (
         table,
         paragraph,

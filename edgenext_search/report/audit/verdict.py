@@ -119,7 +119,7 @@ def audit_sentences(summary: RunSummary, audit: AuditResult) -> tuple[str, ...]:
     """What an audit says, the answer first."""
     last = judged_rung(audit)
     if last is None or last.pairwise_accuracy is None:
-        few = f"{audit.n} candidates have a reference, and no rung has the {LEAST} with different scores that it takes"
+        few = f"{LEAST} candidates with different scores at one rung are needed, and {audit.n} were trained long"
         return (f"The audit cannot tell whether the scores can be trusted: {few}.",)
     values = {
         "n": last.n,
@@ -172,9 +172,9 @@ def _rung(audit: AuditResult, series: AuditSeries, pairs: EstimateResult) -> str
 
 def _seeds(audit: AuditResult, last: AuditSeries) -> str:
     if audit.seeds < 2:
-        return "With one reference training each, the noise of long trainings is not known; --seeds 2 measures it."
+        return "With one long training each, the noise of long trainings is not known; --seeds 2 measures it."
     if (ceiling := _noise_ceiling(last)) is None:
-        return "Too few candidates have all their reference trainings to measure how far those agree."
+        return "Too few candidates have all their long trainings to measure how far those agree."
     return (
         f"{against_text(ceiling).capitalize()} orders {_share(ceiling.pairwise_accuracy.value)} of pairs as a second "
         f"long training does, the search {_share(ceiling.score_pairwise_accuracy.value)}; no score can be expected to "
@@ -196,10 +196,10 @@ def _beats_chance(series: AuditSeries, pairs: EstimateResult) -> bool:
 def _regret(summary: RunSummary, last: AuditSeries) -> str:
     """How good the best of the highest ranked is, for about as many as the study has finalists."""
     asked = len(summary.finalists) or 1
-    known = [(int(k), value) for k, value in last.regret.items() if finite(value) is not None]
-    if not known:
+    finite_regrets = [(int(k), value) for k, value in last.regret.items() if finite(value) is not None]
+    if not finite_regrets:
         return ""
-    k, value = min(known, key=lambda item: abs(item[0] - asked))
+    k, value = min(finite_regrets, key=lambda item: abs(item[0] - asked))
     best = "The candidate that it ranks highest" if k == 1 else f"The best of the {k} that it ranks highest"
     size = points(value, signed=False)
     if size == "0.0":

@@ -79,10 +79,10 @@ def _method(summary: RunSummary) -> tuple[Paragraph, ...]:
         "Further seeds, which decided nothing, tell how much better the winner is. " if rematch_text(summary) else ""
     )
     score = (
-        "Top-1 on a held-out part of the training images, stratified and seeded. The data’s validation images were "  # noqa: RUF001
+        "Top-1 on a held-out part of the training images, stratified and seeded. The data’s validation images were "
         f"never used to choose a candidate.{grain}"
     )
-    search = f"Every candidate’s widths were solved so that it fits the budget. {_halving(summary)}"  # noqa: RUF001
+    search = f"Every candidate’s widths were solved so that it fits the budget. {_halving(summary)}"
     decision = (
         f"The best candidates and the baseline {'were' if is_rescored(summary) else 'are'} trained again with fresh "
         "seeds, and those scores decide: the best of many noisy scores is lucky as well as good. "

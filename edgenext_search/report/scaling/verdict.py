@@ -57,12 +57,12 @@ def spaces_verdict(comparison: SpacesComparison) -> Spaces:
 
 def scaling_sentences(result: ScalingResult) -> list[str]:
     """What was found, the answer first."""
-    found = _of_study(result) if result.comparison is None else _of_spaces(result.comparison)
+    sentences = _of_study(result) if result.comparison is None else _of_spaces(result.comparison)
     if result.open:
-        found.append(f"{counted(result.open, 'training is', 'trainings are')} still to do.")
+        sentences.append(f"{counted(result.open, 'training is', 'trainings are')} still to do.")
     if result.failed:
-        found.append(f"{counted(len(result.failed), 'training')} failed, and what they were part of is left out.")
-    return found
+        sentences.append(f"{counted(len(result.failed), 'training')} failed, and what they were part of is left out.")
+    return sentences
 
 
 def expected(error: PredictedError) -> Interval:
@@ -120,7 +120,7 @@ def _of_spaces(comparison: SpacesComparison) -> list[str]:
         return [answer]
     wins = comparison.superiority
     low, high = (f"{100 * end:.0f}" for end in (wins.low, wins.high))
-    found = [
+    sentences = [
         answer,
         (
             f"A random candidate of {first.name} beats one of {second.name} in {100 * wins.value:.0f} ({low} to "
@@ -133,5 +133,5 @@ def _of_spaces(comparison: SpacesComparison) -> list[str]:
         ),
     ]
     if (n := min(first.n, second.n)) < FEW:
-        found.append(f"With {n} candidates a test finds large differences only.")
-    return found
+        sentences.append(f"With {n} candidates a test finds large differences only.")
+    return sentences

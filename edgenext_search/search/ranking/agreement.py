@@ -210,9 +210,9 @@ def _correlations(a: Floats, b: Floats, w: Floats) -> Floats:
     cross, var_a, var_b = ((w * product).sum(axis=1) for product in (p * q, p * p, q * q))
     defined = (in_a > 0) & (in_b > 0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = np.stack([both / np.sqrt(in_a * in_b), cross / np.sqrt(var_a * var_b), both / in_b])
-    found[2] = (1 + found[2]) / 2
-    return np.where(defined, np.clip(found, -1.0, 1.0), math.nan)
+        statistics = np.stack([both / np.sqrt(in_a * in_b), cross / np.sqrt(var_a * var_b), both / in_b])
+    statistics[2] = (1 + statistics[2]) / 2
+    return np.where(defined, np.clip(statistics, -1.0, 1.0), math.nan)
 
 
 def _partial(x: Floats, y: Floats, covariates: Floats, w: Floats) -> Floats:
@@ -220,7 +220,7 @@ def _partial(x: Floats, y: Floats, covariates: Floats, w: Floats) -> Floats:
     spread = covariates.std(axis=0)
     scaled = (covariates - covariates.mean(axis=0)) / np.where(spread > _TIE, spread, np.inf)
     design = np.column_stack([np.ones(len(x)), scaled])  # [n, c + 1]
-    found = []
+    chunks = []
     step = max(1, _CHUNK // len(x) ** 2)
     for start in range(0, len(w), step):
         part = w[start : start + step]
@@ -231,8 +231,8 @@ def _partial(x: Floats, y: Floats, covariates: Floats, w: Floats) -> Floats:
             coefficients = np.einsum("rjk,ik,ri,i->rj", inverse, design, part, series, optimize=True)
             return _signs(series - coefficients @ design.T, like=series)
 
-        found.append(_correlations(residual_signs(x), residual_signs(y), part))
-    return np.concatenate(found, axis=1)
+        chunks.append(_correlations(residual_signs(x), residual_signs(y), part))
+    return np.concatenate(chunks, axis=1)
 
 
 def _estimates(statistics: Callable[[Floats], Floats], weights: Floats) -> list[EstimateResult | None]:

@@ -1,4 +1,4 @@
-"""Reference trainings of an audit: which candidates, which seeds, and what the scores of the search say about them."""
+"""Long trainings of an audit: which candidates, which seeds, and what the scores of the search say about them."""
 
 from __future__ import annotations
 
@@ -78,12 +78,14 @@ def sample(trials: Sequence[TrialRecord], n: int, *, seed: int) -> list[TrialRec
         n: How many, with the baseline; all that there are, where they are fewer.
         seed: Of the shift.
     """
+    from scipy.stats import qmc
+
     line = sorted(filter(can_be_audited, trials), key=lambda t: (t.epochs, t.score or 0.0, t.number))
     chosen = [trial for trial in line if trial.number == BASELINE][:n]
     left = [index for index, trial in enumerate(line) if trial.number != BASELINE]
-    shift, count = random.Random(seed).random(), len(line)  # noqa: S311 - no secret hangs on it
-    for k in range(min(n, count) - len(chosen)):
-        point = (_van_der_corput(k) + shift) % 1.0 * count - 0.5
+    shift, count = random.Random(seed).random(), len(line)
+    for offset in qmc.Halton(d=1, scramble=False).random(min(n, count) - len(chosen)).ravel():  # van der Corput's
+        point = (float(offset) + shift) % 1.0 * count - 0.5
         at = bisect.bisect_left(left, point)
         near = [i for i in (at - 1, at) if 0 <= i < len(left)]
         chosen.append(line[left.pop(min(near, key=lambda i: abs(left[i] - point)))])
@@ -91,7 +93,7 @@ def sample(trials: Sequence[TrialRecord], n: int, *, seed: int) -> list[TrialRec
 
 
 def reference_seeds(seed: int, n: int) -> list[int]:
-    """Training seeds of ``n`` reference trainings: never that of the search, nor one of its finalists' fresh seeds."""
+    """Training seeds of ``n`` long trainings: never that of the search, nor one of its finalists' fresh seeds."""
     return [seed + 500_000 + 1_000_000 * index for index in range(n)]
 
 
@@ -120,12 +122,12 @@ def sampled(store: StudyStore, numbers: Container[int]) -> dict[Candidate, str]:
 def pending(
     store: StudyStore, candidates: Iterable[Candidate], *, epochs: int, seeds: Sequence[int]
 ) -> list[tuple[Candidate, int]]:
-    """Reference trainings that are still to do: the first seed of all candidates before the second of any.
+    """Long trainings that are still to do: the first seed of all candidates before the second of any.
 
     Args:
         store: The run's record.
         candidates: Candidates to train, each once.
-        epochs: Epochs of a reference training.
+        epochs: Epochs of a long training.
         seeds: Seeds of the trainings.
     """
     trained = {(fingerprint, seed) for fingerprint, of, seed in store.references() if of == epochs}
@@ -139,9 +141,9 @@ def forget_failures(store: StudyStore, epochs: int) -> None:
 
     Whatever made the first trainings all fail stopped the series, and is mended when somebody goes on with it.
     """
-    known = {key: result for key, result in store.references().items() if key[1] == epochs}
-    if not any(isinstance(result, float) for result in known.values()):
-        for fingerprint, _, seed in known:
+    results = {key: result for key, result in store.references().items() if key[1] == epochs}
+    if not any(isinstance(result, float) for result in results.values()):
+        for fingerprint, _, seed in results:
             store.add_reference(fingerprint, epochs, seed, None)
 
 
@@ -151,17 +153,17 @@ def audited(store: StudyStore, trials: Container[int], *, epochs: int) -> list[R
     Args:
         store: The run's record.
         trials: Numbers of those that the audit drew.
-        epochs: Of a reference training.
+        epochs: Of a long training.
     """
-    found: dict[str, dict[int, float | str]] = {}
+    results_by_candidate: dict[str, dict[int, float | str]] = {}
     for (fingerprint, trained, seed), result in sorted(store.references().items()):
         if trained == epochs:
-            found.setdefault(fingerprint, {})[seed] = result
+            results_by_candidate.setdefault(fingerprint, {})[seed] = result
     references = []
     for trial in filter(can_be_audited, store.records()):
-        if trial.number not in trials and trial.candidate.fingerprint not in found:
+        if trial.number not in trials and trial.candidate.fingerprint not in results_by_candidate:
             continue
-        results = found.get(trial.candidate.fingerprint, {})
+        results = results_by_candidate.get(trial.candidate.fingerprint, {})
         references.append(
             Reference(
                 trial=trial,
@@ -258,12 +260,3 @@ def _series(
     for name, counts in (("params", params), ("madds", madds)):
         agreement = judge(counts, table, seed=seed)
         yield AuditSeries(name=name, epochs=0, cost_ratio=0.0, **agreement.to_fields())
-
-
-def _van_der_corput(k: int) -> float:
-    """The k-th point of van der Corput's sequence in base 2 (Proc. Akad. Amsterdam 38, 1935): k's digits mirrored."""
-    point, scale = 0.0, 0.5
-    while k:
-        point += scale * (k & 1)
-        k, scale = k >> 1, scale / 2
-    return point

@@ -75,7 +75,7 @@ class StudyDevice:
                 f"Candidates are scaled to a predicted {cap / 1000:.4g} ms on {self.device.name}, the cap less the "
                 "margin of the profile's errors; the finalists are measured."
             )
-        rng = random.Random(0)  # noqa: S311 - a sample, no secret
+        rng = random.Random(0)
         sample = [projection.candidate(projection.space.sample(rng)) for _ in range(SAMPLED)]
         outside = [predicted for c in sample if (predicted := self.predictor.predict(c)).interpolated]
         if outside:

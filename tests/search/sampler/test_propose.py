@@ -45,7 +45,7 @@ KINDS = Space.from_dict(
 
 
 def some(space, count, *, score=lambda values: 0.5, seed=0, cost_fn=lambda values: ()):
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)
     drawn = [space.sample(rng) for _ in range(count)]
     return [Observation(values=values, score=score(values), costs=cost_fn(values)) for values in drawn]
 
@@ -68,7 +68,7 @@ def cost_fn(values):
 @pytest.mark.parametrize("observed", [0, 1, 5])
 def test_every_sampler_proposes_legal_assignments(sampler, observed):
     for space in (EDGENEXT, PAPER):
-        seen = some(space, observed, score=lambda values: random.Random(str(values)).random())  # noqa: S311
+        seen = some(space, observed, score=lambda values: random.Random(str(values)).random())
         proposals = ask(space, seen, 1, sampler=sampler)
         assert len(proposals) == 1
         for values in proposals:

@@ -317,7 +317,7 @@ def test_the_order_of_outcomes_changes_nothing(order):
 
 def _in_order(order):
     lab = Lab(_disturbable())
-    lab.run(FakeExecutor(_hard_life(), shuffle=random.Random(order)))  # noqa: S311
+    lab.run(FakeExecutor(_hard_life(), shuffle=random.Random(order)))
     return lab.result()
 
 
@@ -520,7 +520,7 @@ def test_killed_with_several_objectives_it_resumes_as_if_undisturbed(of_two, sam
         lab = Lab(recipe)
         with pytest.raises(Killed):
             lab.run(FakeExecutor(killed_at=k))
-        lab.run(FakeExecutor(shuffle=random.Random(k)))  # noqa: S311
+        lab.run(FakeExecutor(shuffle=random.Random(k)))
         assert lab.result() == undisturbed.result(), k
 
 
