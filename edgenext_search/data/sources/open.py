@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgenext_search.data.sources.listing import is_folder
 from edgenext_search.data.sources.source import Part, Source
 from edgenext_search.errors import UserError
 
@@ -31,7 +32,7 @@ def open_source(data: str | None, data_dir: Path | None = None, *, part: Part = 
 
         return BuiltinSource()
     path = Path(data).expanduser()
-    if path.is_dir():
+    if is_folder(path):
         from edgenext_search.data.sources.class_folders import FolderSource
 
         return FolderSource(path, part)

@@ -17,6 +17,8 @@ from edgenext_search.training.full.metrics import check_wandb
 from edgenext_search.training.full.summary import TrainData, TrainingRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from edgenext_search.data.loading.datasets import FullData
     from edgenext_search.training.full.job import FullJob
     from edgenext_search.training.full.recipe import FullRecipe, ResolvedFullRecipe
@@ -66,6 +68,7 @@ class Plan:
             f"  learning rate {scaling}, after {warmup}",
             f"  {', '.join(augmentation) or 'no augmentation but crops'}; seed {recipe.seed}",
             *([few] if steps < FEW_STEPS else []),
+            *(f"  {note}" for note in data.notes),
         ]
 
 
@@ -83,6 +86,20 @@ def plan_training(job: FullJob, *, world: int, device: str) -> Plan:
     if job.wandb:
         check_wandb()
     data = open_full_data(job.data, data_dir=job.data_dir, classes_file=job.classes_file)
+    return settle(job, data, world=world, device=device)
+
+
+def settle(job: FullJob, data: FullData, *, world: int, device: str, unreadable: Sequence[str] = ()) -> Plan:
+    """Settle the recipe for opened images; see :func:`plan_training`.
+
+    Args:
+        job: The training.
+        data: The images.
+        world: Number of processes.
+        device: ``cpu`` or ``cuda``.
+        unreadable: Names of the images that are left out.
+    """
+    data = data.without(unreadable) if unreadable else data
     if job.recipe.head_epochs and job.init is None:
         raise UserError(
             f"train.head_epochs={job.recipe.head_epochs} trains a new classifier on trained weights; give --init."
@@ -116,6 +133,7 @@ def plan_training(job: FullJob, *, world: int, device: str) -> Plan:
         ),
         teacher=job.teacher,
         init=None if job.init is None else str(job.init),
+        unreadable=tuple(unreadable),
     )
     resolved = recipe.resolve(params=params, steps=sum(steps), device=device)
     return Plan(recipe=resolved, data=data, shares=shares, steps=steps, record=record)

@@ -260,9 +260,7 @@ def test_a_few_unreadable_images_are_left_out_without_a_hole(ready, kind):
 
 @pytest.mark.parametrize(("n", "broken", "tolerated"), [(60, 1, 0), (999, 1, 0), (3000, 4, 3)])
 def test_more_unreadable_images_are_refused_and_named(ready, tmp_path, n, broken, tolerated):
-    with pytest.raises(
-        UserError, match=rf"\({tolerated} of the {n} needed from plain\), but {broken} are: image \d+: t"
-    ):
+    with pytest.raises(UserError, match=rf"\({tolerated} of the {n} of plain\), but {broken} are: image \d+: t"):
         ready(Plain(n=n, broken=range(broken)))
     assert not list((tmp_path / "cache").iterdir())
 
