@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from edgenext_search.arch.candidate import Candidate
 from edgenext_search.errors import UserError
+from edgenext_search.execution.conditions import RunConditions
 from edgenext_search.search.ranking.references import (
     can_be_audited,
     drawn,
@@ -16,22 +17,17 @@ from edgenext_search.search.ranking.references import (
     reference_seeds,
     sampled,
 )
+from edgenext_search.search.recipe import ResolvedRecipe
+from edgenext_search.search.results import RunSummary
 from edgenext_search.search.store.kind import require_search
 from edgenext_search.search.store.records import AuditFacts, StudyFacts
+from edgenext_search.search.store.run_folder import RunFolder
+from edgenext_search.search.store.store import StudyStore
 from edgenext_search.search.study.listener import Listener
 from edgenext_search.search.study.series import recorded_time, run_series
-from edgenext_search.search.study.session import open_session
+from edgenext_search.search.study.session import Execution, open_session
 from edgenext_search.search.study.summary import summarize
 from edgenext_search.texts import command_line, counted
-
-if TYPE_CHECKING:
-    from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.execution.conditions import RunConditions
-    from edgenext_search.search.recipe import ResolvedRecipe
-    from edgenext_search.search.results import RunSummary
-    from edgenext_search.search.store.run_folder import RunFolder
-    from edgenext_search.search.store.store import StudyStore
-    from edgenext_search.search.study.session import Execution
 
 LEAST_CANDIDATES = 4
 TIMES_AS_LONG = 4  # as the proxy, by default
@@ -42,9 +38,9 @@ class Audit:
     """What an audit trains.
 
     Attributes:
-        epochs: Of a reference training, in one cycle of the learning rate.
+        epochs: Of a long training, in one cycle of the learning rate.
         n: Candidates, the baseline among them.
-        seeds: Reference trainings of each.
+        seeds: Long trainings of each.
     """
 
     epochs: int
@@ -56,13 +52,13 @@ class Audit:
         """An audit of a study's runs.
 
         Raises:
-            UserError: It is too small to say anything, or its reference is shorter than the proxy.
+            UserError: It is too small to say anything, or its long training is shorter than the proxy.
         """
         proxy = recipe.proxy.epochs
         epochs = TIMES_AS_LONG * proxy if epochs is None else epochs
         if epochs < proxy:
             raise UserError(
-                f"--reference-epochs must be >= {proxy}, the epochs of the proxy, but got {epochs}: a reference is a "
+                f"--reference-epochs must be >= {proxy}, the epochs of the proxy, but got {epochs}: an audit needs a "
                 f"longer training. The default is {TIMES_AS_LONG * proxy}."
             )
         if n < LEAST_CANDIDATES:
@@ -77,7 +73,7 @@ class Audit:
 def run_audit(
     run: RunFolder, recipe: ResolvedRecipe, audit: Audit, execution: Execution, listener: Listener | None = None
 ) -> RunSummary:
-    """Train the reference of an audit as far as that is not done yet, until it is complete or interrupted by Ctrl-C.
+    """Train the candidates of an audit long, as far as that is not done yet, until all are or Ctrl-C interrupts.
 
     What an earlier audit has trained as long is used, whatever its size. The sample is drawn when an audit begins:
     trials that the run adds later change neither what is left to do nor what is done.
@@ -125,7 +121,7 @@ def run_audit(
                 recipe=recipe.proxy.model_copy(update={"epochs": audit.epochs}),
                 kind="reference",
                 title="Audit",
-                trainings="reference training",
+                trainings="long training",
                 subject="audit",
             )
         summary = summarize(run, recipe, store)

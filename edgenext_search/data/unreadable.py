@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import numpy as np
 
+from edgenext_search.data.sources.source import Source
+from edgenext_search.data.split import IntArray
 from edgenext_search.errors import UserError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from edgenext_search.data.sources.source import Source
-    from edgenext_search.data.split import IntArray
 
 UNREADABLE_FRACTION = 0.001
 """Unreadable images tolerated, as a fraction of all images of a source (rounded down)."""

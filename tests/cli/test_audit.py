@@ -67,7 +67,7 @@ def test_an_audit_for_people(run, executor, where):
     result = call("audit", run.path, "--n", "5", "--reference-epochs", "6", *where)
     assert result.exit_code == 0, result.output
     text = " ".join(result.stdout.split())
-    assert "5 candidates have a reference, and no rung has the 8" in text
+    assert "8 candidates with different scores at one rung are needed, and 5 were trained long" in text
     assert "after 3 epochs" in text
     assert str(run.report_file) in result.stdout.replace("\n", "")
     assert f"Auditing {run.path}: 5 candidates, 2 seeds of 6 epochs each" in result.stderr

@@ -85,7 +85,7 @@ def decoder(source: Source, scratch: Path, *, workers: int, images: int) -> Iter
         A function that takes tasks and yields what became of each, in order; it raises `UserError` when a process
         died. Leaving the context early gives up the tasks that have not begun.
     """
-    work = functools.partial(_decode, source)
+    work: Callable[[Task], Done] = functools.partial(_decode, source)
     if workers < 2:
         yield functools.partial(map, work)
         return
@@ -94,7 +94,7 @@ def decoder(source: Source, scratch: Path, *, workers: int, images: int) -> Iter
         pool: Executor = ProcessPoolExecutor(
             workers, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(str(pickled),)
         )
-        work = _decode_here  # type: ignore[assignment]
+        work = functools.partial(_decode_pickled, str(pickled))
     else:
         pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
     try:
@@ -174,21 +174,22 @@ def _pickle(source: Source, path: Path) -> bool:
     return True
 
 
-_source: Source | None = None  # of a decoding process
+@functools.cache
+def _unpickled(path: str) -> Source:
+    """The source of a decoding process, read once."""
+    source: Source = pickle.loads(Path(path).read_bytes())  # noqa: S301 - the parent wrote it
+    return source
 
 
 def _begin(pickled: str) -> None:
     """Begin a decoding process: it ends with its parent, which alone answers Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    global _source  # noqa: PLW0603 - the only place that a pool's processes share between their tasks
-    with open(pickled, "rb") as file:  # noqa: PTH123
-        _source = pickle.load(file)  # noqa: S301 - the parent wrote it
+    _unpickled(pickled)
 
 
-def _decode_here(task: Task) -> Done:
-    assert _source is not None  # noqa: S101 - _begin opened it
-    return _decode(_source, task)
+def _decode_pickled(pickled: str, task: Task) -> Done:
+    return _decode(_unpickled(pickled), task)
 
 
 def _die_with_parent() -> None:

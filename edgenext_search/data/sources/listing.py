@@ -5,16 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from edgenext_search.data.formats import HEAD, begins_as_image, image_extensions
 from edgenext_search.errors import UserError
 from edgenext_search.texts import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 SYSTEM_FOLDERS = frozenset(
     {

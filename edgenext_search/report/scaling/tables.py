@@ -26,7 +26,7 @@ def sizes_table(result: ScalingResult) -> Table:
 
 def laws_table(result: ScalingResult) -> Table:
     """The law of each cost, and what it says of the largest size and of the next."""
-    heads = ("C", "b", "c, %", "Largest: expected", "is", "Next C", "Expected, %")
+    heads = ("C", "b", "c, %", "At the largest, %", "Measured, %", "Next C", "There, %")
     rows = []
     for law in result.laws:
         metric, largest, following = METRICS[law.cost], law.largest, law.next
@@ -56,7 +56,7 @@ def ranks_table(result: ScalingResult) -> Table:
         )
         for pair in result.ranks.pairs
     )
-    heads = ("Sizes", "Shapes", "Kendall’s tau", "Spearman")  # noqa: RUF001
+    heads = ("Sizes", "Shapes", "Kendall’s tau", "Spearman")
     return Table(label="Rank correlations", columns=columns(*heads, left=("Sizes",)), rows=tuple(rows))
 
 

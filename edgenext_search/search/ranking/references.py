@@ -1,13 +1,14 @@
-"""Reference trainings of an audit: which candidates, which seeds, and what the scores of the search say about them."""
+"""Long trainings of an audit: which candidates, which seeds, and what the scores of the search say about them."""
 
 from __future__ import annotations
 
 import bisect
 import math
 import random
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from edgenext_search.arch.candidate import Candidate
 from edgenext_search.search.ranking.metric import ranking_scores
 from edgenext_search.search.ranking.results import (
     AuditCandidate,
@@ -19,15 +20,9 @@ from edgenext_search.search.ranking.results import (
     AuditSize,
     SeedScore,
 )
-from edgenext_search.search.store.records import BASELINE, Score
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-
-    from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.search.recipe import ResolvedRecipe
-    from edgenext_search.search.store.records import AuditFacts, TrialRecord
-    from edgenext_search.search.store.store import StudyStore
+from edgenext_search.search.recipe import ResolvedRecipe
+from edgenext_search.search.store.records import BASELINE, AuditFacts, Score, TrialRecord
+from edgenext_search.search.store.store import StudyStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +39,11 @@ class Reference:
     scores: dict[int, float]
     reasons: dict[int, str]
 
-    def result(self, merit: Mapping[int, float]) -> AuditCandidate:
+    def result(self, ranking_scores: Mapping[int, float]) -> AuditCandidate:
         """The candidate with its references, of which there is one at least.
 
         Args:
-            merit: What ranks it at each rung that it finished, by epoch.
+            ranking_scores: Its ranking score at each rung that it finished, by epoch.
         """
         trial = self.trial
         return AuditCandidate(
@@ -57,7 +52,10 @@ class Reference:
             origin=trial.origin,
             params=trial.cost.params,
             madds=trial.cost.madds,
-            curve=tuple(AuditPoint(epochs=epochs, score=score, merit=merit[epochs]) for epochs, score in trial.curve),
+            curve=tuple(
+                AuditPoint(epochs=epochs, score=score, ranking_score=ranking_scores[epochs])
+                for epochs, score in trial.curve
+            ),
             reference=Score.of([*self.scores.values()]),
             scores=tuple(SeedScore(seed=seed, score=score) for seed, score in self.scores.items()),
         )
@@ -80,12 +78,14 @@ def sample(trials: Sequence[TrialRecord], n: int, *, seed: int) -> list[TrialRec
         n: How many, with the baseline; all that there are, where they are fewer.
         seed: Of the shift.
     """
+    from scipy.stats import qmc
+
     line = sorted(filter(can_be_audited, trials), key=lambda t: (t.epochs, t.score or 0.0, t.number))
     chosen = [trial for trial in line if trial.number == BASELINE][:n]
     left = [index for index, trial in enumerate(line) if trial.number != BASELINE]
-    shift, count = random.Random(seed).random(), len(line)  # noqa: S311 - no secret hangs on it
-    for k in range(min(n, count) - len(chosen)):
-        point = (_van_der_corput(k) + shift) % 1.0 * count - 0.5
+    shift, count = random.Random(seed).random(), len(line)
+    for offset in qmc.Halton(d=1, scramble=False).random(min(n, count) - len(chosen)).ravel():  # van der Corput's
+        point = (float(offset) + shift) % 1.0 * count - 0.5
         at = bisect.bisect_left(left, point)
         near = [i for i in (at - 1, at) if 0 <= i < len(left)]
         chosen.append(line[left.pop(min(near, key=lambda i: abs(left[i] - point)))])
@@ -93,7 +93,7 @@ def sample(trials: Sequence[TrialRecord], n: int, *, seed: int) -> list[TrialRec
 
 
 def reference_seeds(seed: int, n: int) -> list[int]:
-    """Training seeds of ``n`` reference trainings: never that of the search, nor one of its finalists' fresh seeds."""
+    """Training seeds of ``n`` long trainings: never that of the search, nor one of its finalists' fresh seeds."""
     return [seed + 500_000 + 1_000_000 * index for index in range(n)]
 
 
@@ -122,12 +122,12 @@ def sampled(store: StudyStore, numbers: Container[int]) -> dict[Candidate, str]:
 def pending(
     store: StudyStore, candidates: Iterable[Candidate], *, epochs: int, seeds: Sequence[int]
 ) -> list[tuple[Candidate, int]]:
-    """Reference trainings that are still to do: the first seed of all candidates before the second of any.
+    """Long trainings that are still to do: the first seed of all candidates before the second of any.
 
     Args:
         store: The run's record.
         candidates: Candidates to train, each once.
-        epochs: Epochs of a reference training.
+        epochs: Epochs of a long training.
         seeds: Seeds of the trainings.
     """
     trained = {(fingerprint, seed) for fingerprint, of, seed in store.references() if of == epochs}
@@ -141,9 +141,9 @@ def forget_failures(store: StudyStore, epochs: int) -> None:
 
     Whatever made the first trainings all fail stopped the series, and is mended when somebody goes on with it.
     """
-    known = {key: result for key, result in store.references().items() if key[1] == epochs}
-    if not any(isinstance(result, float) for result in known.values()):
-        for fingerprint, _, seed in known:
+    results = {key: result for key, result in store.references().items() if key[1] == epochs}
+    if not any(isinstance(result, float) for result in results.values()):
+        for fingerprint, _, seed in results:
             store.add_reference(fingerprint, epochs, seed, None)
 
 
@@ -153,17 +153,17 @@ def audited(store: StudyStore, trials: Container[int], *, epochs: int) -> list[R
     Args:
         store: The run's record.
         trials: Numbers of those that the audit drew.
-        epochs: Of a reference training.
+        epochs: Of a long training.
     """
-    found: dict[str, dict[int, float | str]] = {}
+    results_by_candidate: dict[str, dict[int, float | str]] = {}
     for (fingerprint, trained, seed), result in sorted(store.references().items()):
         if trained == epochs:
-            found.setdefault(fingerprint, {})[seed] = result
+            results_by_candidate.setdefault(fingerprint, {})[seed] = result
     references = []
     for trial in filter(can_be_audited, store.records()):
-        if trial.number not in trials and trial.candidate.fingerprint not in found:
+        if trial.number not in trials and trial.candidate.fingerprint not in results_by_candidate:
             continue
-        results = found.get(trial.candidate.fingerprint, {})
+        results = results_by_candidate.get(trial.candidate.fingerprint, {})
         references.append(
             Reference(
                 trial=trial,
@@ -192,8 +192,8 @@ def audit_summary(store: StudyStore, recipe: ResolvedRecipe, *, running: bool = 
     seeds = reference_seeds(recipe.search.seed, facts.seeds)
     open_ = len(pending(store, sampled(store, numbers), epochs=epochs, seeds=seeds))
     scored = [item for item in references if item.scores]
-    merit_by_trial = ranking_scores([item.trial for item in scored], recipe.search.rank_by)
-    curves = [merit_by_trial[item.trial.number] for item in scored]
+    by_trial = ranking_scores([item.trial for item in scored], recipe.search.rank_by)
+    curves = [by_trial[item.trial.number] for item in scored]
     table = _table(scored)
     return AuditResult(
         status="complete" if not open_ else "running" if running else "interrupted",
@@ -237,7 +237,7 @@ def _series(
     epochs: int,
 ) -> Iterator[AuditSeries]:
     """How what ranks at each rung, and the costs alone, agree with the references."""
-    from edgenext_search.search.ranking.agreement import judge, pairs_right
+    from edgenext_search.search.ranking.agreement import judge, pairwise_accuracy
 
     seed = recipe.search.seed
     params = [float(item.trial.cost.params) for item in references]
@@ -246,7 +246,7 @@ def _series(
     for epoch in recipe.proxy.rung_epochs:
         scores = [curve.get(epoch, math.nan) for curve in curves]
         by_cost = [
-            pairs_right([math.nan if math.isnan(score) else count for count, score in pairs], table, seed=seed)
+            pairwise_accuracy([math.nan if math.isnan(score) else count for count, score in pairs], table, seed=seed)
             for pairs in (zip(counts, scores, strict=True) for counts in (params, madds))
         ]
         yield AuditSeries(
@@ -254,18 +254,9 @@ def _series(
             epochs=epoch,
             cost_ratio=epoch / epochs,
             **judge(scores, table, covariates, seed=seed).to_fields(),
-            params_pairs_right=by_cost[0],
-            madds_pairs_right=by_cost[1],
+            params_pairwise_accuracy=by_cost[0],
+            madds_pairwise_accuracy=by_cost[1],
         )
     for name, counts in (("params", params), ("madds", madds)):
         agreement = judge(counts, table, seed=seed)
         yield AuditSeries(name=name, epochs=0, cost_ratio=0.0, **agreement.to_fields())
-
-
-def _van_der_corput(k: int) -> float:
-    """The k-th point of van der Corput's sequence in base 2 (Proc. Akad. Amsterdam 38, 1935): k's digits mirrored."""
-    point, scale = 0.0, 0.5
-    while k:
-        point += scale * (k & 1)
-        k, scale = k >> 1, scale / 2
-    return point

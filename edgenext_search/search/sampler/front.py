@@ -7,12 +7,10 @@ every objective and better in one; equal points do not dominate each other.
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from edgenext_search.search.sampler.features import Array
+from edgenext_search.search.sampler.features import Array
 
 MARGIN = 0.1  # of each objective's range, between the worst point and the reference point
 DIGITS = 12  # of hypervolumes that are compared: what is left beyond them is rounding
@@ -35,6 +33,18 @@ def non_dominated_ranks(losses: Array) -> list[int]:
         ranks[left & ~dominates[left].any(axis=0)] = rank
         rank += 1
     return [int(its) for its in ranks]
+
+
+def extended(front: Array, point: Array) -> Array | None:
+    """A front with one more point, and without those that it dominates; None if one is at least as good everywhere.
+
+    Args:
+        front: Points of which none dominates another; shape (points, objectives).
+        point: Shape (objectives,).
+    """
+    if (front <= point).all(axis=1).any():
+        return None
+    return np.vstack([front[~(point <= front).all(axis=1)], point])
 
 
 def hypervolume(losses: Array, reference: Array) -> float:

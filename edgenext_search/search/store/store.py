@@ -199,7 +199,7 @@ class StudyStore:
         self._study.set_user_attr(f"latency:{fingerprint}", measurement.to_dict())
 
     def references(self) -> References:
-        """Score of each reference training by fingerprint, epochs and seed, or the reason of its failure."""
+        """Score of each long training by fingerprint, epochs and seed, or the reason of its failure."""
         scores: References = {}
         for key, value in self._study.user_attrs.items():
             if key.startswith("reference:") and value is not None:
@@ -208,7 +208,7 @@ class StudyStore:
         return scores
 
     def add_reference(self, fingerprint: str, epochs: int, seed: int, result: float | str | None) -> None:
-        """Record the score of a reference training, or the reason of its failure; None removes it."""
+        """Record the score of a long training, or the reason of its failure; None removes it."""
         self._study.set_user_attr(f"reference:{fingerprint}:{epochs}:{seed}", result)
 
     def facts(self) -> StudyFacts:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 
 from edgenext_search.data.cache.decoding import find_unreadable
+from edgenext_search.data.loading.datasets import FullData
 from edgenext_search.data.unreadable import check_classes, check_unreadable, named
 from edgenext_search.texts import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from edgenext_search.data.loading.datasets import FullData
-    from edgenext_search.training.engine.distributed import Ranks
+from edgenext_search.training.engine.distributed import Ranks
 
 LONG = 4096  # images from which decoding takes long enough to be announced
 
