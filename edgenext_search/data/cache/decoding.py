@@ -72,7 +72,9 @@ def tasks(path: Path | None, indices: np.ndarray[Any, np.dtype[np.int64]]) -> It
 
 
 @contextmanager
-def decoder(source: Source, scratch: Path, *, workers: int, images: int) -> Iterator[Callable[..., Iterator[Done]]]:
+def decoder(
+    source: Source, scratch: Path, *, workers: int, images: int, fewer: str = "data prepare --workers 2"
+) -> Iterator[Callable[..., Iterator[Done]]]:
     """Get ready to decode, in this process or in several.
 
     Args:
@@ -80,6 +82,7 @@ def decoder(source: Source, scratch: Path, *, workers: int, images: int) -> Iter
         scratch: A folder for the pickled source.
         workers: Threads or processes; below 2 everything is done here and now.
         images: How many images there are to decode.
+        fewer: What to give on the command line for fewer processes.
 
     Yields:
         A function that takes tasks and yields what became of each, in order; it raises `UserError` when a process
@@ -102,7 +105,7 @@ def decoder(source: Source, scratch: Path, *, workers: int, images: int) -> Iter
     except BrokenProcessPool as error:
         raise UserError(
             f"A process that decodes images of {source.name} was killed, perhaps for want of memory; free some, or "
-            "decode with fewer processes (`edgenext-search data prepare --workers 2`)."
+            f"decode with fewer processes (`edgenext-search {fewer}`)."
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
@@ -128,7 +131,7 @@ def find_unreadable(
     unreadable: dict[int, tuple[str, str]] = {}
     with (
         tempfile.TemporaryDirectory(prefix="edgenext-search-") as scratch,
-        decoder(source, Path(scratch), workers=workers, images=len(indices)) as run,
+        decoder(source, Path(scratch), workers=workers, images=len(indices), fewer="train --workers 1") as run,
     ):
         for done in run(tasks(None, indices)):
             unreadable.update({int(indices[row]): (where, reason) for row, where, reason in done.unreadable})

@@ -147,9 +147,8 @@ def open_val_set(data: str, *, data_dir: Path | None = None, classes: Sequence[s
         UserError: As :func:`open_full_data`.
     """
     source = _open(data, data_dir, "val")
-    return _selected(
-        ValSet, source, source.classes if classes is None else classes, f"the validation images of {source.name}"
-    )
+    where = f"the validation images of {source.name}"
+    return _selected(ValSet, source, source.classes if classes is None else classes, where, remedy="Add some.")
 
 
 def _check_apart(train: Source, val: Source) -> None:
@@ -174,7 +173,15 @@ def _open(data: str, data_dir: Path | None, part: Part) -> Source:
 Set = TypeVar("Set", TrainSet, ValSet)
 
 
-def _selected(kind: type[Set], source: Source, classes: Sequence[str], where: str, *, whole: bool = False) -> Set:
+def _selected(
+    kind: type[Set],
+    source: Source,
+    classes: Sequence[str],
+    where: str,
+    *,
+    whole: bool = False,
+    remedy: str = "Add some, or leave them out with --classes.",
+) -> Set:
     """The images of some classes, labelled by their place among these.
 
     Args:
@@ -183,9 +190,13 @@ def _selected(kind: type[Set], source: Source, classes: Sequence[str], where: st
         classes: The classes.
         where: What the source is, for messages.
         whole: Whether the source may not have others.
+        remedy: What to do about classes without images.
     """
     if whole and (said := difference(classes, source.classes, "the training images", where)):
-        raise UserError(f"The classes of training and validation images must be the same, but {said}.")
+        raise UserError(
+            f"The classes of training and validation images must be the same, but {said}. Add images of these, or "
+            "name the classes to train on with --classes."
+        )
     if tuple(classes) == source.classes:
         new_label = np.arange(len(classes))
     else:
@@ -207,6 +218,6 @@ def _selected(kind: type[Set], source: Source, classes: Sequence[str], where: st
     if len(absent):
         raise UserError(
             f"Every class needs images, but {where} has none of {len(absent)}: "
-            f"{', '.join(repr(classes[label]) for label in absent[:5])}. Add some, or leave them out with --classes."
+            f"{', '.join(repr(classes[label]) for label in absent[:5])}. {remedy}"
         )
     return kind(source=source, rows=rows, labels=labels[rows], classes=tuple(classes))

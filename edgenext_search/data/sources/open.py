@@ -50,5 +50,5 @@ def open_source(data: str | None, data_dir: Path | None = None, *, part: Part = 
     raise UserError(
         f"--data must be a folder that holds train/<class>/ or a dataset name that begins with one of "
         f"{', '.join(scheme + '/' for scheme in TIMM_SCHEMES)}, but {data!r} is neither: there is {instead} at "
-        f"{path.absolute()}. Correct the path, or leave --data out to try the built-in set."
+        f"{path.absolute()}. Correct the path or the name."
     )

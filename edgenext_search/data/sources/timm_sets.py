@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from contextlib import contextmanager, suppress
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -142,8 +143,13 @@ class HubSource:
     def __init__(self, name: str, dataset: _Dataset) -> None:
         self.name = name
         self._reader = dataset.reader
-        column = self._reader.dataset[self._reader.label_key]
-        self.labels: npt.NDArray[np.int64] = np.asarray(list(column), dtype=np.int64)
+        column = list(self._reader.dataset[self._reader.label_key])
+        if not all(isinstance(label, Integral) for label in column):
+            other = next(label for label in column if not isinstance(label, Integral))
+            raise UserError(
+                f"Labels must be whole numbers, but {name} has {other!r} among them. Choose another dataset."
+            )
+        self.labels: npt.NDArray[np.int64] = np.asarray(column, dtype=np.int64)
         self.classes = _class_names(name, list(self._reader.class_to_idx), self.labels)
 
     def image_name(self, index: int) -> str:

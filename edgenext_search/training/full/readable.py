@@ -36,9 +36,8 @@ def unreadable_images(data: FullData, ranks: Ranks, *, workers: int, note: Calla
     names: list[str] = []
     for part, images in data.parts.items():
         rows = np.arange(len(images), dtype=np.int64)[ranks.shard.slice]
-        index_of = {int(images.rows[row]): int(row) for row in rows} if len(rows) else {}
         mine = find_unreadable(images.source, images.rows[rows], workers=workers)
-        found = {index_of[index]: said for index, said in mine.items()}
+        found = {int(np.searchsorted(images.rows, index)): said for index, said in mine.items()}
         found = dict(sorted(item for share in ranks.gather(found) for item in share.items()))
         reasons = dict(found.values())
         check_unreadable(images.source, reasons)

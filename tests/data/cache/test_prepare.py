@@ -265,6 +265,19 @@ def test_more_unreadable_images_are_refused_and_named(ready, tmp_path, n, broken
     assert not list((tmp_path / "cache").iterdir())
 
 
+def test_the_limit_is_that_of_the_whole_set(ready):
+    used = indices_of(ready(Plain(n=3000), train_images=30).train.images)
+    assert len(ready(Plain(n=3000, broken=used[:2], name="torn"), train_images=30).skipped) == 2
+
+
+def test_a_class_without_a_readable_image_is_refused(ready):
+    source = Plain(n=3000)
+    source.labels = np.minimum(np.arange(3000) // 2, 2)
+    source.broken = {0, 1}
+    with pytest.raises(UserError, match=r"plain has none of 1 \('a'\): image \d: torn"):
+        ready(source)
+
+
 def test_images_not_needed_do_not_count(ready):
     used = set(indices_of(ready(Plain(), train_images=30).train.images))
     held_out = set(indices_of(ready(Plain(), train_images=30).val.images))
