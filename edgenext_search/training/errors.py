@@ -1,7 +1,9 @@
 """How a training ends without a result."""
 
+from edgenext_search.errors import StudyFailedError
 
-class TrainingDivergedError(RuntimeError):
+
+class TrainingDivergedError(StudyFailedError):
     """The loss or a weight is not a finite number."""
 
 

@@ -1,6 +1,7 @@
 import errno
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -94,18 +95,11 @@ def breaking(monkeypatch, error):
     [
         (UserError("--budget must be more."), 2, ["Error: --budget must be more."]),
         (StudyFailedError("All failed."), 1, ["Error: All failed."]),
+        (OSError(errno.ENOSPC, "full", "a file"), 1, ["Error: a file: full; free some space."]),
         (
-            OSError(errno.ENOSPC, "full"),
-            1,
-            ["Error: nothing more can be written ([Errno 28] full); free some space and run the command again."],
-        ),
-        (
-            ZeroDivisionError("oops"),
-            1,
-            [
-                "Error: ZeroDivisionError: oops",
-                "This is a bug or a broken installation; `edgenext-search --debug ...` shows where.",
-            ],
+            PermissionError(errno.EACCES, "forbidden", "a file"),
+            2,
+            ["Error: a file: forbidden; allow it, or give another path."],
         ),
     ],
 )
@@ -113,6 +107,27 @@ def test_errors_end_with_a_message_and_a_code(monkeypatch, error, code, lines):
     breaking(monkeypatch, error)
     result = call("cost", "edgenext_small")
     assert (result.exit_code, result.stdout, result.stderr.splitlines()) == (code, "", lines)
+
+
+def test_a_bug_asks_for_a_report_and_writes_it(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["edgenext-search", "--storage", "postgresql://me:secret@host/db"])
+    breaking(monkeypatch, ZeroDivisionError("oops"))
+    result = call("cost", "edgenext_small")
+    (file,) = tmp_path.iterdir()
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ZeroDivisionError: oops\nThis is a bug of edgenext-search. Please report")
+    assert str(file) in result.stderr.replace("\n", "")
+    text = file.read_text()
+    assert "in broken" in text
+    assert "torch: " in text
+    assert "secret" not in text
+
+
+def test_a_bug_is_said_also_where_nothing_can_be_written(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    breaking(monkeypatch, ZeroDivisionError("oops"))
+    assert call("cost", "edgenext_small").stderr.endswith("This is a bug of edgenext-search.\n")
 
 
 def test_an_interrupted_command_ends_quietly(monkeypatch):

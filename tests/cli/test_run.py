@@ -7,7 +7,7 @@ from strategies import tiny
 from edgenext_search.files import dump_yaml, read_yaml
 from edgenext_search.search.store.run_folder import RunFolder
 from edgenext_search.search.study import session as session_module
-from edgenext_search.training.proxy.job import Failed, Trained
+from edgenext_search.training.proxy.job import Failed, HostFailed, Trained
 
 from .helpers import call, call_json, refusal
 
@@ -203,6 +203,27 @@ def test_a_second_coordinator_is_refused(small, executor, tmp_path):
         for command in (["run", *small, "--out", out], ["resume", out], ["resume", out, "--trials", "99"]):
             assert "Another process works on" in refusal(*command)
     assert RunFolder(out).recipe().search.trials == 6
+
+
+def test_a_full_disk_stops_the_run_and_says_how_to_go_on(small, executor, tmp_path):
+    out = tmp_path / "out"
+    executor.outcome = lambda _: HostFailed(reason="No space left on device; free some space.")
+    result = call("run", *small, "--out", out)
+    assert result.exit_code == 1
+    said = " ".join(result.stderr.split())
+    assert " could not be trained: No space left on device; free some space. What" in said
+    assert f"What was finished is kept: `edgenext-search resume {out}` goes on." in said
+    executor.outcome = Scripted().outcome
+    assert call("resume", out).exit_code == 0
+
+
+def test_a_run_without_a_winner_has_failed_and_counts_why(small, executor, tmp_path):
+    out = tmp_path / "out"
+    executor.outcome = lambda job: Failed(reason="it diverged") if job.until == 4 else Scripted().outcome(job)
+    result = call("run", *small, "--out", out, "--json")
+    summary = json.loads(result.stdout)
+    assert (result.exit_code, summary["winner"]) == (1, None)
+    assert summary["failures"] == [{"reason": "it diverged", "trials": summary["trials"]["failed"], "finalists": 0}]
 
 
 def test_failures_at_the_start_end_the_run_with_their_reason(small, executor, tmp_path):

@@ -24,7 +24,6 @@ from edgenext_search.report.document import (
 from edgenext_search.report.plot import Plot, Series
 from edgenext_search.report.wording import (
     NONE,
-    Interval,
     budget_text,
     epochs_text,
     finite,
@@ -209,5 +208,6 @@ def _estimate(estimate: EstimateResult | None, scale: float = 1.0) -> Cell:
     if estimate is None:
         return Cell(text=NONE)
     low, high = (None if end is None else scale * end for end in (estimate.low, estimate.high))
-    value, ends = interval_text(Interval(scale * estimate.value, low, high), 2 if scale == 1 else 0)
+    scaled = EstimateResult(value=scale * estimate.value, low=low, high=high)
+    value, ends = interval_text(scaled, 2 if scale == 1 else 0)
     return Cell(text=value, note=ends)

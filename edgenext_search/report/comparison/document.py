@@ -57,12 +57,7 @@ _LONGEST = 60  # characters of a value that differs
 
 
 def comparison_document(runs: Sequence[Study], result: ComparisonResult) -> Document:
-    """The report of several runs.
-
-    Args:
-        runs: The runs, in the order given.
-        result: What they say together.
-    """
+    """The report of several runs."""
     answer, *rest = comparison_sentences(result)
     winners, note, differences = _winners(runs, result), _note(runs, result), _differences(result)
     figures = tuple(Figure(identifier=name, plot=made) for name, made in comparison_figures(runs).items())

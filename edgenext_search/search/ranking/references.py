@@ -103,13 +103,7 @@ def drawn(store: StudyStore, recipe: ResolvedRecipe, n: int) -> list[int]:
 
 
 def drawn_by(facts: AuditFacts, store: StudyStore, recipe: ResolvedRecipe) -> list[int]:
-    """Numbers of the trials that an audit drew when it began; where it did not record them, drawn anew.
-
-    Args:
-        facts: What the audit has recorded.
-        store: The run's record.
-        recipe: Its study.
-    """
+    """Numbers of the trials that an audit drew when it began; where it did not record them, drawn anew."""
     return drawn(store, recipe, facts.n) if facts.trials is None else list(facts.trials)
 
 
@@ -122,14 +116,7 @@ def sampled(store: StudyStore, numbers: Container[int]) -> dict[Candidate, str]:
 def pending(
     store: StudyStore, candidates: Iterable[Candidate], *, epochs: int, seeds: Sequence[int]
 ) -> list[tuple[Candidate, int]]:
-    """Long trainings that are still to do: the first seed of all candidates before the second of any.
-
-    Args:
-        store: The run's record.
-        candidates: Candidates to train, each once.
-        epochs: Epochs of a long training.
-        seeds: Seeds of the trainings.
-    """
+    """Long trainings that are still to do: the first seed of all candidates before the second of any."""
     trained = {(fingerprint, seed) for fingerprint, of, seed in store.references() if of == epochs}
     return [
         (candidate, seed) for seed in seeds for candidate in candidates if (candidate.fingerprint, seed) not in trained
@@ -148,13 +135,7 @@ def forget_failures(store: StudyStore, epochs: int) -> None:
 
 
 def audited(store: StudyStore, trials: Container[int], *, epochs: int) -> list[Reference]:
-    """Those that an audit drew, and whoever has been trained as long in an earlier one, with what came of it.
-
-    Args:
-        store: The run's record.
-        trials: Numbers of those that the audit drew.
-        epochs: Of a long training.
-    """
+    """Those that an audit drew, and whoever has been trained as long in an earlier one, with what came of it."""
     results_by_candidate: dict[str, dict[int, float | str]] = {}
     for (fingerprint, trained, seed), result in sorted(store.references().items()):
         if trained == epochs:
@@ -175,13 +156,7 @@ def audited(store: StudyStore, trials: Container[int], *, epochs: int) -> list[R
 
 
 def audit_summary(store: StudyStore, recipe: ResolvedRecipe, *, running: bool = False) -> AuditResult | None:
-    """What the latest audit of a run has found, from the record alone; None without an audit.
-
-    Args:
-        store: The run's record.
-        recipe: Its study.
-        running: Whether another process works on the run.
-    """
+    """What the latest audit of a run has found, from the record alone; None without an audit."""
     from edgenext_search.search.ranking.agreement import seeds_agree
 
     if (facts := store.facts().audit) is None:

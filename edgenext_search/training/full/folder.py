@@ -21,12 +21,7 @@ PATIENCE = 12.0  # seconds; torch's workers look every five whether their parent
 
 
 class TrainingFolder:
-    """The files of one full training.
-
-    Args:
-        path: The folder.
-        keep: How many of the last checkpoints stay.
-    """
+    """The files of one full training, of whose checkpoints the last ``keep`` stay."""
 
     def __init__(self, path: Path, *, keep: int = 3) -> None:
         self.path = path

@@ -70,11 +70,6 @@ class Plan:
 def plan_training(job: FullJob, *, world: int, device: str) -> Plan:
     """Open the images and settle the recipe, before anything is written.
 
-    Args:
-        job: The training.
-        world: Number of processes.
-        device: ``cpu`` or ``cuda``.
-
     Raises:
         UserError: The data or the recipe cannot be used.
     """

@@ -23,7 +23,7 @@ from study_builders import (
 
 from edgenext_search.arch.cost import cost
 from edgenext_search.arch.published import published_variants
-from edgenext_search.errors import StudyFailedError
+from edgenext_search.errors import HostError, StudyFailedError
 from edgenext_search.search.objectives import costs_in, losses_of
 from edgenext_search.search.sampler.front import non_dominated_ranks
 from edgenext_search.search.store.records import Score
@@ -33,7 +33,7 @@ from edgenext_search.search.study.expectation import expectations
 from edgenext_search.search.study.finalists import choosing_seeds, rematch_seeds
 from edgenext_search.search.study.halving import survivors
 from edgenext_search.search.study.listener import Listener
-from edgenext_search.training.proxy.job import Failed, Trained
+from edgenext_search.training.proxy.job import Failed, HostFailed, Trained
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +206,24 @@ def test_a_failure_at_a_later_rung_keeps_the_curve_and_is_no_finalist(finished):
     trial = lab.trials()[best.number]
     assert (trial.state, trial.reason, trial.epochs) == ("failed", "out of memory: late", 2)
     assert best.number not in [finalist.trial for finalist in lab.finalists()]
+
+
+@pytest.mark.parametrize("victim", [0, 2, 5])
+def test_what_the_host_fails_is_trained_again_and_changes_nothing(finished, victim):
+    candidate = finished[0].trials()[victim].candidate
+
+    def has_no_disk(job):
+        if job.candidate == candidate:
+            return HostFailed(reason="No space left on device; free some space.")
+        return Trained(score=score_of(job), seconds=0.5)
+
+    lab = Lab(a_recipe())
+    for _ in range(2):
+        with pytest.raises(HostError, match=r"^Trial \d could not be trained: No space left .*; free some space"):
+            lab.run(FakeExecutor(has_no_disk))
+        assert all(trial.reason is None for trial in lab.trials())
+    lab.run()
+    assert lab.result() == finished[0].result()
 
 
 def test_three_failures_at_the_start_stop_the_study_with_the_reason():

@@ -1,12 +1,14 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 import timm
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from strategies import tiny
-from timm.data import create_transform, resolve_model_data_config
+from timm.data import create_transform, resolve_data_config
 from torchvision.datasets import ImageFolder
 
 from edgenext_search.arch.cost import Deployment
@@ -44,10 +46,10 @@ def winner(tmp_path):
     return save
 
 
-def plain_timm(folder, images):
+def plain_timm(folder, images, **options):
     """What anybody would write with timm alone: top-1 and loss."""
     model = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
-    transform = create_transform(**resolve_model_data_config(model), is_training=False)
+    transform = create_transform(**resolve_data_config({}, model=model, **options), is_training=False)
     batch, labels = zip(*ImageFolder(str(images), transform=transform), strict=True)
     with torch.inference_mode():
         logits = model(torch.stack(batch))
@@ -66,6 +68,34 @@ def test_the_result_is_that_of_plain_timm(winner, photos, norm_act):
     assert (found.n, found.classes, found.img_size, found.crop_pct, found.unreadable) == (30, 6, 48, 0.9, 0)
     assert found.data == "folder photos"
     assert found.images_per_second > 0
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    """Class folders of JPEGs that are noisy at their borders, which a crop of 0.9 cuts off and one of 1.0 does not."""
+    root = tmp_path_factory.mktemp("shapes")
+    rng = np.random.default_rng(2)
+    for kind in range(6):
+        (root / f"val/{kind}").mkdir(parents=True)
+        for number in range(8):
+            height, width = rng.integers(60, 100, 2)
+            pixels = rng.integers(0, 256, (height, width, 3))
+            pixels[:, width // 10 : -width // 10] = pixels[:, width // 10 : -width // 10] // 3 + 25 * kind
+            Image.fromarray(pixels.astype(np.uint8)).save(root / f"val/{kind}/{number}.jpg")
+    return root
+
+
+def test_timms_own_validation_agrees(winner, shapes):
+    """``validate.py`` of timm takes the sizes of the test unless told otherwise."""
+    folder = winner(classes="012345")
+    found = evaluate_folder(folder, str(shapes))
+    top1, loss = plain_timm(folder, shapes / "val", use_test_size=True)
+    assert found.top1 == pytest.approx(top1)
+    assert found.loss == pytest.approx(loss, abs=1e-4)
+    config = json.loads((folder / "config.json").read_text())
+    config["pretrained_cfg"]["crop_pct"] = 1.0
+    (folder / "config.json").write_text(json.dumps(config))
+    assert evaluate_folder(folder, str(shapes)).top1 != found.top1  # these images tell
 
 
 def test_training_images_are_never_read(winner, photos, tmp_path):
