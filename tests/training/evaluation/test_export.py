@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -24,6 +26,18 @@ def winner(tmp_path):
 
 def run(path, image):
     return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, {"image": image})[0]
+
+
+def test_an_unreadable_image_is_tolerated_as_by_training(winner, photos, tmp_path, monkeypatch):
+    """One of 30 is tolerated here; the comparison meets it among five."""
+    monkeypatch.setattr("edgenext_search.data.unreadable.UNREADABLE_FRACTION", 0.04)
+    data = shutil.copytree(photos, tmp_path / "photos")
+    (data / "val/black/0.jpg").write_bytes(b"no image")
+    (data / "val/black/notes.txt").write_bytes(b"")
+    notes = []
+    result = export_folder(winner, data=str(data), images=5, note=notes.append)
+    assert result.parity.images == 4
+    assert notes == ["folder photos, val/: left out, as no images: 1 .txt (black/notes.txt)."]
 
 
 def test_pixels_of_a_camera_go_in_and_the_logits_of_timm_come_out(winner, photos):
