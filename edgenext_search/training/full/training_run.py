@@ -172,6 +172,7 @@ class TrainingRun:
     def _wandb_id(self) -> str:
         """An id that the same training in the same folder always has."""
         training = self.plan.record.to_dict() | {"name": self.folder.record().name}  # the name that it began with
+        del training["unreadable"]
         text = f"{self.folder.path.resolve()} {training}"
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

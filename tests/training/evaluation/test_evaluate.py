@@ -5,16 +5,15 @@ import numpy as np
 import pytest
 import timm
 import torch
+from model_folders import save_network
 from PIL import Image
 from safetensors.torch import save_file
 from strategies import tiny
 from timm.data import create_transform, resolve_data_config
 from torchvision.datasets import ImageFolder
 
-from edgenext_search.arch.cost import Deployment
 from edgenext_search.errors import UserError
 from edgenext_search.models.build import build
-from edgenext_search.models.folder import save_model_folder
 from edgenext_search.training.evaluation.evaluate import evaluate_folder
 from edgenext_search.training.evaluation.export import export_folder
 
@@ -31,17 +30,10 @@ def network(classes, seed=0, norm_act="ln_gelu"):
 @pytest.fixture
 def winner(tmp_path):
     def save(classes=COLOURS, norm_act="ln_gelu", **about):
-        folder = tmp_path / "winner"
-        save_model_folder(
-            network(classes, norm_act=norm_act),
-            tiny(norm_act=norm_act),
-            folder,
-            deployment=Deployment(),
-            trained_size=48,
-            class_names=classes,
-            about=about,
+        model = network(classes, norm_act=norm_act)
+        return save_network(
+            tmp_path / "winner", classes, model=model, candidate=tiny(norm_act=norm_act), size=48, **about
         )
-        return folder
 
     return save
 
@@ -126,15 +118,7 @@ def test_classes_are_matched_by_name_whatever_their_order(winner, photos):
     with torch.no_grad():
         model.head.fc.weight.copy_(model.head.fc.weight[order].clone())
         model.head.fc.bias.copy_(model.head.fc.bias[order].clone())
-    save_model_folder(
-        model,
-        tiny(),
-        folder,
-        deployment=Deployment(),
-        trained_size=48,
-        class_names=[COLOURS[label] for label in order],
-        about={},
-    )
+    save_network(folder, [COLOURS[label] for label in order], model=model, size=48)
     found = evaluate_folder(folder, str(photos))
     assert (found.top1, found.top5) == (expected.top1, expected.top5)
     assert found.loss == pytest.approx(expected.loss, abs=1e-5)
@@ -263,9 +247,7 @@ def test_an_onnx_file_that_does_not_fit_is_refused(winner, photos, tmp_path):
     with pytest.raises(UserError, match="leave out --weights"):
         evaluate_folder(folder, str(photos), onnx=path, weights="ema")
     other = tmp_path / "other"
-    save_model_folder(
-        network(COLOURS[:3]), tiny(), other, deployment=Deployment(), trained_size=48, class_names=COLOURS[:3], about={}
-    )
+    save_network(other, COLOURS[:3], size=48)
     export_folder(other, out=path)
     with pytest.raises(UserError, match=r"an output for each of 6 classes, but has \[3\]"):
         evaluate_folder(folder, str(photos), onnx=path)

@@ -1,13 +1,12 @@
 import pytest
 import torch
+from model_folders import save_network
 from reference import checkpoint, reference
 from strategies import tiny
 
-from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.published import published_variant
 from edgenext_search.errors import UserError
 from edgenext_search.models.build import build
-from edgenext_search.models.folder import save_model_folder
 from edgenext_search.training.full.checkpoint import write_checked
 from edgenext_search.training.full.init_weights import HEAD, read_init_weights
 
@@ -28,10 +27,7 @@ def equal(model, other, head=True):
 
 @pytest.fixture
 def folder(tmp_path):
-    save_model_folder(
-        network(1), tiny(), tmp_path / "m", deployment=Deployment(), trained_size=32, class_names=CLASSES, about={}
-    )
-    return tmp_path / "m"
+    return save_network(tmp_path / "m", CLASSES, model=network(1))
 
 
 def test_a_model_folder_of_the_same_classes(folder):
