@@ -29,9 +29,9 @@ def audit_command(
     as_json: bool,
     **execution: Any,  # noqa: ANN401 - execution_options
 ) -> None:
-    """Train a sample of a run's candidates longer, and say whether its scores rank them.
+    """Train a sample of a run's candidates longer, to check how well the search ranks them.
 
-    Called again, it goes on where it was, or adds to what is there with a larger --n or --seeds.
+    The same command continues an interrupted audit; a larger --n or --seeds adds to it.
     """
     from rich.console import Console
 

@@ -17,15 +17,6 @@ if TYPE_CHECKING:
     from edgenext_search.latency.profile.predictor import Predictor
     from edgenext_search.latency.profile.profile import Profile
 
-SUMMARY = {
-    "device",
-    "conditions",
-    "deployment",
-    "held_out",
-    "seconds",
-    "reference",
-}  # keys of ``latency profile --json``
-
 
 @click.command("profile")
 @click.option(
@@ -62,6 +53,7 @@ def profile_command(
     from edgenext_search.arch.cost import Deployment
     from edgenext_search.arch.spaces.space import Space
     from edgenext_search.latency.devices.open import open_device
+    from edgenext_search.latency.profile.profile import ProfileResult
     from edgenext_search.latency.profile.profiler import ProfileSettings, measure_profile
 
     deployment = Deployment(**drop_missing(num_classes=num_classes, img_size=img_size))
@@ -71,7 +63,7 @@ def profile_command(
     with resumable(None), _progress() as progress:
         profile = measure_profile(opened, loaded, deployment, out, settings=amount, progress=progress)
     if as_json:
-        print_json({"profile": str(out), **profile.model_dump(mode="json", include=SUMMARY)})
+        print_json(ProfileResult.of(profile, out).to_dict())
     else:
         _print_profile(out, profile)
 

@@ -27,7 +27,7 @@ STUDY_FILE = "study.yaml"  # a folder that has it is a run
 
 @click.group("scale")
 def scale_group() -> None:
-    """What the next size gives: families of networks, and the law that their errors follow."""
+    """Other sizes of a network, and the law that errors follow with size."""
 
 
 @scale_group.command("fit")

@@ -79,8 +79,8 @@ def study_command(
 ) -> None:
     """Train the same shapes at several sizes, and fit the law of their errors.
 
-    Says what the next size would give, and whether the order of the shapes holds across sizes. Called again with the
-    same --out, it goes on where it was.
+    Says what the next size would give, and whether the order of the shapes holds across sizes. The same command with
+    the same --out continues an interrupted study.
     """
     from edgenext_search.arch.scaling import parse_budgets
     from edgenext_search.scaling.plan import Plan
@@ -113,7 +113,8 @@ def compare_command(
 ) -> None:
     """Which of two spaces has the better candidates in a budget, by the errors of random ones.
 
-    SPACE_A and SPACE_B are names or files. Called again with the same --out, it goes on where it was.
+    SPACE_A and SPACE_B are names or files. With the same --out, an interrupted
+    comparison is continued.
     """
     from edgenext_search.arch.budget import Budget
     from edgenext_search.arch.spaces.space import Space
@@ -135,7 +136,7 @@ def compare_command(
 @execution_options
 @json_option
 def resume_command(*, run: Path, as_json: bool, **execution: Any) -> None:  # noqa: ANN401
-    """Go on with a scaling study that was interrupted."""
+    """Continue a scaling study that was interrupted."""
     from edgenext_search.search.store.run_folder import RunFolder
 
     folder = RunFolder(run)
@@ -148,7 +149,7 @@ def resume_command(*, run: Path, as_json: bool, **execution: Any) -> None:  # no
 @profile_option
 @json_option
 def report_command(*, run: Path, storage: str | None, profile: Path | None, as_json: bool) -> None:
-    """Write the report of a scaling study afresh, and print it; works while the study goes on."""
+    """Write the report of a scaling study again and print it, also while the study is in progress."""
     from edgenext_search.scaling.latency import keep_profile, timed
     from edgenext_search.scaling.plan import entries
     from edgenext_search.scaling.progress import plan_of
@@ -220,7 +221,7 @@ def _terms(
     if folder.exists() and (differing := folder.recipe().differences(recipe)):
         raise UserError(
             f"{folder.path} holds a run of another recipe (there / here): {'; '.join(differing)}. "
-            f"Go on with it by `{command_line('scale', 'resume', folder.path)}`, or give another --out."
+            f"Continue it with `{command_line('scale', 'resume', folder.path)}`, or give another --out."
         )
     return recipe, folder, execution_from(**execution)
 

@@ -152,8 +152,8 @@ def _measure_profile(device: Device, recipe: ResolvedRecipe, path: Path, listene
         return
     space, deployment = recipe.space, recipe.deployment
     listener.note(
-        f"Profiling {device.name} for space {space.name} at {deployment}: some ten minutes, once. Interrupted, it "
-        "goes on where it was."
+        f"Profiling {device.name} for space {space.name} at {deployment}: some ten minutes, once. If interrupted, "
+        "it continues."
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     measure_profile(device, space, deployment, path, progress=functools.partial(listener.measured, "Profile"))
