@@ -68,7 +68,8 @@ def collectives(ranks):
     except UserError as error:
         refusal = type(error).__name__, str(error)
     made = ranks.run_on_first(lambda: f"made by {ranks.rank}")
-    return ranks.any_rank(False, ranks.rank == 2), made, refusal, ranks.all_gather(torch.tensor(ranks.rank + 0.5))
+    numbers = ranks.all_gather(torch.tensor(ranks.rank + 0.5))
+    return ranks.any_rank(False, ranks.rank == 2), made, refusal, numbers, ranks.gather(str(ranks.rank))
 
 
 def batch_norm(ranks, images):

@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from edgenext_search.cli.failures import resumable
-from edgenext_search.cli.options import EXIT_INTERRUPTED, execution_from, execution_options, json_option
+from edgenext_search.cli.options import EXIT_INTERRUPTED, UserPath, execution_from, execution_options, json_option
 from edgenext_search.cli.report import show, write_reports
 
 
 @click.command("audit")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=UserPath())
 @click.option("--reference-epochs", type=int, metavar="E", help="Epochs of the longer trainings.  [default: 4 x proxy]")
 @click.option("--n", type=int, default=16, show_default=True, help="Candidates, from the whole range of scores.")
 @click.option("--seeds", type=int, default=2, show_default=True, help="Longer trainings of each, with fresh seeds.")
@@ -29,9 +29,9 @@ def audit_command(
     as_json: bool,
     **execution: Any,  # noqa: ANN401 - execution_options
 ) -> None:
-    """Train a sample of a run's candidates longer, and say whether its scores rank them.
+    """Train a sample of a run's candidates longer, to check how well the search ranks them.
 
-    Called again, it goes on where it was, or adds to what is there with a larger --n or --seeds.
+    The same command continues an interrupted audit; a larger --n or --seeds adds to it.
     """
     from rich.console import Console
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenext_search.cli.options import json_option, print_json
+from edgenext_search.cli.options import UserPath, json_option, print_json, say
 from edgenext_search.errors import UserError
 from edgenext_search.texts import counted
 
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
     from edgenext_search.data.cache.inventory import Holding
 
-cache_option = click.option(
-    "--cache-dir", type=click.Path(file_okay=False, path_type=Path), help="Where prepared images are kept."
-)
+cache_option = click.option("--cache-dir", type=UserPath(file_okay=False), help="Where prepared images are kept.")
 
 
 @click.group("data")
@@ -59,9 +57,12 @@ def prepare_command(
 
     flags = {"data.source": data, "data.dir": data_dir}
     recipe = read_study(study or ("imagenet" if data else "demo"), flags=flags, settings=settings)
+    source = open_images(recipe)
+    for note in source.notes:
+        say(note)
     with _progress(Console(stderr=True)) as (progress, built):
         prepared = prepare_images(
-            open_images(recipe), recipe, cache_dir=cache_dir, workers=workers or cpu_cores(), progress=progress
+            source, recipe, cache_dir=cache_dir, workers=workers or cpu_cores(), progress=progress
         )
     result = PreparedImages(
         entry=prepared.fingerprint,

@@ -10,21 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgenext_search.cli.failures import resumable
-from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json, print_text
+from edgenext_search.cli.options import UserPath, deployment_options, drop_missing, json_option, print_json, print_text
 
 if TYPE_CHECKING:
     from edgenext_search.latency.devices.device import Progress
     from edgenext_search.latency.profile.predictor import Predictor
     from edgenext_search.latency.profile.profile import Profile
-
-SUMMARY = {
-    "device",
-    "conditions",
-    "deployment",
-    "held_out",
-    "seconds",
-    "reference",
-}  # keys of ``latency profile --json``
 
 
 @click.command("profile")
@@ -34,7 +25,7 @@ SUMMARY = {
     metavar="DEVICE",
     help="Device to measure: host, ssh://user@board, cmd:./program or adb://serial.",
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File of the profile.")
+@click.option("--out", required=True, type=UserPath(dir_okay=False), help="File of the profile.")
 @click.option(
     "--space", default="edgenext", show_default=True, metavar="NAME|FILE", help="Search space of the measured networks."
 )
@@ -62,6 +53,7 @@ def profile_command(
     from edgenext_search.arch.cost import Deployment
     from edgenext_search.arch.spaces.space import Space
     from edgenext_search.latency.devices.open import open_device
+    from edgenext_search.latency.profile.profile import ProfileResult
     from edgenext_search.latency.profile.profiler import ProfileSettings, measure_profile
 
     deployment = Deployment(**drop_missing(num_classes=num_classes, img_size=img_size))
@@ -71,14 +63,14 @@ def profile_command(
     with resumable(None), _progress() as progress:
         profile = measure_profile(opened, loaded, deployment, out, settings=amount, progress=progress)
     if as_json:
-        print_json({"profile": str(out), **profile.model_dump(mode="json", include=SUMMARY)})
+        print_json(ProfileResult.of(profile, out).to_dict())
     else:
         _print_profile(out, profile)
 
 
 @click.command("predict")
 @click.argument("what", metavar="CANDIDATE|MODEL_FOLDER|NAME")
-@click.option("--profile", "path", required=True, type=click.Path(path_type=Path), help="Profile of the device.")
+@click.option("--profile", "path", required=True, type=UserPath(), help="Profile of the device.")
 @click.option("--device", metavar="DEVICE", help="Check that this device is still as it was profiled.")
 @deployment_options
 @click.option(

@@ -12,6 +12,7 @@ from edgenext_search.cli.failures import resumable
 from edgenext_search.cli.options import (
     EXIT_FAILURE,
     EXIT_INTERRUPTED,
+    UserPath,
     deployment_options,
     execution_from,
     execution_options,
@@ -33,7 +34,7 @@ train_top_option = click.option(
     "--train-top",
     type=click.IntRange(min=1),
     metavar="K",
-    help="Go on to full training of the K best finalists, by the study's train: section.",
+    help="Then train the K best finalists in full, by the study's train: section.",
 )
 
 
@@ -52,8 +53,8 @@ train_top_option = click.option(
     "--enqueue",
     multiple=True,
     metavar="FILE|FOLDER|NAME",
-    help="A candidate that is known to be good: its file, model folder or published name; a former run for its "
-    "finalists. Repeatable.",
+    help="Candidate to start with: a file, a model folder or a published name; or a run folder, for its finalists. "
+    "Repeatable.",
 )
 @click.option(
     "--objectives",
@@ -61,10 +62,10 @@ train_top_option = click.option(
     help="accuracy,madds searches the front of both: costs to be small, under the caps.",
 )
 @click.option("--trials", type=int, help="Candidates to score.  [default: the study's]")
-@click.option("--time", metavar="TIME", help="Propose no more after this long, such as 30m or 8h.")
+@click.option("--time", metavar="TIME", help="Time limit of the proposals, such as 30m or 8h.")
 @click.option("--seed", type=int, help="Seed of proposals and trainings.  [default: the study's]")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any study key: --set proxy.epochs=3.")
-@click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/STUDY-BUDGET-DATE]")
+@click.option("--out", type=UserPath(), help="Run folder.  [default: runs/STUDY-BUDGET-DATE]")
 @train_top_option
 @execution_options
 @json_option
@@ -88,7 +89,7 @@ def run_command(
     as_json: bool,
     **execution: Any,  # noqa: ANN401 - execution_options
 ) -> None:
-    """Search the best EdgeNeXt for a budget.
+    """Search for the best EdgeNeXt within a budget.
 
     Without --data the built-in images are used, and the ranking is a demonstration. A run folder that exists is
     resumed when the recipe is the same, and refused otherwise.
@@ -118,15 +119,15 @@ def run_command(
         if differing:
             raise UserError(
                 f"{folder.path} holds a run of another recipe (there / here): {'; '.join(differing)}. "
-                f"Go on with it by `{command_line('resume', folder.path)}`, or give another --out."
+                f"Continue it with `{command_line('resume', folder.path)}`, or give another --out."
             )
     _run(folder, recipe, execution_from(**execution), train_top=train_top, as_json=as_json)
 
 
 @click.command("resume")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=UserPath())
 @click.option("--trials", type=int, help="Candidates to score, more than before.")
-@click.option("--time", metavar="TIME", help="Propose no more after this long in all, such as 30m or 8h.")
+@click.option("--time", metavar="TIME", help="Time limit of the proposals in all sessions, such as 30m or 8h.")
 @train_top_option
 @execution_options
 @json_option
@@ -139,7 +140,7 @@ def resume_command(
     as_json: bool,
     **execution: Any,  # noqa: ANN401
 ) -> None:
-    """Go on with a run that was interrupted, or with more trials."""
+    """Continue a run that was interrupted, also with more trials."""
     from edgenext_search.search.store.run_folder import RunFolder
 
     folder = RunFolder(run)

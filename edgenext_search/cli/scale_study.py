@@ -13,6 +13,7 @@ import click
 from edgenext_search.cli.failures import resumable
 from edgenext_search.cli.options import (
     EXIT_INTERRUPTED,
+    UserPath,
     deployment_options,
     execution_from,
     execution_options,
@@ -37,7 +38,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def _study_options(function: F) -> F:
     """The terms of the trainings, as ``run`` has them."""
     for option in (
-        click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/scale-STUDY-DATE]"),
+        click.option("--out", type=UserPath(), help="Run folder.  [default: runs/scale-STUDY-DATE]"),
         click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any study key."),
         click.option("--seed", type=int, help="Seed of shapes and trainings.  [default: the study's]"),
         click.option("--seeds", type=int, default=1, show_default=True, help="Trainings of each candidate."),
@@ -51,7 +52,7 @@ def _study_options(function: F) -> F:
 
 profile_option = click.option(
     "--profile",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     metavar="FILE",
     help="A device's latency profile: the latency that it predicts becomes one of the costs.",
 )
@@ -78,8 +79,8 @@ def study_command(
 ) -> None:
     """Train the same shapes at several sizes, and fit the law of their errors.
 
-    Says what the next size would give, and whether the order of the shapes holds across sizes. Called again with the
-    same --out, it goes on where it was.
+    Says what the next size would give, and whether the order of the shapes holds across sizes. The same command with
+    the same --out continues an interrupted study.
     """
     from edgenext_search.arch.scaling import parse_budgets
     from edgenext_search.scaling.plan import Plan
@@ -112,7 +113,8 @@ def compare_command(
 ) -> None:
     """Which of two spaces has the better candidates in a budget, by the errors of random ones.
 
-    SPACE_A and SPACE_B are names or files. Called again with the same --out, it goes on where it was.
+    SPACE_A and SPACE_B are names or files. With the same --out, an interrupted
+    comparison is continued.
     """
     from edgenext_search.arch.budget import Budget
     from edgenext_search.arch.spaces.space import Space
@@ -130,11 +132,11 @@ def compare_command(
 
 
 @click.command("resume")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=UserPath())
 @execution_options
 @json_option
 def resume_command(*, run: Path, as_json: bool, **execution: Any) -> None:  # noqa: ANN401
-    """Go on with a scaling study that was interrupted."""
+    """Continue a scaling study that was interrupted."""
     from edgenext_search.search.store.run_folder import RunFolder
 
     folder = RunFolder(run)
@@ -142,12 +144,12 @@ def resume_command(*, run: Path, as_json: bool, **execution: Any) -> None:  # no
 
 
 @click.command("report")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=UserPath())
 @click.option("--storage", metavar="URL", help="The run's Optuna storage, if it has a password.")
 @profile_option
 @json_option
 def report_command(*, run: Path, storage: str | None, profile: Path | None, as_json: bool) -> None:
-    """Write the report of a scaling study afresh, and print it; works while the study goes on."""
+    """Write the report of a scaling study again and print it, also while the study is in progress."""
     from edgenext_search.scaling.latency import keep_profile, timed
     from edgenext_search.scaling.plan import entries
     from edgenext_search.scaling.progress import plan_of
@@ -219,7 +221,7 @@ def _terms(
     if folder.exists() and (differing := folder.recipe().differences(recipe)):
         raise UserError(
             f"{folder.path} holds a run of another recipe (there / here): {'; '.join(differing)}. "
-            f"Go on with it by `{command_line('scale', 'resume', folder.path)}`, or give another --out."
+            f"Continue it with `{command_line('scale', 'resume', folder.path)}`, or give another --out."
         )
     return recipe, folder, execution_from(**execution)
 

@@ -147,7 +147,6 @@ _CONFIG = {
     "std": (0.229, 0.224, 0.225),
     "first_conv": "stem.0",
     "classifier": "head.fc",
-    "license": "mit",
 }
 _SMALL = {"depths": (3, 3, 9, 3), "heads": (8, 8, 8, 8)}
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgenext_search.arch.blocks import IN_CHANNELS
 from edgenext_search.arch.candidate import Candidate
-from edgenext_search.arch.cost import Deployment, cost
+from edgenext_search.arch.cost import STRIDE, Deployment, cost
 from edgenext_search.arch.published import published_variants
 from edgenext_search.errors import UserError
-from edgenext_search.files import dump_yaml, read_yaml
-from edgenext_search.models.build import candidate_of, timm_args
+from edgenext_search.files import dump_yaml, expanded, read_yaml
+from edgenext_search.models.build import TIMM_ARCHITECTURE, candidate_of, timm_args
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +28,14 @@ TRAINED = "model"  # the model folder in the folder of a full training
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 RAW_WEIGHTS_FILE = "raw.safetensors"  # of the last step, where WEIGHTS_FILE holds their average
+
+_PREPARATION = {  # of images of evaluation, here and in timm
+    "interpolation": "bicubic",
+    "crop_pct": 0.9,
+    "crop_mode": "center",
+    "mean": (0.485, 0.456, 0.406),
+    "std": (0.229, 0.224, 0.225),
+}
 
 
 def save_model_folder(
@@ -48,25 +59,15 @@ def save_model_folder(
         class_names: Name of each output of the model.
         about: Facts on the weights for ``candidate.yaml``, such as where they come from.
     """
-    import timm.models
+    from safetensors import torch as safetensors
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
         new = Path(name) / "folder"
-        timm.models.save_for_hf(
-            model,
-            str(new),
-            model_config={
-                "label_names": list(class_names),
-                "pretrained_cfg": {
-                    "input_size": (IN_CHANNELS, trained_size, trained_size),
-                    "test_input_size": (IN_CHANNELS, trained_size, trained_size),
-                    "tag": candidate.fingerprint,
-                },
-            },
-            model_args=timm_args(candidate),
-            safe_serialization=True,
-        )
+        new.mkdir()
+        safetensors.save_file(model.state_dict(), new / WEIGHTS_FILE)
+        config = _timm_config(candidate, class_names=class_names, trained_size=trained_size)
+        (new / CONFIG_FILE).write_text(json.dumps(config, indent=2), encoding="utf-8")
         (new / WEIGHTS_FILE).chmod((new / CONFIG_FILE).stat().st_mode)  # safetensors lets its owner alone read it
         weights = {"num_classes": len(class_names), "img_size": trained_size, **about}
         text = candidate_text(candidate, deployment, weights=weights)
@@ -74,6 +75,34 @@ def save_model_folder(
         if folder.exists():
             folder.rename(Path(name) / "replaced")
         new.rename(folder)
+
+
+def _timm_config(candidate: Candidate, *, class_names: Sequence[str], trained_size: int) -> dict[str, object]:
+    """What ``config.json`` holds, in timm's format.
+
+    Every key is set here, so that none has the value of the published network whose entry point builds this one.
+    """
+    input_size = (IN_CHANNELS, trained_size, trained_size)
+    return {
+        "architecture": TIMM_ARCHITECTURE[candidate.norm_act],
+        "num_classes": len(class_names),
+        "num_features": candidate.widths[-1],
+        "global_pool": "avg",
+        "label_names": list(class_names),
+        "model_args": timm_args(candidate),
+        "pretrained_cfg": {
+            "tag": candidate.fingerprint,
+            "custom_load": False,
+            "input_size": input_size,
+            "test_input_size": input_size,
+            "fixed_input_size": False,
+            **_PREPARATION,
+            "num_classes": len(class_names),
+            "pool_size": (trained_size // STRIDE, trained_size // STRIDE),
+            "first_conv": "stem.0",
+            "classifier": "head.fc",
+        },
+    }
 
 
 def candidate_text(candidate: Candidate, deployment: Deployment, **more: object) -> str:
@@ -100,8 +129,21 @@ def load_model_folder(folder: Path) -> nn.Module:
     for name in (CONFIG_FILE, WEIGHTS_FILE):
         if not (folder / name).is_file():
             raise UserError(f"{folder} is not a model folder: it has no {name}.")
-    model: nn.Module = timm.create_model(f"local-dir:{folder}", pretrained=True)
+    with _plainly_named(folder) as plain:
+        model: nn.Module = timm.create_model(f"local-dir:{plain}", pretrained=True)
     return model.eval()
+
+
+@contextlib.contextmanager
+def _plainly_named(folder: Path) -> Iterator[Path]:
+    """A path of a folder without signs that mean something in a URL, as which timm below 1.0.23 reads it."""
+    if re.fullmatch(r"[\w./-]+", str(folder), re.ASCII):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="edgenext-search-") as name:
+        link = Path(name) / "folder"
+        link.symlink_to(folder.absolute(), target_is_directory=True)
+        yield link
 
 
 def class_names(folder: Path) -> tuple[str, ...] | None:
@@ -146,7 +188,7 @@ def model_folder(path: Path) -> Path:
 
 def deployment_of(what: str | Path) -> Deployment | None:
     """The classes and image size that a model folder was written for; None where it does not say, or is none."""
-    path = Path(what).expanduser()
+    path = expanded(what) if isinstance(what, str) else what
     if not path.is_dir():
         return None
     file = model_folder(path) / CANDIDATE_FILE

@@ -1,7 +1,5 @@
 """Numbers and networks in words."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

@@ -1,7 +1,5 @@
-from dataclasses import replace
-
 import pytest
-from study_builders import FakeExecutor, a_recipe
+from study_builders import FakeExecutor, a_recipe, with_data
 from study_fixtures import execution, fake, no_probe  # noqa: F401 - fixtures of this folder
 
 from edgenext_search.scaling.study import run_scaling
@@ -12,9 +10,7 @@ from edgenext_search.search.study.session import Execution
 
 @pytest.fixture
 def recipe(class_folder):
-    recipe = a_recipe()
-    data = recipe.data.model_copy(update={"source": str(class_folder)})
-    return replace(recipe, data=data, proxy=recipe.proxy.model_copy(update={"img_size": 32}))
+    return with_data(a_recipe(), class_folder)
 
 
 @pytest.fixture

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgenext_search.data.sources.listing import is_folder
 from edgenext_search.data.sources.source import Part, Source
 from edgenext_search.errors import UserError
+from edgenext_search.files import expanded
 
 TIMM_SCHEMES = ("torch", "hfds", "tfds", "wds")
 """Prefixes of timm's dataset names that can be read without downloading anything."""
@@ -30,8 +32,8 @@ def open_source(data: str | None, data_dir: Path | None = None, *, part: Part = 
         from edgenext_search.data.sources.builtin import BuiltinSource
 
         return BuiltinSource()
-    path = Path(data).expanduser()
-    if path.is_dir():
+    path = expanded(data)
+    if is_folder(path):
         from edgenext_search.data.sources.class_folders import FolderSource
 
         return FolderSource(path, part)
@@ -49,5 +51,5 @@ def open_source(data: str | None, data_dir: Path | None = None, *, part: Part = 
     raise UserError(
         f"--data must be a folder that holds train/<class>/ or a dataset name that begins with one of "
         f"{', '.join(scheme + '/' for scheme in TIMM_SCHEMES)}, but {data!r} is neither: there is {instead} at "
-        f"{path.absolute()}. Correct the path, or leave --data out to try the built-in set."
+        f"{path.absolute()}. Correct the path or the name."
     )

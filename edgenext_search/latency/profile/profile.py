@@ -196,6 +196,31 @@ class Profile(Result):
         return cls.read(values, where=f"{path} is a damaged latency profile; measure it again")
 
 
+class ProfileResult(Result):
+    """The result of ``latency profile``."""
+
+    profile: str
+    """Path of the profile's file."""
+    device: DeviceInfo
+    """The measured device."""
+    conditions: ProfileConditions
+    """Date, version of this package, and how much was measured."""
+    deployment: DeploymentKeys
+    """``num_classes`` and ``img_size`` of all networks."""
+    held_out: PredictionErrors
+    """Errors of cross-validated predictions."""
+    seconds: float
+    """Time that all measurements took."""
+    reference: Reference
+    """The network that ran in turns with every model."""
+
+    @classmethod
+    def of(cls, profile: Profile, path: Path) -> Self:
+        """What to say of a profile that was written to ``path``."""
+        own = {name: getattr(profile, name) for name in cls.model_fields if name != "profile"}
+        return cls(profile=str(path), **own)
+
+
 def make_profile(
     measured: Sequence[MeasuredModel],
     *,

@@ -14,6 +14,7 @@ from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.projection import Projection
 from edgenext_search.data import default_cache_dir
+from edgenext_search.files import expanded
 from edgenext_search.latency.devices.device import Device, DeviceError
 from edgenext_search.latency.devices.open import open_device
 from edgenext_search.latency.measurement import WARMUP_SECONDS, Measurement, MeasureSettings
@@ -134,7 +135,7 @@ def _profiles(run: RunFolder, recipe: ResolvedRecipe, cached: Path) -> Iterator[
     if run.latency_profile.is_file():
         yield run.latency_profile
     if recipe.latency.profile is not None:
-        yield Path(recipe.latency.profile).expanduser()
+        yield expanded(recipe.latency.profile)
     yield from sorted(cached.glob("*.json"), key=lambda path: -path.stat().st_mtime)
 
 
@@ -151,8 +152,8 @@ def _measure_profile(device: Device, recipe: ResolvedRecipe, path: Path, listene
         return
     space, deployment = recipe.space, recipe.deployment
     listener.note(
-        f"Profiling {device.name} for space {space.name} at {deployment}: some ten minutes, once. Interrupted, it "
-        "goes on where it was."
+        f"Profiling {device.name} for space {space.name} at {deployment}: some ten minutes, once. If interrupted, "
+        "it continues."
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     measure_profile(device, space, deployment, path, progress=functools.partial(listener.measured, "Profile"))

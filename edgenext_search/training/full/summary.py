@@ -44,6 +44,8 @@ class TrainingRecord(Result):
     """Teacher of a distillation; null without one."""
     init: str | None = None
     """Source of the initial weights; null for random ones."""
+    unreadable: tuple[str, ...] = ()
+    """Images that could not be decoded when the training began, and are left out whatever becomes of them."""
 
 
 class BestEpoch(Accuracy):

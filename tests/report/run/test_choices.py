@@ -1,7 +1,5 @@
 """What each choice scored."""
 
-from __future__ import annotations
-
 import statistics
 from dataclasses import replace
 

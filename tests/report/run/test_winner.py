@@ -1,7 +1,5 @@
 """The winner: key figures, architecture, model."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from edgenext_search.report.document import Good, plain
