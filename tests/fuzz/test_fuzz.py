@@ -27,7 +27,15 @@ from .inputs import changed, damaged, values, words
 
 OLD = Path(__file__).parents[1] / "old_folders"
 RUNS = ("search", "front", "audited", "latency", "interrupted")
-each_in_one_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+NIGHTLY = 1000  # examples of the profile of this name
+
+
+def examples(count):
+    """Settings of a test that tries some inputs, all in one folder; in the nightly profile as many as that says."""
+    return settings(
+        max_examples=max(count, settings().max_examples if settings().max_examples >= NIGHTLY else 0),
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
 
 
 @pytest.fixture
@@ -78,7 +86,7 @@ def documents(document):
     return as_yaml | damaged(text)
 
 
-@each_in_one_folder
+@examples(40)
 @given(
     content=st.sampled_from(("edgenext", "paper")).flatmap(
         lambda n: documents(read_yaml(shipped_folder("space") / f"{n}.yaml"))
@@ -88,7 +96,7 @@ def test_space_files(here, content):
     ends_well("space", "check", written("space.yaml", content))
 
 
-@each_in_one_folder
+@examples(40)
 @given(
     content=st.sampled_from(("demo", "imagenet")).flatmap(
         lambda n: documents(read_yaml(shipped_folder("study") / f"{n}.yaml"))
@@ -110,7 +118,7 @@ def test_study_files(here, content):
     )
 
 
-@each_in_one_folder
+@examples(40)
 @given(
     budget=words()
     | st.lists(words(), min_size=2, max_size=3).map(",".join)
@@ -120,7 +128,7 @@ def test_budgets(here, budget):
     ends_well("space", "check", "edgenext", f"--budget={budget}")
 
 
-@each_in_one_folder
+@examples(40)
 @given(content=documents(tiny().to_dict()))
 def test_candidate_files(here, content):
     ends_well("cost", written("candidate.yaml", content))
@@ -135,7 +143,7 @@ def _checkpoints():
     return content, save(tensors)
 
 
-@each_in_one_folder
+@examples(40)
 @given(
     content=st.sampled_from(_checkpoints()).flatmap(damaged) | st.binary(max_size=200),
     name=st.sampled_from(("a.pth", "a.safetensors")),
@@ -144,14 +152,14 @@ def test_checkpoints(here, content, name):
     ends_well("import", written(name, content), "--out", "out", codes=(2,))
 
 
-@each_in_one_folder
+@examples(40)
 @given(content=damaged("\n".join(["tench", "goldfish", "great white shark"]).encode()) | st.binary(max_size=100))
 def test_class_files(here, content):
     ends_well("import", "missing.pth", "--class-names", written("classes.txt", content), "--out", "out", codes=(2,))
 
 
 @pytest.mark.parametrize("run", RUNS)
-@each_in_one_folder
+@examples(6)
 @given(data=st.data())
 def test_run_folders(here, run, data):
     """Two files of a run folder are damaged, emptied, removed, or the other's."""
@@ -160,13 +168,14 @@ def test_run_folders(here, run, data):
     files = sorted(
         path for path in Path("run").rglob("*") if path.is_file() and path.suffix in {".yaml", ".json", ".db", ".csv"}
     )
+    contents = {file: file.read_bytes() for file in files}
     for file in data.draw(st.lists(st.sampled_from(files), min_size=1, max_size=2, unique=True)):
-        content = file.read_bytes()
+        content = contents[file]
         what = data.draw(st.sampled_from(("damage", "damage", "damage", "remove", "empty", "swap", "change")))
         if what == "remove":
             file.unlink()
         elif what == "swap":
-            shutil.copyfile(data.draw(st.sampled_from(files)), file) if files[0].exists() else None
+            file.write_bytes(contents[data.draw(st.sampled_from(files))])
         elif what == "change" and file.suffix == ".json":
             file.write_text(json.dumps(data.draw(changed(json.loads(content)))))
         else:
@@ -203,7 +212,7 @@ def command_lines(draw, command):
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
-@each_in_one_folder
+@examples(6)
 @given(data=st.data())
 def test_flags(here, path, data, monkeypatch):
     """No study, training or measurement begins, as its images or device are missing."""
