@@ -1,4 +1,4 @@
-"""The one exception for what a user can mend."""
+"""The exceptions that carry a message for the user."""
 
 
 class UserError(ValueError):
@@ -6,6 +6,13 @@ class UserError(ValueError):
 
     The message names the offending value, the rule it breaks and the next step. The command line prints it
     without a traceback and exits with code 2.
+    """
+
+
+class HostError(RuntimeError):
+    """The host failed: no memory, a process that was killed, a drive that does not answer.
+
+    The message names the next step. The command line prints it without a traceback and exits with code 1.
     """
 
 

@@ -24,7 +24,7 @@ from edgenext_search.cli.run import resume_command, run_command
 from edgenext_search.cli.scale import scale_group
 from edgenext_search.cli.space import space_group
 from edgenext_search.cli.train import train_command
-from edgenext_search.errors import StudyFailedError, UserError
+from edgenext_search.errors import HostError, StudyFailedError, UserError
 
 HELP = """Find the best EdgeNeXt for your budget.
 
@@ -60,7 +60,7 @@ class CommandGroup(click.Group):
 def _explain(error: Exception) -> None:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         say(f"Error: nothing more can be written ({error}); free some space and run the command again.")
-    elif isinstance(error, (UserError, StudyFailedError)):
+    elif isinstance(error, (UserError, HostError, StudyFailedError)):
         say(f"Error: {error}")
     else:
         say(f"Error: {type(error).__name__}: {error}")
