@@ -145,7 +145,7 @@ def _train(job: FullJob, devices: Sequence[str], place: TorchrunRank | None) -> 
 
     from edgenext_search.cli.train_progress import train_listener
     from edgenext_search.execution.launch import TrainingFailedError, launch, train_as_rank
-    from edgenext_search.training.errors import TrainingDivergedError, TrainingInterruptedError
+    from edgenext_search.training.errors import PeerFailedError, TrainingDivergedError, TrainingInterruptedError
 
     try:
         with train_listener(Console(stderr=True)) as listener:
@@ -156,7 +156,7 @@ def _train(job: FullJob, devices: Sequence[str], place: TorchrunRank | None) -> 
         if place is None or place.rank == 0:
             say(str(error))
         sys.exit(EXIT_INTERRUPTED)
-    except (TrainingDivergedError, TrainingFailedError) as error:
+    except (PeerFailedError, TrainingDivergedError, TrainingFailedError) as error:
         raise StudyFailedError(str(error)) from error
 
 

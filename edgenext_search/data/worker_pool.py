@@ -79,7 +79,7 @@ class WorkerPool(Generic[Task, Done]):
     ) -> None:
         self._ahead, self._reads, self._remedy = ahead, reads, remedy
         self._workers: list[_Worker] = []
-        self._busy = False
+        self._under_way: deque[_Worker] = deque()
         self._end = Finalize(self, _end, (self._workers,), exitpriority=1)  # at exit, before multiprocessing waits
         try:
             for _ in range(workers):
@@ -94,7 +94,7 @@ class WorkerPool(Generic[Task, Done]):
     @property
     def ready(self) -> bool:
         """Whether it is open and has nothing to do."""
-        return bool(self._workers) and not self._busy
+        return bool(self._workers) and not self._under_way
 
     def map(self, tasks: Iterable[Task]) -> Iterator[Done]:
         """The results of tasks, in their order; one that is given up early closes the pool.
@@ -104,9 +104,8 @@ class WorkerPool(Generic[Task, Done]):
             Exception: Whatever the work raises.
         """
         coming = iter(tasks)
-        under_way: deque[_Worker] = deque()
+        under_way = self._under_way = deque()
         given = 0
-        self._busy = True
         try:
             while True:
                 for task in coming:
@@ -117,12 +116,15 @@ class WorkerPool(Generic[Task, Done]):
                     if len(under_way) == self._ahead:
                         break
                 if not under_way:
-                    break
+                    return
                 yield self._receive(under_way.popleft())
-            self._busy = False
-        finally:
-            if self._busy:
+        except GeneratorExit:
+            if under_way:
                 self.close()
+            raise
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """End all processes, whatever they do."""

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from multiprocessing import connection, forkserver, parent_process
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from edgenext_search.errors import UserError
+from edgenext_search.errors import HostError, UserError
 from edgenext_search.training.errors import TrainingDivergedError, TrainingInterruptedError
 
 if TYPE_CHECKING:
@@ -151,6 +151,7 @@ class ProcessGroup(Generic[T]):
 
         Raises:
             UserError, TrainingInterruptedError, TrainingDivergedError, OSError: Raised by a process, with its message.
+            HostError: The host failed a process.
             MemoryError: A process ran out of memory.
             ProcessDiedError: A process ended without a word.
             WorkerError: A process raised something else.
@@ -284,7 +285,7 @@ def _to_send(error: BaseException) -> Exception:
     text = " ".join(str(error).split())[:LONGEST_REASON]
     if isinstance(error, MemoryError) or any(words in text.lower() for words in _MEMORY_TEXTS):
         return MemoryError(text or type(error).__name__)
-    for kind in (UserError, TrainingInterruptedError, TrainingDivergedError):
+    for kind in (UserError, HostError, TrainingInterruptedError, TrainingDivergedError):
         if isinstance(error, kind):
             return kind(str(error))
     if isinstance(error, KeyboardInterrupt):
@@ -298,7 +299,7 @@ def _distance(error: Exception) -> int:
     """How far an error is from the cause: when one process dies, the others fail for want of it."""
     if isinstance(error, UserError | TrainingInterruptedError | TrainingDivergedError | MemoryError):
         return 0
-    if isinstance(error, ProcessDiedError):
+    if isinstance(error, ProcessDiedError | HostError):
         return 1
     return 2 if isinstance(error, OSError) else 3
 

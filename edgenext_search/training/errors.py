@@ -7,3 +7,7 @@ class TrainingDivergedError(RuntimeError):
 
 class TrainingInterruptedError(RuntimeError):
     """A signal came; what was trained until then is saved."""
+
+
+class PeerFailedError(RuntimeError):
+    """Another process of the training failed and says why; what was trained until then is saved."""

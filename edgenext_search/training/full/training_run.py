@@ -17,12 +17,14 @@ from edgenext_search.training.full.finalize import finalize
 from edgenext_search.training.full.init_weights import HEAD
 from edgenext_search.training.full.listener import Progress, TrainListener
 from edgenext_search.training.full.metrics import EpochMetrics, Metrics
+from edgenext_search.training.full.together import BatchesTogether, LoadingEndedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from torch import nn
 
+    from edgenext_search.signals import StopRequests
     from edgenext_search.training.engine.distributed import Ranks
     from edgenext_search.training.engine.trainer import Objective, State
     from edgenext_search.training.full.folder import TrainingFolder
@@ -117,7 +119,7 @@ class TrainingRun:
         if self.ranks.rank == 0 and not self.trainer.position:
             self._keep_best()
 
-    def train(self, stopping: Callable[[], bool]) -> None:
+    def train(self, stopping: StopRequests) -> None:
         """Train the steps that are left.
 
         Args:
@@ -125,33 +127,29 @@ class TrainingRun:
 
         Raises:
             TrainingInterruptedError: A process was asked to stop; the step is saved.
+            UserError, HostError: Images cannot be loaded; the step is saved.
         """
         recipe, trainer = self.plan.recipe, self.trainer
         with contextlib.closing(self._train), contextlib.closing(self._val), self._metrics() as metrics:
             clock = _Clock(self._seconds, trainer)
-            last_save = time.monotonic()
+            last_save, saved = time.monotonic(), trainer.updates
+
+            def save() -> None:
+                nonlocal last_save, saved
+                self._save(clock.seconds)
+                last_save, saved = time.monotonic(), trainer.updates
+                loader.save = False
 
             def on_step(_done: int, _total: int) -> None:
-                nonlocal last_save
-                due = self.ranks.rank == 0 and time.monotonic() - last_save > 60 * self.job.minutes
-                stop, save = self.ranks.any_rank(stopping(), due)
                 self._show(clock)
                 trained = trainer.position == self.plan.steps[trainer.epoch]  # the evaluation may take long
-                if stop or save or trained:
-                    self._save(clock.seconds)
-                    last_save = time.monotonic()
-                if stop:
-                    raise TrainingInterruptedError(
-                        f"Stopped after step {trainer.updates} of {self._steps}, which is saved in {self.job.out}. "
-                        "The same command continues from there."
-                    )
+                if loader.save or trained:
+                    save()
 
             def on_epoch(epoch: int) -> None:
-                nonlocal last_save
-                row = self._evaluate(clock)
+                row = self._evaluated(clock, stopping)
                 self.rows.append(row)
-                self._save(clock.seconds)
-                last_save = time.monotonic()
+                save()
                 if metrics is not None:
                     metrics.add(row)
                     self._keep_best()
@@ -159,8 +157,36 @@ class TrainingRun:
                 self._freeze(epoch)
                 clock.lap()
 
+            loader = BatchesTogether(
+                self._train,
+                self.ranks,
+                stopping=stopping,
+                saving=lambda: self.ranks.rank == 0 and time.monotonic() - last_save > 60 * self.job.minutes,
+            )
             self._freeze(trainer.epoch)
-            trainer.fit(self._train, until=recipe.epochs, on_step=on_step, on_epoch=on_epoch)
+            try:
+                trainer.fit(loader, until=recipe.epochs, on_step=on_step, on_epoch=on_epoch)
+            except LoadingEndedError as ended:
+                if trainer.updates > saved:
+                    save()
+                raise ended.reason or self._interrupted() from None
+
+    def _interrupted(self) -> TrainingInterruptedError:
+        done = self.trainer.updates
+        where = f"after step {done} of {self._steps}, which is saved in {self.job.out}" if done else "at the first step"
+        return TrainingInterruptedError(f"Stopped {where}. The same command continues from there.")
+
+    def _evaluated(self, clock: _Clock, stopping: StopRequests) -> EpochMetrics:
+        """Evaluate, unless this process is asked to stop: the epoch's last step is saved already."""
+        if self.ranks.any_rank(stopping())[0]:
+            raise self._interrupted()
+        try:
+            with stopping.interruptible():
+                return self._evaluate(clock)
+        except (KeyboardInterrupt, RuntimeError):  # a rank that stops breaks the connection to the others
+            if not stopping():
+                raise
+            raise self._interrupted() from None
 
     @contextlib.contextmanager
     def _metrics(self) -> Iterator[Metrics | None]:
