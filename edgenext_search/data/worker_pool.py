@@ -85,9 +85,10 @@ class WorkerPool(Generic[Task, Done]):
             for _ in range(workers):
                 self._workers.append(_start(work, begin))
         except OSError as error:
+            started = len(self._workers)
             self.close()
             raise HostError(
-                f"Only {len(self._workers)} of {workers} processes that read {reads} could be started "
+                f"Only {started} of {workers} processes that read {reads} could be started "
                 f"({error.strerror or error}): {remedy}, or raise the limit of processes."
             ) from error
 

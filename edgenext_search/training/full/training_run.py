@@ -172,9 +172,12 @@ class TrainingRun:
                 raise ended.reason or self._interrupted() from None
 
     def _interrupted(self) -> TrainingInterruptedError:
-        done = self.trainer.updates
-        where = f"after step {done} of {self._steps}, which is saved in {self.job.out}" if done else "at the first step"
-        return TrainingInterruptedError(f"Stopped {where}. The same command continues from there.")
+        if not self.trainer.updates:
+            return TrainingInterruptedError("Stopped in the first step. The same command begins again.")
+        return TrainingInterruptedError(
+            f"Stopped after step {self.trainer.updates} of {self._steps}, which is saved in {self.job.out}. "
+            "The same command continues from there."
+        )
 
     def _evaluated(self, clock: _Clock, stopping: StopRequests) -> EpochMetrics:
         """Evaluate, unless this process is asked to stop: the epoch's last step is saved already."""
