@@ -29,7 +29,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
 
 def seeded(seed: int) -> random.Random:
     """A generator of its own for each benchmark."""
-    return random.Random(seed)  # noqa: S311 - experiments, not cryptography
+    return random.Random(seed)
 
 
 def conditions(*packages: str, **more: object) -> dict[str, Any]:

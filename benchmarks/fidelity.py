@@ -2,8 +2,8 @@
 
 24 candidates of one budget (``band``) and 24 of budgets from 0.25M parameters to it (``wide``) are trained at the
 reference fidelity with several seeds, and by the proxy at an eighth of its images with others. Each proxy seed's
-readings are ranked against the references: Kendall's tau, the mean over seeds, beside the ceiling, by which a
-reference of one seed ranks as the mean of the others does, both against the same targets.
+ranking metrics are compared with the references: Kendall's tau, the mean over seeds, beside the noise ceiling, by which
+a reference of one seed ranks as the mean of the others does, both against the same targets.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from edgenext_search.training.proxy.recipe import TrainRecipe
 EACH, SMALLEST = 24, 250_000
 REFERENCE = {"images": 4000, "epochs": 8, "batch_size": 32, "val_images": 10_000}
 PROXY = {"images": 4000, "epochs": 1, "batch_size": 16, "val_images": 2000}
-READINGS: tuple[RankingMetric, ...] = ("combined", "top1", "loss", "train_loss")
+RANKING_METRICS: tuple[RankingMetric, ...] = ("combined", "top1", "loss", "train_loss")
 SHAPES_SEED, PROXY_SEED = 7, 10
 
 
@@ -57,8 +57,8 @@ def main() -> None:
         trainings = Trainings(options.record, Path(scratch))
         for name, shapes in sets.items():
             candidates = list(shapes)
-            long = _readings(trainings, candidates, REFERENCE, range(seeds), options)
-            short = _readings(trainings, candidates, PROXY, range(PROXY_SEED, PROXY_SEED + seeds), options)
+            long = _scores(trainings, candidates, REFERENCE, range(seeds), options)
+            short = _scores(trainings, candidates, PROXY, range(PROXY_SEED, PROXY_SEED + seeds), options)
             short["expected"] = _expected(list(shapes.values()), short[study.search.rank_by])
             figures |= _judged(name, candidates, long["top1"], short, study.search.rank_by)
     emit(
@@ -103,14 +103,14 @@ def _images(fidelity: dict[str, int]) -> int:
     return fidelity["images"] * fidelity["epochs"]
 
 
-def _readings(
+def _scores(
     trainings: Trainings,
     candidates: list[Candidate],
     fidelity: dict[str, int],
     seeds: range,
     options: Namespace,
 ) -> dict[str, list[list[float]]]:
-    """By reading, higher is better: of each candidate the readings of all seeds."""
+    """By ranking metric, higher is better: the ranking scores of each candidate, one a seed."""
     most = 200 if options.quick else None
     train_images, val_images = (most or fidelity[key] for key in ("images", "val_images"))
     data = images(options, img_size=32, train_images=train_images, val_images=val_images)
@@ -119,16 +119,16 @@ def _readings(
         precision="fp32", channels_last=False, compile=False,
     )  # fmt: skip
     curves = trainings.curves([(c, seed) for seed in seeds for c in candidates], recipe, data)
-    found: dict[str, list[list[float]]] = {}
-    for reading in READINGS:
+    by_metric: dict[str, list[list[float]]] = {}
+    for metric in RANKING_METRICS:
         by_seed = [
             ranking_scores(
-                [record_of(n, c, curves[c.fingerprint, seed], seed) for n, c in enumerate(candidates)], reading
+                [record_of(n, c, curves[c.fingerprint, seed], seed) for n, c in enumerate(candidates)], metric
             )
             for seed in seeds
         ]
-        found[reading] = [[merit[n][fidelity["epochs"]] for merit in by_seed] for n in range(len(candidates))]
-    return found
+        by_metric[metric] = [[scores[n][fidelity["epochs"]] for scores in by_seed] for n in range(len(candidates))]
+    return by_metric
 
 
 def _judged(
@@ -140,25 +140,29 @@ def _judged(
 ) -> dict[str, float | None]:
     counts = [cost(candidate, Deployment()) for candidate in candidates]
     series: dict[str, list[list[float]]] = {
-        reading: [list(scores) for scores in zip(*values, strict=True)] for reading, values in short.items()
+        metric: [list(scores) for scores in zip(*values, strict=True)] for metric, values in short.items()
     }
     series["params_alone"] = [[math.log(count.params) for count in counts]]
     series["madds_alone"] = [[math.log(count.madds) for count in counts]]
     series["blocks_alone"] = [[float(sum(candidate.depths)) for candidate in candidates]]
     taus: dict[str, float] = {}
-    ceiling: float | None = None
+    noise_ceiling: float | None = None
     for label, seeds in series.items():
-        known = [agreement for scores in seeds if (agreement := judge(scores, references).ceiling)]
-        if known:
-            taus[label] = statistics.fmean(agreement.score_tau.value for agreement in known)
-            ceiling = known[0].tau.value
-    shares = {label: taus[label] / ceiling if ceiling and ceiling > 0 else None for label in short if label in taus}
+        agreements = [agreement for scores in seeds if (agreement := judge(scores, references).noise_ceiling)]
+        if agreements:
+            taus[label] = statistics.fmean(agreement.score_tau.value for agreement in agreements)
+            noise_ceiling = agreements[0].tau.value
+    shares = {
+        label: taus[label] / noise_ceiling if noise_ceiling and noise_ceiling > 0 else None
+        for label in short
+        if label in taus
+    }
     return {
         **{
             f"tau_{name}_of_ceiling{'' if label == rank_by else '_' + label}": share and significant(share, 3)
             for label, share in shares.items()
         },
-        f"tau_{name}_ceiling": ceiling and round(ceiling, 3),
+        f"tau_{name}_ceiling": noise_ceiling and round(noise_ceiling, 3),
         **{f"tau_{name}_{label}": round(tau, 3) for label, tau in taus.items()},
     }
 

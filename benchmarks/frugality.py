@@ -118,8 +118,8 @@ def main() -> None:
 
 
 def _full(trials: list[TrialRecord], rank_by: RankingMetric, train_images: int) -> Chosen:
-    merit = ranking_scores(trials, rank_by)
-    best = max(trials, key=lambda trial: merit[trial.number][trial.epochs])
+    scores = ranking_scores(trials, rank_by)
+    best = max(trials, key=lambda trial: scores[trial.number][trial.epochs])
     return Chosen(best.number, sum(trial.epochs for trial in trials) * train_images)
 
 
@@ -135,8 +135,8 @@ def _halving(trials: list[TrialRecord], recipe: TrainRecipe, rank_by: RankingMet
                 kept = survivors(scores)
                 alive = [trial for trial in alive if trial.number in kept]
         left += alive
-    merit = ranking_scores(left, rank_by)
-    best = max(left, key=lambda trial: merit[trial.number][trial.epochs])
+    scores = ranking_scores(left, rank_by)
+    best = max(left, key=lambda trial: scores[trial.number][trial.epochs])
     return Chosen(best.number, epochs * train_images)
 
 
@@ -145,7 +145,7 @@ def _optuna(trials: list[TrialRecord], recipe: TrainRecipe, rank_by: RankingMetr
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=2)
     study = optuna.create_study(direction="maximize", pruner=pruner)
-    epochs, merit = 0, ranking_scores(trials, rank_by)
+    epochs, scores = 0, ranking_scores(trials, rank_by)
     for record in trials:
         trial = study.ask()
         trial.set_user_attr("number", record.number)
@@ -153,12 +153,12 @@ def _optuna(trials: list[TrialRecord], recipe: TrainRecipe, rank_by: RankingMetr
         for step, rung in enumerate(recipe.rung_epochs, start=1):
             epochs += rung - before
             before = rung
-            trial.report(merit[record.number][rung], step=2 ** (step - 1))
+            trial.report(scores[record.number][rung], step=2 ** (step - 1))
             if rung != recipe.rung_epochs[-1] and trial.should_prune():
                 study.tell(trial, state=optuna.trial.TrialState.PRUNED)
                 break
         else:
-            study.tell(trial, merit[record.number][recipe.rung_epochs[-1]])
+            study.tell(trial, scores[record.number][recipe.rung_epochs[-1]])
     return Chosen(study.best_trial.user_attrs["number"], epochs * train_images)
 
 

@@ -65,7 +65,7 @@ def main() -> None:
         folder = Path(name)
         profile = _profile(device, space, deployment, options.profile or folder / "profile.json", quick=options.quick)
         known = {entry.candidate for entry in profile.measured}
-        rng = random.Random(f"held-out networks {options.seed}")  # noqa: S311
+        rng = random.Random(f"held-out networks {options.seed}")
         drawn = [c for c in draw_networks(space, deployment, 2 * n, rng) if c not in known][:n]
         record = options.record or folder / "record.jsonl"
         settings = QUICK_SETTINGS if options.quick else SETTINGS

@@ -125,7 +125,7 @@ def in_browser(path: Path, repetitions: int) -> tuple[list[float], list[float], 
 
 def a_study(count: int, seed: int) -> list[TrialRecord]:
     """Trials of random candidates, the baseline first."""
-    rng = random.Random(seed)  # noqa: S311 - experiments, not cryptography
+    rng = random.Random(seed)
     space, deployment = Space.load("edgenext"), Deployment()
     projection = Projection(space, Budget.parse("1.3M"), deployment)
     found = []

@@ -26,7 +26,7 @@ VAL_SHARE = 1 / 6  # 10,000 of Fashion-MNIST's 60,000 training images
 
 
 @dataclass(frozen=True)
-class Reading:
+class RungResult:
     """What one rung of one training came to."""
 
     epoch: int
@@ -70,20 +70,20 @@ class Trainings:
 
     def __init__(self, record: Path | None, scratch: Path) -> None:
         self._record, self._scratch = record, scratch
-        self._known: dict[str, dict[str, Any]] = {}
+        self._results: dict[str, dict[str, Any]] = {}
         if record and record.is_file():
             lines = record.read_text(encoding="utf-8").splitlines(keepends=True)
             if lines and not lines[-1].endswith("\n"):  # cut off by whatever ended the run before
                 lines.pop()
                 record.write_text("".join(lines), encoding="utf-8")
             rows = [json.loads(line) for line in lines]
-            self._known = {row["key"]: row["reading"] for row in rows}
+            self._results = {row["key"]: row["reading"] for row in rows}
         self._executor = LocalExecutor(local_places("cpu", parallel=None, threads=1))
 
     def curves(
         self, pairs: Iterable[tuple[Candidate, int]], recipe: TrainRecipe, data: PreparedData
-    ) -> dict[tuple[str, int], list[Reading]]:
-        """The readings at each rung, by fingerprint and seed."""
+    ) -> dict[tuple[str, int], list[RungResult]]:
+        """The result of each rung, by fingerprint and seed."""
         wanted = list(pairs)
         begun = time.monotonic()
         for rung in recipe.rung_epochs:
@@ -91,7 +91,7 @@ class Trainings:
                 job
                 for candidate, seed in wanted
                 for job in (self._job(candidate, seed, recipe, data, rung),)
-                if self._key(job) not in self._known
+                if self._key(job) not in self._results
             ]
             outcomes = self._executor.run(jobs, on_progress=lambda *_: None, should_stop=lambda: False)
             for done, (job, outcome) in enumerate(outcomes, start=1):
@@ -103,7 +103,7 @@ class Trainings:
                     print(f"epoch {rung}: {done} of {len(jobs)} trainings, {spent:.0f} s", file=sys.stderr, flush=True)
         return {
             (candidate.fingerprint, seed): [
-                Reading(**self._known[self._key(self._job(candidate, seed, recipe, data, rung))])
+                RungResult(**self._results[self._key(self._job(candidate, seed, recipe, data, rung))])
                 for rung in recipe.rung_epochs
             ]
             for candidate, seed in wanted
@@ -128,24 +128,24 @@ class Trainings:
         )
 
     def _keep(self, job: TrainJob, trained: Trained) -> None:
-        reading = {
+        result = {
             "epoch": job.until,
             "top1": trained.score,
             "loss": trained.loss,
             "train_loss": trained.train_loss,
             "seconds": trained.seconds,
         }
-        self._known[self._key(job)] = reading
+        self._results[self._key(job)] = result
         if self._record:
             with self._record.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"key": self._key(job), "reading": reading}) + "\n")
+                file.write(json.dumps({"key": self._key(job), "reading": result}) + "\n")
 
     @staticmethod
     def _key(job: TrainJob) -> str:
         return f"{job.name}-{job.until}"
 
 
-def record_of(number: int, candidate: Candidate, curve: list[Reading], seed: int) -> TrialRecord:
+def record_of(number: int, candidate: Candidate, curve: list[RungResult], seed: int) -> TrialRecord:
     """A training as the trial of a study, nothing of it stopped."""
     return TrialRecord(
         number=number,

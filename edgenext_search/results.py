@@ -19,7 +19,7 @@ class Result(BaseModel):
     """What a command found: a frozen record whose JSON form is its dump, described by docstrings under the fields.
 
     Unknown keys are ignored when a record is read, and fields that were added later have defaults, so files of older
-    versions still open.
+    versions still open. A field that had another name takes it as an alias.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)

@@ -28,7 +28,7 @@ def nearest(name: str, names: Iterable[str]) -> str:
 
     A name that contains what was typed is closer than one that looks like it.
     """
-    known = list(names)
-    containing = sorted((other for other in known if name and name in other), key=len)
-    close = containing[:1] or difflib.get_close_matches(name, known, n=1)
+    candidates = list(names)
+    containing = sorted((other for other in candidates if name and name in other), key=len)
+    close = containing[:1] or difflib.get_close_matches(name, candidates, n=1)
     return f" Did you mean {close[0]}?" if close else ""

@@ -74,9 +74,9 @@ def _instead(settings: type[BaseModel] | None, loc: tuple[int | str, ...]) -> st
     section = _at(settings, loc[:-1])
     if section is None:
         return ""
-    known = list(section.model_fields)
-    close = difflib.get_close_matches(str(loc[-1]), known, n=1)
-    return f"; the closest is {close[0]}" if close else f"; there are {', '.join(known)}"
+    keys = list(section.model_fields)
+    close = difflib.get_close_matches(str(loc[-1]), keys, n=1)
+    return f"; the closest is {close[0]}" if close else f"; there are {', '.join(keys)}"
 
 
 def _at(settings: type[BaseModel] | None, loc: tuple[int | str, ...]) -> type[BaseModel] | None:
@@ -91,7 +91,7 @@ def _section(annotation: object) -> type[BaseModel] | None:
     """The settings class in a field's type, if there is one."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((found for part in get_args(annotation) if (found := _section(part))), None)
+    return next((section for part in get_args(annotation) if (section := _section(part))), None)
 
 
 def _path(loc: tuple[int | str, ...]) -> str:

@@ -10,9 +10,9 @@ PACKAGES = ("edgenext-search", "torch", "timm", "optuna", "numpy", "onnx", "onnx
 
 def versions() -> dict[str, str]:
     """Installed versions by package; missing packages are left out."""
-    found = {"python": platform.python_version()}
-    found |= {package: version for package in PACKAGES if (version := installed(package))}
-    return found
+    installed_versions = {"python": platform.python_version()}
+    installed_versions |= {package: version for package in PACKAGES if (version := installed(package))}
+    return installed_versions
 
 
 def installed(package: str) -> str | None:

@@ -71,7 +71,7 @@ class MadeUpDevice:
                 raise DeviceError("the board is gone.", transient=True)
             self.measured += reference is not None
             target = Target.model_validate_json(path.read_text("utf-8"))
-            rng = random.Random(target.candidate.fingerprint)  # noqa: S311
+            rng = random.Random(target.candidate.fingerprint)
             noise, speed = rng.uniform(0.99, 1.01), rng.uniform(0.98, 1.06)
             if self.measured <= self.busy_until:
                 noise, speed = noise * rng.choice([1 - self.wild, 1 + self.wild]), 2 * speed
@@ -102,7 +102,7 @@ def profile_of(measured, *, device=INFO, space=None, deployment=DEPLOYMENT):
 @cache
 def made_profile(space="edgenext", deployment=DEPLOYMENT):
     """The profile of the made-up device."""
-    rng = random.Random(0)  # noqa: S311
+    rng = random.Random(0)
     plan = make_plan(Space.load(space), deployment, networks=NETWORKS, stages=STAGES, seed=0)
     measured = [(target, measurement(target, noise=rng.uniform(0.99, 1.01), deployment=deployment)) for target in plan]
     return profile_of(measured, space=Space.load(space), deployment=deployment)

@@ -37,7 +37,7 @@ TINY: dict[str, Any] = {
 
 def seeded(seed: int) -> random.Random:
     """A generator of its own for each test."""
-    return random.Random(seed)  # noqa: S311 - experiments, not cryptography
+    return random.Random(seed)
 
 
 def tiny(**changes: Any) -> Candidate:

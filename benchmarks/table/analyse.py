@@ -25,7 +25,7 @@ Array = npt.NDArray[np.float64]
 LEAST = 5
 RESAMPLES, SEED = 400, 0
 BASELINE = "edgenext_xx_small"
-READINGS = ("top1", "loss", "train_loss", "mean_train_loss")
+METRICS = ("top1", "loss", "train_loss", "mean_train_loss")
 MARKS = ("<!-- analysis -->", "<!-- end of analysis -->")
 
 
@@ -180,8 +180,8 @@ def _ranks(table: Table) -> str:
         rows, n = [], 0
         for epoch in _epochs(table):
             cells = []
-            for reading in READINGS:
-                values = _matrix(table.curves, "short", reading, epoch) * (1 if reading == "top1" else -1)
+            for metric in METRICS:
+                values = _matrix(table.curves, "short", metric, epoch) * (1 if metric == "top1" else -1)
                 figure = _figure(_pairs(values, target, wanted), _tau)
                 n = figure.n
                 cells.append(figure.text(2))

@@ -112,7 +112,7 @@ class Cost:
     @classmethod
     def from_dict(cls, values: Mapping[str, int]) -> Cost:
         """Read what :meth:`to_dict` wrote."""
-        return cls(**{known.name: values[known.name] for known in fields(cls) if known.name in values})
+        return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
 
 
 def cost(layout: Layout, deployment: Deployment) -> Cost:

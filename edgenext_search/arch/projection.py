@@ -60,7 +60,7 @@ def space_size(space: Space, projection: Projection | None, *, samples: int, see
         samples: Most assignments to look at.
         seed: Seed of the random assignments, where there are more.
     """
-    assignments, exact = space.some(samples, random.Random(seed))  # noqa: S311 - not a secret
+    assignments, exact = space.some(samples, random.Random(seed))
     fixed = {parameter.name: parameter.low for parameter in space.parameters if isinstance(parameter, Interval)}
     conditions = None if projection is None else projection.deployment
     return SpaceSize(

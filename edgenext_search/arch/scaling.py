@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from edgenext_search.arch.budget import Budget
-from edgenext_search.arch.candidate import STAGES, WIDTH_MULTIPLE, Candidate
+from edgenext_search.arch.candidate import WIDTH_MULTIPLE, Candidate
 from edgenext_search.arch.cost import STRIDE, Cost, Deployment, cost
 from edgenext_search.arch.projection import BAND, require_sensible, solve_widths
 from edgenext_search.arch.shape import Shape
@@ -165,7 +165,7 @@ def _member(
     """
     growth = _growth(candidate, budget, rule, deployment, width_multiple)
     nearby = sorted((step * _ASIDE_STEP for step in range(-_ASIDE, _ASIDE + 1)), key=lambda step: (abs(step), step))
-    best: Member | None = None
+    members: list[Member] = []
     tried = set()
     for step in nearby:
         shape, there = _grown(candidate, rule, deployment, growth * math.exp(step), width_multiple)
@@ -175,17 +175,15 @@ def _member(
         widths = solve_widths(shape, budget, there)
         if widths is None:
             continue
-        found = shape.candidate_at(widths)
-        counted = cost(found, there)
+        member = shape.candidate_at(widths)
+        counted = cost(member, there)
         usage = budget.usage(counted)
-        if best is None or usage > best.usage:
-            best = Member(
-                budget=budget, candidate=found, deployment=there, cost=counted, usage=usage, growth=growth
-            )  # fmt: skip
+        members.append(
+            Member(budget=budget, candidate=member, deployment=there, cost=counted, usage=usage, growth=growth)
+        )
         if usage >= BAND:
             break
-    assert best is not None  # noqa: S101 - at the growth itself the budget holds
-    return best
+    return max(members, key=lambda member: member.usage)  # at the growth itself the budget holds, so there is one
 
 
 def _growth(
@@ -220,14 +218,13 @@ def _grown(
 
     SDTA blocks stay as many, and a stage that has convolutional blocks keeps one: members are of one kind.
     """
-    depths = tuple(
+    d1, d2, d3, d4 = (
         max(min(depth, sdta + 1), round(depth * growth**rule.depth))
         for depth, sdta in zip(candidate.depths, candidate.sdta_blocks, strict=True)
     )
-    assert len(depths) == STAGES  # noqa: S101 - a candidate has four
     steps = max(1, round(deployment.img_size * growth ** (rule.size / 2) / STRIDE))
     size = STRIDE * steps if rule.size else deployment.img_size
-    shape = replace(Shape.of(candidate, width_multiple=width_multiple), depths=depths)
+    shape = replace(Shape.of(candidate, width_multiple=width_multiple), depths=(d1, d2, d3, d4))
     return shape, replace(deployment, img_size=size)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from edgenext_search.arch.candidate import Candidate
 from edgenext_search.errors import UserError
+from edgenext_search.execution.conditions import RunConditions
 from edgenext_search.search.ranking.references import (
     can_be_audited,
     drawn,
@@ -16,22 +17,17 @@ from edgenext_search.search.ranking.references import (
     reference_seeds,
     sampled,
 )
+from edgenext_search.search.recipe import ResolvedRecipe
+from edgenext_search.search.results import RunSummary
 from edgenext_search.search.store.kind import require_search
 from edgenext_search.search.store.records import AuditFacts, StudyFacts
+from edgenext_search.search.store.run_folder import RunFolder
+from edgenext_search.search.store.store import StudyStore
 from edgenext_search.search.study.listener import Listener
 from edgenext_search.search.study.series import recorded_time, run_series
-from edgenext_search.search.study.session import open_session
+from edgenext_search.search.study.session import Execution, open_session
 from edgenext_search.search.study.summary import summarize
 from edgenext_search.texts import command_line, counted
-
-if TYPE_CHECKING:
-    from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.execution.conditions import RunConditions
-    from edgenext_search.search.recipe import ResolvedRecipe
-    from edgenext_search.search.results import RunSummary
-    from edgenext_search.search.store.run_folder import RunFolder
-    from edgenext_search.search.store.store import StudyStore
-    from edgenext_search.search.study.session import Execution
 
 LEAST_CANDIDATES = 4
 TIMES_AS_LONG = 4  # as the proxy, by default

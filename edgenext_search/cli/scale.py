@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from edgenext_search.arch.candidate import Candidate
+from edgenext_search.arch.cost import Deployment
 from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json
 from edgenext_search.cli.scale_study import (
     compare_command,
@@ -18,10 +20,6 @@ from edgenext_search.cli.scale_study import (
     study_command,
 )
 from edgenext_search.errors import UserError
-
-if TYPE_CHECKING:
-    from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.arch.cost import Deployment
 
 STUDY_FILE = "study.yaml"  # a folder that has it is a run
 

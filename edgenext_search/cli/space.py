@@ -171,7 +171,7 @@ def sample_command(
     caps = Budget.parse(budget)
     require_sensible(caps, deployment)
     projection = Projection(Space.load(space), caps, deployment)
-    rng = random.Random(seed)  # noqa: S311 - no secret hangs on it
+    rng = random.Random(seed)
     if not as_json:
         click.echo(f"{count} candidates of {space} within {projection.budget} at {deployment}")
     for _ in range(count):

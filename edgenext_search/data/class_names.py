@@ -46,8 +46,8 @@ def difference(ours: Sequence[str], theirs: Sequence[str], our_name: str, their_
     """
     clauses = []
     for name, names, other_names in ((their_name, theirs, ours), (our_name, ours, theirs)):
-        known = set(names)
-        if missing := [other for other in other_names if other not in known]:
+        own_names = set(names)
+        if missing := [other for other in other_names if other not in own_names]:
             listed = ", ".join(map(repr, missing[:SHOWN])) + (", ..." if len(missing) > SHOWN else "")
             clauses.append(f"{len(missing)} {'is' if len(missing) == 1 else 'are'} missing in {name} ({listed})")
     return ", and ".join(clauses)

@@ -26,17 +26,15 @@ import time
 import traceback
 import warnings
 from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing import connection
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkProcess, SpawnProcess
 from multiprocessing.util import Finalize
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from edgenext_search.errors import HostError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from multiprocessing.connection import Connection
-    from multiprocessing.context import ForkProcess, SpawnProcess
 
 PATIENCE = 300.0
 """Seconds without a result after which a process counts as stuck; of several ranks, the others wait twice as long."""

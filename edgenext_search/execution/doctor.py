@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from edgenext_search.data import default_cache_dir
 from edgenext_search.execution.numerics import ProbeRecord, probes
@@ -12,9 +12,6 @@ from edgenext_search.files import shipped_folder, shipped_names
 from edgenext_search.machine import cpu_cores, cpu_name
 from edgenext_search.results import Result
 from edgenext_search.versions import PACKAGES, installed, versions
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 class HostFacts(Result):
@@ -68,8 +65,8 @@ def examine_host(extras: Iterable[str]) -> DoctorReport:
     Args:
         extras: Packages that single commands need.
     """
-    found = versions()
-    problems = [f"{package} is not installed; pip install {package}" for package in PACKAGES if package not in found]
+    present = versions()
+    problems = [f"{package} is not installed; pip install {package}" for package in PACKAGES if package not in present]
     gpus: list[str] = []
     threads = None
     try:
@@ -86,7 +83,7 @@ def examine_host(extras: Iterable[str]) -> DoctorReport:
     missing = [shipped_folder(kind) for kind in ("space", "study") if not shipped_names(kind)]
     problems += [f"{folder} has no files; install the package again" for folder in missing]
     return DoctorReport(
-        versions=found,
+        versions=present,
         extras={package: installed(package) for package in extras},
         host=HostFacts(
             cpu=cpu_name(),

@@ -9,16 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import methodcaller
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edgenext_search.execution.processes import ProcessDiedError, ProcessGroup, Send, WorkerError, stop_with_parent
 from edgenext_search.signals import handled
+from edgenext_search.training.full.job import FullJob
 from edgenext_search.training.full.listener import Progress, SilentListener, TrainListener
-
-if TYPE_CHECKING:
-    from edgenext_search.training.full.job import FullJob
-    from edgenext_search.training.full.metrics import EpochMetrics
-    from edgenext_search.training.full.summary import TrainSummary
+from edgenext_search.training.full.metrics import EpochMetrics
+from edgenext_search.training.full.summary import TrainSummary
 
 PATIENCE = 5.0  # seconds that the other processes get to say why they end, when one has failed
 

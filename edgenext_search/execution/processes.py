@@ -26,16 +26,13 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection, forkserver, parent_process
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
 
 from edgenext_search.errors import HostError, UserError
 from edgenext_search.training.errors import TrainingDivergedError, TrainingInterruptedError
-
-if TYPE_CHECKING:
-    from multiprocessing.connection import Connection
-    from multiprocessing.context import ForkServerContext, ForkServerProcess
-    from types import TracebackType
-    from typing import Self
 
 T = TypeVar("T")
 Send = Callable[[object], None]

@@ -8,7 +8,8 @@ encoding, is itself the base of the attention's residual.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from timm.models import register_model
@@ -16,9 +17,6 @@ from timm.models._builder import build_model_with_cfg
 from timm.models._registry import generate_default_cfgs
 from timm.models.edgenext import ConvBlock, EdgeNeXt, SplitTransposeBlock
 from torch import nn
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 BATCH_NORM_EPS = 1e-5
 

@@ -118,8 +118,8 @@ def read_checkpoint(path: Path, weights: Weights | None = None) -> Checkpoint:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    entry, found = _choose(path, read_file(path), weights)
-    return Checkpoint(path=path, sha256=digest, entry=entry, weights=_tensors(path, entry, found))
+    entry, state_dict = _choose(path, read_file(path), weights)
+    return Checkpoint(path=path, sha256=digest, entry=entry, weights=_tensors(path, entry, state_dict))
 
 
 def import_checkpoint(
@@ -251,16 +251,16 @@ def _choose(path: Path, loaded: object, weights: Weights | None) -> tuple[str, M
         raise UserError(f"{path} has no {weights} weights ({' or '.join(_KEYS[weights])}): it {has}.")
     if not present:
         return _BARE, loaded
-    found = loaded[wanted[0]]
-    if not isinstance(found, Mapping):
-        raise UserError(f"{path}: {wanted[0]} must be a state dict, but is {type(found).__name__}.")
-    return wanted[0], found
+    state_dict = loaded[wanted[0]]
+    if not isinstance(state_dict, Mapping):
+        raise UserError(f"{path}: {wanted[0]} must be a state dict, but is {type(state_dict).__name__}.")
+    return wanted[0], state_dict
 
 
-def _tensors(path: Path, entry: str, found: Mapping[str, object]) -> dict[str, Tensor]:
+def _tensors(path: Path, entry: str, state_dict: Mapping[str, object]) -> dict[str, Tensor]:
     import torch
 
-    for name, value in found.items():
+    for name, value in state_dict.items():
         if not isinstance(value, torch.Tensor):
             raise UserError(
                 f"{path} must hold a state dict, at its top or under {', '.join(sum(_KEYS.values(), ()))}, but "
@@ -268,7 +268,7 @@ def _tensors(path: Path, entry: str, found: Mapping[str, object]) -> dict[str, T
             )
         if not value.isfinite().all():
             raise UserError(f"{path}: all weights must be finite, but {name} of its {entry} has NaN or infinity.")
-    return {str(name): value for name, value in found.items() if isinstance(value, torch.Tensor)}
+    return {str(name): value for name, value in state_dict.items() if isinstance(value, torch.Tensor)}
 
 
 def _fill(checkpoint: Checkpoint, variant: str) -> Any:  # noqa: ANN401 - timm's class, which mypy does not know
@@ -301,13 +301,13 @@ def _network(checkpoint: Checkpoint, variant: str) -> nn.Module:
 def _differences(checkpoint: Checkpoint, model: nn.Module) -> list[str]:
     """What keeps the weights from being the network's, in the order of its layers."""
     expected = {repository_name(name): _shape(tensor) for name, tensor in model.state_dict().items()}
-    found = {name: _shape(tensor) for name, tensor in checkpoint.weights.items()}
+    shapes = {name: _shape(tensor) for name, tensor in checkpoint.weights.items()}
     differences = [
-        f"{name} is {found[name]}, must be {shape}" if name in found else f"{name} ({shape}) is missing"
+        f"{name} is {shapes[name]}, must be {shape}" if name in shapes else f"{name} ({shape}) is missing"
         for name, shape in expected.items()
-        if found.get(name) != shape
+        if shapes.get(name) != shape
     ]
-    return differences + [f"{name} ({shape}) is too many" for name, shape in found.items() if name not in expected]
+    return differences + [f"{name} ({shape}) is too many" for name, shape in shapes.items() if name not in expected]
 
 
 def _shape(tensor: Tensor) -> str:

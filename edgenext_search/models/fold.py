@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from edgenext_search.models.bn_hs import BatchNormConvBlock, BatchNormEdgeNeXt
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 def fold_batch_norms(model: nn.Module) -> nn.Module:
@@ -74,7 +71,6 @@ def _fold_into_layer_after(norm: nn.BatchNorm2d, layer: Layer) -> Layer:
 
 
 def _scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    assert norm.running_mean is not None  # noqa: S101 - batch norms of these networks track their statistics
-    assert norm.running_var is not None  # noqa: S101
-    scale = norm.weight.detach() * torch.rsqrt(norm.running_var + norm.eps)
-    return scale, norm.bias.detach() - norm.running_mean * scale
+    state = norm.state_dict()  # detached
+    scale = state["weight"] * torch.rsqrt(state["running_var"] + norm.eps)
+    return scale, state["bias"] - state["running_mean"] * scale

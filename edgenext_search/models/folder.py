@@ -146,8 +146,8 @@ def model_folder(path: Path) -> Path:
         winner = json.loads((path / "summary.json").read_text("utf-8"))["winner"]["fingerprint"]
     except (OSError, ValueError, KeyError, TypeError):
         return path
-    found = path / "winners" / str(winner)
-    return found if (found / CONFIG_FILE).is_file() else path
+    winner_folder = path / "winners" / str(winner)
+    return winner_folder if (winner_folder / CONFIG_FILE).is_file() else path
 
 
 def deployment_of(what: str | Path) -> Deployment | None:
@@ -156,8 +156,8 @@ def deployment_of(what: str | Path) -> Deployment | None:
     if not path.is_dir():
         return None
     file = model_folder(path) / CANDIDATE_FILE
-    known = read_yaml(file).get("deployment") if file.is_file() else None
-    return Deployment(**known) if isinstance(known, dict) else None
+    deployment = read_yaml(file).get("deployment") if file.is_file() else None
+    return Deployment(**deployment) if isinstance(deployment, dict) else None
 
 
 def read_candidate(path: Path) -> Candidate:
@@ -172,10 +172,10 @@ def read_candidate(path: Path) -> Candidate:
     """
     if path.is_dir():
         path = model_folder(path)
-        found = [path / name for name in (CANDIDATE_FILE, CONFIG_FILE) if (path / name).is_file()]
-        if not found:
+        files = [path / name for name in (CANDIDATE_FILE, CONFIG_FILE) if (path / name).is_file()]
+        if not files:
             raise UserError(f"{path} is not a model folder: it has neither {CANDIDATE_FILE} nor {CONFIG_FILE}.")
-        return read_candidate(found[0])
+        return read_candidate(files[0])
     if path.suffix == ".onnx":
         raise UserError(
             f"{path} is an ONNX file, which does not say of which candidate it is; give its model folder, or time it "

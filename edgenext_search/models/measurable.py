@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edgenext_search.arch.blocks import IN_CHANNELS
+from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.errors import UserError
 from edgenext_search.models.export import ExportError
 from edgenext_search.models.find import find_candidate
 from edgenext_search.models.folder import model_folder
-
-if TYPE_CHECKING:
-    from edgenext_search.arch.candidate import Candidate
 
 OPSET = 17  # the first with LayerNormalization as one operator, which runtimes have fast kernels for
 ONNX_FILE = "model.onnx"

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
 from edgenext_search.arch.blocks import IN_CHANNELS, PATCH
+from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.models.build import build
-
-if TYPE_CHECKING:
-    from edgenext_search.arch.candidate import Candidate
 
 
 def measure_memory(candidate: Candidate, deployment: Deployment) -> int:

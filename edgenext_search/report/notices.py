@@ -22,12 +22,12 @@ def notices(status: Status, *, resume: str, demonstration: bool) -> tuple[Notice
         resume: The command that goes on with it.
         demonstration: Whether its images are generated.
     """
-    found = []
+    shown = []
     if status == "interrupted":
         text = "Nothing finished is lost. Go on with"
-        found.append(Notice(title="This study was interrupted.", text=text, command=resume, urgent=True))
+        shown.append(Notice(title="This study was interrupted.", text=text, command=resume, urgent=True))
     if status == "running":
-        found.append(_RUNNING)
+        shown.append(_RUNNING)
     if demonstration:
-        found.append(DEMONSTRATION)
-    return tuple(found)
+        shown.append(DEMONSTRATION)
+    return tuple(shown)

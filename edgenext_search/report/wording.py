@@ -12,9 +12,9 @@ from edgenext_search.arch.results import DeploymentResult
 from edgenext_search.search.store.records import Score
 from edgenext_search.texts import counted
 
-NONE = "–"  # noqa: RUF001 - stands where there is no value
+NONE = "–"
 UNUSED = "x"  # stands where no block of a stage uses a field
-READINGS = {
+RANKING_METRICS = {
     "combined": "top-1, held-out loss and training loss together",
     "loss": "held-out loss",
     "top1": "top-1",
@@ -25,7 +25,7 @@ READINGS = {
 _SIZES = {"xx_small": "XXS", "x_small": "XS", "small": "S", "base": "B"}
 _SIZES |= {f"{name}_bn_hs": f"{size}-BN" for name, size in _SIZES.items()}
 _PUBLISHED = "edgenext_"
-_MINUS = "−"  # noqa: RUF001 - as wide as a plus
+_MINUS = "−"
 
 
 class HasInterval(Protocol):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import statistics
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -12,10 +14,6 @@ from edgenext_search.errors import UserError
 from edgenext_search.scaling.law import CONFIDENCE, IMAGENET, Law, Prior, fit_law
 from edgenext_search.scaling.records import FamilyFit, FitResult, LeftOutMember, NextMember, SkippedFamily
 from edgenext_search.validation import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 By = Literal["gmacs", "params_m", "macts"]
 LEAST_KNOWN = 2  # members that a left-out one is predicted from, but for the largest of a family of two
@@ -87,13 +85,13 @@ def left_out(members: Sequence[Member], *, by: By = "gmacs", prior: Prior = IMAG
     """
     ordered = sorted(members, key=lambda member: _cost(member, by))
     first = max(min(LEAST_KNOWN, len(ordered) - 1), 0)
-    found = []
+    predictions = []
     for index in range(first, len(ordered)) if first else ():
         law = _law(ordered[:index], by, prior)
         member = ordered[index]
         expected = law.predict(_cost(member, by))
         error = 100 - expected.value - member.top1
-        found.append(
+        predictions.append(
             LeftOutMember(
                 model=member.model,
                 cost=_cost(member, by),
@@ -107,7 +105,7 @@ def left_out(members: Sequence[Member], *, by: By = "gmacs", prior: Prior = IMAG
                 law=law.parameters,
             )
         )
-    return found
+    return predictions
 
 
 def fit_families(families: Mapping[str, Sequence[Member]], *, by: By = "gmacs", prior: Prior = IMAGENET) -> FitResult:
@@ -163,9 +161,7 @@ def fit_families(families: Mapping[str, Sequence[Member]], *, by: By = "gmacs", 
 
 
 def _cost(member: Member, by: By) -> float:
-    value = getattr(member, by)
-    assert isinstance(value, float | int)  # noqa: S101 - fit_families has checked
-    return float(value)
+    return float(getattr(member, by))
 
 
 def _law(members: Sequence[Member], by: By, prior: Prior) -> Law:

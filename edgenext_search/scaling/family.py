@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
 
-from edgenext_search.arch.cost import cost
+from edgenext_search.arch.candidate import Candidate
+from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.published import published_variants
+from edgenext_search.arch.scaling import Member, ScalingRule
 from edgenext_search.scaling.latency import latency_conditions
 from edgenext_search.scaling.records import FamilyMember, FamilyResult, PublishedSize, RuleResult
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.arch.cost import Deployment
-    from edgenext_search.arch.scaling import Member, ScalingRule
 
 
 def family_result(

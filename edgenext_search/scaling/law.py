@@ -148,11 +148,11 @@ class Law:
 
     def mixture(self, cost: float) -> tuple[Floats, Floats, Floats]:
         """The predictive distribution at a cost as normal distributions: weights, means and standard deviations."""
-        known, new = np.log(self.costs), float(np.log(cost))
-        covariance = _covariance(np.append(known, new), np.append(self.errors, self.errors.min()), self.prior)
+        log_costs, log_cost = np.log(self.costs), float(np.log(cost))
+        covariance = _covariance(np.append(log_costs, log_cost), np.append(self.errors, self.errors.min()), self.prior)
         inverse, cross, own = np.linalg.inv(covariance[:-1, :-1]), covariance[:-1, -1], covariance[-1, -1]
-        there = np.exp(-self.b * (new - known[-1]))
-        curve = _curve(self.b, known - known[-1])
+        there = np.exp(-self.b * (log_cost - log_costs[-1]))
+        curve = _curve(self.b, log_costs - log_costs[-1])
         pull = inverse @ cross  # how much the new member strays as the known ones do
         rest = self.errors[None, :] - self.phi[:, None] * self.errors.min()
         means = (
@@ -232,14 +232,14 @@ def quantiles(weights: Floats, means: Floats, deviations: Floats, shares: Sequen
 
     kept = weights > _NEGLIGIBLE
     weights, means, deviations = weights[kept] / weights[kept].sum(), means[kept], deviations[kept]
-    found = []
+    values = []
     for share in shares:
         low, high = float((means - 9 * deviations).min()), float((means + 9 * deviations).max())
         for _ in range(_BISECTIONS):
             at = (low + high) / 2
             low, high = (at, high) if float(weights @ ndtr((at - means) / deviations)) < share else (low, at)
-        found.append((low + high) / 2)
-    return found
+        values.append((low + high) / 2)
+    return values
 
 
 def law_text(parameters: Mapping[str, float]) -> str:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal
 
 from edgenext_search.arch.budget import Budget
-from edgenext_search.arch.cost import cost
+from edgenext_search.arch.candidate import Candidate
+from edgenext_search.arch.cost import Cost, Deployment, cost
 from edgenext_search.arch.projection import Projection, solve_widths
 from edgenext_search.arch.shape import Shape
 from edgenext_search.arch.spaces.space import Space
 from edgenext_search.errors import UserError
 from edgenext_search.texts import counted
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.arch.cost import Cost, Deployment
 
 Kind = Literal["study", "compare"]
 LEAST_SHAPES = 4  # whose order says something
@@ -48,7 +44,6 @@ class Plan:
     spaces: tuple[dict[str, Any], ...]
 
     def __post_init__(self) -> None:
-        assert self.kind in get_args(Kind)  # noqa: S101 - the commands see to it
         if self.shapes < LEAST_SHAPES:
             option = "--shapes" if self.kind == "study" else "--n"
             raise UserError(f"{option} must be >= {LEAST_SHAPES}, but got {self.shapes}: fewer say nothing; take 12.")
@@ -141,25 +136,25 @@ def _of_one_space(plan: Plan, deployment: Deployment, seed: int) -> list[Entry]:
     middle = Projection(space, plan.budgets[len(plan.budgets) // 2], deployment)
     smallest = Projection(space, plan.budgets[0], deployment)  # refuses a budget out of reach
     baseline = middle.nearest_published()[0]
-    rng = random.Random(seed)  # noqa: S311 - no secret hangs on it
-    found: dict[tuple[Candidate, ...], str] = {}
+    rng = random.Random(seed)
+    origins: dict[tuple[Candidate, ...], str] = {}
     own = Shape.of(baseline.candidate, width_multiple=space.file.width_multiple)
     if (sizes := _sizes(own, plan, deployment)) is not None:
-        found[sizes] = baseline.name
+        origins[sizes] = baseline.name
     in_vain = 0
-    while len(found) < plan.shapes and in_vain < ATTEMPTS:
+    while len(origins) < plan.shapes and in_vain < ATTEMPTS:
         sizes = _sizes(space.shape(space.sample(rng)), plan, deployment)
-        in_vain = in_vain + 1 if sizes is None or sizes in found else 0
+        in_vain = in_vain + 1 if sizes is None or sizes in origins else 0
         if sizes is not None:
-            found.setdefault(sizes, SAMPLED)
-    if len(found) < plan.shapes:
+            origins.setdefault(sizes, SAMPLED)
+    if len(origins) < plan.shapes:
         raise UserError(
-            f"Space {space.name!r} has {len(found)} shapes that fit all of the budgets, but --shapes is {plan.shapes}: "
-            f"most are too deep for {smallest.budget}. Raise the smallest budget, or take fewer shapes."
+            f"Space {space.name!r} has {len(origins)} shapes that fit all of the budgets, but --shapes is "
+            f"{plan.shapes}: most are too deep for {smallest.budget}. Raise the smallest budget, or take fewer shapes."
         )
     return [
         Entry(space=0, shape=number, budget=place, origin=origin, candidate=member, cost=cost(member, deployment))
-        for number, (members, origin) in enumerate(found.items())
+        for number, (members, origin) in enumerate(origins.items())
         for place, member in enumerate(members)
     ]
 
@@ -175,22 +170,22 @@ def _of_two_spaces(plan: Plan, deployment: Deployment, seed: int) -> list[Entry]
     (budget,) = plan.budgets
     drawn = []
     for place, space in enumerate(plan.load_spaces()):
-        projection, rng = Projection(space, budget, deployment), random.Random(seed)  # noqa: S311
-        found: dict[Candidate, None] = {}
+        projection, rng = Projection(space, budget, deployment), random.Random(seed)
+        candidates: dict[Candidate, None] = {}
         in_vain = 0
-        while len(found) < plan.shapes and in_vain < ATTEMPTS:
+        while len(candidates) < plan.shapes and in_vain < ATTEMPTS:
             candidate = projection.candidate(space.sample(rng))
-            in_vain = in_vain + 1 if candidate in found else 0
-            found.setdefault(candidate)
-        if len(found) < plan.shapes:
+            in_vain = in_vain + 1 if candidate in candidates else 0
+            candidates.setdefault(candidate)
+        if len(candidates) < plan.shapes:
             raise UserError(
-                f"Space {space.name!r} has {len(found)} candidates in the budget {budget}, but --n is {plan.shapes}; "
-                "take fewer, or a wider space."
+                f"Space {space.name!r} has {len(candidates)} candidates in the budget {budget}, but --n is "
+                f"{plan.shapes}; take fewer, or a wider space."
             )
         drawn.append(
             [
                 Entry(space=place, shape=n, budget=0, origin=SAMPLED, candidate=member, cost=cost(member, deployment))
-                for n, member in enumerate(found)
+                for n, member in enumerate(candidates)
             ]
         )
     return [entry for pair in zip(*drawn, strict=True) for entry in pair]

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from edgenext_search.arch.candidate import Candidate
 from edgenext_search.errors import UserError
 from edgenext_search.scaling.plan import Plan, entries
 from edgenext_search.search.ranking.references import pending, reference_seeds
+from edgenext_search.search.recipe import ResolvedRecipe
+from edgenext_search.search.store.run_folder import RunFolder
+from edgenext_search.search.store.store import StudyStore
 from edgenext_search.texts import command_line
-
-if TYPE_CHECKING:
-    from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.search.recipe import ResolvedRecipe
-    from edgenext_search.search.store.run_folder import RunFolder
-    from edgenext_search.search.store.store import StudyStore
 
 
 def plan_of(run: RunFolder, store: StudyStore, plan: Plan | None = None) -> Plan:

@@ -72,7 +72,7 @@ def laws(
         another size of the family; the last is that of ``next``.
     """
     table = np.asarray(scores, dtype=float)  # shape, size, seed
-    found = []
+    fits = []
     for name, values in costs.items():
         rng = np.random.default_rng(seed)
         counts = np.log(np.asarray(values, dtype=float))
@@ -94,7 +94,7 @@ def laws(
         band = np.concatenate(following, axis=1)
         predicted, low, high = _interval(np.concatenate(largest))
         after_predicted, after_low, after_high = _interval(band[-1])
-        found.append(
+        fits.append(
             LawResult(
                 cost=name,
                 law=LawParameters(
@@ -120,7 +120,7 @@ def laws(
                 next=PredictedError(cost=after, predicted=after_predicted, low=after_low, high=after_high),
             )
         )
-    return found
+    return fits
 
 
 def rank_agreement(scores: Sequence[Sequence[Sequence[float]]], *, seed: int) -> RanksResult:
@@ -201,8 +201,8 @@ def _resampled(table: Floats, rng: np.random.Generator) -> tuple[NDArray[np.intp
     drawn = np.empty_like(table)
     for row, shape in enumerate(shapes):
         for size in range(table.shape[1]):
-            known = table[shape, size][np.isfinite(table[shape, size])]
-            drawn[row, size] = rng.choice(known, size=table.shape[2])
+            scores = table[shape, size][np.isfinite(table[shape, size])]
+            drawn[row, size] = rng.choice(scores, size=table.shape[2])
     return shapes, drawn
 
 

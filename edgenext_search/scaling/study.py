@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from edgenext_search.execution.conditions import RunConditions
 from edgenext_search.scaling.latency import keep_profile, timed
 from edgenext_search.scaling.plan import Plan, entries
 from edgenext_search.scaling.progress import named_candidates, open_trainings, plan_of
+from edgenext_search.scaling.records import ScalingResult
 from edgenext_search.scaling.summary import scaling_summary
 from edgenext_search.search.ranking.references import forget_failures, reference_seeds
+from edgenext_search.search.recipe import ResolvedRecipe
 from edgenext_search.search.store.records import ScalingFacts, StudyFacts
+from edgenext_search.search.store.run_folder import RunFolder
+from edgenext_search.search.store.store import StudyStore
 from edgenext_search.search.study.listener import Listener
 from edgenext_search.search.study.series import recorded_time, run_series
-from edgenext_search.search.study.session import open_session
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from edgenext_search.execution.conditions import RunConditions
-    from edgenext_search.scaling.records import ScalingResult
-    from edgenext_search.search.recipe import ResolvedRecipe
-    from edgenext_search.search.store.run_folder import RunFolder
-    from edgenext_search.search.store.store import StudyStore
-    from edgenext_search.search.study.session import Execution
+from edgenext_search.search.study.session import Execution, open_session
 
 
 def run_scaling(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from edgenext_search.arch.budget import Budget
+from edgenext_search.arch.metrics import CostName
 from edgenext_search.scaling.latency import latency_conditions, scaling_deployment
 from edgenext_search.scaling.plan import Entry, Plan, entries
 from edgenext_search.scaling.progress import open_trainings, plan_of
@@ -23,16 +25,10 @@ from edgenext_search.scaling.records import (
 )
 from edgenext_search.search.ranking.references import reference_seeds
 from edgenext_search.search.ranking.results import TrainingFidelity
+from edgenext_search.search.recipe import ResolvedRecipe
 from edgenext_search.search.store.records import DataSummary
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from edgenext_search.arch.budget import Budget
-    from edgenext_search.arch.metrics import CostName
-    from edgenext_search.search.recipe import ResolvedRecipe
-    from edgenext_search.search.store.run_folder import RunFolder
-    from edgenext_search.search.store.store import StudyStore
+from edgenext_search.search.store.run_folder import RunFolder
+from edgenext_search.search.store.store import StudyStore
 
 COSTS: tuple[CostName, ...] = ("params", "madds", "acts", "latency")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, TypeAlias
 
-from pydantic import JsonValue  # noqa: TC002 - pydantic reads the annotation of a field
+from pydantic import JsonValue
 
 from edgenext_search.results import Result
 from edgenext_search.search.study.finalists import choosing_seeds, rematch_seeds
@@ -65,11 +65,11 @@ def differences(conditions: Sequence[Conditions]) -> list[Difference]:
     Returns:
         The differences; empty if the runs may be ranked.
     """
-    found = []
+    differing = []
     for topic in conditions[0] if conditions else ():
         keys = dict.fromkeys(key for run in conditions for key in run[topic])
         for key in keys:
             values = [run[topic].get(key) for run in conditions]
             if len({json.dumps(value, sort_keys=True) for value in values}) > 1:
-                found.append(Difference(topic=topic, key=key, values=tuple(values)))
-    return found
+                differing.append(Difference(topic=topic, key=key, values=tuple(values)))
+    return differing

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from edgenext_search.arch.candidate import Candidate
 from edgenext_search.errors import UserError
 from edgenext_search.search.recipe import ResolvedRecipe
 from edgenext_search.search.resolver import parse_setting, read_study
 from edgenext_search.search.results import RunSummary
+from edgenext_search.search.store.run_folder import RunFolder
+from edgenext_search.training.full.job import FullJob
+from edgenext_search.training.full.listener import TrainListener
 from edgenext_search.training.full.recipe import FullRecipe
+from edgenext_search.training.full.summary import TrainSummary
 from edgenext_search.validation import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.search.store.run_folder import RunFolder
-    from edgenext_search.training.full.job import FullJob
-    from edgenext_search.training.full.listener import TrainListener
-    from edgenext_search.training.full.summary import TrainSummary
 
 SECTION = "train"
 
@@ -160,8 +156,8 @@ def trained_in(run: RunFolder) -> tuple[TrainSummary, ...]:
     """The summaries of the full trainings in a run's folder that are complete, best top-1 first."""
     from edgenext_search.training.full.folder import TrainingFolder
 
-    found = [TrainingFolder(path).summary() for path in sorted(run.trained.glob("*"))]
-    return tuple(sorted((summary for summary in found if summary), key=lambda summary: -summary.top1))
+    summaries = [TrainingFolder(path).summary() for path in sorted(run.trained.glob("*"))]
+    return tuple(sorted((summary for summary in summaries if summary), key=lambda summary: -summary.top1))
 
 
 def _job(recipe: ResolvedRecipe, candidate: Candidate, name: str, out: Path, devices: Sequence[str]) -> FullJob:

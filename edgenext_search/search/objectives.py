@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
+from edgenext_search.arch.cost import Cost
 from edgenext_search.arch.metrics import COST_NAMES
 from edgenext_search.errors import UserError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from edgenext_search.arch.cost import Cost
 
 ACCURACY = "accuracy"
 OBJECTIVES = (ACCURACY, *COST_NAMES)
@@ -54,9 +50,9 @@ def costs_in(cost: Cost, objectives: Sequence[str]) -> tuple[int, ...]:
     return tuple(counts[name] for name in objectives if name != ACCURACY)
 
 
-def losses_of(merit: float, costs: Sequence[float]) -> tuple[float, ...]:
-    """The objectives of a candidate as losses: merit with its sign turned, costs by their logarithm.
+def losses_of(score: float, costs: Sequence[float]) -> tuple[float, ...]:
+    """The objectives of a candidate as losses: the ranking score with its sign turned, costs by their logarithm.
 
     A cost counts in proportion: 10 % saved are as much for a small network as for a large one.
     """
-    return -merit, *(math.log(cost) for cost in costs)
+    return -score, *(math.log(cost) for cost in costs)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.candidate import Candidate
@@ -16,9 +17,6 @@ from edgenext_search.search.objectives import check_tradeoff
 from edgenext_search.search.recipe import LATENCY, ResolvedRecipe, StudyRecipe
 from edgenext_search.search.store.records import BASELINE
 from edgenext_search.search.store.run_folder import RunFolder
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 
 def load_study(study: str, *, flags: Mapping[str, object], settings: Sequence[str] = ()) -> ResolvedRecipe:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from edgenext_search.arch.cost import Cost
 from edgenext_search.arch.results import CandidateField, CostsResult, DeploymentResult
 from edgenext_search.execution.conditions import RunConditions
 from edgenext_search.latency.measurement import Measurement, Verdict
@@ -13,9 +14,6 @@ from edgenext_search.search.ranking.results import AuditResult, TrainingFidelity
 from edgenext_search.search.recipe import RankingMetric
 from edgenext_search.search.store.records import DataSummary, Expected, LatencyFacts, Score
 from edgenext_search.training.full.summary import TrainSummary
-
-if TYPE_CHECKING:
-    from edgenext_search.arch.cost import Cost
 
 Status = Literal["complete", "interrupted", "running"]
 

@@ -232,7 +232,7 @@ def test_an_interrupted_run_is_audited_and_goes_on_as_if_it_had_not_been(
         run_study(young, with_data(a_recipe(), class_folder), execution)
     summary = audited(young, execution, fake, Audit(epochs=8, n=4, seeds=1))
     assert (summary["status"], summary["audit"]["n"]) == ("interrupted", 4)
-    assert all(series["ceiling"] is None for series in summary["audit"]["series"])
+    assert all(series["noise_ceiling"] is None for series in summary["audit"]["series"])
     fake.current = FakeExecutor()
     ended = run_study(young, young.recipe(), execution).to_dict()
     expected = folder.summary()

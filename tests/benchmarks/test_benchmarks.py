@@ -86,7 +86,7 @@ def test_latency_predictor():
 @pytest.mark.slow
 def test_search_efficiency(tmp_path):
     """On a table of made-up networks: the policies and figures are there, and noise does harm."""
-    rng, table = random.Random(0), tmp_path / "table.csv"  # noqa: S311
+    rng, table = random.Random(0), tmp_path / "table.csv"
     with table.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["block0_e", "block0_k", "block1_e", "block1_k", "block2_l", "macs_m", "top1"])

@@ -290,7 +290,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(candidate, images, 
         )
 
     assert start(tmp_path / "undisturbed").wait() == 0
-    rng, kills = random.Random(0), 0  # noqa: S311
+    rng, kills = random.Random(0), 0
     for _ in range(3):
         process = start(tmp_path / "killed")
         seen = len(list((tmp_path / "killed").glob("checkpoints/step*.pt")))

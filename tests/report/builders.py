@@ -66,7 +66,7 @@ def a_candidate(rng: random.Random) -> Candidate:
 
 
 def a_trial(number: int = 0, *, scores: Sequence[float] = (0.4, 0.7), **changes: Any) -> TrialRecord:
-    candidate = changes.pop("candidate", None) or a_candidate(random.Random(number))  # noqa: S311
+    candidate = changes.pop("candidate", None) or a_candidate(random.Random(number))
     complete = len(scores) == len(RUNGS)
     values: dict[str, Any] = {
         "number": number,
@@ -84,7 +84,7 @@ def a_trial(number: int = 0, *, scores: Sequence[float] = (0.4, 0.7), **changes:
 
 def some_trials(count: int, *, seed: int = 0, failed: int = 0) -> list[TrialRecord]:
     """A study's worth of trials: published shapes first, the weaker half stopped, the last ``failed`` failed."""
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)
     trials = []
     for number in range(count):
         origin, candidate = "sampler", a_candidate(rng)
@@ -95,11 +95,11 @@ def some_trials(count: int, *, seed: int = 0, failed: int = 0) -> list[TrialReco
             candidate = replace(candidate, widths=widths, depths=(2, 2, 6 - number, 2))
         full = cost(candidate, Deployment())
         params = int(1_300_000 * rng.uniform(0.95, 1.0))
-        price = replace(full, params=params, madds=int(full.madds * params / full.params))
+        counted = replace(full, params=params, madds=int(full.madds * params / full.params))
         scores = (rng.gauss(0.42, 0.06), rng.gauss(0.68, 0.03) + 0.02 * number / count)
         stopped = rng.random() < 0.5 and number != 0
         trials.append(
-            a_trial(number, scores=scores[:1] if stopped else scores, origin=origin, candidate=candidate, cost=price)
+            a_trial(number, scores=scores[:1] if stopped else scores, origin=origin, candidate=candidate, cost=counted)
         )
     for number in range(count - failed, count):
         reason = "RuntimeError: the worker ended with exit code -9 (out of memory?)"
@@ -207,7 +207,7 @@ def an_audit(
     """A finished audit of the first ``n`` scored trials, judged as a real one is; noise is that of a long training."""
     from edgenext_search.search.ranking.agreement import judge, seeds_agree
 
-    rng = random.Random(1)  # noqa: S311
+    rng = random.Random(1)
     chosen = [trial for trial in trials if trial.score is not None][:n]
     truths = [0.2 + 0.9 * trial.curve[0][1] + rng.gauss(0, 0.01) for trial in chosen]
     table = [[truth + rng.gauss(0, noise) for _ in range(seeds)] for truth in truths]
@@ -215,7 +215,7 @@ def an_audit(
     series: list[dict[str, Any]] = []
     for epochs in RUNGS:
         scores = [dict(trial.curve).get(epochs, float("nan")) for trial in chosen]
-        counted = {f"{name}_pairs_right": an_estimate(0.5) for name in ("params", "madds")}
+        counted = {f"{name}_pairwise_accuracy": an_estimate(0.5) for name in ("params", "madds")}
         judged = judge(scores, table, covariates, resamples=200).to_fields()
         series.append({"name": f"rung:{epochs}", "epochs": epochs, "cost_ratio": epochs / 24, **judged, **counted})
     for index, name in enumerate(("params", "madds")):
@@ -229,7 +229,7 @@ def an_audit(
             "origin": trial.origin,
             "params": trial.cost.params,
             "madds": trial.cost.madds,
-            "curve": [{"epochs": epochs, "score": score, "merit": score} for epochs, score in trial.curve],
+            "curve": [{"epochs": epochs, "score": score, "ranking_score": score} for epochs, score in trial.curve],
             "reference": Score.of(scores).to_dict(),
             "scores": [{"seed": 500_000 + index, "score": score} for index, score in enumerate(scores)],
         }
@@ -281,7 +281,7 @@ def a_latency(
     latency = {
         "device": "board",
         "cap": cap,
-        "aim": None if cap is None else int(cap / 1.05),
+        "effective_cap": None if cap is None else int(cap / 1.05),
         "margin": 1.05,
         "profile": {"conditions": {}, "held_out": HELD_OUT},
         "measured": count,
@@ -349,7 +349,7 @@ def a_document(name: str | None = None, path: str = "runs/x") -> Document:
     listing = Listing(items=((Strong("Trial 1: "), say("failed")),))
     figures = [Figure(identifier=f"fig-{key}", plot=plot) for key in "ab"]
     key_figure = KeyFigure(label=say("Parameters"), value="1.27", unit="M", share=0.98, lines=(say("98.0 % of it"),))
-    network = Network(role=say("Winner"), origin=say("search"), candidate=a_candidate(random.Random(0)))  # noqa: S311
+    network = Network(role=say("Winner"), origin=say("search"), candidate=a_candidate(random.Random(0)))
     blocks = (
         table,
         paragraph,

@@ -27,7 +27,7 @@ def test_lists():
 
 @pytest.mark.parametrize(
     ("difference", "text"),
-    [(0.05, "+5.0"), (-0.012, "−1.2"), (0.0, "0.0"), (0.0003, "+0.03"), (1e-9, "0.00"), (None, "–"), (math.nan, "–")],  # noqa: RUF001
+    [(0.05, "+5.0"), (-0.012, "−1.2"), (0.0, "0.0"), (0.0003, "+0.03"), (1e-9, "0.00"), (None, "–"), (math.nan, "–")],
 )
 def test_points(difference, text):
     assert wording.points(difference) == text
@@ -36,10 +36,10 @@ def test_points(difference, text):
 def test_scores_and_intervals():
     assert wording.score_text(Score(mean=0.71, std=0.012, n=2)) == "71.0 ± 1.2 (n = 2)"
     assert wording.score_text(Score(mean=0.71, std=None, n=1)) == "71.0 (n = 1)"
-    assert wording.percent(math.nan) == "–"  # noqa: RUF001
+    assert wording.percent(math.nan) == "–"
     assert wording.range_text(Interval(0.5, 0.25, 0.75)) == "0.50 (0.25 to 0.75)"
-    assert wording.range_text(Interval(-0.5, None, None), 1) == "−0.5"  # noqa: RUF001
-    assert wording.range_text(None) == "–"  # noqa: RUF001
+    assert wording.range_text(Interval(-0.5, None, None), 1) == "−0.5"
+    assert wording.range_text(None) == "–"
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ SIZES = [0.3e6, 0.6e6, 1.2e6, 2.4e6]
 
 
 def table(shapes=8, seeds=2, sizes=SIZES, spread=0.01, noise=0.004, seed=0):
-    """Scores of shapes whose errors follow a law, each with a merit of its own."""
+    """Scores of shapes whose errors follow a law, each with a quality of its own."""
     rng = np.random.default_rng(seed)
-    merits = rng.normal(0, spread, shapes)
+    qualities = rng.normal(0, spread, shapes)
     errors = np.array([0.10 + 0.12 * (size / 1e6) ** -0.5 for size in sizes])
     luck = rng.normal(0, noise, (shapes, len(sizes), seeds))
-    return (1 - errors[None, :, None] + merits[:, None, None] + luck).tolist(), [sizes] * shapes
+    return (1 - errors[None, :, None] + qualities[:, None, None] + luck).tolist(), [sizes] * shapes
 
 
 def test_the_largest_and_the_next_size_are_predicted():

@@ -53,8 +53,8 @@ def test_the_only_capped_cost_is_nothing_to_trade(objectives, caps, fine):
 
 
 def test_costs_and_losses():
-    price = cost(a_candidate(0), Deployment())
-    assert costs_in(price, ["accuracy"]) == ()
-    assert costs_in(price, ["accuracy", "acts", "footprint"]) == (price.acts, price.footprint)
+    counted = cost(a_candidate(0), Deployment())
+    assert costs_in(counted, ["accuracy"]) == ()
+    assert costs_in(counted, ["accuracy", "acts", "footprint"]) == (counted.acts, counted.footprint)
     assert losses_of(0.75, (100, math.e)) == (-0.75, pytest.approx(math.log(100)), 1.0)
     assert losses_of(0.75, ()) == (-0.75,)

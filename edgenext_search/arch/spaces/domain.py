@@ -48,9 +48,9 @@ def domains(file: SpaceFile) -> dict[str, Parameter]:
         UserError: A field is missing, stands twice, or has a value that breaks its rule; the message begins with the
             key's path.
     """
-    found = dict(_domains(file))
-    _check_sdta_blocks(found)
-    return found
+    parameters = dict(_domains(file))
+    _check_sdta_blocks(parameters)
+    return parameters
 
 
 def at_stage(domains: Mapping[str, Parameter], field: str, stage: int) -> Parameter:
@@ -61,6 +61,20 @@ def at_stage(domains: Mapping[str, Parameter], field: str, stage: int) -> Parame
 def item(value: Value, stage: int) -> Value:
     """The part of a choice that is for a stage (1 to 4)."""
     return value[stage - 1] if isinstance(value, tuple) else value
+
+
+def whole_numbers(domains: Mapping[str, Parameter], field: str, stage: int) -> list[int]:
+    """The values that a field of whole numbers may have in a stage (1 to 4).
+
+    Raises:
+        TypeError: The field takes others.
+    """
+    domain = at_stage(domains, field, stage)
+    values = [item(value, stage) for value in domain.values] if isinstance(domain, Choice) else []
+    numbers = [value for value in values if isinstance(value, int)]
+    if not numbers or len(numbers) < len(values):
+        raise TypeError(f"{field} is not a field of whole numbers")
+    return numbers
 
 
 def key_of(name: str) -> str:
@@ -98,23 +112,17 @@ def _domains(file: SpaceFile) -> Iterator[tuple[str, Parameter]]:
 def _check_sdta_blocks(domains: Mapping[str, Parameter]) -> None:
     """SDTA blocks are blocks of a stage: more than its depth count as its depth, but some choice has to fit."""
     for stage in range(1, STAGES + 1):
-        blocks, depth = (at_stage(domains, field, stage) for field in ("sdta_blocks", "depth"))
-        assert isinstance(blocks, Choice)  # noqa: S101 - only ratios are intervals
-        assert isinstance(depth, Choice)  # noqa: S101 - as above
-        if blocks.name == "sdta_blocks" and not all(isinstance(value, tuple) for value in blocks.values):
+        shared = domains.get("sdta_blocks")
+        if isinstance(shared, Choice) and not all(isinstance(value, tuple) for value in shared.values):
             continue  # one number for all stages counts as the depth of those that are shallower
-        fewest = min(_whole(item(value, stage)) for value in blocks.values)
-        most = max(_whole(item(value, stage)) for value in depth.values)
+        fewest = min(whole_numbers(domains, "sdta_blocks", stage))
+        most = max(whole_numbers(domains, "depth", stage))
         if fewest > most:
+            key = key_of(at_stage(domains, "sdta_blocks", stage).name)
             raise UserError(
-                f"{key_of(blocks.name)}: must be <= the stage's depth, but it is at least {fewest} and stage {stage} "
+                f"{key}: must be <= the stage's depth, but it is at least {fewest} and stage {stage} "
                 f"has at most {most} blocks; take fewer SDTA blocks or a greater depth."
             )
-
-
-def _whole(value: Value) -> int:
-    assert isinstance(value, int)  # noqa: S101 - checked when it was read
-    return value
 
 
 def _parameter(name: str, domain: Domain, *, shared: bool = False) -> Parameter:
@@ -123,10 +131,8 @@ def _parameter(name: str, domain: Domain, *, shared: bool = False) -> Parameter:
     if isinstance(domain, Range):
         if field in ("norm_act", "pos_emb"):
             raise UserError(f"{path}: a range is for numbers; list the choices.")
-        low, high = (_check_value(f"{path}.{end}", field, getattr(domain, end)) for end in ("min", "max"))
+        low, high = (_check_number(f"{path}.{end}", field, getattr(domain, end)) for end in ("min", "max"))
         if domain.step is None and field == "width_ratio" and low != high:
-            assert isinstance(low, float)  # noqa: S101 - ratios are
-            assert isinstance(high, float)  # noqa: S101
             return Interval(name=name, low=low, high=high)
         values: list[Any] = _range_values(path, field, domain)
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator, Mapping
 
 from edgenext_search.arch.candidate import STAGES
-from edgenext_search.arch.spaces.domain import STAGE_RULES, at_stage, item, key_of
+from edgenext_search.arch.spaces.domain import STAGE_RULES, item, key_of, whole_numbers
 from edgenext_search.arch.spaces.parameter import Choice, Parameter, Value
 from edgenext_search.arch.spaces.space_file import Range, SpaceFile
 from edgenext_search.results import Result
@@ -50,8 +50,7 @@ def not_reached(file: SpaceFile, domains: Mapping[str, Parameter]) -> Iterator[N
         owner = file if field not in STAGE_RULES else file.shared if len(stages) > 1 else file.stages[stages[0] - 1]
         written = getattr(owner, field)
         if isinstance(written, Range) and isinstance(domain, Choice):
-            largest = domain.values[-1]
-            assert isinstance(largest, (int, float))  # noqa: S101 - ranges are of numbers
+            largest = max(value for value in domain.values if isinstance(value, (int, float)))
             if written.max - largest > 1e-6:
                 yield NotReached(key=key_of(name), max=written.max, largest=largest)
 
@@ -93,18 +92,18 @@ def fixed_where_alike(domains: Mapping[str, Parameter]) -> dict[str, Parameter]:
 
 def _groups(domains: Mapping[str, Parameter], domain: Choice) -> dict[Hashable, list[Value]]:
     """Choices by what the stages that use the field see of them."""
-    found: dict[Hashable, list[Value]] = {}
+    groups: dict[Hashable, list[Value]] = {}
     used = _used(domains, domain.name)
     for value in domain.values:
-        found.setdefault(tuple(_seen(domains, domain.name, value, stage) for stage in used), []).append(value)
-    return found
+        groups.setdefault(tuple(_seen(domains, domain.name, value, stage) for stage in used), []).append(value)
+    return groups
 
 
 def _seen(domains: Mapping[str, Parameter], name: str, value: Value, stage: int) -> Value:
     """What a stage takes from a choice; more SDTA blocks than it can have blocks are as many as those."""
     own = item(value, stage)
     if name.rpartition(".")[2] == "sdta_blocks":
-        return min(own, max(_items(domains, "depth", stage)))
+        return min(own, max(whole_numbers(domains, "depth", stage)))
     return own
 
 
@@ -113,23 +112,16 @@ def _used(domains: Mapping[str, Parameter], name: str) -> list[int]:
     field = name.rpartition(".")[2]
     stages = _stages(name)
     if field in SDTA_FIELDS:
-        return [stage for stage in stages if max(_items(domains, "sdta_blocks", stage)) > 0]  # type: ignore[operator]
+        return [stage for stage in stages if max(whole_numbers(domains, "sdta_blocks", stage)) > 0]
     if field in CONV_FIELDS:
         return [
             stage
             for stage in stages
-            if min(_items(domains, "sdta_blocks", stage)) < max(_items(domains, "depth", stage))  # type: ignore[operator]
+            if min(whole_numbers(domains, "sdta_blocks", stage)) < max(whole_numbers(domains, "depth", stage))
         ]
     if field == "width_ratio":
         return [stage for stage in stages if stage > 1]  # the first is what the others are measured by
     return list(stages)
-
-
-def _items(domains: Mapping[str, Parameter], field: str, stage: int) -> list[Value]:
-    """The values that a whole-number field may have in a stage."""
-    domain = at_stage(domains, field, stage)
-    assert isinstance(domain, Choice)  # noqa: S101 - only ratios are intervals
-    return [item(value, stage) for value in domain.values]
 
 
 def _stages(name: str) -> tuple[int, ...]:

@@ -65,11 +65,11 @@ class Interval:
     low: float
     high: float
 
-    def sample(self, rng: random.Random) -> Value:
+    def sample(self, rng: random.Random) -> float:
         """A uniform draw."""
         return rng.uniform(self.low, self.high)
 
-    def check(self, value: object) -> Value:
+    def check(self, value: object) -> float:
         """``value`` as a float.
 
         Raises:
@@ -79,10 +79,9 @@ class Interval:
             raise UserError(f"{self.name} must be a number in [{self.low:g}, {self.high:g}], but got {value!r}.")
         return float(value)
 
-    def nearest(self, wanted: Value) -> Value:
+    def nearest(self, wanted: Value) -> float:
         """``wanted``, moved into the interval; a tuple with a number for each stage stands for its mean."""
         number = fmean(wanted) if isinstance(wanted, tuple) else wanted
-        assert isinstance(number, (int, float))  # noqa: S101 - intervals exist for numeric fields only
         return min(max(float(number), self.low), self.high)
 
 

@@ -146,8 +146,8 @@ def holdings(cache_dir: Path, *, verify: bool = False) -> list[Holding]:
         cache_dir: Folder of all entries; may be missing.
         verify: Whether to read every file and compare its checksum.
     """
-    found = [_holding(folder, verify=verify) for folder in entries(cache_dir)]
-    return sorted(found, key=lambda holding: holding.last_used or "", reverse=True)
+    unsorted = [_holding(folder, verify=verify) for folder in entries(cache_dir)]
+    return sorted(unsorted, key=lambda holding: holding.last_used or "", reverse=True)
 
 
 def choose(cache_dir: Path, names: Sequence[str]) -> list[Path]:

@@ -45,9 +45,9 @@ def open_source(data: str | None, data_dir: Path | None = None, *, part: Part = 
         from edgenext_search.data.sources.timm_sets import open_timm
 
         return open_timm(data, data_dir, part)
-    found = "a file" if path.is_file() else "nothing"
+    instead = "a file" if path.is_file() else "nothing"
     raise UserError(
         f"--data must be a folder that holds train/<class>/ or a dataset name that begins with one of "
-        f"{', '.join(known + '/' for known in TIMM_SCHEMES)}, but {data!r} is neither: there is {found} at "
+        f"{', '.join(scheme + '/' for scheme in TIMM_SCHEMES)}, but {data!r} is neither: there is {instead} at "
         f"{path.absolute()}. Correct the path, or leave --data out to try the built-in set."
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -233,7 +233,7 @@ def _open_torch(data: str, name: str, data_dir: Path | None, part: Part) -> Torc
     if name not in _TORCH_LAYOUTS:
         raise UserError(
             f"{data!r} is no torchvision dataset that timm knows; these are: "
-            f"{', '.join('torch/' + known for known in _TORCH_LAYOUTS)}. For images of your own give their folder."
+            f"{', '.join('torch/' + layout for layout in _TORCH_LAYOUTS)}. For images of your own give their folder."
         )
     layout = _TORCH_LAYOUTS[name]
     if data_dir is None:
@@ -263,14 +263,14 @@ def _create(data: str, data_dir: Path | None, split: str) -> _Dataset:
 
 def _create_split(data: str, data_dir: Path | None, part: Part) -> _Dataset:
     """The first of the splits that may be called so; if there is none, what was wrong with the first."""
-    first: Exception | None = None
-    for split in _SPLITS[part]:
-        try:
-            return _create(data, data_dir, split)
-        except Exception as error:  # each library has its own for a split that is not there
-            first = first or error
-    assert first is not None  # noqa: S101 - each part has a split
-    raise first
+    first, *others = _SPLITS[part]
+    try:
+        return _create(data, data_dir, first)
+    except Exception:  # each library has its own for a split that is not there
+        for split in others:
+            with suppress(Exception):
+                return _create(data, data_dir, split)
+        raise
 
 
 @contextmanager

@@ -148,7 +148,7 @@ def one_line(text: str) -> str:
     return " ".join(words)[:LONGEST_MESSAGE].rstrip(".")
 
 
-def read_options(device: str, query: str, known: Sequence[str]) -> dict[str, str]:
+def read_options(device: str, query: str, names: Sequence[str]) -> dict[str, str]:
     """The options after the ``?`` of a device, by name.
 
     Raises:
@@ -156,8 +156,8 @@ def read_options(device: str, query: str, known: Sequence[str]) -> dict[str, str
     """
     options: dict[str, str] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
-        if name not in known:
-            raise UserError(f"{device} has no option {name!r}; there are {', '.join(known)}.{nearest(name, known)}")
+        if name not in names:
+            raise UserError(f"{device} has no option {name!r}; there are {', '.join(names)}.{nearest(name, names)}")
         if not value:
             raise UserError(f"The option {name} of {device} must have a value, as in {device}?{name}=...")
         if name in options:

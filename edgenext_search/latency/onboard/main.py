@@ -78,7 +78,7 @@ def load(path: Path, job: dict[str, Any]) -> Callable[[], object]:
         for given in session.get_outputs():
             binding.bind_output(given.name)
         session.run_with_iobinding(binding)
-        for given, value in zip(session.get_outputs(), binding.get_outputs()):  # noqa: B905 - Python 3.8
+        for given, value in zip(session.get_outputs(), binding.get_outputs()):
             binding.bind_ortvalue_output(given.name, value)
     except Exception as error:  # onnxruntime's errors share no other base
         raise JobError("model", " ".join(str(error).split())[:500]) from error
@@ -102,7 +102,7 @@ def opset_of(path: Path) -> int | None:
 
 def _fields(data: bytes) -> list[tuple[int, Any]]:
     """Fields of a protobuf message by number: integers, and delimited fields as bytes."""
-    found: list[tuple[int, Any]] = []
+    fields: list[tuple[int, Any]] = []
     position = 0
 
     def varint() -> int:
@@ -120,16 +120,16 @@ def _fields(data: bytes) -> list[tuple[int, Any]]:
         while position < len(data):
             key = varint()
             if key & 7 == 0:
-                found.append((key >> 3, varint()))
+                fields.append((key >> 3, varint()))
             elif key & 7 == 2:
                 length = varint()
-                found.append((key >> 3, data[position : position + length]))
+                fields.append((key >> 3, data[position : position + length]))
                 position += length
             else:
                 position += 8 if key & 7 == 1 else 4
     except IndexError:
         pass  # cut short, which onnxruntime reports
-    return found
+    return fields
 
 
 # ---- the machine
@@ -175,7 +175,7 @@ def _read(path: str) -> str:
 
 def state() -> dict[str, object]:
     """Load, governor and temperature; None where they cannot be read."""
-    zones = ["/sys/class/thermal/thermal_zone%d/temp" % zone for zone in range(16)]  # noqa: UP031
+    zones = ["/sys/class/thermal/thermal_zone%d/temp" % zone for zone in range(16)]
     degrees = [int(text) / 1000 for text in map(_read, zones) if text.strip().lstrip("-").isdigit()]
     governor = _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip()
     return {

@@ -61,7 +61,7 @@ def _correlation_time(deviations: Sequence[float]) -> float:
         return 1.0
 
     def correlation(lag: int) -> float:
-        return sum(a * b for a, b in zip(deviations, deviations[lag:])) / power  # noqa: B905 - Python 3.8 has no strict
+        return sum(a * b for a, b in zip(deviations, deviations[lag:])) / power
 
     total = 0.0
     for lag in range(0, count - 1, 2):
@@ -117,7 +117,7 @@ def summarise(blocks: Sequence[Sequence[float]], reference: Sequence[Sequence[fl
 
 def pair_ratios(blocks: Sequence[Sequence[float]], reference: Sequence[Sequence[float]]) -> list[list[float]]:
     """The ratio of the medians of each two adjacent blocks, each as a block of its own."""
-    return [[median(ours) / median(theirs)] for ours, theirs in zip(blocks, reference)]  # noqa: B905 - as above
+    return [[median(ours) / median(theirs)] for ours, theirs in zip(blocks, reference)]
 
 
 def cut(blocks: Sequence[Sequence[float]], count: int) -> list[list[float]]:

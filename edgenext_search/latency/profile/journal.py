@@ -148,10 +148,10 @@ class Journal:
 def _differing(asked: Mapping[str, object], lines: Sequence[bytes]) -> str:
     """The keys in which a journal's header differs from the one that is asked for; empty for none."""
     try:
-        found = json.loads(lines[0]) if lines else None
+        header = json.loads(lines[0]) if lines else None
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+        header = None
+    if not isinstance(header, dict):
         return "its header differs"
-    keys = [key for key in asked if found.get(key) != asked[key]]
+    keys = [key for key in asked if header.get(key) != asked[key]]
     return f"{', '.join(keys)} differs" if keys else ""

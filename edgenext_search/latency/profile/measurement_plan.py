@@ -61,18 +61,18 @@ def make_plan(space: Space, deployment: Deployment, *, networks: int, stages: in
         stages: Number of single stages, in equal numbers of the four.
         seed: Seed of the drawn networks and stages.
     """
-    rng = random.Random(f"latency profile {seed}")  # noqa: S311 - not for cryptography
+    rng = random.Random(f"latency profile {seed}")
     drawn = list(draw_networks(space, deployment, networks, rng))
     widest = [max(candidate.widths[stage] for candidate in drawn) for stage in range(STAGES)]
-    found: list[tuple[float, Target]] = [
+    positioned: list[tuple[float, Target]] = [
         ((index + 0.5) / networks, Target(what="network", candidate=candidate)) for index, candidate in enumerate(drawn)
     ]
     for index in range(stages):
         stage = index % STAGES + 1
         shape = space.shape(space.sample(rng))
         target = Target(what="stage", candidate=_around(shape, stage, widest, rng), stage=stage)
-        found.append(((index + 0.5) / stages, target))
-    own = [target for _, target in sorted(found, key=lambda entry: entry[0])]
+        positioned.append(((index + 0.5) / stages, target))
+    own = [target for _, target in sorted(positioned, key=lambda entry: entry[0])]
     foreign: list[Target] = []
     for variant in published_variants().values():
         if variant.candidate.norm_act in space.norm_acts:

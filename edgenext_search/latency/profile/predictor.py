@@ -183,13 +183,13 @@ class Predictor:
             value = int(getattr(block, name))
             if value in values:
                 continue
-            known = ", ".join(map(str, values))
+            measured = ", ".join(map(str, values))
             if not min(values) <= value <= max(values) and not (name == "pos_emb" and not value):
                 raise UserError(
-                    f"The profile of {self.device} has the {where} with {name} {known}, but not with {value}"
+                    f"The profile of {self.device} has the {where} with {name} {measured}, but not with {value}"
                     f"{self._remedy()}"
                 )
-            notes.append(f"{where}: {name} {value} is estimated from {known}")
+            notes.append(f"{where}: {name} {value} is estimated from {measured}")
         return notes
 
     def _remedy(self) -> str:

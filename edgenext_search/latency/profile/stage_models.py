@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 from edgenext_search.arch.blocks import IN_CHANNELS, PATCH
-from edgenext_search.arch.candidate import STAGES
+from edgenext_search.arch.candidate import STAGES, Candidate
 from edgenext_search.arch.cost import Deployment
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from edgenext_search.arch.candidate import Candidate
 
 
 def export_stage(candidate: Candidate, stage: int, deployment: Deployment, path: Path, *, seed: int = 0) -> None:
@@ -42,16 +38,16 @@ def export_stage(candidate: Candidate, stage: int, deployment: Deployment, path:
         torch.manual_seed(seed)
         network = build(candidate, num_classes=deployment.num_classes).eval()
         features = torch.randn(1, channels, side, side)
-    network = fold_batch_norms(network)
-    parts = [network.stages[stage - 1]]  # type: ignore[index]  # timm's modules are not typed
+    folded: Any = fold_batch_norms(network)  # the modules of timm's networks are not typed
+    parts = [folded.stages[stage - 1]]
     if stage == 1:
-        parts.insert(0, network.stem)
+        parts.insert(0, folded.stem)
     if stage == STAGES:
-        parts += [network.norm_pre, network.head]
+        parts += [folded.norm_pre, folded.head]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # see export_for_measuring
         torch.onnx.export(
-            nn.Sequential(*parts).eval(),  # type: ignore[arg-type]  # as above
+            nn.Sequential(*parts).eval(),
             (features,),
             str(path),
             input_names=["image"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgenext_search.report import plot
-from edgenext_search.report.audit.verdict import against_text, audit_sentences, reading_text, rungs
+from edgenext_search.report.audit.verdict import against_text, audit_sentences, metric_text, rungs
 from edgenext_search.report.document import (
     Block,
     Cell,
@@ -42,8 +42,8 @@ from edgenext_search.search.results import RunSummary
 _COLUMNS = (
     Column(label="Score"),
     Column(label="n", right=True),
-    Column(label="Pairs right, %", right=True),
-    Column(label="Kendall’s tau-b", right=True),  # noqa: RUF001
+    Column(label="Pairwise accuracy, %", right=True),
+    Column(label="Kendall’s tau-b", right=True),
     Column(label="Share of ceiling", right=True),
     Column(label="Regret of top 1/3/5, points", right=True),
 )
@@ -94,10 +94,10 @@ def audit_table(audit: AuditResult) -> Table:
     """How well each rung, each cost and a long training rank the candidates."""
     costs = [series for series in audit.series if not series.epochs]
     rows = [_row(audit, series) for series in [*rungs(audit), *costs]]
-    ceilings = [series.ceiling for series in rungs(audit) if series.ceiling]
+    ceilings = [series.noise_ceiling for series in rungs(audit) if series.noise_ceiling]
     for ceiling in ceilings[:1]:
         name = Cell(text="long training", note=f"vs {against_text(ceiling).removeprefix('a ').removeprefix('the ')}")
-        estimates = (_estimate(ceiling.pairs_right, 100), _estimate(ceiling.tau))
+        estimates = (_estimate(ceiling.pairwise_accuracy, 100), _estimate(ceiling.tau))
         rows.append(Row(cells=(name, Cell(text=str(ceiling.n)), *estimates, Cell(text=number(1, 2)), Cell(text=NONE))))
     return Table(label="Agreement of scores and references", columns=_COLUMNS, rows=tuple(rows))
 
@@ -128,19 +128,19 @@ def audit_figure(summary: RunSummary, audit: AuditResult) -> Plot | None:
     """
     if not audit.candidates:
         return None
-    reading, winner = reading_text(audit), summary.winner
+    metric, winner = metric_text(audit), summary.winner
     epochs = sorted({point.epochs for row in audit.candidates for point in row.curve})
     shown = []
     for rank, epoch in enumerate(epochs):
         here = [(row, point) for row in audit.candidates for point in row.curve if point.epochs == epoch]
         last = epoch == epochs[-1]
-        shown.append(_points(here, f"after {epochs_text(epoch)}", plot.FULL if last else plot.early(rank), reading))
+        shown.append(_points(here, f"after {epochs_text(epoch)}", plot.FULL if last else plot.early(rank), metric))
         chosen = [pair for pair in here if last and winner and pair[0].fingerprint == winner.fingerprint]
         if chosen:
-            shown.append(_points(chosen, "winner", plot.RING, reading, bars=False))
+            shown.append(_points(chosen, "winner", plot.RING, metric, bars=False))
     ranked = "Top-1 in the search, %"
-    if reading != "score":
-        ranked = f"{reading.capitalize()} in the search, on the scale of top-1, %"
+    if metric != "score":
+        ranked = f"{metric.capitalize()} in the search, on the scale of top-1, %"
     return Plot(
         title="A long training against the search",
         x_label=ranked,
@@ -153,7 +153,7 @@ def _points(
     rows: Sequence[tuple[AuditCandidate, AuditPoint]],
     name: str,
     style: plot.Style,
-    reading: str,
+    metric: str,
     *,
     bars: bool = True,
 ) -> Series:
@@ -162,18 +162,18 @@ def _points(
     return Series(
         name=name,
         style=style,
-        x=[100 * point.merit for _, point in rows],
+        x=[100 * point.ranking_score for _, point in rows],
         y=means,
         low=[mean - spread for mean, spread in zip(means, spreads, strict=True)] if bars else None,
         high=[mean + spread for mean, spread in zip(means, spreads, strict=True)] if bars else None,
         rows=[row.trial for row, _ in rows],
-        notes=[_note(row, point, reading) for row, point in rows],
+        notes=[_note(row, point, metric) for row, point in rows],
     )
 
 
-def _note(row: AuditCandidate, point: AuditPoint, reading: str) -> str:
+def _note(row: AuditCandidate, point: AuditPoint, metric: str) -> str:
     origin = f", {origin_text(row.origin)}" if is_published(row.origin) else ""
-    ranked = "" if reading == "score" else f", ranked by the {reading} as {percent(point.merit)} %"
+    ranked = "" if metric == "score" else f", ranked by the {metric} as {percent(point.ranking_score)} %"
     lines = [
         f"{row.fingerprint}  trial {row.trial}{origin}",
         f"in the search: {percent(point.score)} % after {epochs_text(point.epochs)}{ranked}",
@@ -184,10 +184,10 @@ def _note(row: AuditCandidate, point: AuditPoint, reading: str) -> str:
 
 
 def _row(audit: AuditResult, series: AuditSeries) -> Row:
-    reading = reading_text(audit)
-    share = series.ceiling.tau_of_ceiling if series.ceiling else None
+    metric = metric_text(audit)
+    share = series.noise_ceiling.share_of_noise_ceiling if series.noise_ceiling else None
     name = (
-        Cell(text=f"after {epochs_text(series.epochs)}", note="" if reading == "score" else reading)
+        Cell(text=f"after {epochs_text(series.epochs)}", note="" if metric == "score" else metric)
         if series.epochs
         else Cell(text=_COSTS.get(series.name, series.name))
     )
@@ -196,7 +196,7 @@ def _row(audit: AuditResult, series: AuditSeries) -> Row:
         cells=(
             name,
             Cell(text=str(series.n)),
-            _estimate(series.pairs_right, 100),
+            _estimate(series.pairwise_accuracy, 100),
             _estimate(series.tau),
             Cell(text=NONE if share is None else number(share, 2)),
             Cell(text="/".join(regrets.get(k, NONE) for k in (1, 3, 5))),

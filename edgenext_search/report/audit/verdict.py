@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from edgenext_search.report.wording import READINGS, epochs_text, finite, points
-from edgenext_search.search.ranking.results import AuditResult, AuditSeries, CeilingResult, EstimateResult
+from edgenext_search.report.wording import RANKING_METRICS, epochs_text, finite, points
+from edgenext_search.search.ranking.results import AuditResult, AuditSeries, EstimateResult, NoiseCeiling
 from edgenext_search.search.results import RunSummary
 
 LEAST = 8  # candidates that any statement takes
@@ -81,44 +81,44 @@ def rungs(audit: AuditResult) -> list[AuditSeries]:
 
 def judged_rung(audit: AuditResult) -> AuditSeries | None:
     """The last rung with candidates enough to be judged; None without any."""
-    judged = [series for series in rungs(audit) if series.pairs_right and series.n >= LEAST]
+    judged = [series for series in rungs(audit) if series.pairwise_accuracy and series.n >= LEAST]
     return judged[-1] if judged else None
 
 
 def trust(audit: AuditResult) -> Trust:
     """How far the scores can be trusted, by the last rung that can be judged."""
     last = judged_rung(audit)
-    if last is None or last.pairs_right is None:
+    if last is None or last.pairwise_accuracy is None:
         return Trust.TOO_FEW
-    ceiling = _ceiling(last)
-    if not _beats_chance(last, last.pairs_right):
-        noisy = ceiling is not None and (finite(ceiling.pairs_right.low) or 0.0) <= CHANCE
+    ceiling = _noise_ceiling(last)
+    if not _beats_chance(last, last.pairwise_accuracy):
+        noisy = ceiling is not None and (finite(ceiling.pairwise_accuracy.low) or 0.0) <= CHANCE
         return Trust.NOISY_REFERENCE if noisy else Trust.NOT_ESTABLISHED
-    if ceiling is None or ceiling.tau_of_ceiling is None:
+    if ceiling is None or ceiling.share_of_noise_ceiling is None:
         return Trust.BETTER_THAN_CHANCE
-    if (ceiling.room.low or 0.0) > 0:
+    if (ceiling.headroom.low or 0.0) > 0:
         return Trust.BELOW_CEILING
-    return Trust.AT_CEILING if ceiling.tau_of_ceiling >= NEARLY else Trust.UNSETTLED
+    return Trust.AT_CEILING if ceiling.share_of_noise_ceiling >= NEARLY else Trust.UNSETTLED
 
 
 def longer(audit: AuditResult) -> Longer:
     """Whether longer trainings in the search would rank candidates better; known for the last rung alone."""
     last = judged_rung(audit)
-    ceiling = _ceiling(last) if last else None
-    if ceiling is None or ceiling.tau_of_ceiling is None or last is not rungs(audit)[-1]:
+    ceiling = _noise_ceiling(last) if last else None
+    if ceiling is None or ceiling.share_of_noise_ceiling is None or last is not rungs(audit)[-1]:
         return Longer.NOT_KNOWN
-    low, high = finite(ceiling.room.low), finite(ceiling.room.high)
+    low, high = finite(ceiling.headroom.low), finite(ceiling.headroom.high)
     if low is not None and low > 0:
         return Longer.YES
-    if ceiling.tau_of_ceiling >= NEARLY:
-        return Longer.NOISE if ceiling.pairs_right.value < NOISY else Longer.HARDLY
+    if ceiling.share_of_noise_ceiling >= NEARLY:
+        return Longer.NOISE if ceiling.pairwise_accuracy.value < NOISY else Longer.HARDLY
     return Longer.NO if high is not None and high <= 0 else Longer.UNSETTLED
 
 
 def audit_sentences(summary: RunSummary, audit: AuditResult) -> tuple[str, ...]:
     """What an audit says, the answer first."""
     last = judged_rung(audit)
-    if last is None or last.pairs_right is None:
+    if last is None or last.pairwise_accuracy is None:
         few = f"{audit.n} candidates have a reference, and no rung has the {LEAST} with different scores that it takes"
         return (f"The audit cannot tell whether the scores can be trusted: {few}.",)
     values = {
@@ -131,12 +131,16 @@ def audit_sentences(summary: RunSummary, audit: AuditResult) -> tuple[str, ...]:
     regret = "" if verdict in (Trust.NOISY_REFERENCE, Trust.NOT_ESTABLISHED) else _regret(summary, last)
     others = [series for series in reversed(rungs(audit)) if series is not last]
     said = [
-        ("" if audit.status == "complete" else "So far: ") + _rung(audit, last, last.pairs_right),
+        ("" if audit.status == "complete" else "So far: ") + _rung(audit, last, last.pairwise_accuracy),
         _seeds(audit, last),
         f"{_TRUST[verdict].format(**values)} {regret}".strip(),
-        _size(last, last.pairs_right),
+        _size(last, last.pairwise_accuracy),
         _LONGER[longer(audit)].format(**values),
-        *(_rung(audit, series, series.pairs_right) for series in others if series.pairs_right and series.n >= LEAST),
+        *(
+            _rung(audit, series, series.pairwise_accuracy)
+            for series in others
+            if series.pairwise_accuracy and series.n >= LEAST
+        ),
         *(
             f"{series.n} candidates reached {epochs_text(series.epochs)}: too few to judge by, {LEAST} are needed."
             for series in others
@@ -146,12 +150,12 @@ def audit_sentences(summary: RunSummary, audit: AuditResult) -> tuple[str, ...]:
     return tuple(filter(None, said))
 
 
-def reading_text(audit: AuditResult) -> str:
+def metric_text(audit: AuditResult) -> str:
     """What ranks candidates in the search and is judged here: ``score``, ``mean training loss``."""
-    return "score" if audit.fidelity.rank_by == "top1" else READINGS[audit.fidelity.rank_by]
+    return "score" if audit.fidelity.rank_by == "top1" else RANKING_METRICS[audit.fidelity.rank_by]
 
 
-def against_text(ceiling: CeilingResult) -> str:
+def against_text(ceiling: NoiseCeiling) -> str:
     """What the noise ceiling is measured by."""
     others = ceiling.seeds - 1
     return "a long training with another seed" if others == 1 else f"the mean of {others} long trainings"
@@ -161,7 +165,7 @@ def _rung(audit: AuditResult, series: AuditSeries, pairs: EstimateResult) -> str
     low, high = finite(pairs.low), finite(pairs.high)
     interval = "no interval" if low is None or high is None else f"95 % interval {_share(low)} to {_share(high)}"
     return (
-        f"After {epochs_text(series.epochs)}, the {reading_text(audit)} orders {_share(pairs.value)} of pairs of "
+        f"After {epochs_text(series.epochs)}, the {metric_text(audit)} orders {_share(pairs.value)} of pairs of "
         f"candidates as {epochs_text(audit.fidelity.epochs)} do ({interval}, n = {series.n}; chance is 50 %)."
     )
 
@@ -169,18 +173,18 @@ def _rung(audit: AuditResult, series: AuditSeries, pairs: EstimateResult) -> str
 def _seeds(audit: AuditResult, last: AuditSeries) -> str:
     if audit.seeds < 2:
         return "With one reference training each, the noise of long trainings is not known; --seeds 2 measures it."
-    if (ceiling := _ceiling(last)) is None:
+    if (ceiling := _noise_ceiling(last)) is None:
         return "Too few candidates have all their reference trainings to measure how far those agree."
     return (
-        f"{against_text(ceiling).capitalize()} orders {_share(ceiling.pairs_right.value)} of pairs as a second long "
-        f"training does, the search {_share(ceiling.score_pairs_right.value)}; no score can be expected to do much "
-        "better than a long training."
+        f"{against_text(ceiling).capitalize()} orders {_share(ceiling.pairwise_accuracy.value)} of pairs as a second "
+        f"long training does, the search {_share(ceiling.score_pairwise_accuracy.value)}; no score can be expected to "
+        "do much better than a long training."
     )
 
 
-def _ceiling(series: AuditSeries) -> CeilingResult | None:
+def _noise_ceiling(series: AuditSeries) -> NoiseCeiling | None:
     """The noise ceiling of a series; None if it is of too few candidates."""
-    return series.ceiling if series.ceiling and series.ceiling.n >= LEAST else None
+    return series.noise_ceiling if series.noise_ceiling and series.noise_ceiling.n >= LEAST else None
 
 
 def _beats_chance(series: AuditSeries, pairs: EstimateResult) -> bool:
@@ -192,10 +196,10 @@ def _beats_chance(series: AuditSeries, pairs: EstimateResult) -> bool:
 def _regret(summary: RunSummary, last: AuditSeries) -> str:
     """How good the best of the highest ranked is, for about as many as the study has finalists."""
     asked = len(summary.finalists) or 1
-    known = [(int(k), value) for k, value in last.regret.items() if finite(value) is not None]
-    if not known:
+    finite_regrets = [(int(k), value) for k, value in last.regret.items() if finite(value) is not None]
+    if not finite_regrets:
         return ""
-    k, value = min(known, key=lambda item: abs(item[0] - asked))
+    k, value = min(finite_regrets, key=lambda item: abs(item[0] - asked))
     best = "The candidate that it ranks highest" if k == 1 else f"The best of the {k} that it ranks highest"
     size = points(value, signed=False)
     if size == "0.0":
@@ -205,7 +209,7 @@ def _regret(summary: RunSummary, last: AuditSeries) -> str:
 
 def _size(last: AuditSeries, pairs: EstimateResult) -> str:
     """Whether the scores are right more often than the size of the networks."""
-    counted = {"parameters": last.params_pairs_right, "multiply-adds": last.madds_pairs_right}
+    counted = {"parameters": last.params_pairwise_accuracy, "multiply-adds": last.madds_pairwise_accuracy}
     shares = {name: estimate.value for name, estimate in counted.items() if estimate}
     if not shares:
         return ""

@@ -95,11 +95,11 @@ def comparison_document(runs: Sequence[Study], result: ComparisonResult) -> Docu
 
 def comparison_sentences(result: ComparisonResult) -> tuple[str, ...]:
     """The answer, and what qualifies it."""
-    found, best = outcome(result), best_runs(result)
+    verdict, best = outcome(result), best_runs(result)
     topics = listed([_TOPICS[topic] for topic in dict.fromkeys(one.topic for one in result.differences)])
     winner = best[0].winner if best else None
     said = [
-        _OUTCOMES[found].format(
+        _OUTCOMES[verdict].format(
             n=len(result.runs),
             topics=topics,
             best=listed([run.name for run in best]),
@@ -107,9 +107,9 @@ def comparison_sentences(result: ComparisonResult) -> tuple[str, ...]:
             budget=budget_text(best[0].budget) if best else "",
         )
     ]
-    if found is Outcome.NOT_COMPARABLE:
+    if verdict is Outcome.NOT_COMPARABLE:
         return (*said, "Each run's own comparison of its winner with its baseline holds all the same.")
-    if found is Outcome.NO_WINNER:
+    if verdict is Outcome.NO_WINNER:
         return tuple(said)
     if len({budget_text(run.budget) for run in result.runs}) > 1:
         said.append("The runs have different budgets: look at the fronts before you call one better.")

@@ -22,9 +22,9 @@ COSTS: tuple[CostName, ...] = ("params", "madds", "latency")
 def comparison_figures(runs: Sequence[Study]) -> dict[str, Plot]:
     """Fronts for each cost, the best score so far against images trained, and the distributions of errors."""
     costs = costs_among([trial for run in runs for trial in run.trials])
-    found = {f"fig-{name}": _fronts(runs, METRICS[name]) for name in COSTS if name in costs}
-    found |= {"fig-best-images": _best(runs), "fig-edf": _errors(runs)}
-    return {name: made for name, made in found.items() if any(series.x for series in made.series)}
+    plots = {f"fig-{name}": _fronts(runs, METRICS[name]) for name in COSTS if name in costs}
+    plots |= {"fig-best-images": _best(runs), "fig-edf": _errors(runs)}
+    return {name: made for name, made in plots.items() if any(series.x for series in made.series)}
 
 
 def _fronts(runs: Sequence[Study], metric: Metric) -> Plot:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
 _UNBOUNDED = 10_000  # columns: what a table would like to have
-_ASCII = str.maketrans({"±": "+-", "–": "-", "−": "-", "≤": "<=", "…": "...", "×": "x", "’": "'", "→": "->"})  # noqa: RUF001
+_ASCII = str.maketrans({"±": "+-", "–": "-", "−": "-", "≤": "<=", "…": "...", "×": "x", "’": "'", "→": "->"})
 
 
 class _Layout(NamedTuple):

@@ -39,8 +39,8 @@ _CAPTION = (
 
 def choices_section(study: Study) -> Section | None:
     """Importance of the parameters, and the mean score of each value; None if nothing varied or scored."""
-    plots, importance = choice_figures(study.trials), importance_figure(study.summary)
-    if not plots and importance is None:
+    plots, drawn = choice_figures(study.trials), importance_figure(study.summary)
+    if not plots and drawn is None:
         return None
     groups = [
         Group(
@@ -52,18 +52,18 @@ def choices_section(study: Study) -> Section | None:
         )
         for label in plots
     ]
-    found = study.summary.importance
+    importance = study.summary.importance
     method = (
-        f"Importance: {found.method} (Watanabe et al. 2023) on {found.n} networks; with few networks, small shares "
-        "are chance."
-        if found
+        f"Importance: {importance.method} (Watanabe et al. 2023) on {importance.n} networks; with few networks, small "
+        "shares are chance."
+        if importance
         else ""
     )
     return section(
         "choices",
         "Choices",
         "Which choices paid",
-        None if importance is None else Figure(identifier="fig-importance", plot=importance, source="summary.json"),
+        None if drawn is None else Figure(identifier="fig-importance", plot=drawn, source="summary.json"),
         *groups,
         Paragraph(text=f"{_CAPTION if plots else ''}{method}", style="caption"),
     )
@@ -87,18 +87,18 @@ def estimates(trials: Sequence[TrialRecord]) -> dict[int, float]:
 def choice_figures(trials: Sequence[TrialRecord]) -> dict[str, list[Plot]]:
     """By label of the field, a small figure for each stage in which it varies: the mean top-1 of each value."""
     scores = estimates(trials)
-    known = [(trial.candidate, scores[trial.number]) for trial in trials if trial.number in scores]
-    found: dict[str, list[tuple[str, list[_Group]]]] = {}
+    scored = [(trial.candidate, scores[trial.number]) for trial in trials if trial.number in scores]
+    plots_by_label: dict[str, list[tuple[str, list[_Group]]]] = {}
     for field, label in FIELDS.items():
         for stage in range(1 if field == "expand_ratio" else STAGES):
-            groups = _binned(known, stage) if field == "width_ratio" else _by_value(known, field, stage)
+            groups = _binned(scored, stage) if field == "width_ratio" else _by_value(scored, field, stage)
             if len(groups) > 1:
                 where = "" if field == "expand_ratio" else f", stage {stage + 1}"
-                found.setdefault(label, []).append((f"{label}{where}", groups))
-    ends = [end for plots in found.values() for _, groups in plots for group in groups for end in group.ends]
+                plots_by_label.setdefault(label, []).append((f"{label}{where}", groups))
+    ends = [end for plots in plots_by_label.values() for _, groups in plots for group in groups for end in group.ends]
     pad = 0.06 * (max(ends) - min(ends)) if ends else 0.0
     span = (min(ends) - pad, max(ends) + pad) if pad else None
-    return {label: [_figure(title, groups, span) for title, groups in plots] for label, plots in found.items()}
+    return {label: [_figure(title, groups, span) for title, groups in plots] for label, plots in plots_by_label.items()}
 
 
 class _Group:
@@ -144,21 +144,21 @@ def _figure(title: str, groups: Sequence[_Group], span: tuple[float, float] | No
     return Plot(title=title, x_label="", y_label="", series=[series], x_names=names, y_range=span, small=True)
 
 
-def _by_value(known: Sequence[tuple[Candidate, float]], field: str, stage: int) -> list[_Group]:
+def _by_value(scored: Sequence[tuple[Candidate, float]], field: str, stage: int) -> list[_Group]:
     """The scores of each value of a field; candidates without a block that uses it are left out."""
     groups: dict[int, list[float]] = {}
-    for candidate, score in known:
+    for candidate, score in scored:
         values = [str(candidate.expand_ratio)] if field == "expand_ratio" else stage_values(candidate, field, "")
         if values[stage]:
             groups.setdefault(int(values[stage]), []).append(score)
     return [_Group(str(value), groups[value]) for value in sorted(groups)]
 
 
-def _binned(known: Sequence[tuple[Candidate, float]], stage: int) -> list[_Group]:
+def _binned(scored: Sequence[tuple[Candidate, float]], stage: int) -> list[_Group]:
     """The scores of ranges of width ratios with about equally many candidates; equal ratios stay together."""
     if not stage:
         return []
-    ordered = sorted((candidate.widths[stage] / candidate.widths[stage - 1], score) for candidate, score in known)
+    ordered = sorted((candidate.widths[stage] / candidate.widths[stage - 1], score) for candidate, score in scored)
     groups: list[list[tuple[float, float]]] = []
     for index, pair in enumerate(ordered):
         full = groups and len(groups) * len(ordered) <= index * BINS
@@ -169,7 +169,7 @@ def _binned(known: Sequence[tuple[Candidate, float]], stage: int) -> list[_Group
 
 
 def _span(low: float, high: float) -> str:
-    return f"{low:.1f}" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f}–{high:.1f}"  # noqa: RUF001 - a range
+    return f"{low:.1f}" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f}–{high:.1f}"
 
 
 def _identifier(plot: Plot) -> str:

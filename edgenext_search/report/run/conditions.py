@@ -13,7 +13,7 @@ from edgenext_search.report.run.words import (
 )
 from edgenext_search.report.wording import (
     NONE,
-    READINGS,
+    RANKING_METRICS,
     budget_text,
     count_or_none,
     deployment_text,
@@ -49,7 +49,7 @@ def _conditions(summary: RunSummary) -> list[tuple[str, str]]:
         ("Fidelity", f"{fidelity_text(fidelity)}, {count_or_none(fidelity.train_images)} training images"),
         ("Scored on", f"{count_or_none(fidelity.val_images)} held-out training images"),
         ("Rungs", f"after epochs {', '.join(map(str, fidelity.rungs))}"),
-        ("Ranked by", READINGS[fidelity.rank_by]),
+        ("Ranked by", RANKING_METRICS[fidelity.rank_by]),
         ("Trials", ", ".join(f"{count} {state}" for state, count in counts.items())),
         ("Seeds", f"study {summary.seed}; finalists {seeds_text(summary)}"),
         ("Device", _device(conditions) if conditions else ""),
@@ -79,10 +79,10 @@ def _method(summary: RunSummary) -> tuple[Paragraph, ...]:
         "Further seeds, which decided nothing, tell how much better the winner is. " if rematch_text(summary) else ""
     )
     score = (
-        "Top-1 on a held-out part of the training images, stratified and seeded. The data’s validation images were "  # noqa: RUF001
+        "Top-1 on a held-out part of the training images, stratified and seeded. The data’s validation images were "
         f"never used to choose a candidate.{grain}"
     )
-    search = f"Every candidate’s widths were solved so that it fits the budget. {_halving(summary)}"  # noqa: RUF001
+    search = f"Every candidate’s widths were solved so that it fits the budget. {_halving(summary)}"
     decision = (
         f"The best candidates and the baseline {'were' if is_rescored(summary) else 'are'} trained again with fresh "
         "seeds, and those scores decide: the best of many noisy scores is lucky as well as good. "
@@ -100,6 +100,6 @@ def _halving(summary: RunSummary) -> str:
     costs = " and costs" if objective_costs(summary) else ""
     return (
         "A cohort trains rung by rung. At each rung but the last the weaker half stops, by "
-        f"{READINGS[summary.fidelity.rank_by]}{costs}, and is shown as pruned. Scores compare only at the same number "
-        "of epochs."
+        f"{RANKING_METRICS[summary.fidelity.rank_by]}{costs}, and is shown as pruned. Scores compare only at the same "
+        "number of epochs."
     )

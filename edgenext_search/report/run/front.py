@@ -130,7 +130,7 @@ def _front_costs(study: Study) -> list[CostName]:
 
 def _scatter(study: Study, x_of: _XOf) -> list[Series]:
     """Trials, published shapes and the winner; trials that were stopped early in a panel beneath, if there are both."""
-    found: list[Series] = []
+    series: list[Series] = []
     complete = full_fidelity(study.trials)
     numbers = {trial.number for trial in complete}
     stopped = [t for t in study.trials if t.number not in numbers and has_score(t) and t.state != "failed"]
@@ -139,9 +139,9 @@ def _scatter(study: Study, x_of: _XOf) -> list[Series]:
         here = [trial for trial in stopped if trial.epochs == epochs and not is_published(trial.origin)]
         if here:
             name = f"stopped at {epochs_text(epochs)}"
-            found.append(_points(study, here, x_of, name, plot.early(rung), panel=panel))
+            series.append(_points(study, here, x_of, name, plot.early(rung), panel=panel))
     if own := [trial for trial in complete if not is_published(trial.origin)]:
-        found.append(_points(study, own, x_of, f"trained {epochs_text(own[0].epochs)}", plot.FULL))
+        series.append(_points(study, own, x_of, f"trained {epochs_text(own[0].epochs)}", plot.FULL))
     for trials, suffix, style, at in (
         (stopped, ", stopped early", plot.STAR_EARLY, panel),
         (complete, "", plot.STAR, 0),
@@ -149,11 +149,11 @@ def _scatter(study: Study, x_of: _XOf) -> list[Series]:
         if stars := [trial for trial in trials if is_published(trial.origin)]:
             labels = [size_text(trial.origin) for trial in stars]
             name = f"published shape, scaled{suffix}"
-            found.append(_points(study, stars, x_of, name, style, panel=at, labels=labels))
+            series.append(_points(study, stars, x_of, name, style, panel=at, labels=labels))
     winner = study.summary.winner
     if winner and (ringed := [trial for trial in complete if trial.number == winner.trial]):
-        found.append(_points(study, ringed, x_of, "winner", plot.RING))
-    return found
+        series.append(_points(study, ringed, x_of, "winner", plot.RING))
+    return series
 
 
 def _points(
@@ -218,11 +218,11 @@ def _best_so_far(trials: Sequence[TrialRecord]) -> Series:
 
 def best_steps(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     """The fully trained trials that were better than all before them."""
-    found: list[TrialRecord] = []
+    steps: list[TrialRecord] = []
     for trial in sorted(full_fidelity(trials), key=lambda trial: trial.number):
-        if not found or score_of(trial) > score_of(found[-1]):
-            found.append(trial)
-    return found
+        if not steps or score_of(trial) > score_of(steps[-1]):
+            steps.append(trial)
+    return steps
 
 
 def _cohorts(trials: Sequence[TrialRecord]) -> list[tuple[float, float, str]]:

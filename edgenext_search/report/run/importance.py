@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgenext_search.report.plot import BAR, Plot, Series
-from edgenext_search.report.wording import READINGS
+from edgenext_search.report.wording import RANKING_METRICS
 from edgenext_search.search.results import RunSummary
 
 SHOWN = 14
@@ -17,7 +17,8 @@ def importance_figure(summary: RunSummary) -> Plot | None:
     values = list(importance.values.items())[:SHOWN]
     rest = len(importance.values) - len(values)
     more = f"; {rest} more below {100 * values[-1][1]:.1f} %" if rest else ""
-    best = f"best {100 * importance.quantile:g} % of {importance.n} networks by {READINGS[summary.fidelity.rank_by]}"
+    metric = RANKING_METRICS[summary.fidelity.rank_by]
+    best = f"best {100 * importance.quantile:g} % of {importance.n} networks by {metric}"
     return Plot(
         title="What the best trials have in common",
         x_label=f"Importance by {importance.method}, %{more}",

@@ -37,8 +37,8 @@ _SENTENCES = {
     LatencyVerdict.EXCEEDS: "On {device} it takes {time}: it exceeds the cap of {cap}.",
     LatencyVerdict.UNDECIDED: "On {device} it takes {time}: whether it holds the cap of {cap} is undecided.",
     LatencyVerdict.NO_CAP: "On {device} it takes {time}.",
-    LatencyVerdict.PREDICTED: "The winner’s latency on {device} is predicted, not measured: {predicted}{under}.",  # noqa: RUF001
-    LatencyVerdict.NOT_KNOWN: "The winner’s latency on {device} was not measured.",  # noqa: RUF001
+    LatencyVerdict.PREDICTED: "The winner’s latency on {device} is predicted, not measured: {predicted}{under}.",
+    LatencyVerdict.NOT_KNOWN: "The winner’s latency on {device} was not measured.",
 }
 _OF_MEASUREMENT = {"pass": LatencyVerdict.HOLDS, "fail": LatencyVerdict.EXCEEDS, "undecided": LatencyVerdict.UNDECIDED}
 
@@ -92,9 +92,9 @@ def latency_conditions(summary: RunSummary) -> str:
         f"Latency on {latency.device}, ~ where predicted. One image at a time; intervals are of the median, 95 %.",
         *next((_how(finalist.measured) for finalist in summary.finalists if finalist.measured), ()),
     ]
-    if latency.aim is not None:
+    if latency.effective_cap is not None:
         parts.append(
-            f"Candidates were projected into {_TIME.text(latency.aim)}, the cap less the margin "
+            f"Candidates were projected into {_TIME.text(latency.effective_cap)}, the cap less the margin "
             f"({latency.margin:.3f}) by which measured times exceed predicted ones."
         )
     held_out = latency.profile.held_out
@@ -142,7 +142,7 @@ def latency_table(summary: RunSummary) -> Table | None:
 
 def _row(finalist: Finalist, summary: RunSummary) -> Row:
     measured, predicted = finalist.measured, finalist.latency
-    off = measured and predicted and f"{100 * (predicted / measured.p50 - 1):+.1f} %".replace("-", "−")  # noqa: RUF001
+    off = measured and predicted and f"{100 * (predicted / measured.p50 - 1):+.1f} %".replace("-", "−")
     verdict = measured.verdict if measured else None
     cells = (
         Cell(text=finalist.fingerprint, code=True),
@@ -181,7 +181,7 @@ def _figures(summary: RunSummary, trials: Sequence[TrialRecord]) -> tuple[Block,
 
 
 _Measured = Sequence[tuple[Finalist, MeasuredLatency]]
-_Reading = Callable[[Finalist, MeasuredLatency], float]
+_Axis = Callable[[Finalist, MeasuredLatency], float]
 
 
 def _percent(finalist: Finalist) -> float:
@@ -217,12 +217,12 @@ def _against_prediction(measured: _Measured, places: Mapping[int, int], device: 
 
 
 def _by_verdict(
-    measured: _Measured, places: Mapping[int, int], *, x: _Reading, y: _Reading, interval: bool = False
+    measured: _Measured, places: Mapping[int, int], *, x: _Axis, y: _Axis, interval: bool = False
 ) -> list[Series]:
-    found = []
+    series = []
     for verdict in dict.fromkeys(its.verdict for _, its in measured):
         here = [(row, its) for row, its in measured if its.verdict == verdict]
-        found.append(
+        series.append(
             Series(
                 name=LABELS[verdict] if verdict else "finalist",
                 style=Style(kind="points", color=_COLORS[verdict] if verdict else "search", size=9),
@@ -234,7 +234,7 @@ def _by_verdict(
                 notes=[_note(*pair) for pair in here],
             )
         )
-    return found
+    return series
 
 
 def _note(finalist: Finalist, measured: MeasuredLatency) -> str:
@@ -248,12 +248,12 @@ def _note(finalist: Finalist, measured: MeasuredLatency) -> str:
 def _how(measured: MeasuredLatency) -> list[str]:
     """Runtime and state of the device behind a measurement."""
     conditions = measured.conditions
-    known = [
+    means = [
         " ".join(filter(None, (conditions.runtime, conditions.version))),
         conditions.cpu or conditions.machine or "",
         counted(conditions.threads, "thread") if conditions.threads else "",
     ]
-    parts = [f"Measured by {', '.join(filter(None, known))}."] if any(known) else []
+    parts = [f"Measured by {', '.join(filter(None, means))}."] if any(means) else []
     if (slower := finite(conditions.slower)) is not None:
         parts.append(
             f"Times are at the speed that the device was profiled at; when measured, it was {slower:.2f} times as slow."
@@ -271,7 +271,7 @@ def _against_baseline(winner: Finalist, baseline: Finalist | None) -> tuple[str,
     if mine is None or theirs is None or baseline is None or winner.fingerprint == baseline.fingerprint:
         return ()
     low, high = mine.low / theirs.high, mine.high / theirs.low
-    ratio = f"{mine.p50 / theirs.p50:.2f} of the baseline’s time (at least {low:.2f}, at most {high:.2f})"  # noqa: RUF001
+    ratio = f"{mine.p50 / theirs.p50:.2f} of the baseline’s time (at least {low:.2f}, at most {high:.2f})"
     if low <= 1 <= high:
         return (f"Against the baseline no difference in time is shown: {ratio}.",)
     return (f"It takes {ratio}.",)

@@ -73,11 +73,11 @@ def images_trained(study: Study) -> list[int] | None:
     images = study.summary.fidelity.train_images
     if images is None:
         return None
-    total, found = 0, []
+    total, totals = 0, []
     for trial in study.trials:
         total += 0 if trial.duplicate_of is not None else trial.epochs * images
-        found.append(total)
-    return found
+        totals.append(total)
+    return totals
 
 
 def hypervolume_costs(summary: RunSummary) -> list[CostName]:
@@ -108,13 +108,13 @@ def hypervolumes(trials: Sequence[TrialRecord], names: Sequence[CostName]) -> li
     span = (1 + MARGIN) * (table.max(axis=0) - best)
     points = (table - best) / np.where(span > 0, span, 1.0)
     front = points[:0]
-    found: list[_Step] = []
+    steps: list[_Step] = []
     for trial_number, point in zip(numbers, points, strict=True):
         if (front <= point).all(axis=1).any():
             continue
         front = np.vstack([front[~(point <= front).all(axis=1)], point])
-        found.append((trial_number, hypervolume(front, np.ones(len(point)))))
-    return found
+        steps.append((trial_number, hypervolume(front, np.ones(len(point)))))
+    return steps
 
 
 def _staircase(study: Study, steps: Sequence[_Step], at: Sequence[int], *, title: str, x: str, y: str) -> Plot:

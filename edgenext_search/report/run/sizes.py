@@ -40,7 +40,7 @@ def sizes_section(summary: RunSummary) -> Section | None:
         except UserError:  # the winner's depths do not fit so small a size
             continue
         budgets.append(METRICS["params"].format_exact(round(step * cap)))
-        rows.append((member.cost.params, _row(f"× {step:g}", member.candidate, member.cost)))  # noqa: RUF001
+        rows.append((member.cost.params, _row(f"× {step:g}", member.candidate, member.cost)))
     if not budgets:
         return None
     for name, variant in published_variants().items():

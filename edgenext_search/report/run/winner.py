@@ -116,7 +116,7 @@ def model_section(summary: RunSummary) -> Section | None:
         f"training. The costs above are those of the deployment, {deployment_text(summary.deployment)}; model.onnx "
         "takes one image of that size."
     )
-    loading = (f"Load it: the model folder is in timm’s own format, and {needs}.", *(where if inside else ()))  # noqa: RUF001
+    loading = (f"Load it: the model folder is in timm’s own format, and {needs}.", *(where if inside else ()))
     train = command_line("train", summary.run, "--data", "FOLDER", "--out", "trained")
     return section(
         "model",
@@ -155,7 +155,7 @@ def _score(summary: RunSummary, winner: Finalist, other: Finalist | None) -> Key
     if other:
         gain = f"{points(summary.gain.mean if summary.gain else None)} points"
         better = verdict_of(summary) == Verdict.BETTER
-        theirs = f" on the baseline’s {percent(shown_score(other).mean)} %"  # noqa: RUF001
+        theirs = f" on the baseline’s {percent(shown_score(other).mean)} %"
         lines += [(Good(gain) if better else Strong(gain), theirs), gain_text(summary.gain) or "no interval"]
     return KeyFigure(
         label="Top-1",
@@ -177,7 +177,7 @@ def _cost(metric: Metric, winner: Finalist, other: Finalist | None, cap: int | N
         change = 100 * (mine / theirs - 1)
         equal = abs(change) < _EQUAL
         text = "as much" if equal else f"{'+' if change > 0 else ''}{number(change, 1)} %"
-        lines.append((Strong(text), f" {'as' if equal else 'on'} the baseline’s {metric.text(theirs)}"))  # noqa: RUF001
+        lines.append((Strong(text), f" {'as' if equal else 'on'} the baseline’s {metric.text(theirs)}"))
     return KeyFigure(
         label=f"{metric.label}{how}",
         value=value,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgenext_search.arch.metrics import METRICS, CostName
-from edgenext_search.report.wording import READINGS, deployment_text, fidelity_text, listed, score_text
+from edgenext_search.report.wording import RANKING_METRICS, deployment_text, fidelity_text, listed, score_text
 from edgenext_search.search.results import Finalist, RunSummary
 from edgenext_search.search.store.records import Score
 
@@ -59,7 +59,8 @@ def rematch_text(summary: RunSummary) -> str:
 def choice_text(summary: RunSummary) -> str:
     """What chooses finalists, in a sentence."""
     costs = " and by costs" if objective_costs(summary) else ""
-    return f"Finalists are chosen by the {READINGS[summary.fidelity.rank_by]} that all trials lead to expect{costs}."
+    metric = RANKING_METRICS[summary.fidelity.rank_by]
+    return f"Finalists are chosen by the {metric} that all trials lead to expect{costs}."
 
 
 def score_label(summary: RunSummary) -> str:

@@ -100,7 +100,7 @@ def _findings(result: ScalingResult) -> list[Section]:
             else None
         )
         return [section("spaces", "Spaces", "Two spaces in one budget", drawn, spaces_table(comparison))]
-    found = [section("sizes", "Sizes", "The same shapes at each size", sizes_table(result))]
+    sections = [section("sizes", "Sizes", "The same shapes at each size", sizes_table(result))]
     if result.laws:
         panels = tuple(
             (
@@ -109,7 +109,7 @@ def _findings(result: ScalingResult) -> list[Section]:
             )
             for law in result.laws
         )
-        found.append(
+        sections.append(
             section(
                 "laws",
                 "Next size",
@@ -121,8 +121,8 @@ def _findings(result: ScalingResult) -> list[Section]:
         )
     if result.ranks.pairs:
         caption = Paragraph(text=_RANKS_CAPTION, style="caption")
-        found.append(section("ranks", "Ranks", "Do shapes rank alike?", ranks_table(result), caption))
-    return found
+        sections.append(section("ranks", "Ranks", "Do shapes rank alike?", ranks_table(result), caption))
+    return sections
 
 
 def _candidates(result: ScalingResult) -> Section:

@@ -17,7 +17,9 @@ _UNITS = {"gmacs": "GMACs", "params_m": "M params", "macts": "M acts"}
 
 def family_document(family: FamilyResult) -> Document:
     """A family and the published variants with the same norm_act, by parameters."""
-    names: list[CostName] = ["params", "madds", "acts", *(["latency"] if family.latency else [])]  # type: ignore[list-item]
+    names: list[CostName] = ["params", "madds", "acts"]
+    if family.latency:
+        names.append("latency")
     rows = [
         (member.params, _row(caps_text(member.budget), member, names, used=f"{100 * member.usage:.1f} %"))
         for member in family.members

@@ -71,15 +71,15 @@ def distribution_figure(result: ScalingResult, comparison: SpacesComparison) -> 
 
 def _shapes(result: ScalingResult, metric: Metric) -> list[Series]:
     """All candidates as points, those of a shape joined by a line."""
-    known = [(row, _error(row)) for row in result.candidates if row.mean is not None]
-    known.sort(key=lambda pair: (pair[0].shape, _cost(pair[0], metric)))
-    x, y = [_cost(row, metric) for row, _ in known], [error for _, error in known]
+    scored = [(row, _error(row)) for row in result.candidates if row.mean is not None]
+    scored.sort(key=lambda pair: (pair[0].shape, _cost(pair[0], metric)))
+    x, y = [_cost(row, metric) for row, _ in scored], [error for _, error in scored]
     line: list[tuple[float, float | None]] = list(zip(x[:1], y[:1], strict=True))
-    for ((before, _), (row, _)), at, up in zip(pairwise(known), x[1:], y[1:], strict=True):
+    for ((before, _), (row, _)), at, up in zip(pairwise(scored), x[1:], y[1:], strict=True):
         line += [(at, None)] * (row.shape != before.shape) + [(at, up)]
     return [
         Series(name="one shape", style=_SHAPE_LINE, x=[at for at, _ in line], y=[up for _, up in line], legend=False),
-        Series(name="one shape", style=_SHAPE, x=x, y=y, notes=[_note(row, error) for row, error in known]),
+        Series(name="one shape", style=_SHAPE, x=x, y=y, notes=[_note(row, error) for row, error in scored]),
     ]
 
 

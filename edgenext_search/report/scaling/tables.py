@@ -56,7 +56,7 @@ def ranks_table(result: ScalingResult) -> Table:
         )
         for pair in result.ranks.pairs
     )
-    heads = ("Sizes", "Shapes", "Kendall’s tau", "Spearman")  # noqa: RUF001
+    heads = ("Sizes", "Shapes", "Kendall’s tau", "Spearman")
     return Table(label="Rank correlations", columns=columns(*heads, left=("Sizes",)), rows=tuple(rows))
 
 

@@ -13,7 +13,7 @@ from edgenext_search.texts import counted
 FEW = 8  # candidates below which orders and tests say little
 
 
-class Ranks(StrEnum):
+class RankAgreement(StrEnum):
     """Whether shapes rank alike at different sizes."""
 
     TOO_FEW = "too few shapes"
@@ -30,9 +30,9 @@ class Spaces(StrEnum):
 
 
 _RANKS = {
-    Ranks.TOO_FEW: "the order of {n} shapes says too little to tell whether they rank alike",
-    Ranks.ALIKE: "the orders agree better than chance at each pair of sizes",
-    Ranks.NOT_ESTABLISHED: "that the orders agree at each pair of sizes is not established",
+    RankAgreement.TOO_FEW: "the order of {n} shapes says too little to tell whether they rank alike",
+    RankAgreement.ALIKE: "the orders agree better than chance at each pair of sizes",
+    RankAgreement.NOT_ESTABLISHED: "that the orders agree at each pair of sizes is not established",
 }
 _SPACES = {
     Spaces.TOO_FEW: "{first} has {n_first} scored candidates and {second} {n_second}: too few to compare.",
@@ -41,11 +41,11 @@ _SPACES = {
 }
 
 
-def ranks_verdict(n: int, pairs: Sequence[RankPair]) -> Ranks:
+def ranks_verdict(n: int, pairs: Sequence[RankPair]) -> RankAgreement:
     """Whether ``n`` shapes rank alike at each pair of sizes, by the intervals of Kendall's tau."""
     if n < FEW:
-        return Ranks.TOO_FEW
-    return Ranks.ALIKE if all(map(_surely_positive, pairs)) else Ranks.NOT_ESTABLISHED
+        return RankAgreement.TOO_FEW
+    return RankAgreement.ALIKE if all(map(_surely_positive, pairs)) else RankAgreement.NOT_ESTABLISHED
 
 
 def spaces_verdict(comparison: SpacesComparison) -> Spaces:
@@ -57,12 +57,12 @@ def spaces_verdict(comparison: SpacesComparison) -> Spaces:
 
 def scaling_sentences(result: ScalingResult) -> list[str]:
     """What was found, the answer first."""
-    found = _of_study(result) if result.comparison is None else _of_spaces(result.comparison)
+    sentences = _of_study(result) if result.comparison is None else _of_spaces(result.comparison)
     if result.open:
-        found.append(f"{counted(result.open, 'training is', 'trainings are')} still to do.")
+        sentences.append(f"{counted(result.open, 'training is', 'trainings are')} still to do.")
     if result.failed:
-        found.append(f"{counted(len(result.failed), 'training')} failed, and what they were part of is left out.")
-    return found
+        sentences.append(f"{counted(len(result.failed), 'training')} failed, and what they were part of is left out.")
+    return sentences
 
 
 def expected(error: PredictedError) -> Interval:
@@ -120,7 +120,7 @@ def _of_spaces(comparison: SpacesComparison) -> list[str]:
         return [answer]
     wins = comparison.superiority
     low, high = (f"{100 * end:.0f}" for end in (wins.low, wins.high))
-    found = [
+    sentences = [
         answer,
         (
             f"A random candidate of {first.name} beats one of {second.name} in {100 * wins.value:.0f} ({low} to "
@@ -133,5 +133,5 @@ def _of_spaces(comparison: SpacesComparison) -> list[str]:
         ),
     ]
     if (n := min(first.n, second.n)) < FEW:
-        found.append(f"With {n} candidates a test finds large differences only.")
-    return found
+        sentences.append(f"With {n} candidates a test finds large differences only.")
+    return sentences

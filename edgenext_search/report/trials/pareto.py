@@ -27,7 +27,8 @@ def score_of(trial: TrialRecord) -> float:
 
 def cost_of(trial: TrialRecord, name: CostName) -> int | None:
     """One of a trial's costs by name; None for the latency of a study that did not ask for it."""
-    return getattr(trial.cost, name)  # type: ignore[no-any-return]
+    counted: int | None = getattr(trial.cost, name)
+    return counted
 
 
 def costs_among(trials: Sequence[TrialRecord]) -> list[CostName]:
@@ -52,9 +53,9 @@ def front_trials(trials: Sequence[TrialRecord], name: CostName) -> list[TrialRec
         trials: All trials of a study.
         name: The cost.
     """
-    known = [(cost, trial) for trial in full_fidelity(trials) if (cost := cost_of(trial, name)) is not None]
+    by_cost = [(cost, trial) for trial in full_fidelity(trials) if (cost := cost_of(trial, name)) is not None]
     front: list[tuple[int, TrialRecord]] = []
-    for cost, trial in sorted(known, key=lambda pair: (pair[0], -score_of(pair[1]), pair[1].number)):
+    for cost, trial in sorted(by_cost, key=lambda pair: (pair[0], -score_of(pair[1]), pair[1].number)):
         best = (front[-1][0], score_of(front[-1][1])) if front else (cost, -math.inf)
         if score_of(trial) > best[1] or (cost, score_of(trial)) == best:
             front.append((cost, trial))

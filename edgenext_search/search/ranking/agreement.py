@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edgenext_search.search.ranking.results import CeilingResult, EstimateResult
+from edgenext_search.search.ranking.results import EstimateResult, NoiseCeiling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,12 +42,12 @@ class Agreement:
         n: Candidates that have both.
         tau: Kendall's tau-b (Biometrika 33, 1945); None where either is constant or ``n`` is less than 4.
         spearman: Spearman's rank correlation, of average ranks; None as before.
-        pairs_right: Of pairs of candidates whose references differ, the share that the score orders alike; where it
-            ties, half. That is (1 + Somers' D) / 2 (American Sociological Review 27, 1962), and (1 + tau) / 2 where
-            nothing ties.
+        pairwise_accuracy: Share of pairs of candidates whose references differ that the score orders alike; a tie of
+            the score counts half. That is (1 + Somers' D) / 2 (American Sociological Review 27, 1962), and
+            (1 + tau) / 2 where nothing ties.
         partial_tau: tau-b of the residuals after least squares on the covariates; None as before, or without any.
         partial_spearman: Spearman's of the same residuals.
-        ceiling: None with fewer than two seeds, or where one of its correlations does not exist.
+        noise_ceiling: None with fewer than two seeds, or where one of its correlations does not exist.
         regret: By k: the reference of the best candidate of all, less that of the best among the k that the score
             ranks highest, in the references' unit. Ties are broken in every way, and averaged. None with fewer than k.
     """
@@ -55,10 +55,10 @@ class Agreement:
     n: int
     tau: EstimateResult | None
     spearman: EstimateResult | None
-    pairs_right: EstimateResult | None
+    pairwise_accuracy: EstimateResult | None
     partial_tau: EstimateResult | None
     partial_spearman: EstimateResult | None
-    ceiling: CeilingResult | None
+    noise_ceiling: NoiseCeiling | None
     regret: dict[int, float | None]
 
     def to_fields(self) -> dict[str, Any]:
@@ -101,10 +101,10 @@ def judge(
         n=len(x),
         tau=estimates[0],
         spearman=estimates[1],
-        pairs_right=estimates[2],
+        pairwise_accuracy=estimates[2],
         partial_tau=partial[0],
         partial_spearman=partial[1],
-        ceiling=_ceiling(x, table, resamples, seed),
+        noise_ceiling=_noise_ceiling(x, table, resamples, seed),
         regret={k: _regret(x, y, k, best) for k in TOPS},
     )
 
@@ -113,7 +113,7 @@ def seeds_agree(references: Table, *, resamples: int = RESAMPLES, seed: int = 0)
     """Share of pairs of candidates that two single seeds order alike: the mean over all pairs of seeds.
 
     Args:
-        references: [n, seeds]; candidates and seeds are left out as for the :class:`CeilingResult`.
+        references: [n, seeds]; candidates and seeds are left out as for the :class:`NoiseCeiling`.
         resamples: Of the bootstrap.
         seed: Of the bootstrap.
 
@@ -135,10 +135,10 @@ def seeds_agree(references: Table, *, resamples: int = RESAMPLES, seed: int = 0)
     return _estimates(share, _weights(len(table), resamples, seed))[0]
 
 
-def pairs_right(
+def pairwise_accuracy(
     scores: Series, references: Table, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> EstimateResult | None:
-    """:attr:`Agreement.pairs_right` of :func:`judge`, without all the rest."""
+    """:attr:`Agreement.pairwise_accuracy` of :func:`judge`, without all the rest."""
     x, y = np.asarray(scores, float), _mean(_table(references))
     kept = np.isfinite(x) & np.isfinite(y)
     if kept.sum() < LEAST:
@@ -210,9 +210,9 @@ def _correlations(a: Floats, b: Floats, w: Floats) -> Floats:
     cross, var_a, var_b = ((w * product).sum(axis=1) for product in (p * q, p * p, q * q))
     defined = (in_a > 0) & (in_b > 0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = np.stack([both / np.sqrt(in_a * in_b), cross / np.sqrt(var_a * var_b), both / in_b])
-    found[2] = (1 + found[2]) / 2
-    return np.where(defined, np.clip(found, -1.0, 1.0), math.nan)
+        statistics = np.stack([both / np.sqrt(in_a * in_b), cross / np.sqrt(var_a * var_b), both / in_b])
+    statistics[2] = (1 + statistics[2]) / 2
+    return np.where(defined, np.clip(statistics, -1.0, 1.0), math.nan)
 
 
 def _partial(x: Floats, y: Floats, covariates: Floats, w: Floats) -> Floats:
@@ -220,7 +220,7 @@ def _partial(x: Floats, y: Floats, covariates: Floats, w: Floats) -> Floats:
     spread = covariates.std(axis=0)
     scaled = (covariates - covariates.mean(axis=0)) / np.where(spread > _TIE, spread, np.inf)
     design = np.column_stack([np.ones(len(x)), scaled])  # [n, c + 1]
-    found = []
+    chunks = []
     step = max(1, _CHUNK // len(x) ** 2)
     for start in range(0, len(w), step):
         part = w[start : start + step]
@@ -231,8 +231,8 @@ def _partial(x: Floats, y: Floats, covariates: Floats, w: Floats) -> Floats:
             coefficients = np.einsum("rjk,ik,ri,i->rj", inverse, design, part, series, optimize=True)
             return _signs(series - coefficients @ design.T, like=series)
 
-        found.append(_correlations(residual_signs(x), residual_signs(y), part))
-    return np.concatenate(found, axis=1)
+        chunks.append(_correlations(residual_signs(x), residual_signs(y), part))
+    return np.concatenate(chunks, axis=1)
 
 
 def _estimates(statistics: Callable[[Floats], Floats], weights: Floats) -> list[EstimateResult | None]:
@@ -251,7 +251,7 @@ def _estimate(values: Floats) -> EstimateResult | None:
     return EstimateResult(value=float(value), low=low, high=high)
 
 
-def _ceiling(x: Floats, table: Floats, resamples: int, seed: int) -> CeilingResult | None:
+def _noise_ceiling(x: Floats, table: Floats, resamples: int, seed: int) -> NoiseCeiling | None:
     rows, seeds = _in_full(table)
     x, table = x[rows], table[rows, :seeds]
     if len(x) < LEAST or not seeds:
@@ -260,22 +260,22 @@ def _ceiling(x: Floats, table: Floats, resamples: int, seed: int) -> CeilingResu
     others = [(_signs(table[:, s]), _signs(np.delete(table, s, axis=1).mean(axis=1))) for s in range(seeds)]
 
     def statistics(w: Floats) -> Floats:
-        ceiling = np.mean([_correlations(one, rest, w) for one, rest in others], axis=0)
+        reached = np.mean([_correlations(one, rest, w) for one, rest in others], axis=0)
         score = np.mean([_correlations(mine, rest, w) for _, rest in others], axis=0)
-        return np.stack([ceiling[0], score[0], ceiling[0] - score[0], ceiling[2], score[2]])
+        return np.stack([reached[0], score[0], reached[0] - score[0], reached[2], score[2]])
 
-    tau, score_tau, room, pairs, score_pairs = _estimates(statistics, _weights(len(x), resamples, seed))
-    if tau is None or score_tau is None or room is None or pairs is None or score_pairs is None:
+    tau, score_tau, headroom, pairs, score_pairs = _estimates(statistics, _weights(len(x), resamples, seed))
+    if tau is None or score_tau is None or headroom is None or pairs is None or score_pairs is None:
         return None
-    return CeilingResult(
+    return NoiseCeiling(
         n=len(x),
         seeds=seeds,
         tau=tau,
         score_tau=score_tau,
-        room=room,
-        tau_of_ceiling=score_tau.value / tau.value if tau.value > 0 else None,
-        pairs_right=pairs,
-        score_pairs_right=score_pairs,
+        headroom=headroom,
+        share_of_noise_ceiling=score_tau.value / tau.value if tau.value > 0 else None,
+        pairwise_accuracy=pairs,
+        score_pairwise_accuracy=score_pairs,
     )
 
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 import statistics
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from edgenext_search.search.recipe import RankingMetric
-    from edgenext_search.search.store.records import Losses, TrialRecord
+from edgenext_search.search.recipe import RankingMetric
+from edgenext_search.search.store.records import Losses, TrialRecord
 
 Curves = dict[int, dict[int, float]]  # by number of the trial and epoch
 FEW = 3  # scores below which there is no line to fit: the spread of fewer says nothing
@@ -31,25 +28,25 @@ def ranking_scores(trials: Iterable[TrialRecord], metric: RankingMetric) -> Curv
             ``combined``, the mean of these three on the scale of top-1. A trial without a recorded loss counts with
             its top-1.
     """
-    known = list(trials)
+    records = list(trials)
     if metric == "combined":
-        return _mean([ranking_scores(known, single) for single in ("top1", "loss", "train_loss")])
-    found = {trial.number: dict(trial.curve) for trial in known}
+        return _mean([ranking_scores(records, single) for single in ("top1", "loss", "train_loss")])
+    curves = {trial.number: dict(trial.curve) for trial in records}
     if metric == "top1":
-        return found
-    for epoch in sorted({epoch for curve in found.values() for epoch in curve}):
+        return curves
+    for epoch in sorted({epoch for curve in curves.values() for epoch in curve}):
         losses = {
             trial.number: loss
-            for trial in known
-            if epoch in found[trial.number] and (loss := _loss(dict(trial.losses).get(epoch), metric)) is not None
+            for trial in records
+            if epoch in curves[trial.number] and (loss := _loss(dict(trial.losses).get(epoch), metric)) is not None
         }
-        scores = [found[number][epoch] for number in losses]
+        scores = [curves[number][epoch] for number in losses]
         if losses:
             slope = _slope(scores, list(losses.values()))
             score, middle = statistics.fmean(scores), statistics.fmean(losses.values())
             for number, loss in losses.items():
-                found[number][epoch] = score + slope * (loss - middle)
-    return found
+                curves[number][epoch] = score + slope * (loss - middle)
+    return curves
 
 
 def _mean(parts: Sequence[Curves]) -> Curves:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import bisect
 import math
 import random
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from edgenext_search.arch.candidate import Candidate
 from edgenext_search.search.ranking.metric import ranking_scores
 from edgenext_search.search.ranking.results import (
     AuditCandidate,
@@ -19,15 +20,9 @@ from edgenext_search.search.ranking.results import (
     AuditSize,
     SeedScore,
 )
-from edgenext_search.search.store.records import BASELINE, Score
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-
-    from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.search.recipe import ResolvedRecipe
-    from edgenext_search.search.store.records import AuditFacts, TrialRecord
-    from edgenext_search.search.store.store import StudyStore
+from edgenext_search.search.recipe import ResolvedRecipe
+from edgenext_search.search.store.records import BASELINE, AuditFacts, Score, TrialRecord
+from edgenext_search.search.store.store import StudyStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +39,11 @@ class Reference:
     scores: dict[int, float]
     reasons: dict[int, str]
 
-    def result(self, merit: Mapping[int, float]) -> AuditCandidate:
+    def result(self, ranking_scores: Mapping[int, float]) -> AuditCandidate:
         """The candidate with its references, of which there is one at least.
 
         Args:
-            merit: What ranks it at each rung that it finished, by epoch.
+            ranking_scores: Its ranking score at each rung that it finished, by epoch.
         """
         trial = self.trial
         return AuditCandidate(
@@ -57,7 +52,10 @@ class Reference:
             origin=trial.origin,
             params=trial.cost.params,
             madds=trial.cost.madds,
-            curve=tuple(AuditPoint(epochs=epochs, score=score, merit=merit[epochs]) for epochs, score in trial.curve),
+            curve=tuple(
+                AuditPoint(epochs=epochs, score=score, ranking_score=ranking_scores[epochs])
+                for epochs, score in trial.curve
+            ),
             reference=Score.of([*self.scores.values()]),
             scores=tuple(SeedScore(seed=seed, score=score) for seed, score in self.scores.items()),
         )
@@ -83,7 +81,7 @@ def sample(trials: Sequence[TrialRecord], n: int, *, seed: int) -> list[TrialRec
     line = sorted(filter(can_be_audited, trials), key=lambda t: (t.epochs, t.score or 0.0, t.number))
     chosen = [trial for trial in line if trial.number == BASELINE][:n]
     left = [index for index, trial in enumerate(line) if trial.number != BASELINE]
-    shift, count = random.Random(seed).random(), len(line)  # noqa: S311 - no secret hangs on it
+    shift, count = random.Random(seed).random(), len(line)
     for k in range(min(n, count) - len(chosen)):
         point = (_van_der_corput(k) + shift) % 1.0 * count - 0.5
         at = bisect.bisect_left(left, point)
@@ -141,9 +139,9 @@ def forget_failures(store: StudyStore, epochs: int) -> None:
 
     Whatever made the first trainings all fail stopped the series, and is mended when somebody goes on with it.
     """
-    known = {key: result for key, result in store.references().items() if key[1] == epochs}
-    if not any(isinstance(result, float) for result in known.values()):
-        for fingerprint, _, seed in known:
+    results = {key: result for key, result in store.references().items() if key[1] == epochs}
+    if not any(isinstance(result, float) for result in results.values()):
+        for fingerprint, _, seed in results:
             store.add_reference(fingerprint, epochs, seed, None)
 
 
@@ -155,15 +153,15 @@ def audited(store: StudyStore, trials: Container[int], *, epochs: int) -> list[R
         trials: Numbers of those that the audit drew.
         epochs: Of a reference training.
     """
-    found: dict[str, dict[int, float | str]] = {}
+    results_by_candidate: dict[str, dict[int, float | str]] = {}
     for (fingerprint, trained, seed), result in sorted(store.references().items()):
         if trained == epochs:
-            found.setdefault(fingerprint, {})[seed] = result
+            results_by_candidate.setdefault(fingerprint, {})[seed] = result
     references = []
     for trial in filter(can_be_audited, store.records()):
-        if trial.number not in trials and trial.candidate.fingerprint not in found:
+        if trial.number not in trials and trial.candidate.fingerprint not in results_by_candidate:
             continue
-        results = found.get(trial.candidate.fingerprint, {})
+        results = results_by_candidate.get(trial.candidate.fingerprint, {})
         references.append(
             Reference(
                 trial=trial,
@@ -192,8 +190,8 @@ def audit_summary(store: StudyStore, recipe: ResolvedRecipe, *, running: bool = 
     seeds = reference_seeds(recipe.search.seed, facts.seeds)
     open_ = len(pending(store, sampled(store, numbers), epochs=epochs, seeds=seeds))
     scored = [item for item in references if item.scores]
-    merit_by_trial = ranking_scores([item.trial for item in scored], recipe.search.rank_by)
-    curves = [merit_by_trial[item.trial.number] for item in scored]
+    by_trial = ranking_scores([item.trial for item in scored], recipe.search.rank_by)
+    curves = [by_trial[item.trial.number] for item in scored]
     table = _table(scored)
     return AuditResult(
         status="complete" if not open_ else "running" if running else "interrupted",
@@ -237,7 +235,7 @@ def _series(
     epochs: int,
 ) -> Iterator[AuditSeries]:
     """How what ranks at each rung, and the costs alone, agree with the references."""
-    from edgenext_search.search.ranking.agreement import judge, pairs_right
+    from edgenext_search.search.ranking.agreement import judge, pairwise_accuracy
 
     seed = recipe.search.seed
     params = [float(item.trial.cost.params) for item in references]
@@ -246,7 +244,7 @@ def _series(
     for epoch in recipe.proxy.rung_epochs:
         scores = [curve.get(epoch, math.nan) for curve in curves]
         by_cost = [
-            pairs_right([math.nan if math.isnan(score) else count for count, score in pairs], table, seed=seed)
+            pairwise_accuracy([math.nan if math.isnan(score) else count for count, score in pairs], table, seed=seed)
             for pairs in (zip(counts, scores, strict=True) for counts in (params, madds))
         ]
         yield AuditSeries(
@@ -254,8 +252,8 @@ def _series(
             epochs=epoch,
             cost_ratio=epoch / epochs,
             **judge(scores, table, covariates, seed=seed).to_fields(),
-            params_pairs_right=by_cost[0],
-            madds_pairs_right=by_cost[1],
+            params_pairwise_accuracy=by_cost[0],
+            madds_pairwise_accuracy=by_cost[1],
         )
     for name, counts in (("params", params), ("madds", madds)):
         agreement = judge(counts, table, seed=seed)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import AliasChoices, Field
+
 from edgenext_search.execution.conditions import RunConditions
 from edgenext_search.results import Result
 from edgenext_search.search.recipe import RankingMetric
@@ -21,7 +23,7 @@ class EstimateResult(Result):
     """Upper end; null as ``low``."""
 
 
-class CeilingResult(Result):
+class NoiseCeiling(Result):
     """Noise ceiling: how well one long training ranks the candidates by the others."""
 
     n: int
@@ -32,13 +34,17 @@ class CeilingResult(Result):
     """Kendall's tau-b between one long training and the mean of the others."""
     score_tau: EstimateResult
     """The same between the score and these means."""
-    room: EstimateResult
+    headroom: EstimateResult = Field(validation_alias=AliasChoices("headroom", "room"))
     """``tau`` less ``score_tau``: what a better score could gain."""
-    tau_of_ceiling: float | None
+    share_of_noise_ceiling: float | None = Field(
+        validation_alias=AliasChoices("share_of_noise_ceiling", "tau_of_ceiling")
+    )
     """``score_tau`` as a share of ``tau``; null where ``tau`` is not positive."""
-    pairs_right: EstimateResult
+    pairwise_accuracy: EstimateResult = Field(validation_alias=AliasChoices("pairwise_accuracy", "pairs_right"))
     """Share of pairs that one long training orders as the others do."""
-    score_pairs_right: EstimateResult
+    score_pairwise_accuracy: EstimateResult = Field(
+        validation_alias=AliasChoices("score_pairwise_accuracy", "score_pairs_right")
+    )
     """Share of pairs that the score orders as the others do."""
 
 
@@ -57,7 +63,9 @@ class AuditSeries(Result):
     """Kendall's tau-b."""
     spearman: EstimateResult | None = None
     """Spearman's rank correlation."""
-    pairs_right: EstimateResult | None = None
+    pairwise_accuracy: EstimateResult | None = Field(
+        default=None, validation_alias=AliasChoices("pairwise_accuracy", "pairs_right")
+    )
     """Share of pairs that the score orders as the references do."""
     partial_tau: EstimateResult | None = None
     """``tau`` without the effect of log params and log MAdds; null for costs."""
@@ -65,12 +73,16 @@ class AuditSeries(Result):
     """``spearman`` without the effect of log params and log MAdds; null for costs."""
     regret: dict[int, float | None]
     """For 1, 3 and 5: the best reference of all less the best among so many highest ranked, in [0, 1]."""
-    ceiling: CeilingResult | None = None
+    noise_ceiling: NoiseCeiling | None = Field(default=None, validation_alias=AliasChoices("noise_ceiling", "ceiling"))
     """Noise ceiling; null with fewer than two seeds."""
-    params_pairs_right: EstimateResult | None = None
-    """``pairs_right`` of the parameters on the same candidates; null for costs."""
-    madds_pairs_right: EstimateResult | None = None
-    """``pairs_right`` of the multiply-adds on the same candidates; null for costs."""
+    params_pairwise_accuracy: EstimateResult | None = Field(
+        default=None, validation_alias=AliasChoices("params_pairwise_accuracy", "params_pairs_right")
+    )
+    """``pairwise_accuracy`` of the parameters on the same candidates; null for costs."""
+    madds_pairwise_accuracy: EstimateResult | None = Field(
+        default=None, validation_alias=AliasChoices("madds_pairwise_accuracy", "madds_pairs_right")
+    )
+    """``pairwise_accuracy`` of the multiply-adds on the same candidates; null for costs."""
 
 
 class AuditPoint(Result):
@@ -80,7 +92,7 @@ class AuditPoint(Result):
     """Epochs of the rung."""
     score: float
     """Top-1."""
-    merit: float
+    ranking_score: float = Field(validation_alias=AliasChoices("ranking_score", "merit"))
     """What ranks the candidate, on the scale of top-1; higher is better."""
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 
+from edgenext_search.search.sampler.features import Array, Features
 from edgenext_search.search.sampler.surrogate import Surrogate
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from edgenext_search.search.sampler.features import Array, Features
 
 EXPLOIT = 4  # every fourth proposal, the first among them, has the best expected score; the others explore
 OPTIMISM = 3.0  # explorers maximise the expected score plus this many standard deviations

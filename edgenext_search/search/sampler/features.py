@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgenext_search.arch.spaces.parameter import Choice, Interval, Parameter, Value
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 Array = NDArray[np.float64]
 
@@ -64,8 +62,8 @@ class Features:
 
     def codes(self, assignments: Sequence[Mapping[str, Value]]) -> Array:
         """Assignments as codes; shape (assignments, parameters)."""
-        known = list(zip(self.parameters, self._codes, strict=True))
-        rows = [[_code(p, values[p.name], codes) for p, codes in known] for values in assignments]
+        coded = list(zip(self.parameters, self._codes, strict=True))
+        rows = [[_code(p, values[p.name], codes) for p, codes in coded] for values in assignments]
         return np.array(rows, dtype=np.float64).reshape(len(rows), len(self.parameters))
 
     def assignment(self, codes: Array) -> dict[str, Value]:
@@ -155,9 +153,7 @@ def _codes_of(choice: Choice) -> dict[tuple[bool, Value], float]:
 def _code(parameter: Parameter, value: Value, codes: Mapping[tuple[bool, Value], float]) -> float:
     if isinstance(parameter, Choice):
         return codes[isinstance(value, bool), value]
-    number = parameter.check(value)
-    assert isinstance(number, float)  # noqa: S101 - what an interval's check returns
-    return (number - parameter.low) / (parameter.high - parameter.low)
+    return (parameter.check(value) - parameter.low) / (parameter.high - parameter.low)
 
 
 def _value(parameter: Parameter, code: float) -> Value:

@@ -7,12 +7,10 @@ every objective and better in one; equal points do not dominate each other.
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from edgenext_search.search.sampler.features import Array
+from edgenext_search.search.sampler.features import Array
 
 MARGIN = 0.1  # of each objective's range, between the worst point and the reference point
 DIGITS = 12  # of hypervolumes that are compared: what is left beyond them is rounding

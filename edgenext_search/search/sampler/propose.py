@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import optuna
@@ -19,15 +20,10 @@ from optuna.distributions import (
 from optuna.study import StudyDirection
 
 from edgenext_search.arch.spaces.parameter import Choice, Interval, Parameter, Value
+from edgenext_search.search.recipe import Sampler
 from edgenext_search.search.sampler import scalarisation
 from edgenext_search.search.sampler.acquisition import next_codes
 from edgenext_search.search.sampler.features import Features, Parameters
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from edgenext_search.search.recipe import Sampler
-
 
 GENERATION = (
     "NSGAIISampler:generation"  # where that sampler looks for a trial's generation; without, it draws at random
@@ -118,10 +114,16 @@ def _bayes(
         if cost_fn is None:
             codes = next_codes(features, seen, scores, n, rng)
         else:
-            ask = cost_fn
             costs = np.log([observation.costs for observation in observed])
-            prices = lambda rows: np.log([ask(features.assignment(row)) for row in rows])  # noqa: E731
-            codes = scalarisation.next_codes(features, seen, scores, costs, n=n, rng=rng, cost_fn=prices)
+            codes = scalarisation.next_codes(
+                features,
+                seen,
+                scores,
+                costs,
+                n=n,
+                rng=rng,
+                cost_fn=lambda rows: np.log([cost_fn(features.assignment(row)) for row in rows]),
+            )
     return [features.assignment(row) for row in codes]
 
 

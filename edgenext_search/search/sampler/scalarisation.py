@@ -12,16 +12,12 @@ Unlike a weighted sum that also reaches the parts of a front that bulge inwards.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgenext_search.search.sampler.acquisition import DRAWN, EXPLOIT, EXTRA, GENERATIONS, OPTIMISM, spread_out, unseen
-from edgenext_search.search.sampler.features import Array
+from edgenext_search.search.sampler.features import Array, Features
 from edgenext_search.search.sampler.surrogate import Surrogate
-
-if TYPE_CHECKING:
-    from edgenext_search.search.sampler.features import Features
 
 CostFunction = Callable[[Array], Array]
 """Logarithms of the costs of rows of codes; shape (rows, parameters) to (rows, costs)."""
@@ -56,17 +52,17 @@ def next_codes(
         cost_fn: Costs of any assignment.
     """
     surrogate = Surrogate(features, codes, scores)
-    aims = _Aims(surrogate.mean(codes), costs, n, rng)
-    prices = _Remembered(cost_fn)
-    pool = _pool(features, surrogate, aims, prices, observed=np.unique(codes, axis=0), rng=rng)
+    scalarisations = _Scalarisations(surrogate.mean(codes), costs, n, rng)
+    cached_costs = _CachedCosts(cost_fn)
+    pool = _pool(features, surrogate, scalarisations, cached_costs, observed=np.unique(codes, axis=0), rng=rng)
     pool = unseen(pool, codes)
     if len(pool) < n:
         pool = np.concatenate([pool, features.random(n, rng)])
-    mean, priced = surrogate.mean(pool), prices(pool)
-    return spread_out(surrogate, pool, n, lambda turn, std: aims.values(mean, std, priced)[turn])
+    mean, pool_costs = surrogate.mean(pool), cached_costs(pool)
+    return spread_out(surrogate, pool, n, lambda turn, std: scalarisations.values(mean, std, pool_costs)[turn])
 
 
-class _Aims:
+class _Scalarisations:
     """What each of ``n`` proposals looks for.
 
     Args:
@@ -85,44 +81,46 @@ class _Aims:
 
     def values(self, mean: Array, std: Array, costs: Array) -> Array:
         """How well each assignment of a pool serves each proposal, more is better; shape (n, pool)."""
-        found = []
+        utilities = []
         for weights, optimism in zip(self._weights, self._optimism, strict=True):
             losses = np.column_stack([-mean - optimism * std, costs])
             weighted = weights * (losses - losses.min(axis=0)) / self._spread
-            found.append(-weighted.max(axis=1) - AUGMENTED * weighted.sum(axis=1))
-        return np.stack(found)
+            utilities.append(-weighted.max(axis=1) - AUGMENTED * weighted.sum(axis=1))
+        return np.stack(utilities)
 
 
-class _Remembered:
+class _CachedCosts:
     """Costs of codes, each assignment asked for once."""
 
     def __init__(self, cost_fn: CostFunction) -> None:
         self._costs_of = cost_fn
-        self._known: dict[bytes, Array] = {}
+        self._cache: dict[bytes, Array] = {}
 
     def __call__(self, codes: Array) -> Array:
         keys = [row.tobytes() for row in codes]
-        new = {key: row for key, row in zip(keys, codes, strict=True) if key not in self._known}
+        new = {key: row for key, row in zip(keys, codes, strict=True) if key not in self._cache}
         if new:
-            self._known |= zip(new, self._costs_of(np.stack(list(new.values()))), strict=True)
-        return np.stack([self._known[key] for key in keys])
+            self._cache |= zip(new, self._costs_of(np.stack(list(new.values()))), strict=True)
+        return np.stack([self._cache[key] for key in keys])
 
 
 def _pool(
     features: Features,
     surrogate: Surrogate,
-    aims: _Aims,
-    prices: _Remembered,
+    scalarisations: _Scalarisations,
+    cached_costs: _CachedCosts,
     *,
     observed: Array,
     rng: np.random.Generator,
 ) -> Array:
-    """Different assignments among which the good ones for each aim are; shape (pool, parameters)."""
+    """Different assignments among which the good ones for each proposal are; shape (pool, parameters)."""
     drawn = features.random(DRAWN, rng)
     pool = np.concatenate([drawn, observed])
     for _ in range(GENERATIONS):
         pool = np.unique(pool, axis=0)
-        ranked = (-aims.values(*surrogate.mean_and_std(pool), prices(pool))).argsort(axis=1, kind="stable")
+        ranked = (-scalarisations.values(*surrogate.mean_and_std(pool), cached_costs(pool))).argsort(
+            axis=1, kind="stable"
+        )
         parents = pool[ranked[:, :PARENTS].ravel()]
         children = features.varied(np.repeat(parents, LITTER, axis=0), rng, extra=EXTRA)
         pool = np.concatenate([pool[np.unique(ranked[:, :KEPT])], children])

@@ -19,16 +19,12 @@ priors (Rasmussen and Williams 2006, section 5.4), so that few scores give sober
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
 from scipy.optimize import minimize
 
-from edgenext_search.search.sampler.features import Array
-
-if TYPE_CHECKING:
-    from edgenext_search.search.sampler.features import Features
+from edgenext_search.search.sampler.features import Array, Features
 
 FITTED = 256  # at most this many scores fit the hyperparameters: their count is small, and the fit cubic
 SUPPORT = 512  # at most this many assignments span the posterior; beyond, the projected process approximates it
@@ -153,8 +149,8 @@ class Surrogate:
         """Expected scores and the standard deviations of what is expected, without noise; shape (len(codes),) each."""
         columns = self._features.columns(codes)
         projected = self._project(columns)
-        known = solve_triangular(self._inner, projected, lower=True)
-        variance = self._kernel.diagonal(columns) - (projected**2).sum(axis=0) + (known**2).sum(axis=0)
+        explained = solve_triangular(self._inner, projected, lower=True)
+        variance = self._kernel.diagonal(columns) - (projected**2).sum(axis=0) + (explained**2).sum(axis=0)
         mean = self._mean + self._spread * (self._weights @ projected)
         return np.asarray(mean), np.asarray(self._spread * np.sqrt(np.maximum(variance, JITTER)))
 
@@ -162,9 +158,9 @@ class Surrogate:
         """Covariance of the noise-free scores; shape (len(codes), len(codes))."""
         columns = self._features.columns(codes)
         projected = self._project(columns)
-        known = solve_triangular(self._inner, projected, lower=True)
+        explained = solve_triangular(self._inner, projected, lower=True)
         prior = self._kernel(columns, columns)
-        return np.asarray(self._spread**2 * (prior - projected.T @ projected + known.T @ known))
+        return np.asarray(self._spread**2 * (prior - projected.T @ projected + explained.T @ explained))
 
     def _project(self, columns: Array) -> Array:
         """Whitened covariance with the support; shape (support, rows)."""
@@ -193,7 +189,7 @@ def _fit(features: Features, columns: Array, target: Array) -> _Kernel:
         loss, slope = _loss(features, kernel(x), columns, target)
         return loss + float(away @ away) / 2, slope + away / scale
 
-    found = minimize(
+    optimum = minimize(
         objective,
         np.clip(middle, *np.array([bounds for _, _, bounds in priors]).T),
         jac=True,
@@ -201,7 +197,7 @@ def _fit(features: Features, columns: Array, target: Array) -> _Kernel:
         bounds=[bounds for _, _, bounds in priors],
         options={"maxiter": ITERATIONS},
     )
-    return kernel(found.x)
+    return kernel(optimum.x)
 
 
 def _loss(features: Features, kernel: _Kernel, columns: Array, target: Array) -> tuple[float, Array]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import field_validator
+from pydantic import AliasChoices, Field, field_validator
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Cost
@@ -147,7 +147,7 @@ class LatencyFacts(Result):
     """Name of the device."""
     cap: int | None
     """The budget's cap, in microseconds; null without one."""
-    aim: int | None
+    effective_cap: int | None = Field(validation_alias=AliasChoices("effective_cap", "aim"))
     """The cap less the margin: what candidates are projected into, in microseconds."""
     margin: float
     """Nineteen of twenty measured times stay below the predicted time times this."""

@@ -8,8 +8,9 @@ import os
 import re
 import secrets
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from edgenext_search.errors import UserError
 from edgenext_search.files import dump_yaml, read_yaml, write_text
@@ -19,9 +20,6 @@ from edgenext_search.search.recipe import ResolvedRecipe
 from edgenext_search.search.store.store import StudyStore, hide_password
 from edgenext_search.texts import command_line
 from edgenext_search.versions import versions
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 AnyResult = TypeVar("AnyResult", bound=Result)
 STUDY_FILE = "study.yaml"

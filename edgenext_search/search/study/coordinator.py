@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
+from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import cost
+from edgenext_search.arch.projection import Projection
+from edgenext_search.arch.spaces.parameter import Value
+from edgenext_search.execution.executor import Executor
 from edgenext_search.search.objectives import costs_in
 from edgenext_search.search.ranking.metric import ranking_scores
+from edgenext_search.search.recipe import ResolvedRecipe
 from edgenext_search.search.sampler.propose import Observation, propose
-from edgenext_search.search.store.records import BASELINE, Losses, StudyFacts
+from edgenext_search.search.store.records import BASELINE, Expected, Losses, StudyFacts, TrialRecord, TrialState
+from edgenext_search.search.store.store import StudyStore
 from edgenext_search.search.study.enqueue import starts
 from edgenext_search.search.study.expectation import expectations
 from edgenext_search.search.study.finalists import (
@@ -20,24 +27,10 @@ from edgenext_search.search.study.finalists import (
     rematch_seeds,
 )
 from edgenext_search.search.study.halving import estimated_scores, survivors
-from edgenext_search.search.study.listener import run_jobs
+from edgenext_search.search.study.listener import Listener, run_jobs
 from edgenext_search.search.study.series import check_start
 from edgenext_search.training.engine.numerics import Numerics
-from edgenext_search.training.proxy.job import Trained, TrainJob
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.arch.projection import Projection
-    from edgenext_search.arch.spaces.parameter import Value
-    from edgenext_search.execution.executor import Executor
-    from edgenext_search.search.recipe import ResolvedRecipe
-    from edgenext_search.search.store.records import Expected, TrialRecord, TrialState
-    from edgenext_search.search.store.store import StudyStore
-    from edgenext_search.search.study.listener import Listener
-    from edgenext_search.training.proxy.job import Outcome
+from edgenext_search.training.proxy.job import Outcome, Trained, TrainJob
 
 SPARE = 4  # weights kept for each finalist: later trials may change which candidates become finalists
 

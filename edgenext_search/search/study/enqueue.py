@@ -32,16 +32,16 @@ def starts(projection: Projection, enqueued: Iterable[Candidate]) -> tuple[list[
     """
     space = projection.space
     baseline, *others = projection.nearest_published()
-    found: dict[Candidate, tuple[str, dict[str, Value]]] = {
+    by_candidate: dict[Candidate, tuple[str, dict[str, Value]]] = {
         projection.published(baseline): (baseline.name, space.nearest(baseline.candidate)[0])
     }
     for given in enqueued:
         candidate = projection.fitted(given)
-        found.setdefault(candidate, (ENQUEUED, space.nearest(candidate)[0]))
-    firm = len(found)
+        by_candidate.setdefault(candidate, (ENQUEUED, space.nearest(candidate)[0]))
+    firm = len(by_candidate)
     for variant in others:
-        found.setdefault(projection.published(variant), (variant.name, space.nearest(variant.candidate)[0]))
-    all_of_them = [(origin, values, candidate) for candidate, (origin, values) in found.items()]
+        by_candidate.setdefault(projection.published(variant), (variant.name, space.nearest(variant.candidate)[0]))
+    all_of_them = [(origin, values, candidate) for candidate, (origin, values) in by_candidate.items()]
     return all_of_them[:firm], all_of_them[firm:]
 
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 
+from edgenext_search.search.recipe import ResolvedRecipe
 from edgenext_search.search.sampler.features import Features, Parameters
+from edgenext_search.search.sampler.propose import Observation
 from edgenext_search.search.sampler.surrogate import Surrogate
 from edgenext_search.search.store.records import Expected
+from edgenext_search.search.store.store import StudyStore
 from edgenext_search.search.study.halving import estimated_scores
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from edgenext_search.search.recipe import ResolvedRecipe
-    from edgenext_search.search.sampler.propose import Observation
-    from edgenext_search.search.store.store import StudyStore
 
 
 def expected_scores(space: Parameters, observed: Sequence[Observation]) -> list[Expected]:

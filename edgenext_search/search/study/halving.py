@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -12,15 +12,11 @@ from edgenext_search.search.objectives import losses_of
 from edgenext_search.search.ranking.metric import ranking_scores
 from edgenext_search.search.recipe import RankingMetric
 from edgenext_search.search.sampler.front import best_points
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-
-    from edgenext_search.search.store.records import TrialRecord
+from edgenext_search.search.store.records import TrialRecord
 
 
 def survivors(
-    merits: Mapping[int, float],
+    scores: Mapping[int, float],
     costs: Mapping[int, Sequence[float]] | None = None,
     *,
     always: Collection[int] = (),
@@ -34,15 +30,15 @@ def survivors(
     lowest value of each cost always continue.
 
     Args:
-        merits: Ranking scores at the rung by trial number, higher is better. A trial with a score that is not finite
+        scores: Ranking scores at the rung by trial number, higher is better. A trial with a score that is not finite
             stops, and does not count for the half.
         costs: Costs to be minimized by trial number, equally many for all and positive; None without any.
         always: Trials that continue whatever their score, in addition to the half.
     """
-    numbers = sorted(number for number, merit in merits.items() if math.isfinite(merit))
+    numbers = sorted(number for number, score in scores.items() if math.isfinite(score))
     if not numbers:
         return set()
-    losses = np.array([losses_of(merits[number], costs[number] if costs else ()) for number in numbers])
+    losses = np.array([losses_of(scores[number], costs[number] if costs else ()) for number in numbers])
     best = best_points(losses, (len(numbers) + 1) // 2)
     return {numbers[index] for index in best} | (set(always) & set(numbers))
 

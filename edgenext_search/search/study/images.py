@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from edgenext_search.data import default_cache_dir, open_source, prepare
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from edgenext_search.data import PreparedData, Source
-    from edgenext_search.search.recipe import ResolvedRecipe, StudyRecipe
+from edgenext_search.data import PreparedData, Source, default_cache_dir, open_source, prepare
+from edgenext_search.search.recipe import ResolvedRecipe, StudyRecipe
 
 CROP_MARGIN = 0.875  # an image is stored at 1 / this of the training size, as ImageNet's 256 is for 224
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import TYPE_CHECKING
 
+from edgenext_search.search.recipe import ResolvedRecipe
 from edgenext_search.search.results import Importance
+from edgenext_search.search.store.store import StudyStore
 from edgenext_search.search.study.halving import estimated_scores
-
-if TYPE_CHECKING:
-    from edgenext_search.search.recipe import ResolvedRecipe
-    from edgenext_search.search.store.store import StudyStore
 
 LEAST = 16  # scored trials below which importances are chance
 QUANTILE = 0.25  # of the scores, the best of which are held against all

@@ -6,31 +6,23 @@ import functools
 import hashlib
 import random
 import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from edgenext_search.arch.budget import Budget
+from edgenext_search.arch.cost import Deployment
+from edgenext_search.arch.projection import Projection
 from edgenext_search.data import default_cache_dir
-from edgenext_search.latency.devices.device import DeviceError
+from edgenext_search.latency.devices.device import Device, DeviceError
 from edgenext_search.latency.devices.open import open_device
-from edgenext_search.latency.measurement import WARMUP_SECONDS, MeasureSettings
-from edgenext_search.search.store.records import LatencyFacts, ProfileSummary
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from edgenext_search.arch.budget import Budget
-    from edgenext_search.arch.cost import Deployment
-    from edgenext_search.arch.projection import Projection
-    from edgenext_search.latency.devices.device import Device
-    from edgenext_search.latency.measurement import Measurement
-    from edgenext_search.latency.profile.predictor import Predictor
-    from edgenext_search.search.recipe import ResolvedRecipe
-    from edgenext_search.search.store.records import TrialRecord
-    from edgenext_search.search.store.run_folder import RunFolder
-    from edgenext_search.search.store.store import StudyStore
-    from edgenext_search.search.study.listener import Listener
-
+from edgenext_search.latency.measurement import WARMUP_SECONDS, Measurement, MeasureSettings
+from edgenext_search.latency.profile.predictor import Predictor
+from edgenext_search.search.recipe import ResolvedRecipe
+from edgenext_search.search.store.records import LatencyFacts, ProfileSummary, TrialRecord
+from edgenext_search.search.store.run_folder import RunFolder
+from edgenext_search.search.store.store import StudyStore
+from edgenext_search.search.study.listener import Listener
 
 BUSY = 1.1  # ratio of the reference's time to that in the profile from which a note is given
 SAMPLED = 50  # random networks that are checked against the range of the profile
@@ -66,7 +58,7 @@ class StudyDevice:
         return LatencyFacts(
             device=self.device.name,
             cap=budget.latency,
-            aim=self.effective_budget(budget).latency,
+            effective_cap=self.effective_budget(budget).latency,
             margin=self.predictor.margin,
             profile=ProfileSummary(conditions=profile.conditions, held_out=profile.held_out),
         )
@@ -78,12 +70,12 @@ class StudyDevice:
             UserError: The profile has no measurement of a kind of block.
         """
         notes = []
-        if budget.latency is not None and (aim := self.effective_budget(budget).latency) is not None:
+        if budget.latency is not None and (cap := self.effective_budget(budget).latency) is not None:
             notes.append(
-                f"Candidates are scaled to a predicted {aim / 1000:.4g} ms on {self.device.name}, the cap less the "
+                f"Candidates are scaled to a predicted {cap / 1000:.4g} ms on {self.device.name}, the cap less the "
                 "margin of the profile's errors; the finalists are measured."
             )
-        rng = random.Random(0)  # noqa: S311 - a sample, no secret
+        rng = random.Random(0)
         sample = [projection.candidate(projection.space.sample(rng)) for _ in range(SAMPLED)]
         outside = [predicted for c in sample if (predicted := self.predictor.predict(c)).interpolated]
         if outside:

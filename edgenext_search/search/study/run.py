@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 from edgenext_search.arch.cost import cost
 from edgenext_search.arch.projection import BAND
 from edgenext_search.errors import UserError
 from edgenext_search.execution.conditions import conditions
+from edgenext_search.search.recipe import ResolvedRecipe
+from edgenext_search.search.results import RunSummary
 from edgenext_search.search.store.records import StudyFacts
+from edgenext_search.search.store.run_folder import RunFolder
+from edgenext_search.search.store.store import StudyStore
 from edgenext_search.search.study.coordinator import Coordinator
 from edgenext_search.search.study.enqueue import enqueue_notes
 from edgenext_search.search.study.finalists import finalists_of, front_of
@@ -19,12 +22,6 @@ from edgenext_search.search.study.session import Execution, Session, open_sessio
 from edgenext_search.search.study.summary import summarize
 from edgenext_search.search.study.winner import clean_scratch, weights_of, write_winner
 from edgenext_search.texts import command_line
-
-if TYPE_CHECKING:
-    from edgenext_search.search.recipe import ResolvedRecipe
-    from edgenext_search.search.results import RunSummary
-    from edgenext_search.search.store.run_folder import RunFolder
-    from edgenext_search.search.store.store import StudyStore
 
 FEW_IMAGES = 200  # held-out images below which a single one changes a score by more than half a point
 

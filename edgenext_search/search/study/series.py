@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from edgenext_search.arch.candidate import Candidate
 from edgenext_search.errors import StudyFailedError
-from edgenext_search.execution.conditions import conditions
+from edgenext_search.execution.conditions import RunConditions, conditions
 from edgenext_search.search.ranking.references import pending
-from edgenext_search.search.study.listener import run_jobs
+from edgenext_search.search.store.records import StudyFacts
+from edgenext_search.search.store.run_folder import RunFolder
+from edgenext_search.search.study.listener import Listener, run_jobs
+from edgenext_search.search.study.session import Session
 from edgenext_search.texts import counted
 from edgenext_search.training.proxy.job import Trained, TrainJob
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.execution.conditions import RunConditions
-    from edgenext_search.search.store.records import StudyFacts
-    from edgenext_search.search.store.run_folder import RunFolder
-    from edgenext_search.search.study.listener import Listener
-    from edgenext_search.search.study.session import Session
-    from edgenext_search.training.proxy.recipe import TrainRecipe
+from edgenext_search.training.proxy.recipe import TrainRecipe
 
 FAILURES_AT_START = 3
 

@@ -9,36 +9,31 @@ import random
 import shutil
 import signal
 import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from edgenext_search.arch.projection import Projection, require_sensible
-from edgenext_search.data import default_cache_dir
+from edgenext_search.data import PreparedData, default_cache_dir
 from edgenext_search.errors import UserError
+from edgenext_search.execution.executor import Executor
 from edgenext_search.execution.local import LocalExecutor
 from edgenext_search.execution.numerics import ProbedNumerics, fixed_numerics, probe_host, trials_that_fit
 from edgenext_search.execution.placement import gpu_memory, local_places
 from edgenext_search.execution.processes import start_server
 from edgenext_search.machine import cpu_cores
+from edgenext_search.search.recipe import ResolvedRecipe
 from edgenext_search.search.store.records import DataFacts, StudyFacts
+from edgenext_search.search.store.run_folder import RunFolder
+from edgenext_search.search.store.store import StudyStore
 from edgenext_search.search.study.images import open_images, prepare_images
 from edgenext_search.search.study.latency import StudyDevice, open_study_device
+from edgenext_search.search.study.listener import Listener
 from edgenext_search.signals import stop_requests
 from edgenext_search.texts import counted
 from edgenext_search.training.engine.numerics import Numerics
+from edgenext_search.training.proxy.job import Placement
 from edgenext_search.training.proxy.probe_request import ProbeRequest
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from edgenext_search.data import PreparedData
-    from edgenext_search.execution.executor import Executor
-    from edgenext_search.search.recipe import ResolvedRecipe
-    from edgenext_search.search.store.run_folder import RunFolder
-    from edgenext_search.search.store.store import StudyStore
-    from edgenext_search.search.study.listener import Listener
-    from edgenext_search.training.proxy.job import Placement
 
 FOR_GPUS = "imagenet"  # the shipped study that would take weeks on a CPU
 MAX_SKIPPED_NAMED = 3
@@ -278,7 +273,7 @@ def probe_request(recipe: ResolvedRecipe, projection: Projection, place: Placeme
     return ProbeRequest(
         candidates=(
             projection.published(projection.nearest_published()[0]),
-            projection.candidate(projection.space.sample(random.Random(0))),  # noqa: S311 - no secret depends on it
+            projection.candidate(projection.space.sample(random.Random(0))),
         ),
         recipe=proxy,
         num_classes=len(data.classes),

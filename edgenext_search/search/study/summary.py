@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import statistics
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from edgenext_search.search.full_training import trained_in
 from edgenext_search.search.ranking.references import audit_summary
-from edgenext_search.search.results import Fidelity, Gain, LatencySummary, RunSummary, TrialCounts
-from edgenext_search.search.store.records import DataSummary
+from edgenext_search.search.recipe import ResolvedRecipe
+from edgenext_search.search.results import (
+    Fidelity,
+    Finalist,
+    Gain,
+    LatencySummary,
+    MeasuredLatency,
+    RunSummary,
+    TrialCounts,
+)
+from edgenext_search.search.store.records import DataSummary, LatencyFacts
+from edgenext_search.search.store.run_folder import RunFolder
+from edgenext_search.search.store.store import StudyStore
 from edgenext_search.search.study.finalists import (
     baseline_of,
     choosing_seeds,
@@ -18,15 +29,6 @@ from edgenext_search.search.study.finalists import (
     rematch_pairs,
 )
 from edgenext_search.search.study.importance import importance
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from edgenext_search.search.recipe import ResolvedRecipe
-    from edgenext_search.search.results import Finalist, MeasuredLatency
-    from edgenext_search.search.store.records import LatencyFacts
-    from edgenext_search.search.store.run_folder import RunFolder
-    from edgenext_search.search.store.store import StudyStore
 
 CONFIDENCE = 0.95
 MIN_PAIRS = 2

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
 
+from edgenext_search.arch.candidate import Candidate
+from edgenext_search.data import PreparedData
+from edgenext_search.search.recipe import ResolvedRecipe
+from edgenext_search.search.store.run_folder import RunFolder
+from edgenext_search.search.study.coordinator import Coordinator
 from edgenext_search.search.study.finalists import choosing_seeds
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.data import PreparedData
-    from edgenext_search.search.recipe import ResolvedRecipe
-    from edgenext_search.search.store.run_folder import RunFolder
-    from edgenext_search.search.study.coordinator import Coordinator
-    from edgenext_search.training.proxy.job import TrainJob
+from edgenext_search.training.proxy.job import TrainJob
 
 
 def write_winner(

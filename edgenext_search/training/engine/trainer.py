@@ -6,9 +6,9 @@ import contextlib
 import itertools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import torch
 from timm.optim import create_optimizer_v2, param_groups_weight_decay
@@ -17,16 +17,11 @@ from torch import nn
 
 from edgenext_search.training.engine.batch_norm import convert_sync_batchnorm
 from edgenext_search.training.engine.distributed import Ranks
-from edgenext_search.training.engine.loader import epoch_seed
+from edgenext_search.training.engine.loader import Batch, Loader, epoch_seed
 from edgenext_search.training.engine.numerics import Numerics
+from edgenext_search.training.engine.schedule import Schedule
 from edgenext_search.training.engine.scoring import Evaluation, score_networks
 from edgenext_search.training.errors import TrainingDivergedError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from edgenext_search.training.engine.loader import Batch, Loader
-    from edgenext_search.training.engine.schedule import Schedule
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 CHECK_EVERY = 50  # steps; reading the loss makes a GPU wait

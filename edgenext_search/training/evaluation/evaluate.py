@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
+from torch import nn
 
 from edgenext_search.arch.blocks import IN_CHANNELS
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.data.augment.transforms import Preprocessing
 from edgenext_search.data.class_names import difference, read_classes
-from edgenext_search.data.loading.datasets import open_val_set
+from edgenext_search.data.loading.datasets import ValSet, open_val_set
 from edgenext_search.data.loading.loaders import ValLoader
 from edgenext_search.errors import UserError
 from edgenext_search.files import read_yaml
@@ -31,13 +33,6 @@ from edgenext_search.training.engine.scoring import TOP_K, score_networks
 from edgenext_search.training.evaluation.onnx_network import OnnxNetwork
 from edgenext_search.training.evaluation.results import EvaluationResult
 from edgenext_search.versions import versions
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from torch import nn
-
-    from edgenext_search.data.loading.datasets import ValSet
 
 Weights: TypeAlias = Literal["ema", "raw"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.data.loading.datasets import open_val_set
@@ -14,7 +14,7 @@ from edgenext_search.errors import UserError
 from edgenext_search.files import write_output
 from edgenext_search.models.export import Normalisation, check_parity, export_onnx
 from edgenext_search.models.folder import read_candidate
-from edgenext_search.training.evaluation.evaluate import load, preprocessing_of, some_of
+from edgenext_search.training.evaluation.evaluate import Weights, load, preprocessing_of, some_of
 from edgenext_search.training.evaluation.results import (
     ExportResult,
     OnnxInput,
@@ -22,9 +22,6 @@ from edgenext_search.training.evaluation.results import (
     ParityResult,
     PreprocessingResult,
 )
-
-if TYPE_CHECKING:
-    from edgenext_search.training.evaluation.evaluate import Weights
 
 
 def export_folder(

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import torch
 from torch import nn
 
 from edgenext_search.arch.blocks import IN_CHANNELS
 from edgenext_search.errors import UserError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from edgenext_search.models.export import Normalisation
+from edgenext_search.models.export import Normalisation
 
 TYPES = {"tensor(float)": torch.float32, "tensor(float16)": torch.float16, "tensor(uint8)": torch.uint8}
 REASON = 200  # characters of ONNX Runtime's reason that a message shows

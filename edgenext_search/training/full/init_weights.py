@@ -5,20 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from edgenext_search.errors import UserError
 from edgenext_search.models.checkpoint import read_checkpoint, read_file, repository_name
 from edgenext_search.models.folder import CONFIG_FILE, WEIGHTS_FILE
 from edgenext_search.training.full.checkpoint import CheckpointError, digest_file, read_checked
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from torch import Tensor, nn
 
 HEAD = "head.fc."
 _MOST_NAMED = 3

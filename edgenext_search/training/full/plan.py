@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from edgenext_search.arch.cost import Deployment, cost
-from edgenext_search.data.loading.datasets import open_full_data
+from edgenext_search.data.loading.datasets import FullData, open_full_data
 from edgenext_search.data.loading.multi_scale import MultiScaleSampler
 from edgenext_search.errors import UserError
 from edgenext_search.texts import counted
 from edgenext_search.training.full.batch_shares import BatchShares, share_batch
 from edgenext_search.training.full.folder import TrainingFolder
+from edgenext_search.training.full.job import FullJob
 from edgenext_search.training.full.metrics import check_wandb
+from edgenext_search.training.full.recipe import FullRecipe, ResolvedFullRecipe
 from edgenext_search.training.full.summary import TrainData, TrainingRecord
-
-if TYPE_CHECKING:
-    from edgenext_search.data.loading.datasets import FullData
-    from edgenext_search.training.full.job import FullJob
-    from edgenext_search.training.full.recipe import FullRecipe, ResolvedFullRecipe
 
 FEW_STEPS = 10  # in an epoch: the recipe is meant for more images
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
 
+from edgenext_search.signals import StopRequests
+from edgenext_search.training.engine.distributed import Ranks
+from edgenext_search.training.engine.loader import Batch, Loader
 from edgenext_search.training.errors import PeerFailedError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from edgenext_search.signals import StopRequests
-    from edgenext_search.training.engine.distributed import Ranks
-    from edgenext_search.training.engine.loader import Batch, Loader
 
 
 class LoadingEndedError(Exception):

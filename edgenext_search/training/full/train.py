@@ -5,30 +5,24 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import torch
+from torch import nn
 
 from edgenext_search.models.build import build
 from edgenext_search.signals import handled, stop_requests
+from edgenext_search.training.engine.distributed import Ranks
+from edgenext_search.training.engine.trainer import Objective
 from edgenext_search.training.errors import TrainingInterruptedError
 from edgenext_search.training.full.distill import distillation, open_teacher
 from edgenext_search.training.full.folder import TrainingFolder
 from edgenext_search.training.full.init_weights import read_init_weights
-from edgenext_search.training.full.plan import plan_training
+from edgenext_search.training.full.job import FullJob
+from edgenext_search.training.full.listener import TrainListener
+from edgenext_search.training.full.plan import Plan, plan_training
+from edgenext_search.training.full.summary import TrainSummary
 from edgenext_search.training.full.training_run import TrainingRun
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from torch import nn
-
-    from edgenext_search.training.engine.distributed import Ranks
-    from edgenext_search.training.engine.trainer import Objective
-    from edgenext_search.training.full.job import FullJob
-    from edgenext_search.training.full.listener import TrainListener
-    from edgenext_search.training.full.plan import Plan
-    from edgenext_search.training.full.summary import TrainSummary
 
 ACKNOWLEDGED = b"\nStopping after this step, which is saved first; Ctrl-C once more stops at once.\n"
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)

@@ -5,32 +5,26 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import torch
+from torch import nn
 
 from edgenext_search.data.augment.transforms import Preprocessing
 from edgenext_search.data.loading.loaders import TrainLoader, ValLoader
-from edgenext_search.training.engine.trainer import Trainer, TrainerOptions
+from edgenext_search.signals import StopRequests
+from edgenext_search.training.engine.distributed import Ranks
+from edgenext_search.training.engine.trainer import Objective, State, Trainer, TrainerOptions
 from edgenext_search.training.errors import TrainingInterruptedError
 from edgenext_search.training.full.finalize import finalize
+from edgenext_search.training.full.folder import TrainingFolder
 from edgenext_search.training.full.init_weights import HEAD
+from edgenext_search.training.full.job import FullJob
 from edgenext_search.training.full.listener import Progress, TrainListener
 from edgenext_search.training.full.metrics import EpochMetrics, Metrics
+from edgenext_search.training.full.plan import Plan
+from edgenext_search.training.full.summary import TrainSummary
 from edgenext_search.training.full.together import BatchesTogether, LoadingEndedError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from torch import nn
-
-    from edgenext_search.signals import StopRequests
-    from edgenext_search.training.engine.distributed import Ranks
-    from edgenext_search.training.engine.trainer import Objective, State
-    from edgenext_search.training.full.folder import TrainingFolder
-    from edgenext_search.training.full.job import FullJob
-    from edgenext_search.training.full.plan import Plan
-    from edgenext_search.training.full.summary import TrainSummary
 
 EVERY = 0.5  # seconds between two messages of progress
 

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import torch
 
 from edgenext_search.arch.blocks import IN_CHANNELS
+from edgenext_search.arch.candidate import Candidate
 from edgenext_search.models.build import build
-from edgenext_search.training.engine.numerics import Numerics
+from edgenext_search.training.engine.numerics import Numerics, Precision
 from edgenext_search.training.engine.trainer import Trainer
 from edgenext_search.training.proxy.probe_request import ProbeRequest, ProbeResult, Timing
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from edgenext_search.arch.candidate import Candidate
-    from edgenext_search.training.proxy.recipe import TrainRecipe
+from edgenext_search.training.proxy.recipe import TrainRecipe
 
 WARMUP = 1  # steps that are not timed
 STEPS = 5
@@ -33,13 +29,15 @@ WORTH_COMPILING = 600.0  # seconds of a whole trial, below which no compilation 
 
 def options(recipe: TrainRecipe, device: torch.device) -> list[Numerics]:
     """The options that a recipe leaves open on a device, without compilation; the plainest first."""
-    precisions: list[str] = [recipe.precision]
-    if recipe.precision == "auto":
+    precisions: list[Precision]
+    if recipe.precision != "auto":
+        precisions = [recipe.precision]
+    else:
         precisions = ["fp32", "bf16"] if device.type == "cpu" or torch.cuda.is_bf16_supported() else ["fp32"]
         precisions += ["fp16"] if device.type == "cuda" else []
     layouts = [False, True] if recipe.channels_last is None else [recipe.channels_last]
     return [
-        Numerics(precision=precision, channels_last=layout, compile=bool(recipe.compile))  # type: ignore[arg-type]
+        Numerics(precision=precision, channels_last=layout, compile=bool(recipe.compile))
         for precision in precisions
         for layout in layouts
     ]

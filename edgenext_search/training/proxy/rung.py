@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import save_file
@@ -15,12 +14,9 @@ from edgenext_search.files import replacing
 from edgenext_search.models.build import build
 from edgenext_search.training.engine.distributed import init_local_process_group
 from edgenext_search.training.engine.loader import MemoryLoader, evaluation_batches
-from edgenext_search.training.engine.trainer import Trainer
+from edgenext_search.training.engine.scoring import Evaluation
+from edgenext_search.training.engine.trainer import State, StepHook, Trainer
 from edgenext_search.training.proxy.job import Trained, TrainJob
-
-if TYPE_CHECKING:
-    from edgenext_search.training.engine.scoring import Evaluation
-    from edgenext_search.training.engine.trainer import State, StepHook
 
 
 def train_rung(

@@ -1,4 +1,4 @@
-# ruff: noqa: NPY002, S311 - timm draws from global generators
+# ruff: noqa: NPY002 - timm draws from global generators
 import random
 
 import numpy as np

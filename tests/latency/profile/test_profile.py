@@ -120,7 +120,7 @@ def test_any_file_predicts_or_is_refused_in_one_line(tmp_path, content):
 
 
 def test_a_busy_spell_does_little_harm():
-    rng = random.Random(0)  # noqa: S311
+    rng = random.Random(0)
     plan = make_plan(Space.load("edgenext"), DEPLOYMENT, networks=60, stages=24, seed=0)
     measured = [
         (

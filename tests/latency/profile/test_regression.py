@@ -42,7 +42,7 @@ def test_no_rate_is_negative(fitted):
 
 
 def test_a_few_wild_measurements_do_little_harm(fitted):
-    wild = random.Random(0)  # noqa: S311
+    wild = random.Random(0)
     samples = [
         Sample(features=work, microseconds=true_time(work) * (3.0 if wild.random() < 0.05 else 1.0))
         for work in works(120, 0)
@@ -62,7 +62,7 @@ def test_a_sample_of_little_weight_moves_little():
 
 def test_a_busy_device_that_slows_some_terms_more_is_told_apart():
     """Half of the measurements beside a reference that takes twice as long, while some terms take thrice as long."""
-    base, rng = works(160, 0), random.Random(0)  # noqa: S311
+    base, rng = works(160, 0), random.Random(0)
 
     def busy_time(work):
         more = sum(amount * TRUE["dense"] for (name, _), amount in work.items() if name == "dense")

@@ -19,18 +19,18 @@ def with_last(audit, **changes):
     return type(audit).model_validate(values)
 
 
-def with_ceiling(tau, score, room, *, pairs=None, right=None, n=10):
+def with_ceiling(tau, score, headroom, *, pairs=None, right=None, n=10):
     ceiling = {
         "n": n,
         "seeds": 2,
         "tau": an_estimate(tau),
         "score_tau": an_estimate(score),
-        "room": {"value": tau - score, "low": room[0], "high": room[1]},
-        "tau_of_ceiling": score / tau if tau > 0 else None,
-        "pairs_right": pairs or an_estimate((1 + tau) / 2),
-        "score_pairs_right": an_estimate((1 + score) / 2),
+        "headroom": {"value": tau - score, "low": headroom[0], "high": headroom[1]},
+        "share_of_noise_ceiling": score / tau if tau > 0 else None,
+        "pairwise_accuracy": pairs or an_estimate((1 + tau) / 2),
+        "score_pairwise_accuracy": an_estimate((1 + score) / 2),
     }
-    return with_last(AUDIT, ceiling=ceiling, pairs_right=right or an_estimate(0.75, 0.1), n=12)
+    return with_last(AUDIT, noise_ceiling=ceiling, pairwise_accuracy=right or an_estimate(0.75, 0.1), n=12)
 
 
 def said(audit):
@@ -52,7 +52,11 @@ UNSURE = {"value": 0.6, "low": 0.45, "high": 0.75}
         (with_ceiling(0.8, 0.4, (0.1, 0.6), n=4), Trust.BETTER_THAN_CHANCE, Longer.NOT_KNOWN),
         (with_ceiling(0.8, 0.4, (0.1, 0.6), right=UNSURE), Trust.NOT_ESTABLISHED, Longer.YES),
         (with_ceiling(0.1, 0.1, (-0.4, 0.3), right=UNSURE, pairs=UNSURE), Trust.NOISY_REFERENCE, Longer.NOISE),
-        (with_last(AUDIT, pairs_right={"value": 0.9, "low": None}, tau=an_estimate(0.9)), Trust.NOT_ESTABLISHED, None),
+        (
+            with_last(AUDIT, pairwise_accuracy={"value": 0.9, "low": None}, tau=an_estimate(0.9)),
+            Trust.NOT_ESTABLISHED,
+            None,
+        ),
         (an_audit(TRIALS, n=5), Trust.TOO_FEW, Longer.NOT_KNOWN),
     ],
 )
@@ -63,12 +67,12 @@ def test_truth_table(audit, trusted, pays):
 
 
 def test_an_order_without_a_fault_needs_no_interval():
-    faultless = with_last(AUDIT, pairs_right={"value": 1.0, "low": None}, tau={"value": 1.0}, ceiling=None)
+    faultless = with_last(AUDIT, pairwise_accuracy={"value": 1.0, "low": None}, tau={"value": 1.0}, noise_ceiling=None)
     assert trust(faultless) is Trust.BETTER_THAN_CHANCE
 
 
 def test_the_answer_is_of_the_last_rung_and_the_first_comes_later():
-    audit = with_last(AUDIT, pairs_right={"value": 0.714, "low": 0.6, "high": 0.8})
+    audit = with_last(AUDIT, pairwise_accuracy={"value": 0.714, "low": 0.6, "high": 0.8})
     first, *_, last = audit_sentences(a_summary(TRIALS), audit)
     n = audit.series[1].n
     assert first == (
@@ -90,7 +94,7 @@ def test_one_seed_has_no_ceiling_and_the_text_says_why():
 
 def test_regret_is_that_of_about_as_many_as_there_are_finalists():
     def text(**regret):
-        return said(with_last(AUDIT, pairs_right=an_estimate(0.75), regret=regret))
+        return said(with_last(AUDIT, pairwise_accuracy=an_estimate(0.75), regret=regret))
 
     assert "The best of the 3 that it ranks highest is 0.8 points of top-1 below" in text(**{"1": 0.03, "3": 0.008})
     assert "The candidate that it ranks highest is 3.1 points of top-1 below" in text(**{"1": 0.031, "3": None})
@@ -99,10 +103,10 @@ def test_regret_is_that_of_about_as_many_as_there_are_finalists():
 
 
 def test_a_score_that_is_no_better_than_size_is_called_so():
-    text = said(with_last(AUDIT, pairs_right=an_estimate(0.7), params_pairs_right=an_estimate(0.8)))
+    text = said(with_last(AUDIT, pairwise_accuracy=an_estimate(0.7), params_pairwise_accuracy=an_estimate(0.8)))
     assert "Counting parameters alone orders 80 %: so far the trainings say no more than size does." in text
     assert "Counting parameters alone orders 60 %." in said(
-        with_last(AUDIT, pairs_right=an_estimate(0.7), params_pairs_right=an_estimate(0.6))
+        with_last(AUDIT, pairwise_accuracy=an_estimate(0.7), params_pairwise_accuracy=an_estimate(0.6))
     )
 
 

@@ -30,7 +30,7 @@ def test_members_of_a_front_have_a_badge():
 def test_a_baseline_that_is_no_finalist_comes_last_without_a_rank():
     others = [row for row in SUMMARY.finalists if row.trial]
     last = finalists_table(a_summary(TRIALS, finalists=others)).rows[-1]
-    assert (last.cells[0].text, last.cells[1].text) == ("–", SUMMARY.baseline.fingerprint)  # noqa: RUF001
+    assert (last.cells[0].text, last.cells[1].text) == ("–", SUMMARY.baseline.fingerprint)
 
 
 def test_latency_has_a_column_where_it_was_asked_for():

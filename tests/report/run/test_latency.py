@@ -56,7 +56,7 @@ def test_nothing_is_said_where_latency_was_not_asked_for():
 def test_the_winner_is_compared_with_the_baseline():
     faster = changed(SUMMARY, SUMMARY.winner, measured=a_measurement(8_000))
     faster = changed(faster, faster.baseline, measured=a_measurement(10_000))
-    assert latency_sentences(faster)[1].startswith("It takes 0.80 of the baseline’s time (at least 0.7")  # noqa: RUF001
+    assert latency_sentences(faster)[1].startswith("It takes 0.80 of the baseline’s time (at least 0.7")
     assert latency_sentences(SUMMARY)[1].startswith("Against the baseline no difference in time is shown: ")
     assert len(latency_sentences(changed(faster, faster.baseline, measured=None))) == 1
 
@@ -70,7 +70,7 @@ def test_one_candidate_that_does_not_hold_the_cap():
 
 def test_rows_say_how_far_off_the_prediction_was():
     cells = latency_table(SUMMARY).rows[0].cells
-    assert cells[3].text == "−3.8 %"  # noqa: RUF001
+    assert cells[3].text == "−3.8 %"
     assert (cells[-1].text, cells[-1].tone) == ("holds the cap", "good")
     unmeasured = changed(SUMMARY, SUMMARY.winner, measured=None)
     assert latency_table(unmeasured).rows[0].cells[-1].text == "not measured"

@@ -42,4 +42,4 @@ def test_ranks_and_candidates():
 
 def test_spaces():
     assert texts(spaces_table(a_comparison().comparison), 0) == ["edgenext", "paper"]
-    assert texts(spaces_table(a_comparison(range(0, 10, 2)).comparison), 2)[0] == "–"  # noqa: RUF001
+    assert texts(spaces_table(a_comparison(range(0, 10, 2)).comparison), 2)[0] == "–"

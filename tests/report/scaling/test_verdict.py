@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from edgenext_search.report.scaling.verdict import Ranks, Spaces, ranks_verdict, scaling_sentences, spaces_verdict
+from edgenext_search.report.scaling.verdict import (
+    RankAgreement,
+    Spaces,
+    ranks_verdict,
+    scaling_sentences,
+    spaces_verdict,
+)
 from edgenext_search.scaling.records import RankPair
 
 from .builders import a_comparison, a_study
@@ -26,12 +32,12 @@ def tau(low):
 @pytest.mark.parametrize(
     ("n", "taus", "verdict"),
     [
-        (5, [tau(0.6)], Ranks.TOO_FEW),
-        (8, [tau(0.6), tau(0.1)], Ranks.ALIKE),
-        (8, [tau(0.6), tau(-0.1)], Ranks.NOT_ESTABLISHED),
-        (8, [tau(0.6), tau(None)], Ranks.NOT_ESTABLISHED),
-        (8, [tau(0.6), None], Ranks.NOT_ESTABLISHED),
-        (8, [{"value": 1.0}], Ranks.ALIKE),
+        (5, [tau(0.6)], RankAgreement.TOO_FEW),
+        (8, [tau(0.6), tau(0.1)], RankAgreement.ALIKE),
+        (8, [tau(0.6), tau(-0.1)], RankAgreement.NOT_ESTABLISHED),
+        (8, [tau(0.6), tau(None)], RankAgreement.NOT_ESTABLISHED),
+        (8, [tau(0.6), None], RankAgreement.NOT_ESTABLISHED),
+        (8, [{"value": 1.0}], RankAgreement.ALIKE),
     ],
 )
 def test_ranks(n, taus, verdict):

@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from edgenext_search.search.ranking.agreement import judge, pairs_right, seeds_agree
+from edgenext_search.search.ranking.agreement import judge, pairwise_accuracy, seeds_agree
 
 NAN = math.nan
 
@@ -34,7 +34,7 @@ def test_correlations_are_scipys(series):
     found = quickly(x, column(y))
     assert found.tau.value == pytest.approx(stats.kendalltau(x, y).statistic)
     assert found.spearman.value == pytest.approx(stats.spearmanr(x, y).statistic)
-    assert found.pairs_right.value == pytest.approx((1 + stats.somersd(y, x).statistic) / 2)
+    assert found.pairwise_accuracy.value == pytest.approx((1 + stats.somersd(y, x).statistic) / 2)
     assert found.n == len(x)
 
 
@@ -57,7 +57,7 @@ def test_partial_correlations_are_those_of_least_squares_residuals(series, seed)
 def test_a_monotone_transform_changes_no_rank(series, transform):
     x, y = series
     before, after = quickly(x, column(y)), quickly([transform(value) for value in x], column(y))
-    for name in ("tau", "spearman", "pairs_right"):
+    for name in ("tau", "spearman", "pairwise_accuracy"):
         assert getattr(after, name).to_dict() == pytest.approx(getattr(before, name).to_dict())
     assert after.regret == before.regret
 
@@ -68,7 +68,7 @@ def test_the_other_sign_turns_all_around(series):
     plus, minus = quickly(x, column(y)), quickly([-value for value in x], column(y))
     assert minus.tau.value == pytest.approx(-plus.tau.value)
     assert minus.spearman.value == pytest.approx(-plus.spearman.value)
-    assert minus.pairs_right.value == pytest.approx(1 - plus.pairs_right.value)
+    assert minus.pairwise_accuracy.value == pytest.approx(1 - plus.pairwise_accuracy.value)
     assert (minus.tau.low is None) == (plus.tau.high is None)
     if minus.tau.low is not None:
         assert (minus.tau.low, minus.tau.high) == pytest.approx((-plus.tau.high, -plus.tau.low))
@@ -78,7 +78,7 @@ def test_the_other_sign_turns_all_around(series):
 def test_a_series_agrees_with_itself_and_regrets_nothing(series):
     x, _ = series
     found = quickly(x, column(x))
-    assert found.tau.value == found.spearman.value == found.pairs_right.value == pytest.approx(1)
+    assert found.tau.value == found.spearman.value == found.pairwise_accuracy.value == pytest.approx(1)
     assert set(found.regret.values()) <= {0.0, None}
 
 
@@ -96,7 +96,7 @@ def test_the_order_of_the_candidates_is_nothing(series, rng):
 def test_without_ties_the_share_is_half_of_one_and_tau(series):
     x, y = ([value + 0.01 * index for index, value in enumerate(values)] for values in series)
     found = quickly(x, column(y))
-    assert found.pairs_right.value == pytest.approx((1 + found.tau.value) / 2)
+    assert found.pairwise_accuracy.value == pytest.approx((1 + found.tau.value) / 2)
 
 
 @given(paired(least=5))
@@ -110,7 +110,7 @@ def test_what_is_missing_is_left_out(series):
 def test_a_series_that_is_constant_ranks_nothing():
     steady, moving = [0.5] * 6, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
     for found in (quickly(steady, column(moving)), quickly(moving, column(steady))):
-        assert (found.tau, found.spearman, found.pairs_right, found.ceiling) == (None, None, None, None)
+        assert (found.tau, found.spearman, found.pairwise_accuracy, found.noise_ceiling) == (None, None, None, None)
     assert quickly(steady, column(moving)).regret[1] == pytest.approx(0.6 - np.mean(moving))
     assert quickly(moving, column(steady)).regret == {1: 0, 3: 0, 5: 0}
 
@@ -119,7 +119,7 @@ def test_too_few_candidates_rank_nothing():
     assert quickly([1, 2, 3], column([1, 2, 3])).tau is None
     assert seeds_agree([]) is None
     empty = quickly([], [])
-    assert (empty.n, empty.tau, empty.ceiling, empty.regret) == (0, None, None, {1: None, 3: None, 5: None})
+    assert (empty.n, empty.tau, empty.noise_ceiling, empty.regret) == (0, None, None, {1: None, 3: None, 5: None})
     assert quickly([NAN] * 5, column(range(5))).n == 0
 
 
@@ -144,19 +144,19 @@ def test_the_ceiling_of_two_seeds_is_their_correlation():
     truth = rng.normal(size=12)
     table = truth[:, None] + 0.3 * rng.normal(size=(12, 2))
     score = truth + 0.6 * rng.normal(size=12)
-    ceiling = quickly(score, table).ceiling
+    ceiling = quickly(score, table).noise_ceiling
     assert ceiling.tau.value == pytest.approx(stats.kendalltau(*table.T).statistic)
     one, other = (stats.kendalltau(score, seed).statistic for seed in table.T)
     assert ceiling.score_tau.value == pytest.approx((one + other) / 2)
-    assert ceiling.tau_of_ceiling == pytest.approx(ceiling.score_tau.value / ceiling.tau.value)
-    assert ceiling.room.value == pytest.approx(ceiling.tau.value - ceiling.score_tau.value)
-    assert seeds_agree(table).value == pytest.approx(ceiling.pairs_right.value)
+    assert ceiling.share_of_noise_ceiling == pytest.approx(ceiling.score_tau.value / ceiling.tau.value)
+    assert ceiling.headroom.value == pytest.approx(ceiling.tau.value - ceiling.score_tau.value)
+    assert seeds_agree(table).value == pytest.approx(ceiling.pairwise_accuracy.value)
 
 
 def test_the_target_of_a_seed_is_the_mean_of_the_others():
     table = np.array([[1, 5, 2], [2, 1, 3], [3, 2, 7], [4, 6, 4], [6, 4, 5.5]], float)
     means = [np.delete(table, s, axis=1).mean(axis=1) for s in range(3)]
-    ceiling = quickly([1, 2, 3, 4, 5], table).ceiling
+    ceiling = quickly([1, 2, 3, 4, 5], table).noise_ceiling
     expected = np.mean([stats.kendalltau(table[:, s], means[s]).statistic for s in range(3)])
     assert ceiling.tau.value == pytest.approx(expected)
     pairs = [stats.kendalltau(table[:, a], table[:, b]).statistic for a, b in ((0, 1), (0, 2), (1, 2))]
@@ -165,10 +165,10 @@ def test_the_target_of_a_seed_is_the_mean_of_the_others():
 
 def test_one_seed_has_no_ceiling_and_a_candidate_without_all_seeds_is_not_in_it():
     table = [[0.1, 0.2], [0.3, 0.1], [0.2, 0.4], [0.5, 0.6], [0.9, NAN]]
-    assert quickly(range(5), column(range(5))).ceiling is None
+    assert quickly(range(5), column(range(5))).noise_ceiling is None
     assert quickly(range(5), table).n == 5
-    assert quickly(range(5), table).ceiling == quickly(range(4), table[:4]).ceiling
-    assert quickly(range(4), table[1:]).ceiling is None
+    assert quickly(range(5), table).noise_ceiling == quickly(range(4), table[:4]).noise_ceiling
+    assert quickly(range(4), table[1:]).noise_ceiling is None
     assert seeds_agree(table[1:]) is None
     assert seeds_agree(column(range(5))) is None
 
@@ -178,34 +178,40 @@ def test_a_third_seed_of_a_few_takes_no_one_out_of_the_ceiling():
     table = np.random.default_rng(5).normal(size=(16, 3))
     score, whole = table.mean(axis=1), table.copy()
     table[4:, 2] = NAN
-    ceiling = quickly(score, table).ceiling
+    ceiling = quickly(score, table).noise_ceiling
     assert (ceiling.n, ceiling.seeds) == (16, 2)
-    assert ceiling == quickly(score, table[:, :2]).ceiling
+    assert ceiling == quickly(score, table[:, :2]).noise_ceiling
     assert seeds_agree(table, resamples=20) == seeds_agree(table[:, :2], resamples=20)
-    assert (quickly(score, whole).ceiling.n, quickly(score, whole).ceiling.seeds) == (16, 3)
-    some = quickly(np.where(np.arange(16) < 4, score, NAN), table).ceiling
+    assert (quickly(score, whole).noise_ceiling.n, quickly(score, whole).noise_ceiling.seeds) == (16, 3)
+    some = quickly(np.where(np.arange(16) < 4, score, NAN), table).noise_ceiling
     assert (some.n, some.seeds) == (4, 3)  # those that have a score have all
 
 
 def test_where_nothing_varies_there_is_no_interval():
     found = quickly(range(6), [[value, value + 0.5] for value in range(6)])
-    for estimate in (found.tau, found.spearman, found.pairs_right, found.ceiling.tau, found.ceiling.pairs_right):
+    for estimate in (
+        found.tau,
+        found.spearman,
+        found.pairwise_accuracy,
+        found.noise_ceiling.tau,
+        found.noise_ceiling.pairwise_accuracy,
+    ):
         assert (estimate.value, estimate.low, estimate.high) == (pytest.approx(1), None, None)
-    assert (found.ceiling.room.value, found.ceiling.room.low) == (pytest.approx(0), None)
-    assert quickly([1, 2, 3, 4, 6, 5, 7, 8], column(range(8))).pairs_right.low is not None
+    assert (found.noise_ceiling.headroom.value, found.noise_ceiling.headroom.low) == (pytest.approx(0), None)
+    assert quickly([1, 2, 3, 4, 6, 5, 7, 8], column(range(8))).pairwise_accuracy.low is not None
 
 
 @given(paired(), st.integers(0, 3))
 def test_the_share_alone_is_that_of_the_whole_judgement(series, missing):
     x, y = series
     x[:missing] = [NAN] * missing
-    assert pairs_right(x, column(y), resamples=20, seed=3) == quickly(x, column(y), seed=3).pairs_right
+    assert pairwise_accuracy(x, column(y), resamples=20, seed=3) == quickly(x, column(y), seed=3).pairwise_accuracy
 
 
 def test_references_that_disagree_have_no_share_of_the_ceiling():
-    ceiling = quickly([1, 2, 3, 4], [[1, 4], [2, 3], [3, 2], [4, 1]]).ceiling
+    ceiling = quickly([1, 2, 3, 4], [[1, 4], [2, 3], [3, 2], [4, 1]]).noise_ceiling
     assert ceiling.tau.value == -1
-    assert ceiling.tau_of_ceiling is None
+    assert ceiling.share_of_noise_ceiling is None
 
 
 @pytest.mark.parametrize(

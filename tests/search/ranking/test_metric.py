@@ -63,7 +63,7 @@ def test_where_there_is_no_line(rows, right):
 @given(st.lists(st.tuples(st.floats(0, 1), st.floats(0.01, 9), st.floats(0.01, 9)), min_size=1, max_size=12))
 def test_the_lower_loss_ranks_higher_and_the_mean_stays(rows):
     trials = trials_with(rows)
-    found = {number: merit[4] for number, merit in ranking_scores(trials, "loss").items()}
+    found = {number: curve[4] for number, curve in ranking_scores(trials, "loss").items()}
     for a, (_, loss_a, _) in enumerate(rows):
         for b, (_, loss_b, _) in enumerate(rows):
             if loss_a < loss_b:

@@ -115,8 +115,8 @@ def test_what_an_audit_found(lab):
     first, last = found.series[:2]
     assert first.n == 7
     assert last.n == sum(len(row.curve) == 2 for row in found.candidates) < 7
-    assert first.params_pairs_right == found.series[2].pairs_right
-    assert first.ceiling.tau.value == pytest.approx(1)
+    assert first.params_pairwise_accuracy == found.series[2].pairwise_accuracy
+    assert first.noise_ceiling.tau.value == pytest.approx(1)
     assert found.seeds_agree.value == pytest.approx(1)
     row = found.candidates[1]
     assert row.fingerprint == lab.trials()[row.trial].candidate.fingerprint
@@ -141,11 +141,11 @@ def test_what_ranks_in_the_search_is_what_is_judged(rank_by):
         store.add_reference(trial.candidate.fingerprint, 16, reference_seeds(0, 1)[0], trial.curve[0][1])
     found = audit_summary(store, lab.recipe)
     assert found.fidelity.rank_by == rank_by
-    assert found.series[0].pairs_right.value == pytest.approx(1.0 if rank_by == "top1" else 0.0)
+    assert found.series[0].pairwise_accuracy.value == pytest.approx(1.0 if rank_by == "top1" else 0.0)
     known = ranking_scores(lab.trials(), rank_by)
     for row in found.candidates:
-        assert {point.epochs: point.merit for point in row.curve} == pytest.approx(known[row.trial])
-        assert all((point.merit == point.score) == (rank_by == "top1") for point in row.curve)
+        assert {point.epochs: point.ranking_score for point in row.curve} == pytest.approx(known[row.trial])
+        assert all((point.ranking_score == point.score) == (rank_by == "top1") for point in row.curve)
 
 
 def test_who_was_trained_by_an_earlier_audit_stays_in(lab):

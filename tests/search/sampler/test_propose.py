@@ -45,7 +45,7 @@ KINDS = Space.from_dict(
 
 
 def some(space, count, *, score=lambda values: 0.5, seed=0, cost_fn=lambda values: ()):
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)
     drawn = [space.sample(rng) for _ in range(count)]
     return [Observation(values=values, score=score(values), costs=cost_fn(values)) for values in drawn]
 
@@ -68,7 +68,7 @@ def cost_fn(values):
 @pytest.mark.parametrize("observed", [0, 1, 9])
 def test_every_sampler_proposes_legal_assignments(sampler, observed):
     for space in (EDGENEXT, PAPER):
-        seen = some(space, observed, score=lambda values: random.Random(str(values)).random())  # noqa: S311
+        seen = some(space, observed, score=lambda values: random.Random(str(values)).random())
         proposals = ask(space, seen, 3, sampler=sampler)
         assert len(proposals) == 3
         for values in proposals:
@@ -140,15 +140,14 @@ def test_nsga2_breeds():
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("observed", [0, 3, 12])
 def test_every_sampler_takes_several_objectives(sampler, observed):
-    priced = (
-        (lambda values: cost_fn(values)[:1]) if sampler == "gp" else cost_fn
-    )  # Optuna's is slow with three objectives
-    seen = some(EDGENEXT, observed, score=deep, cost_fn=priced)
-    first = ask(EDGENEXT, seen, 2, sampler=sampler, cost_fn=priced)
+    # Optuna's is slow with three objectives
+    costs_of = (lambda values: cost_fn(values)[:1]) if sampler == "gp" else cost_fn
+    seen = some(EDGENEXT, observed, score=deep, cost_fn=costs_of)
+    first = ask(EDGENEXT, seen, 2, sampler=sampler, cost_fn=costs_of)
     assert [len(EDGENEXT.shape(values).depths) for values in first] == [4, 4]
     random.seed(99)
-    assert ask(EDGENEXT, seen, 2, sampler=sampler, cost_fn=priced) == first
-    assert ask(EDGENEXT, seen, 2, sampler=sampler, cost_fn=priced, seed=1) != first
+    assert ask(EDGENEXT, seen, 2, sampler=sampler, cost_fn=costs_of) == first
+    assert ask(EDGENEXT, seen, 2, sampler=sampler, cost_fn=costs_of, seed=1) != first
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)

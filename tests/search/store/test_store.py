@@ -97,8 +97,8 @@ def test_a_study_of_several_objectives_has_their_values_and_its_curves(url):
     study = optuna.load_study(study_name="s", storage=url)
     assert [direction.name for direction in study.directions] == ["MAXIMIZE", "MINIMIZE", "MINIMIZE"]
     assert study.metric_names == list(objectives)
-    price = cost(a_candidate(0), Deployment())
-    assert study.trials[0].values == [0.5, price.madds, price.memory]
+    counted = cost(a_candidate(0), Deployment())
+    assert study.trials[0].values == [0.5, counted.madds, counted.memory]
     assert study.trials[1].intermediate_values == {2: 0.125}
     assert [trial.number for trial in study.best_trials] == [0]
 

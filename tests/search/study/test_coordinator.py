@@ -317,7 +317,7 @@ def test_the_order_of_outcomes_changes_nothing(order):
 
 def _in_order(order):
     lab = Lab(_disturbable())
-    lab.run(FakeExecutor(_hard_life(), shuffle=random.Random(order)))  # noqa: S311
+    lab.run(FakeExecutor(_hard_life(), shuffle=random.Random(order)))
     return lab.result()
 
 
@@ -496,12 +496,12 @@ def test_a_cohort_of_several_objectives_keeps_its_front(of_two):
     lab, _ = of_two
     for cohort in (0, 1):
         members = [trial for trial in lab.trials() if trial.cohort == cohort and trial.duplicate_of is None]
-        merits = {trial.number: dict(trial.curve)[2] for trial in members}
+        scores = {trial.number: dict(trial.curve)[2] for trial in members}
         costs = {trial.number: (trial.cost.madds,) for trial in members}
         kept = {trial.number for trial in members if trial.state == "complete"}
-        assert kept == survivors(merits, costs, always={0})
-        assert min(members, key=lambda trial: (trial.cost.madds, -merits[trial.number])).number in kept
-        assert max(members, key=lambda trial: merits[trial.number]).number in kept
+        assert kept == survivors(scores, costs, always={0})
+        assert min(members, key=lambda trial: (trial.cost.madds, -scores[trial.number])).number in kept
+        assert max(members, key=lambda trial: scores[trial.number]).number in kept
 
 
 def test_the_front_of_the_study_is_optunas(of_two):
@@ -524,7 +524,7 @@ def test_killed_with_several_objectives_it_resumes_as_if_undisturbed(of_two, sam
         lab = Lab(recipe)
         with pytest.raises(Killed):
             lab.run(FakeExecutor(killed_at=k))
-        lab.run(FakeExecutor(shuffle=random.Random(k)))  # noqa: S311
+        lab.run(FakeExecutor(shuffle=random.Random(k)))
         assert lab.result() == undisturbed.result(), k
 
 

@@ -119,17 +119,17 @@ def test_of_equal_means_the_cheaper_wins_then_the_earlier():
 # Several objectives: the higher the number of a candidate's first width, the more it costs.
 
 
-def priced(number, score, size, **changes):
+def sized(number, score, size, **changes):
     return complete(number, score, candidate=a_candidate(size), **changes)
 
 
 FRONT = [
-    priced(0, 0.50, 5),  # the baseline
-    priced(1, 0.40, 0),  # cheapest
-    priced(2, 0.60, 4),
-    priced(3, 0.80, 9),  # best
-    priced(4, 0.79, 8),
-    priced(5, 0.60, 6),  # 2 is as good for less
+    sized(0, 0.50, 5),  # the baseline
+    sized(1, 0.40, 0),  # cheapest
+    sized(2, 0.60, 4),
+    sized(3, 0.80, 9),  # best
+    sized(4, 0.79, 8),
+    sized(5, 0.60, 6),  # 2 is as good for less
 ]
 BOTH = ("accuracy", "params")
 
@@ -166,7 +166,7 @@ def test_a_finalist_without_fresh_scores_is_on_no_front_but_where_none_has_any()
 
 
 def test_of_equal_means_the_winner_is_the_one_on_the_front():
-    cheap, wide = priced(1, 0.5, 3), priced(2, 0.5, 4)
+    cheap, wide = sized(1, 0.5, 3), sized(2, 0.5, 4)
     wide = replace(wide, cost=replace(wide.cost, madds=1))
     ranked = rank_finalists([wide, cheap], {}, None, BOTH, seeds=[1])
     assert [finalist.trial for finalist in ranked] == [1, 2]

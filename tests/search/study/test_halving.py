@@ -54,7 +54,7 @@ def test_the_order_in_which_scores_come_does_not_matter(scores, rng):
     assert survivors(dict(items)) == survivors(scores)
 
 
-# Several objectives: merit upward, cost to the right, on a logarithmic scale; a second cost from panel to panel.
+# Several objectives: score upward, cost to the right, on a logarithmic scale; a second cost from panel to panel.
 # Numbers are trials; those with + between them are equal in everything. ">" those that go on, "!" always, "?" NaN.
 DRAWINGS = """
 one objective                 1                   > 1 2
@@ -133,16 +133,16 @@ def test_who_goes_on_with_several_objectives(drawing):
     rows = [line[30:].partition(">")[0] for line in drawing.splitlines()]
     _, _, end = drawing.splitlines()[0][30:].partition(">")
     always = {int(word[1:]) for word in end.split() if word[0] == "!"}
-    merits = {int(word[1:]): math.nan for word in end.split() if word[0] == "?"}
-    costs = dict.fromkeys(merits, (3.0, 3.0))
+    scores = {int(word[1:]): math.nan for word in end.split() if word[0] == "?"}
+    costs = dict.fromkeys(scores, (3.0, 3.0))
     for height, row in enumerate(reversed(rows)):
         for panel, part in enumerate(row.split("|")):
             for column, cell in enumerate(part.split()):
                 for number in cell.split("+") if cell != "." else []:
-                    merits[int(number)] = 0.1 * height
+                    scores[int(number)] = 0.1 * height
                     costs[int(number)] = (1e6 * 2**column, 1e5 * 10**panel)
     single = drawing.startswith("one objective")
-    kept = survivors(merits, None if single else costs, always=always)
+    kept = survivors(scores, None if single else costs, always=always)
     assert kept == {int(word) for word in end.split() if word.isdigit()}
 
 
@@ -153,32 +153,32 @@ cohorts = st.dictionaries(
 
 @given(cohorts, st.integers(1, 2))
 def test_nothing_that_goes_on_is_dominated_by_what_stops(cohort, many):
-    merits = {number: point[0] / 7 for number, point in cohort.items()}
+    scores = {number: point[0] / 7 for number, point in cohort.items()}
     costs = {number: point[1 : 1 + many] for number, point in cohort.items()}
-    half = survivors(merits, costs)
+    half = survivors(scores, costs)
     assert len(half) == math.ceil(len(cohort) / 2)
     for stopped in cohort.keys() - half:
         for kept in half:
-            no_worse = merits[stopped] >= merits[kept] and all(
+            no_worse = scores[stopped] >= scores[kept] and all(
                 mine <= theirs for mine, theirs in zip(costs[stopped], costs[kept], strict=True)
             )
-            assert not no_worse or (merits[stopped], costs[stopped]) == (merits[kept], costs[kept])
+            assert not no_worse or (scores[stopped], costs[stopped]) == (scores[kept], costs[kept])
 
 
 @given(cohorts, st.sampled_from([0.5, 2.0, 1024.0]), st.randoms(use_true_random=False))
 def test_units_and_order_change_nothing(cohort, unit, rng):
-    merits = {number: float(point[0]) for number, point in cohort.items()}
+    scores = {number: float(point[0]) for number, point in cohort.items()}
     costs = {number: point[1:] for number, point in cohort.items()}
-    items = list(merits.items())
+    items = list(scores.items())
     rng.shuffle(items)
     scaled = {number: (unit * a, b) for number, (a, b) in costs.items()}
-    assert survivors({n: unit * m for n, m in items}, scaled) == survivors(merits, costs)
+    assert survivors({n: unit * m for n, m in items}, scaled) == survivors(scores, costs)
 
 
 @given(cohorts)
 def test_equal_costs_leave_accuracy_alone(cohort):
-    merits = {number: float(point[0]) for number, point in cohort.items()}
-    assert survivors(merits, dict.fromkeys(cohort, (7, 7))) == survivors(merits)
+    scores = {number: float(point[0]) for number, point in cohort.items()}
+    assert survivors(scores, dict.fromkeys(cohort, (7, 7))) == survivors(scores)
 
 
 # Trials by their scores at rungs of 1, 2 and 4 epochs, and what each would have at the last.

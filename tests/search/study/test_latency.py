@@ -349,7 +349,7 @@ def test_candidates_aim_below_the_cap_by_the_margin():
     study_device = StudyDevice(device=ScriptedDevice(None), predictor=StubPredictor(), profile=Path())
     assert study_device.effective_budget(Budget(params=10_000, latency=1000)) == Budget(params=10_000, latency=800)
     assert study_device.effective_budget(Budget(params=10_000)) == Budget(params=10_000)
-    assert study_device.facts(Budget(latency=1000)).aim == 800
+    assert study_device.facts(Budget(latency=1000)).effective_cap == 800
 
 
 def test_a_study_without_latency_needs_no_device(tmp_path):
