@@ -54,9 +54,10 @@ def main() -> None:
     options = arguments.parse_args()
     quick = options.quick
     n, processes = (2, 2) if quick else (options.n, options.processes)
-    seconds, comparing = (0.6, 4.0) if quick else (options.seconds, 30.0)
+    seconds, comparing = (0.3, 4.0) if quick else (options.seconds, 30.0)
     comparisons = 1 if quick else options.comparisons
-    deployment, device, rng = Deployment(), open_device("host"), seeded(options.seed)
+    deployment = Deployment(num_classes=10, img_size=64) if quick else Deployment()
+    device, rng = open_device("host"), seeded(options.seed)
     space = Space.load(options.space)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

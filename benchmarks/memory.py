@@ -42,7 +42,7 @@ def main() -> None:
     options = arguments.parse_args()
     if not MALLOC.items() <= os.environ.items():  # glibc reads them when a process starts
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **MALLOC})  # noqa: S606
-    n = 3 if options.quick else options.n
+    n = 2 if options.quick else options.n
     warnings.simplefilter("ignore")
     logging.disable(logging.ERROR)
     import torch

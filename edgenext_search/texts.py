@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import shlex
 from collections.abc import Iterable
 
@@ -32,3 +33,8 @@ def nearest(name: str, names: Iterable[str]) -> str:
     containing = sorted((other for other in candidates if name and name in other), key=len)
     close = containing[:1] or difflib.get_close_matches(name, candidates, n=1)
     return f" Did you mean {close[0]}?" if close else ""
+
+
+def hide_password(text: str) -> str:
+    """A text with the password of every URL in it replaced by ``***``."""
+    return re.sub(r"(://[^:/@\s]*):\S*?@(?=[^@\s/?#]*([/?#\s]|$))", r"\1:***@", text)

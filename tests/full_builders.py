@@ -12,7 +12,7 @@ from strategies import tiny
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.training.evaluation.results import ExportResult, OnnxInput, OnnxOutput, PreprocessingResult
 from edgenext_search.training.full.job import FullJob
-from edgenext_search.training.full.listener import SilentListener
+from edgenext_search.training.full.listener import TrainListener
 from edgenext_search.training.full.metrics import EpochMetrics
 from edgenext_search.training.full.recipe import FullRecipe, ResolvedFullRecipe
 from edgenext_search.training.full.summary import TrainingRecord, TrainSummary
@@ -116,7 +116,7 @@ def a_summary(**changes: Any) -> TrainSummary:
     return TrainSummary(**values | changes)
 
 
-class Recorder(SilentListener):
+class Recorder(TrainListener):
     """Keeps what it is told."""
 
     def __init__(self) -> None:

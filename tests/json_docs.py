@@ -1,13 +1,16 @@
-"""Tables of JSON keys in docs/json.md, written from the result types: ``python tests/json_docs.py`` writes them anew.
+"""Tables of keys in the guides, written from the types: ``python tests/json_docs.py`` writes them anew.
 
-A table stands between ``<!-- fields of module:Class -->`` and ``<!-- end -->``: a row for each field, described by the
-docstring under it, then a table for each nested type that the page has not had before and that has no section.
+A table of a result type, in docs/json.md, stands between ``<!-- fields of module:Class -->`` and ``<!-- end -->``: a
+row for each field, described by the docstring under it, then a table for each nested type that the page has not had
+before and that has no section. A table of a section of a study, in docs/studies.md, stands between ``<!-- keys of
+module:Class as section -->`` and ``<!-- end -->``: a row for each key with its default.
 """
 
 from __future__ import annotations
 
 import enum
 import importlib
+import json
 import re
 import types
 from pathlib import Path
@@ -15,7 +18,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, JsonValue
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "json.md"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+PAGE, STUDIES = DOCS / "json.md", DOCS / "studies.md"
+KEYS = re.compile(r"<!-- keys of (?P<type>[\w.]+:\w+) as (?P<section>\w+) -->\n.*?<!-- end -->", re.DOTALL)
 TABLE = re.compile(r"<!-- fields of (?P<type>[\w.]+:\w+) -->\n.*?<!-- end -->", re.DOTALL)
 PLAIN = {
     int: "integer",
@@ -33,7 +38,22 @@ PLAIN = {
 def refreshed(page: str) -> str:
     """The page with each of its tables as the types are now."""
     shown = {_type(match["type"]) for match in TABLE.finditer(page)}
-    return TABLE.sub(lambda match: _block(match["type"], shown), page)
+    page = TABLE.sub(lambda match: _block(match["type"], shown), page)
+    return KEYS.sub(lambda match: _keys(match["type"], match["section"]), page)
+
+
+def _keys(name: str, section: str) -> str:
+    """The keys of a section of a study, each with its default as YAML."""
+    rows = [
+        f"| `{section}.{key}` | `{_yaml(field.get_default())}` | {_one_line(field.description or '')} |"
+        for key, field in _type(name).model_fields.items()
+    ]
+    head = f"<!-- keys of {name} as {section} -->\n| key | default | meaning |\n|---|---|---|"
+    return "\n".join([head, *rows, "<!-- end -->"])
+
+
+def _yaml(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _type(name: str) -> type[BaseModel]:
@@ -121,4 +141,5 @@ def _one_line(text: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(refreshed(PAGE.read_text("utf-8")), "utf-8")
+    for page in (PAGE, STUDIES):
+        page.write_text(refreshed(page.read_text("utf-8")), "utf-8")

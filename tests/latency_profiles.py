@@ -86,6 +86,15 @@ def write_target(target, deployment, path):
     path.write_text(json.dumps(target.to_dict()), "utf-8")
 
 
+def export_nothing(patch):
+    """Models are files for :class:`MadeUpDevice`."""
+    patch.setattr("edgenext_search.latency.profile.profiler._export", write_target)
+    patch.setattr(
+        "edgenext_search.models.measurable.export_for_measuring",
+        lambda candidate, deployment, path: write_target(Target(what="network", candidate=candidate), deployment, path),
+    )
+
+
 def profile_of(measured, *, device=INFO, space=None, deployment=DEPLOYMENT):
     """The profile of targets and their measurements."""
     return make_profile(

@@ -163,7 +163,9 @@ class Reference(nn.Module):
 def reference(variant: str, *, num_classes: int = 5, seed: int = 0) -> Reference:
     """A published network in evaluation mode, with random weights under which no layer is silent."""
     generator = torch.Generator().manual_seed(seed)
-    network = Reference(variant, num_classes).eval()
+    with torch.device("meta"):  # every weight is drawn below
+        network = Reference(variant, num_classes)
+    network = network.to_empty(device="cpu").eval()
     for name, tensor in network.state_dict().items():
         if name.endswith("num_batches_tracked"):
             tensor.fill_(1000)

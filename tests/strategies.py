@@ -40,6 +40,19 @@ def seeded(seed: int) -> random.Random:
     return random.Random(seed)
 
 
+CHANGES: list[dict[str, Any]] = [
+    {"widths": (8, 16, 24, 40)},
+    {"depths": (1, 2, 2, 1)},
+    {"kernel_sizes": (3, 3, 7, 9)},
+    {"sdta_splits": (2, 3, 3, 4)},
+    {"sdta_blocks": (0, 2, 0, 1)},
+    {"heads": (4, 8, 4, 8)},
+    {"pos_emb": (False, False, False, False)},
+    {"expand_ratio": 3},
+]
+"""Other values of fields that a block of the tiny candidate uses."""
+
+
 def tiny(**changes: Any) -> Candidate:
     """The candidate :data:`TINY`, with some fields changed."""
     return Candidate(**{**TINY, **changes})

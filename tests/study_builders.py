@@ -171,7 +171,7 @@ class Lab:
         self, executor: Any, *, listener: Any = None, should_stop: Any = None, measure: Any = None
     ) -> Coordinator:
         return Coordinator(
-            self.recipe,
+            recipe=self.recipe,
             projection=projection_of(self.recipe),
             store=self.store(),
             executor=executor,

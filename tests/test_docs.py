@@ -6,13 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
+from model_folders import save_network
 from reference import checkpoint, reference
 from strategies import tiny
 
-from edgenext_search.arch.cost import Deployment
 from edgenext_search.cli import main
-from edgenext_search.models.build import build
-from edgenext_search.models.folder import save_model_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -31,17 +29,8 @@ def blocks():
 @pytest.fixture(params=["ln_gelu", "bn_hs"])
 def winner(request, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    torch.manual_seed(0)
     candidate = tiny(norm_act=request.param)
-    save_model_folder(
-        build(candidate, num_classes=3),
-        candidate,
-        tmp_path / "winner",
-        deployment=Deployment(),
-        trained_size=64,
-        class_names=["a", "b", "c"],
-        about={},
-    )
+    save_network(tmp_path / "winner", "abc", candidate=candidate, size=64)
     return candidate
 
 
@@ -91,19 +80,9 @@ def test_the_guide_to_evaluation(tmp_path, photos, monkeypatch, capsys):
     from edgenext_search.training.evaluation.evaluate import evaluate_folder
     from edgenext_search.training.evaluation.export import export_folder
 
-    torch.manual_seed(0)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").symlink_to(photos)
-    folder = tmp_path / "trained/model"
-    save_model_folder(
-        build(tiny(), num_classes=6, layer_scale_init=0.5),
-        tiny(),
-        folder,
-        deployment=Deployment(),
-        trained_size=32,
-        class_names=["black", "blue", "green", "red", "white", "yellow"],
-        about={},
-    )
+    folder = save_network(tmp_path / "trained/model", ["black", "blue", "green", "red", "white", "yellow"])
     export_folder(folder)
     run(*python_blocks("evaluate-export.md"))
     assert float(capsys.readouterr().out.splitlines()[0]) == evaluate_folder(folder, str(photos)).top1

@@ -1,13 +1,18 @@
 """docs/json.md says what the result types say."""
 
 import importlib
+import json
+import re
 from enum import Enum
 from typing import Annotated, Literal
 
 import json_docs
 import pytest
-from json_docs import PAGE, TABLE, refreshed
+from click.testing import CliRunner
+from json_docs import PAGE, STUDIES, TABLE, refreshed
 
+from edgenext_search.cli import main
+from edgenext_search.report.trials.table import COLUMNS
 from edgenext_search.results import Result
 
 
@@ -67,9 +72,10 @@ def test_a_type_without_words_is_refused():
         json_docs._named(print, [])
 
 
-def test_the_page_is_up_to_date():
+@pytest.mark.parametrize("path", [PAGE, STUDIES], ids=lambda path: path.name)
+def test_the_page_is_up_to_date(path):
     """Where this fails, `python tests/json_docs.py` writes the tables anew."""
-    page = PAGE.read_text("utf-8")
+    page = path.read_text("utf-8")
     assert page == refreshed(page)
 
 
@@ -78,3 +84,19 @@ def test_every_field_in_the_page_is_described():
         for row in match[0].splitlines():
             if row.startswith("| `"):
                 assert not row.endswith("|  |"), row
+
+
+def documented(section):
+    """The keys in the hand-written table of a section."""
+    text = PAGE.read_text("utf-8").partition(f"## {section}\n")[2].partition("\n## ")[0]
+    heads = [line.split(" | ")[0] for line in text.splitlines() if line.startswith("| `")]
+    return [key for head in heads for key in re.findall(r"`(\w+)`", head)]
+
+
+def test_the_columns_of_trials_are_those_of_the_file():
+    assert sorted(documented("`report/trials.csv`")) == sorted(COLUMNS)
+
+
+def test_the_keys_of_a_space_are_those_printed():
+    printed = json.loads(CliRunner().invoke(main, ["space", "show", "--json"]).stdout)
+    assert documented("`space show`") == list(printed)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from edgenext_search.texts import command_line, counted, nearest
+from edgenext_search.texts import command_line, counted, hide_password, nearest
 
 
 def test_one_and_many():
@@ -32,3 +32,22 @@ def test_a_command_can_be_typed_as_it_stands():
     assert shlex.split(command_line("resume", hostile, "--train-top", 2)) == [
         "edgenext-search", "resume", hostile, "--train-top", "2",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("postgresql://anna:s3cret@host/db", "postgresql://anna:***@host/db"),
+        ("postgresql://:s3cret@host/db", "postgresql://:***@host/db"),
+        ("postgresql://anna:p%40ss:w/ord@host:5432/db", "postgresql://anna:***@host:5432/db"),
+        ("postgresql://anna:p@ss@host/db", "postgresql://anna:***@host/db"),
+        ("cannot reach x://a:b@c or y://d:e@f", "cannot reach x://a:***@c or y://d:***@f"),
+        ("postgresql://anna@host:5432/db", "postgresql://anna@host:5432/db"),
+        ("postgresql://host:5432/db", "postgresql://host:5432/db"),
+        ("sqlite:///runs/a/study.db", "sqlite:///runs/a/study.db"),
+        ("mysql://u:p@h/db?contact=x@y", "mysql://u:***@h/db?contact=x@y"),
+    ],
+)
+def test_passwords_are_hidden_and_nothing_else(text, hidden):
+    assert hide_password(text) == hidden
+    assert hide_password(hidden) == hidden

@@ -21,7 +21,7 @@ from edgenext_search.training.engine.numerics import Numerics
 from edgenext_search.training.engine.trainer import Trainer, TrainerOptions
 from edgenext_search.training.errors import TrainingInterruptedError
 from edgenext_search.training.full.checkpoint import Checkpoints
-from edgenext_search.training.full.listener import SilentListener
+from edgenext_search.training.full.listener import TrainListener
 from edgenext_search.training.full.train import train_fully
 from edgenext_search.training.full.training_run import TrainingRun
 from edgenext_search.training.proxy.job import Trained
@@ -68,7 +68,8 @@ def collectives(ranks):
     except UserError as error:
         refusal = type(error).__name__, str(error)
     made = ranks.run_on_first(lambda: f"made by {ranks.rank}")
-    return ranks.any_rank(False, ranks.rank == 2), made, refusal, ranks.all_gather(torch.tensor(ranks.rank + 0.5))
+    numbers = ranks.all_gather(torch.tensor(ranks.rank + 0.5))
+    return ranks.any_rank(False, ranks.rank == 2), made, refusal, numbers, ranks.gather(str(ranks.rank))
 
 
 def batch_norm(ranks, images):
@@ -139,7 +140,7 @@ def interrupted(ranks, job):
     Checkpoints.save = slowly
     TrainingRun._show = lambda run, _clock: os.kill(os.getpid(), signal.SIGTERM) if run.trainer.updates == 2 else None
     with contextlib.suppress(TrainingInterruptedError):
-        train_fully(job, ranks, torch.device("cpu"), SilentListener())
+        train_fully(job, ranks, torch.device("cpu"), TrainListener())
     return [path.name for path in Checkpoints(job.out / "checkpoints").newest_first()]
 
 

@@ -122,11 +122,7 @@ def blocks_of(layout: Layout, setting: Setting) -> dict[Block, int]:
 
 
 class BlockMemo(dict[Block, T]):
-    """Values of blocks, computed once each: networks of a search share most of theirs.
-
-    Args:
-        compute: Gives the value of a block.
-    """
+    """Values of blocks, computed once each: networks of a search share most of theirs."""
 
     def __init__(self, compute: Callable[[Block], T]) -> None:
         super().__init__()

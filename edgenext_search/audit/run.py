@@ -38,9 +38,9 @@ class Audit:
     """What an audit trains.
 
     Attributes:
-        epochs: Of a reference training, in one cycle of the learning rate.
+        epochs: Of a long training, in one cycle of the learning rate.
         n: Candidates, the baseline among them.
-        seeds: Reference trainings of each.
+        seeds: Long trainings of each.
     """
 
     epochs: int
@@ -52,13 +52,13 @@ class Audit:
         """An audit of a study's runs.
 
         Raises:
-            UserError: It is too small to say anything, or its reference is shorter than the proxy.
+            UserError: It is too small to say anything, or its long training is shorter than the proxy.
         """
         proxy = recipe.proxy.epochs
         epochs = TIMES_AS_LONG * proxy if epochs is None else epochs
         if epochs < proxy:
             raise UserError(
-                f"--reference-epochs must be >= {proxy}, the epochs of the proxy, but got {epochs}: a reference is a "
+                f"--reference-epochs must be >= {proxy}, the epochs of the proxy, but got {epochs}: an audit needs a "
                 f"longer training. The default is {TIMES_AS_LONG * proxy}."
             )
         if n < LEAST_CANDIDATES:
@@ -73,7 +73,7 @@ class Audit:
 def run_audit(
     run: RunFolder, recipe: ResolvedRecipe, audit: Audit, execution: Execution, listener: Listener | None = None
 ) -> RunSummary:
-    """Train the reference of an audit as far as that is not done yet, until it is complete or interrupted by Ctrl-C.
+    """Train the candidates of an audit long, as far as that is not done yet, until all are or Ctrl-C interrupts.
 
     What an earlier audit has trained as long is used, whatever its size. The sample is drawn when an audit begins:
     trials that the run adds later change neither what is left to do nor what is done.
@@ -121,7 +121,7 @@ def run_audit(
                 recipe=recipe.proxy.model_copy(update={"epochs": audit.epochs}),
                 kind="reference",
                 title="Audit",
-                trainings="reference training",
+                trainings="long training",
                 subject="audit",
             )
         summary = summarize(run, recipe, store)

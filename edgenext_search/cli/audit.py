@@ -8,10 +8,9 @@ from typing import Any
 
 import click
 
-from edgenext_search.cli.options import execution_from, execution_options, json_option, say
+from edgenext_search.cli.failures import resumable
+from edgenext_search.cli.options import EXIT_INTERRUPTED, execution_from, execution_options, json_option
 from edgenext_search.cli.report import show, write_reports
-
-EXIT_INTERRUPTED = 130
 
 
 @click.command("audit")
@@ -30,9 +29,9 @@ def audit_command(
     as_json: bool,
     **execution: Any,  # noqa: ANN401 - execution_options
 ) -> None:
-    """Train a sample of a run's candidates longer, and say whether its scores rank them.
+    """Train a sample of a run's candidates longer, to check how well the search ranks them.
 
-    Called again, it goes on where it was, or adds to what is there with a larger --n or --seeds.
+    The same command continues an interrupted audit; a larger --n or --seeds adds to it.
     """
     from rich.console import Console
 
@@ -45,12 +44,8 @@ def audit_command(
     recipe = folder.recipe()
     audit = Audit.of(recipe, epochs=reference_epochs, n=n, seeds=seeds)
     where = execution_from(**execution)
-    try:
-        with progress_listener(console, folder, recipe) as listener:
-            summary = run_audit(folder, recipe, audit, where, listener)
-    except KeyboardInterrupt:
-        say("Stopped. What was finished is kept: the same command goes on.")
-        raise
+    with resumable(None), progress_listener(console, folder, recipe) as listener:
+        summary = run_audit(folder, recipe, audit, where, listener)
     write_reports(folder, summary, folder.open_store(recipe, where.storage).records())
     if summary.audit is not None:
         show(summary, audit_document(summary, summary.audit), as_json=as_json)

@@ -14,7 +14,7 @@ import click
 @click.option("--open", "opened", is_flag=True, help="Open it in a browser.")
 @click.option("--storage", metavar="URL", help="The run's Optuna storage, if it has a password.")
 def dashboard_command(*, run: Path, port: int, opened: bool, storage: str | None) -> None:
-    """Show a run in optuna-dashboard, on this machine alone, also while it goes on. Ctrl-C ends it."""
+    """Show a run in optuna-dashboard, on this machine only, also while it is in progress. Ctrl-C ends it."""
     from edgenext_search.search.dashboard import LOOPBACK, dashboard_server
     from edgenext_search.search.store.run_folder import RunFolder
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenext_search.cli.options import json_option, print_json
+from edgenext_search.cli.options import json_option, print_json, say
 from edgenext_search.errors import UserError
 from edgenext_search.texts import counted
 
@@ -59,9 +59,12 @@ def prepare_command(
 
     flags = {"data.source": data, "data.dir": data_dir}
     recipe = read_study(study or ("imagenet" if data else "demo"), flags=flags, settings=settings)
+    source = open_images(recipe)
+    for note in source.notes:
+        say(note)
     with _progress(Console(stderr=True)) as (progress, built):
         prepared = prepare_images(
-            open_images(recipe), recipe, cache_dir=cache_dir, workers=workers or cpu_cores(), progress=progress
+            source, recipe, cache_dir=cache_dir, workers=workers or cpu_cores(), progress=progress
         )
     result = PreparedImages(
         entry=prepared.fingerprint,

@@ -10,7 +10,7 @@ from edgenext_search.cli.options import json_option, print_json
 from edgenext_search.texts import counted
 
 if TYPE_CHECKING:
-    from edgenext_search.execution.numerics import NumericsResult, TimingResult
+    from edgenext_search.execution.numerics import TimingResult
 
 EXTRAS = {
     "matplotlib": "report --figures: pip install 'edgenext-search[figures]'",
@@ -42,20 +42,14 @@ def doctor_command(*, as_json: bool) -> None:
     for probe in report.numerics:
         times = ", ".join(map(_timing, probe.timings))
         size = f"{probe.img_size} px, batch {probe.batch_size}, {counted(probe.threads, 'thread')}"
-        click.echo(f"  {size:<32}{_numerics(probe.chosen)} of {times}")
+        click.echo(f"  {size:<32}{probe.chosen.numerics} of {times}")
     for problem in report.problems:
         click.echo(f"problem: {problem}")
     if not report.problems:
         click.echo("Nothing is missing.")
 
 
-def _numerics(chosen: NumericsResult) -> str:
-    from edgenext_search.training.engine.numerics import Numerics
-
-    return str(Numerics(precision=chosen.precision, channels_last=chosen.channels_last, compile=chosen.compile))
-
-
 def _timing(timing: TimingResult) -> str:
     ratio = "given up" if timing.ratio is None else f"{timing.ratio:.2f}"
     differs = timing.ratio is not None and not timing.agrees
-    return f"{_numerics(timing)} {ratio}{' (differs)' if differs else ''}"
+    return f"{timing.numerics} {ratio}{' (differs)' if differs else ''}"

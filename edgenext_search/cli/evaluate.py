@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgenext_search.cli.options import json_option, print_json
+from edgenext_search.cli.options import json_option, print_json, say
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def evaluate_command(
         batch_size=batch_size,
         workers=min(cpu_cores(), 16) if workers is None else workers,
         device=where,
+        note=say,
     )
     if as_json:
         print_json(result.to_dict())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgenext_search.cli.options import json_option, print_json
+from edgenext_search.cli.options import json_option, print_json, say
 from edgenext_search.errors import UserError
 from edgenext_search.models.export import LEAST_OPSET
 
@@ -64,6 +64,7 @@ def export_command(
         data=data,
         data_dir=data_dir,
         images=images or IMAGES,
+        note=say,
     )
     if as_json:
         print_json(result.to_dict())

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.argument("checkpoint", type=click.Path(path_type=Path))
 @click.option("--variant", required=True, metavar="NAME", help="The published variant, such as edgenext_small.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The model folder to write.")
-@click.option("--img-size", type=int, help="Image size that it was trained with, in pixels.  [default: 256]")
+@click.option("--img-size", type=int, help="Image size that it was trained with.  [default: the file's, or 256]")
 @click.option("--classes", type=click.Path(path_type=Path), metavar="FILE", help="Names of the classes, one a line.")
 @click.option("--weights", type=click.Choice(["ema", "model"]), help="Which weights.  [default: ema, if there are any]")
 @json_option
@@ -31,11 +31,11 @@ def import_command(
     weights: Weights | None,
     as_json: bool,
 ) -> None:
-    """Turn a checkpoint of the EdgeNeXt repository into a model folder.
+    """Turn a checkpoint of a published network into a model folder.
 
-    CHECKPOINT is a file of github.com/mmaaz60/EdgeNeXt, or of a training with its code: .pth or .safetensors.
+    CHECKPOINT is a .pth or .safetensors file with the names of timm or of github.com/mmaaz60/EdgeNeXt.
     """
-    from edgenext_search.models.checkpoint import import_checkpoint, read_class_names
+    from edgenext_search.models.import_ import import_checkpoint, read_class_names
 
     imported = import_checkpoint(
         checkpoint,

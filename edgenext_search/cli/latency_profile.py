@@ -9,21 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json, print_text, say
+from edgenext_search.cli.failures import resumable
+from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json, print_text
 
 if TYPE_CHECKING:
     from edgenext_search.latency.devices.device import Progress
     from edgenext_search.latency.profile.predictor import Predictor
     from edgenext_search.latency.profile.profile import Profile
-
-SUMMARY = {
-    "device",
-    "conditions",
-    "deployment",
-    "held_out",
-    "seconds",
-    "reference",
-}  # keys of ``latency profile --json``
 
 
 @click.command("profile")
@@ -61,20 +53,17 @@ def profile_command(
     from edgenext_search.arch.cost import Deployment
     from edgenext_search.arch.spaces.space import Space
     from edgenext_search.latency.devices.open import open_device
+    from edgenext_search.latency.profile.profile import ProfileResult
     from edgenext_search.latency.profile.profiler import ProfileSettings, measure_profile
 
     deployment = Deployment(**drop_missing(num_classes=num_classes, img_size=img_size))
     amount = ProfileSettings(**drop_missing(**settings))
     loaded = Space.load(space)
     opened = open_device(device)
-    try:
-        with _progress() as progress:
-            profile = measure_profile(opened, loaded, deployment, out, settings=amount, progress=progress)
-    except KeyboardInterrupt:
-        say("Stopped. All measurements are kept: the same command continues.")
-        raise
+    with resumable(None), _progress() as progress:
+        profile = measure_profile(opened, loaded, deployment, out, settings=amount, progress=progress)
     if as_json:
-        print_json({"profile": str(out), **profile.model_dump(mode="json", include=SUMMARY)})
+        print_json(ProfileResult.of(profile, out).to_dict())
     else:
         _print_profile(out, profile)
 

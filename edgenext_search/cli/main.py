@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 import warnings
 
@@ -16,15 +15,15 @@ from edgenext_search.cli.data import data_group
 from edgenext_search.cli.doctor import doctor_command
 from edgenext_search.cli.evaluate import evaluate_command
 from edgenext_search.cli.export import export_command
+from edgenext_search.cli.failures import explain
 from edgenext_search.cli.import_ import import_command
 from edgenext_search.cli.latency import latency_group
-from edgenext_search.cli.options import say
+from edgenext_search.cli.options import EXIT_INTERRUPTED
 from edgenext_search.cli.report import report_command
 from edgenext_search.cli.run import resume_command, run_command
 from edgenext_search.cli.scale import scale_group
 from edgenext_search.cli.space import space_group
 from edgenext_search.cli.train import train_command
-from edgenext_search.errors import HostError, StudyFailedError, UserError
 
 HELP = """Find the best EdgeNeXt for your budget.
 
@@ -32,9 +31,6 @@ HELP = """Find the best EdgeNeXt for your budget.
 edgenext-search run --budget 1.3M                    a demonstration, in minutes
 edgenext-search run --budget 1.3M --data FOLDER      on your own images
 """
-EXIT_USER_ERROR = 2
-EXIT_FAILURE = 1
-EXIT_INTERRUPTED = 130
 
 
 class CommandGroup(click.Group):
@@ -53,18 +49,7 @@ class CommandGroup(click.Group):
         except Exception as error:
             if ctx.params.get("debug"):
                 raise
-            _explain(error)
-            sys.exit(EXIT_USER_ERROR if isinstance(error, UserError) else EXIT_FAILURE)
-
-
-def _explain(error: Exception) -> None:
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        say(f"Error: nothing more can be written ({error}); free some space and run the command again.")
-    elif isinstance(error, (UserError, HostError, StudyFailedError)):
-        say(f"Error: {error}")
-    else:
-        say(f"Error: {type(error).__name__}: {error}")
-        say("This is a bug or a broken installation; `edgenext-search --debug ...` shows where.")
+            sys.exit(explain(error))
 
 
 @click.group(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edgenext_search.search.study.session import Execution
 
 AUTO = 0
+EXIT_FAILURE, EXIT_USER_ERROR, EXIT_INTERRUPTED = 1, 2, 130
 F = TypeVar("F", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")

@@ -57,9 +57,9 @@ def report_command(
     storage: str | None,
     as_json: bool,
 ) -> None:
-    """Write the report of a run afresh, and print its summary; works while the run goes on.
+    """Write the report of a run again and print its summary, also while the run is in progress.
 
-    Of several runs, compare the winners, and lay the fronts over each other in a page of their own.
+    With several runs, compare the winners and draw the fronts together on a page of its own.
     """
     from edgenext_search.report.render.static import check_formats
 

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenext_search.cli.options import deployment_options, execution_from, execution_options, json_option, say
+from edgenext_search.cli.failures import resumable
+from edgenext_search.cli.options import (
+    EXIT_FAILURE,
+    EXIT_INTERRUPTED,
+    deployment_options,
+    execution_from,
+    execution_options,
+    json_option,
+    say,
+)
 from edgenext_search.cli.report import show, write_reports
 from edgenext_search.cli.train import show_training
 from edgenext_search.errors import UserError
@@ -20,12 +29,11 @@ if TYPE_CHECKING:
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.study.session import Execution
 
-EXIT_INTERRUPTED = 130
 train_top_option = click.option(
     "--train-top",
     type=click.IntRange(min=1),
     metavar="K",
-    help="Go on to full training of the K best finalists, by the study's train: section.",
+    help="Then train the K best finalists in full, by the study's train: section.",
 )
 
 
@@ -44,8 +52,8 @@ train_top_option = click.option(
     "--enqueue",
     multiple=True,
     metavar="FILE|FOLDER|NAME",
-    help="A candidate that is known to be good: its file, model folder or published name; a former run for its "
-    "finalists. Repeatable.",
+    help="Candidate to start with: a file, a model folder or a published name; or a run folder, for its finalists. "
+    "Repeatable.",
 )
 @click.option(
     "--objectives",
@@ -53,7 +61,7 @@ train_top_option = click.option(
     help="accuracy,madds searches the front of both: costs to be small, under the caps.",
 )
 @click.option("--trials", type=int, help="Candidates to score.  [default: the study's]")
-@click.option("--time", metavar="TIME", help="Propose no more after this long, such as 30m or 8h.")
+@click.option("--time", metavar="TIME", help="Time limit of the proposals, such as 30m or 8h.")
 @click.option("--seed", type=int, help="Seed of proposals and trainings.  [default: the study's]")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any study key: --set proxy.epochs=3.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/STUDY-BUDGET-DATE]")
@@ -80,7 +88,7 @@ def run_command(
     as_json: bool,
     **execution: Any,  # noqa: ANN401 - execution_options
 ) -> None:
-    """Search the best EdgeNeXt for a budget.
+    """Search for the best EdgeNeXt within a budget.
 
     Without --data the built-in images are used, and the ranking is a demonstration. A run folder that exists is
     resumed when the recipe is the same, and refused otherwise.
@@ -110,7 +118,7 @@ def run_command(
         if differing:
             raise UserError(
                 f"{folder.path} holds a run of another recipe (there / here): {'; '.join(differing)}. "
-                f"Go on with it by `{command_line('resume', folder.path)}`, or give another --out."
+                f"Continue it with `{command_line('resume', folder.path)}`, or give another --out."
             )
     _run(folder, recipe, execution_from(**execution), train_top=train_top, as_json=as_json)
 
@@ -118,7 +126,7 @@ def run_command(
 @click.command("resume")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--trials", type=int, help="Candidates to score, more than before.")
-@click.option("--time", metavar="TIME", help="Propose no more after this long in all, such as 30m or 8h.")
+@click.option("--time", metavar="TIME", help="Time limit of the proposals in all sessions, such as 30m or 8h.")
 @train_top_option
 @execution_options
 @json_option
@@ -131,7 +139,7 @@ def resume_command(
     as_json: bool,
     **execution: Any,  # noqa: ANN401
 ) -> None:
-    """Go on with a run that was interrupted, or with more trials."""
+    """Continue a run that was interrupted, also with more trials."""
     from edgenext_search.search.store.run_folder import RunFolder
 
     folder = RunFolder(run)
@@ -146,7 +154,6 @@ def _run(
 
     from edgenext_search.cli.live import ReportRefresher
     from edgenext_search.cli.progress import progress_listener
-    from edgenext_search.latency.devices.device import DeviceError
     from edgenext_search.search.full_training import check_full_training
     from edgenext_search.search.study.listener import Listeners
     from edgenext_search.search.study.run import run_study
@@ -154,19 +161,12 @@ def _run(
     if train_top is not None:
         check_full_training(recipe, device=execution.device)
     console = Console(stderr=True)
-    try:
-        with progress_listener(console, folder, recipe) as listener:
-            refresher = ReportRefresher(folder, recipe, execution.storage, listener.note)
-            summary = run_study(folder, recipe, execution, Listeners(listener, refresher))
-    except KeyboardInterrupt:
-        again = f"`{command_line('resume', folder.path)}`" if folder.exists() else "the same command"
-        say(f"Stopped. What was finished is kept: {again} goes on.")
-        raise
-    except DeviceError as error:
-        if not folder.exists():
-            raise
-        kept = f"What was finished is kept: `{command_line('resume', folder.path)}` goes on."
-        raise DeviceError(f"{error} {kept}", transient=error.transient) from error
+    with (
+        resumable(command_line("resume", folder.path), begun=folder.exists),
+        progress_listener(console, folder, recipe) as listener,
+    ):
+        refresher = ReportRefresher(folder, recipe, execution.storage, listener.note)
+        summary = run_study(folder, recipe, execution, Listeners(listener, refresher))
     if train_top is not None and summary.status == "complete":
         summary = _train_finalists(folder, recipe, summary, train_top, execution.device)
     document = write_reports(folder, summary, folder.open_store(recipe, execution.storage).records())
@@ -176,6 +176,8 @@ def _run(
             show_training(trained, as_json=False)
     if summary.status == "interrupted":
         sys.exit(EXIT_INTERRUPTED)
+    if summary.winner is None:
+        sys.exit(EXIT_FAILURE)
 
 
 def _train_finalists(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import click
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json
+from edgenext_search.cli.report import show
 from edgenext_search.cli.scale_study import (
     compare_command,
     profile_option,
@@ -26,7 +26,7 @@ STUDY_FILE = "study.yaml"  # a folder that has it is a run
 
 @click.group("scale")
 def scale_group() -> None:
-    """What the next size gives: families of networks, and the law that their errors follow."""
+    """Other sizes of a network, and the law that errors follow with size."""
 
 
 @scale_group.command("fit")
@@ -59,12 +59,9 @@ def fit_command(*, file: Path, by: Any, prior_name: str, as_json: bool) -> None:
     if as_json:
         print_json({"file": str(file), "prior": prior_name, **result.to_dict()})
         return
-    from rich.console import Console
-
-    from edgenext_search.report.render.terminal import print_document
     from edgenext_search.report.scaling.families import fit_document
 
-    print_document(fit_document(result), Console(file=sys.stdout))
+    show(result, fit_document(result), as_json=False)
 
 
 @scale_group.command("family")
@@ -125,12 +122,9 @@ def family_command(
     if as_json:
         print_json({"from": what, **result.to_dict()})
         return
-    from rich.console import Console
-
-    from edgenext_search.report.render.terminal import print_document
     from edgenext_search.report.scaling.families import family_document
 
-    print_document(family_document(result), Console(file=sys.stdout))
+    show(result, family_document(result), as_json=False)
 
 
 def _start(what: str, *, num_classes: int | None, img_size: int | None) -> tuple[Candidate, Deployment, int]:

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from edgenext_search.cli.failures import resumable
 from edgenext_search.cli.options import (
+    EXIT_INTERRUPTED,
     deployment_options,
     execution_from,
     execution_options,
     json_option,
-    say,
 )
+from edgenext_search.cli.report import show
 from edgenext_search.errors import UserError
 from edgenext_search.texts import command_line
 
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from edgenext_search.search.store.run_folder import RunFolder
     from edgenext_search.search.study.session import Execution
 
-EXIT_INTERRUPTED = 130
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -77,8 +78,8 @@ def study_command(
 ) -> None:
     """Train the same shapes at several sizes, and fit the law of their errors.
 
-    Says what the next size would give, and whether the order of the shapes holds across sizes. Called again with the
-    same --out, it goes on where it was.
+    Says what the next size would give, and whether the order of the shapes holds across sizes. The same command with
+    the same --out continues an interrupted study.
     """
     from edgenext_search.arch.scaling import parse_budgets
     from edgenext_search.scaling.plan import Plan
@@ -111,7 +112,8 @@ def compare_command(
 ) -> None:
     """Which of two spaces has the better candidates in a budget, by the errors of random ones.
 
-    SPACE_A and SPACE_B are names or files. Called again with the same --out, it goes on where it was.
+    SPACE_A and SPACE_B are names or files. With the same --out, an interrupted
+    comparison is continued.
     """
     from edgenext_search.arch.budget import Budget
     from edgenext_search.arch.spaces.space import Space
@@ -133,7 +135,7 @@ def compare_command(
 @execution_options
 @json_option
 def resume_command(*, run: Path, as_json: bool, **execution: Any) -> None:  # noqa: ANN401
-    """Go on with a scaling study that was interrupted."""
+    """Continue a scaling study that was interrupted."""
     from edgenext_search.search.store.run_folder import RunFolder
 
     folder = RunFolder(run)
@@ -146,7 +148,7 @@ def resume_command(*, run: Path, as_json: bool, **execution: Any) -> None:  # no
 @profile_option
 @json_option
 def report_command(*, run: Path, storage: str | None, profile: Path | None, as_json: bool) -> None:
-    """Write the report of a scaling study afresh, and print it; works while the study goes on."""
+    """Write the report of a scaling study again and print it, also while the study is in progress."""
     from edgenext_search.scaling.latency import keep_profile, timed
     from edgenext_search.scaling.plan import entries
     from edgenext_search.scaling.progress import plan_of
@@ -218,7 +220,7 @@ def _terms(
     if folder.exists() and (differing := folder.recipe().differences(recipe)):
         raise UserError(
             f"{folder.path} holds a run of another recipe (there / here): {'; '.join(differing)}. "
-            f"Go on with it by `{command_line('scale', 'resume', folder.path)}`, or give another --out."
+            f"Continue it with `{command_line('scale', 'resume', folder.path)}`, or give another --out."
         )
     return recipe, folder, execution_from(**execution)
 
@@ -237,12 +239,11 @@ def _run(
     from edgenext_search.cli.progress import progress_listener
     from edgenext_search.scaling.study import run_scaling
 
-    try:
-        with progress_listener(Console(stderr=True), folder, recipe) as listener:
-            summary = run_scaling(folder, recipe, plan, execution, listener, profile=profile)
-    except KeyboardInterrupt:
-        say(f"Stopped. What was finished is kept: `{command_line('scale', 'resume', folder.path)}` goes on.")
-        raise
+    with (
+        resumable(command_line("scale", "resume", folder.path), begun=folder.exists),
+        progress_listener(Console(stderr=True), folder, recipe) as listener,
+    ):
+        summary = run_scaling(folder, recipe, plan, execution, listener, profile=profile)
     _show(folder, summary, as_json=as_json)
     if summary.status == "interrupted":
         sys.exit(EXIT_INTERRUPTED)
@@ -250,7 +251,6 @@ def _run(
 
 def _show(folder: RunFolder, result: ScalingResult, *, as_json: bool) -> None:
     """Write the page, and print the result."""
-    from edgenext_search.cli.report import show
     from edgenext_search.report.render.html import write_page
     from edgenext_search.report.scaling.document import scaling_document
     from edgenext_search.report.trials.page_data import trials_data

@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenext_search.cli.options import json_option, print_json, print_loading, print_text, say
-from edgenext_search.errors import StudyFailedError, UserError
+from edgenext_search.cli.failures import resumable
+from edgenext_search.cli.options import (
+    EXIT_INTERRUPTED,
+    EXIT_USER_ERROR,
+    json_option,
+    print_json,
+    print_loading,
+    print_text,
+    say,
+)
+from edgenext_search.errors import UserError
 from edgenext_search.texts import counted
 
 if TYPE_CHECKING:
@@ -19,8 +28,6 @@ if TYPE_CHECKING:
     from edgenext_search.training.full.job import FullJob
     from edgenext_search.training.full.summary import TrainSummary
 
-EXIT_USER_ERROR = 2
-EXIT_INTERRUPTED = 130
 AMP = {"bf16": "bf16", "fp16": "fp16", "off": "fp32"}
 
 
@@ -144,11 +151,11 @@ def _train(job: FullJob, devices: Sequence[str], place: TorchrunRank | None) -> 
     from rich.console import Console
 
     from edgenext_search.cli.train_progress import train_listener
-    from edgenext_search.execution.launch import TrainingFailedError, launch, train_as_rank
-    from edgenext_search.training.errors import PeerFailedError, TrainingDivergedError, TrainingInterruptedError
+    from edgenext_search.execution.launch import launch, train_as_rank
+    from edgenext_search.training.errors import TrainingInterruptedError
 
     try:
-        with train_listener(Console(stderr=True)) as listener:
+        with resumable(None, begun=lambda: any(job.out.glob("*"))), train_listener(Console(stderr=True)) as listener:
             if place is not None:
                 return train_as_rank(job, place, devices[0].partition(":")[0], listener)
             return launch(job, devices, listener)
@@ -156,8 +163,6 @@ def _train(job: FullJob, devices: Sequence[str], place: TorchrunRank | None) -> 
         if place is None or place.rank == 0:
             say(str(error))
         sys.exit(EXIT_INTERRUPTED)
-    except (PeerFailedError, TrainingDivergedError, TrainingFailedError) as error:
-        raise StudyFailedError(str(error)) from error
 
 
 def show_training(summary: TrainSummary, *, as_json: bool) -> None:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from edgenext_search.training.full.listener import TrainListener
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import Console
 
-    from edgenext_search.training.full.listener import Progress, TrainListener
+    from edgenext_search.training.full.listener import Progress
     from edgenext_search.training.full.metrics import EpochMetrics
 
 LINE_EVERY = 60.0  # seconds between two lines of progress in a pipe
@@ -31,7 +33,7 @@ def train_listener(console: Console) -> Iterator[TrainListener]:
         yield listener
 
 
-class LineListener:
+class LineListener(TrainListener):
     """One plain line for each event, and one a minute, for logs and pipes."""
 
     def __init__(self, console: Console) -> None:
@@ -56,7 +58,7 @@ class LineListener:
         self.note(epoch_text(metrics))
 
 
-class LiveListener:
+class LiveListener(TrainListener):
     """A bar that moves."""
 
     def __init__(self, console: Console) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from edgenext_search.errors import UserError
-from edgenext_search.models.checkpoint import read_class_names
+from edgenext_search.models.import_ import read_class_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

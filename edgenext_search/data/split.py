@@ -38,7 +38,8 @@ def stratified_split(labels: IntArray, *, val_fraction: float, seed: int) -> tup
         single = ", ".join(str(label) for label in present[counts == 1][:5])
         raise UserError(
             "Every class needs at least 2 images, one to train on and one to score on, but "
-            f"{int((counts == 1).sum())} class(es) have 1: class index {single}. Add images or remove the class."
+            f"{int((counts == 1).sum())} class(es) have 1: class index {single}. Add images, or remove the class "
+            "(from val/ too)."
         )
     held_out = np.clip(np.rint(counts * val_fraction), 1, counts - 1).astype(np.int64)
     rank, which_class = _rank_within_class(labels, seed)

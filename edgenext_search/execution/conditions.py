@@ -38,12 +38,7 @@ class RunConditions(Result):
 
 
 def conditions(places: Sequence[Placement], numerics: Numerics) -> RunConditions:
-    """The conditions of a run for its summary.
-
-    Args:
-        places: Where jobs were trained at the same time.
-        numerics: What they were trained with.
-    """
+    """The conditions of a run for its summary."""
     devices = [device for place in places for device in place.devices]
     return RunConditions(
         device=", ".join(sorted({device.partition(":")[0] for device in devices})),

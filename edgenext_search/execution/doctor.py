@@ -60,11 +60,7 @@ class DoctorReport(Result):
 
 
 def examine_host(extras: Iterable[str]) -> DoctorReport:
-    """Examine this host.
-
-    Args:
-        extras: Packages that single commands need.
-    """
+    """Examine this host."""
     present = versions()
     problems = [f"{package} is not installed; pip install {package}" for package in PACKAGES if package not in present]
     gpus: list[str] = []

@@ -27,7 +27,9 @@ class Executor(Protocol):
     Failures
         Nothing that goes wrong in a job is raised: its outcome is a
         :class:`~edgenext_search.training.proxy.job.Failed` with a reason of one line. What an executor can mend, as by
-        smaller micro-batches where memory runs out, it mends before it gives up.
+        smaller micro-batches where memory runs out, it mends before it gives up. Where disk, files, devices or the
+        operator are the reason, and not the candidate, the outcome is a
+        :class:`~edgenext_search.training.proxy.job.HostFailed`.
     """
 
     def run(

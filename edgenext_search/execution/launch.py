@@ -10,18 +10,15 @@ from dataclasses import dataclass
 from operator import methodcaller
 from pathlib import Path
 
-from edgenext_search.execution.processes import ProcessDiedError, ProcessGroup, Send, WorkerError, stop_with_parent
+from edgenext_search.errors import HostError
+from edgenext_search.execution.processes import ProcessDiedError, ProcessGroup, Send, stop_with_parent
 from edgenext_search.signals import handled
 from edgenext_search.training.full.job import FullJob
-from edgenext_search.training.full.listener import Progress, SilentListener, TrainListener
+from edgenext_search.training.full.listener import Progress, TrainListener
 from edgenext_search.training.full.metrics import EpochMetrics
 from edgenext_search.training.full.summary import TrainSummary
 
 PATIENCE = 5.0  # seconds that the other processes get to say why they end, when one has failed
-
-
-class TrainingFailedError(RuntimeError):
-    """A process of the training ended without a result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +58,7 @@ def launch(job: FullJob, devices: Sequence[str], listener: TrainListener) -> Tra
         UserError: Something of the job cannot be used.
         TrainingInterruptedError: A signal came.
         TrainingDivergedError: The loss is not a finite number.
-        TrainingFailedError: A process ended without a result.
-        OSError: A checkpoint cannot be written.
+        HostError: A process was killed, or disk, memory or a device failed.
     """
     if len(devices) == 1:
         import torch
@@ -74,7 +70,7 @@ def launch(job: FullJob, devices: Sequence[str], listener: TrainListener) -> Tra
     else:
         summary = _launch(job, devices, listener)
     if summary is None:
-        raise TrainingFailedError("The first process ended without a summary.")
+        raise RuntimeError("The first process ended without a summary.")
     return summary
 
 
@@ -91,11 +87,9 @@ def _launch(job: FullJob, devices: Sequence[str], listener: TrainListener) -> Tr
             try:
                 return group.wait(lambda call: call(listener))[0]
             except ProcessDiedError as error:
-                raise TrainingFailedError(f"{error}. The same command continues from the last checkpoint.") from error
+                raise HostError(f"{error}.") from error
             except MemoryError as error:
-                raise TrainingFailedError(f"Out of memory; give a smaller --batch-size: {error}") from error
-            except WorkerError as error:
-                raise TrainingFailedError(str(error)) from error
+                raise HostError(f"Out of memory; give a smaller --batch-size: {error}.") from error
 
 
 def train_as_rank(job: FullJob, place: TorchrunRank, device: str, listener: TrainListener) -> TrainSummary | None:
@@ -118,7 +112,7 @@ def train_as_rank(job: FullJob, place: TorchrunRank, device: str, listener: Trai
 
     own = torch.device(f"cuda:{place.local}" if device == "cuda" else "cpu")
     with init_process_group(place.rank, place.world, "env://", own) as ranks:
-        return train_fully(job, ranks, own, SilentListener() if place.rank else listener)
+        return train_fully(job, ranks, own, TrainListener() if place.rank else listener)
 
 
 def _train(job: FullJob, rank: int, world: int, device: str, rendezvous: Path, *, send: Send) -> TrainSummary | None:
@@ -130,10 +124,10 @@ def _train(job: FullJob, rank: int, world: int, device: str, rendezvous: Path, *
 
     own = torch.device(device)
     with init_local_process_group(rank, world, rendezvous, own) as ranks:
-        return train_fully(job, ranks, own, SilentListener() if rank else _Relay(send))
+        return train_fully(job, ranks, own, TrainListener() if rank else _Relay(send))
 
 
-class _Relay:
+class _Relay(TrainListener):
     """Passes on what it hears to the listener of the parent process."""
 
     def __init__(self, send: Send) -> None:

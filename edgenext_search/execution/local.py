@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from multiprocessing import connection
 from pathlib import Path
 
+from edgenext_search.errors import HostError, UserError
 from edgenext_search.execution.processes import (
     LONGEST_REASON,
     POLL,
@@ -18,7 +19,16 @@ from edgenext_search.execution.processes import (
     Send,
     WorkerError,
 )
-from edgenext_search.training.proxy.job import Failed, Outcome, OutOfMemory, Placement, Trained, TrainJob
+from edgenext_search.training.proxy.job import (
+    Failed,
+    HostFailed,
+    Killed,
+    Outcome,
+    OutOfMemory,
+    Placement,
+    Trained,
+    TrainJob,
+)
 
 REPORT_EVERY = 0.2  # seconds between two messages of progress
 
@@ -27,6 +37,7 @@ class LocalExecutor:
     """Trains on this host: one job a place, one process for each device of the place.
 
     A job that runs out of memory starts again with micro-batches half as large, as often as there is anything to halve.
+    A job whose process is killed starts again as it was; if it is killed again, that counts as too little memory.
 
     Args:
         places: Where jobs are trained at the same time; two jobs share a device that stands in two places.
@@ -37,6 +48,7 @@ class LocalExecutor:
         self.places = tuple(places)
         self.timeout = timeout
         self._micro_batches: dict[str, int] = {}  # of jobs that ran out of memory, so that their next rung knows
+        self._killed: set[str] = set()  # names of jobs whose process was killed
 
     def run(
         self,
@@ -64,13 +76,20 @@ class LocalExecutor:
                         item.group.close()
                         running.remove(item)
                         free.append(item.place)
-                        if isinstance(outcome, OutOfMemory) and self._halve(item.job, item.place):
+                        if self._may_retry(item.job, item.place, outcome):
                             waiting.appendleft(item.job)
                         else:
                             yield item.job, outcome
             finally:
                 for item in running:
                     item.group.close()
+
+    def _may_retry(self, job: TrainJob, place: Placement, outcome: Outcome) -> bool:
+        """Whether a job starts again, changed where that is needed."""
+        if isinstance(outcome, Killed) and job.name not in self._killed:
+            self._killed.add(job.name)
+            return True
+        return isinstance(outcome, OutOfMemory | Killed) and self._halve(job, place)
 
     def _halve(self, job: TrainJob, place: Placement) -> bool:
         """Give a job half the memory from now on; whether that is possible."""
@@ -123,13 +142,17 @@ class _Running:
         """The job's outcome, once there is one."""
         if not self.group.poll(lambda share: on_progress(self.job, share)):
             return None
+        outcome: Outcome
         try:
-            return self.group.results()[0]
+            outcome = self.group.results()[0]
         except MemoryError as error:
-            return OutOfMemory(reason=f"out of memory: {error}")
+            outcome = OutOfMemory(reason=f"out of memory: {error}")
         except ProcessDiedError as error:
-            return Failed(reason=f"the process {error.how}")
+            outcome = (Killed if error.from_outside else Failed)(reason=f"the process {error.how}")
+        except (HostError, UserError) as error:  # the candidate has no part in it
+            outcome = HostFailed(reason=str(error))
         except WorkerError as error:
-            return Failed(reason=str(error))
+            outcome = Failed(reason=str(error))
         except Exception as error:  # one of those that a process sends as they are
-            return Failed(reason=f"{type(error).__name__}: {' '.join(str(error).split())[:LONGEST_REASON]}")
+            outcome = Failed(reason=f"{type(error).__name__}: {' '.join(str(error).split())[:LONGEST_REASON]}")
+        return outcome

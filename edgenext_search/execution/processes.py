@@ -31,8 +31,9 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
-from edgenext_search.errors import HostError, UserError
-from edgenext_search.training.errors import TrainingDivergedError, TrainingInterruptedError
+from edgenext_search.errors import FailureKind, HostError, UserError
+from edgenext_search.failures import classify
+from edgenext_search.training.errors import PeerFailedError, TrainingDivergedError, TrainingInterruptedError
 
 T = TypeVar("T")
 Send = Callable[[object], None]
@@ -44,6 +45,10 @@ _PRELOAD = ["edgenext_search.execution.preload"]
 _PARENT_POLL = 1.0  # seconds between two looks after a parent that may be gone
 # Texts of CUDA and HIP, of torch on CPUs, and of the system.
 _MEMORY_TEXTS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
+# Texts of gloo and NCCL in a process whose peer has gone: a consequence, whatever the cause.
+_PEER_TEXTS = ("connection reset", "connection closed", "broken pipe", "connection refused", "nccl", "socket timeout")
+# Signals by which the system or an operator ends a process, and SIGBUS: memory that is mapped from a file is gone.
+_FROM_OUTSIDE = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGBUS}
 
 
 class WorkerError(RuntimeError):
@@ -56,12 +61,10 @@ class ProcessDiedError(RuntimeError):
     Args:
         process: Name of the process.
         exitcode: Its exit code; negative for the signal that killed it.
-
-    Attributes:
-        how: How it ended, such as "was killed by SIGKILL".
     """
 
     def __init__(self, process: str, exitcode: int) -> None:
+        self.from_outside = exitcode in _FROM_OUTSIDE
         self.how = _how(exitcode)
         super().__init__(f"{process} {self.how}")
 
@@ -127,11 +130,7 @@ class ProcessGroup(Generic[T]):
         return [handle for process in self._processes for handle in process.handles]
 
     def poll(self, on_message: Callable[[Any], None]) -> bool:
-        """Read what there is to read; whether the task has ended, so that :meth:`results` may be called.
-
-        Args:
-            on_message: Called with whatever a process sends.
-        """
+        """Read what there is to read; whether the task has ended, so that :meth:`results` may be called."""
         for process in self._processes:
             process.read(on_message)
         if not any(isinstance(process.outcome, Exception) for process in self._processes):
@@ -147,8 +146,8 @@ class ProcessGroup(Generic[T]):
         """The result of each process, by rank.
 
         Raises:
-            UserError, TrainingInterruptedError, TrainingDivergedError, OSError: Raised by a process, with its message.
-            HostError: The host failed a process.
+            UserError, TrainingInterruptedError, TrainingDivergedError: Raised by a process, with its message.
+            HostError: The host, a device or a library failed in a process.
             MemoryError: A process ran out of memory.
             ProcessDiedError: A process ended without a word.
             WorkerError: A process raised something else.
@@ -282,13 +281,15 @@ def _to_send(error: BaseException) -> Exception:
     text = " ".join(str(error).split())[:LONGEST_REASON]
     if isinstance(error, MemoryError) or any(words in text.lower() for words in _MEMORY_TEXTS):
         return MemoryError(text or type(error).__name__)
-    for kind in (UserError, HostError, TrainingInterruptedError, TrainingDivergedError):
+    for kind in (UserError, TrainingInterruptedError, TrainingDivergedError):
         if isinstance(error, kind):
             return kind(str(error))
     if isinstance(error, KeyboardInterrupt):
         return TrainingInterruptedError("Stopped.")
-    if isinstance(error, OSError) and error.errno is not None:
-        return OSError(error.errno, error.strerror or str(error), error.filename)
+    if isinstance(error, PeerFailedError) or any(words in text.lower() for words in _PEER_TEXTS):
+        return WorkerError(f"{type(error).__name__}: {text}")
+    if (failure := classify(error)).kind is not FailureKind.OURS:
+        return HostError(failure.message)
     return WorkerError(f"{type(error).__name__}: {text}")
 
 
@@ -296,9 +297,7 @@ def _distance(error: Exception) -> int:
     """How far an error is from the cause: when one process dies, the others fail for want of it."""
     if isinstance(error, UserError | TrainingInterruptedError | TrainingDivergedError | MemoryError):
         return 0
-    if isinstance(error, ProcessDiedError | HostError):
-        return 1
-    return 2 if isinstance(error, OSError) else 3
+    return 1 if isinstance(error, ProcessDiedError | HostError) else 2
 
 
 def _how(exitcode: int) -> str:

@@ -12,9 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from timm.models import register_model
-from timm.models._builder import build_model_with_cfg
-from timm.models._registry import generate_default_cfgs
+from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from timm.models.edgenext import ConvBlock, EdgeNeXt, SplitTransposeBlock
 from torch import nn
 
@@ -149,7 +147,6 @@ _CONFIG = {
     "std": (0.229, 0.224, 0.225),
     "first_conv": "stem.0",
     "classifier": "head.fc",
-    "license": "mit",
 }
 _SMALL = {"depths": (3, 3, 9, 3), "heads": (8, 8, 8, 8)}
 

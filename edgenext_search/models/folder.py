@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from edgenext_search.arch.blocks import IN_CHANNELS
 from edgenext_search.arch.candidate import Candidate
-from edgenext_search.arch.cost import Deployment, cost
+from edgenext_search.arch.cost import STRIDE, Deployment, cost
 from edgenext_search.arch.published import published_variants
 from edgenext_search.errors import UserError
 from edgenext_search.files import dump_yaml, read_yaml
-from edgenext_search.models.build import candidate_of, timm_args
+from edgenext_search.models.build import TIMM_ARCHITECTURE, candidate_of, timm_args
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,6 +25,14 @@ TRAINED = "model"  # the model folder in the folder of a full training
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 RAW_WEIGHTS_FILE = "raw.safetensors"  # of the last step, where WEIGHTS_FILE holds their average
+
+_PREPARATION = {  # of images of evaluation, here and in timm
+    "interpolation": "bicubic",
+    "crop_pct": 0.9,
+    "crop_mode": "center",
+    "mean": (0.485, 0.456, 0.406),
+    "std": (0.229, 0.224, 0.225),
+}
 
 
 def save_model_folder(
@@ -48,25 +56,15 @@ def save_model_folder(
         class_names: Name of each output of the model.
         about: Facts on the weights for ``candidate.yaml``, such as where they come from.
     """
-    import timm.models
+    from safetensors import torch as safetensors
 
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
         new = Path(name) / "folder"
-        timm.models.save_for_hf(
-            model,
-            str(new),
-            model_config={
-                "label_names": list(class_names),
-                "pretrained_cfg": {
-                    "input_size": (IN_CHANNELS, trained_size, trained_size),
-                    "test_input_size": (IN_CHANNELS, trained_size, trained_size),
-                    "tag": candidate.fingerprint,
-                },
-            },
-            model_args=timm_args(candidate),
-            safe_serialization=True,
-        )
+        new.mkdir()
+        safetensors.save_file(model.state_dict(), new / WEIGHTS_FILE)
+        config = _timm_config(candidate, class_names=class_names, trained_size=trained_size)
+        (new / CONFIG_FILE).write_text(json.dumps(config, indent=2), encoding="utf-8")
         (new / WEIGHTS_FILE).chmod((new / CONFIG_FILE).stat().st_mode)  # safetensors lets its owner alone read it
         weights = {"num_classes": len(class_names), "img_size": trained_size, **about}
         text = candidate_text(candidate, deployment, weights=weights)
@@ -76,14 +74,36 @@ def save_model_folder(
         new.rename(folder)
 
 
-def candidate_text(candidate: Candidate, deployment: Deployment, **more: object) -> str:
-    """What ``candidate.yaml`` holds: the candidate, its costs and more facts; :func:`read_candidate` reads it.
+def _timm_config(candidate: Candidate, *, class_names: Sequence[str], trained_size: int) -> dict[str, object]:
+    """What ``config.json`` holds, in timm's format.
 
-    Args:
-        candidate: The network.
-        deployment: What its costs are counted for.
-        more: Further facts by name.
+    Every key is set here, so that none has the value of the published network whose entry point builds this one.
     """
+    input_size = (IN_CHANNELS, trained_size, trained_size)
+    return {
+        "architecture": TIMM_ARCHITECTURE[candidate.norm_act],
+        "num_classes": len(class_names),
+        "num_features": candidate.widths[-1],
+        "global_pool": "avg",
+        "label_names": list(class_names),
+        "model_args": timm_args(candidate),
+        "pretrained_cfg": {
+            "tag": candidate.fingerprint,
+            "custom_load": False,
+            "input_size": input_size,
+            "test_input_size": input_size,
+            "fixed_input_size": False,
+            **_PREPARATION,
+            "num_classes": len(class_names),
+            "pool_size": (trained_size // STRIDE, trained_size // STRIDE),
+            "first_conv": "stem.0",
+            "classifier": "head.fc",
+        },
+    }
+
+
+def candidate_text(candidate: Candidate, deployment: Deployment, **more: object) -> str:
+    """What ``candidate.yaml`` holds: the candidate, its costs and more facts; :func:`read_candidate` reads it."""
     facts = {
         "fingerprint": candidate.fingerprint,
         "candidate": candidate.to_dict(),

@@ -187,13 +187,7 @@ class KeyFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
-    """A candidate to be drawn.
-
-    Attributes:
-        role: What it is here.
-        origin: Where it comes from.
-        candidate: The network.
-    """
+    """A candidate to be drawn."""
 
     role: str
     origin: str

@@ -15,13 +15,7 @@ _RUNNING = Notice(title="This study is still running.", text="What follows is wh
 
 
 def notices(status: Status, *, resume: str, demonstration: bool) -> tuple[Notice, ...]:
-    """What a reader must know before the numbers.
-
-    Args:
-        status: How far the study is.
-        resume: The command that goes on with it.
-        demonstration: Whether its images are generated.
-    """
+    """What a reader must know before the numbers."""
     shown = []
     if status == "interrupted":
         text = "Nothing finished is lost. Go on with"

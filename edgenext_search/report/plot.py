@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 Kind = Literal["points", "line", "step", "area", "bar"]
@@ -37,8 +37,7 @@ class Style:
 
     def to_dict(self) -> dict[str, Any]:
         """All values by name."""
-        names = ("kind", "color", "shape", "filled", "size", "dashed", "faint")
-        return {name: getattr(self, name) for name in names}
+        return asdict(self)
 
 
 COLORS = {
@@ -110,19 +109,9 @@ class Series:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, in short numbers, without what is not there."""
-        values = {
-            "name": self.name,
-            "style": self.style.to_dict(),
-            "x": _short(self.x),
-            "y": _short(self.y),
-            "low": None if self.low is None else _short(self.low),
-            "high": None if self.high is None else _short(self.high),
-            "rows": None if self.rows is None else list(self.rows),
-            "notes": None if self.notes is None else list(self.notes),
-            "labels": None if self.labels is None else list(self.labels),
-            "panel": self.panel or None,
-            "legend": None if self.legend else False,
-        }
+        short = {name: _short(ends) for name in ("x", "y", "low", "high") if (ends := getattr(self, name)) is not None}
+        values = _values(self) | short | {"style": self.style.to_dict(), "panel": self.panel or None}
+        values["legend"] = None if self.legend else False
         return {name: value for name, value in values.items() if value is not None}
 
 
@@ -162,25 +151,15 @@ class Plot:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON, for the page's script."""
-        return {
-            "title": self.title,
-            "x_label": self.x_label,
-            "y_label": self.y_label,
-            "series": [series.to_dict() for series in self.series],
-            "marks": [list(mark) for mark in self.marks],
-            "bands": [list(band) for band in self.bands],
-            "x_names": None if self.x_names is None else list(self.x_names),
-            "y_names": None if self.y_names is None else list(self.y_names),
-            "x_range": None if self.x_range is None else list(self.x_range),
-            "y_range": None if self.y_range is None else list(self.y_range),
-            "x_log": self.x_log,
-            "whole": self.whole,
-            "small": self.small,
-        }
+        return _values(self) | {"series": [series.to_dict() for series in self.series]}
 
     def named(self) -> Mapping[str, Series]:
         """The series by name."""
         return {series.name: series for series in self.series}
+
+
+def _values(record: Series | Plot) -> dict[str, Any]:
+    return {field.name: getattr(record, field.name) for field in fields(record)}
 
 
 def _short(values: Sequence[float | None]) -> list[float | int | None]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.metrics import METRICS, Metric, cost_name
 from edgenext_search.arch.results import DeploymentResult
+from edgenext_search.search.ranking.results import EstimateResult, TrainingFidelity
 from edgenext_search.search.store.records import Score
 from edgenext_search.texts import counted
 
@@ -26,42 +26,6 @@ _SIZES = {"xx_small": "XXS", "x_small": "XS", "small": "S", "base": "B"}
 _SIZES |= {f"{name}_bn_hs": f"{size}-BN" for name, size in _SIZES.items()}
 _PUBLISHED = "edgenext_"
 _MINUS = "−"
-
-
-class HasInterval(Protocol):
-    """A value with an interval, which may be missing."""
-
-    @property
-    def value(self) -> float:
-        """The value."""
-
-    @property
-    def low(self) -> float | None:
-        """Lower end."""
-
-    @property
-    def high(self) -> float | None:
-        """Upper end."""
-
-
-class Interval(NamedTuple):
-    """A value with its interval."""
-
-    value: float
-    low: float | None
-    high: float | None
-
-
-class Training(Protocol):
-    """What a proxy training sees."""
-
-    @property
-    def img_size(self) -> int:
-        """Height and width of the images."""
-
-    @property
-    def epochs(self) -> int:
-        """Epochs of the training."""
 
 
 def finite(value: float | None) -> float | None:
@@ -113,7 +77,7 @@ def score_text(score: Score) -> str:
     return f"{percent(score.mean)} {spread_text(score)}"
 
 
-def interval_text(interval: HasInterval | None, decimals: int = 2) -> tuple[str, str]:
+def interval_text(interval: EstimateResult | None, decimals: int = 2) -> tuple[str, str]:
     """A value, and its interval: ``("0.71", "0.52 to 0.84")``; a dash for no value, nothing for no interval."""
     if interval is None or finite(interval.value) is None:
         return NONE, ""
@@ -122,7 +86,7 @@ def interval_text(interval: HasInterval | None, decimals: int = 2) -> tuple[str,
     return number(interval.value, decimals), ends
 
 
-def range_text(interval: HasInterval | None, decimals: int = 2) -> str:
+def range_text(interval: EstimateResult | None, decimals: int = 2) -> str:
     """A value with its interval: ``0.71 (0.52 to 0.84)``."""
     value, ends = interval_text(interval, decimals)
     return f"{value} ({ends})" if ends else value
@@ -198,7 +162,7 @@ def epochs_text(epochs: int) -> str:
     return counted(epochs, "epoch")
 
 
-def fidelity_text(fidelity: Training) -> str:
+def fidelity_text(fidelity: TrainingFidelity) -> str:
     """What a proxy training sees: ``48 px, 6 epochs``."""
     return f"{fidelity.img_size} px, {epochs_text(fidelity.epochs)}"
 
@@ -217,8 +181,10 @@ def duration_text(seconds: float) -> str:
     return f"{seconds:.1f} s"
 
 
-def cost_label(metric: Metric, deployment: DeploymentResult) -> str:
-    """Label of an axis of costs, with the deployment that they are counted for."""
+def cost_label(metric: Metric, deployment: DeploymentResult | None) -> str:
+    """Label of an axis of costs, with the deployment that they are counted for; None where it is not one."""
+    if deployment is None:
+        return f"{metric.label}, {metric.unit} (deployments differ)"
     size = "" if metric.key == "params" else f", {deployment.img_size} px"
     name = "Predicted latency" if metric.key == "latency" else metric.label
     return f"{name} at {deployment.num_classes} classes{size}, {metric.unit}"

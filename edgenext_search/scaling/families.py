@@ -76,13 +76,7 @@ def read_families(path: Path) -> dict[str, list[Member]]:
 
 
 def left_out(members: Sequence[Member], *, by: By = "gmacs", prior: Prior = IMAGENET) -> list[LeftOutMember]:
-    """Each member that can be predicted from smaller ones, ascending; the last is the largest.
-
-    Args:
-        members: Of one family, each with the cost.
-        by: Which cost.
-        prior: What is known of families.
-    """
+    """Each member that can be predicted from smaller ones, ascending; the last is the largest."""
     ordered = sorted(members, key=lambda member: _cost(member, by))
     first = max(min(LEAST_KNOWN, len(ordered) - 1), 0)
     predictions = []
@@ -110,11 +104,6 @@ def left_out(members: Sequence[Member], *, by: By = "gmacs", prior: Prior = IMAG
 
 def fit_families(families: Mapping[str, Sequence[Member]], *, by: By = "gmacs", prior: Prior = IMAGENET) -> FitResult:
     """What the law predicts of every family's largest member, and how often its intervals are right.
-
-    Args:
-        families: By name.
-        by: The cost that sizes are measured by.
-        prior: What is known of families.
 
     Raises:
         UserError: A member lacks the cost, or no family has two members.

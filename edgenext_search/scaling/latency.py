@@ -6,12 +6,15 @@ import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.scaling.records import LatencyConditions
-from edgenext_search.search.recipe import ResolvedRecipe
-from edgenext_search.search.store.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from edgenext_search.search.recipe import ResolvedRecipe
+    from edgenext_search.search.store.run_folder import RunFolder
 
 
 def timed(deployment: Deployment, profile: Path | None) -> Deployment:

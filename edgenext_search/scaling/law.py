@@ -88,13 +88,7 @@ PRIORS = {"imagenet": IMAGENET, "general": GENERAL}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """The error that a law expects at a cost, in percent.
-
-    Attributes:
-        value: The middle of the predictive distribution.
-        low: Lower end of its central interval.
-        high: Upper end.
-    """
+    """The error that a law expects at a cost, in percent: the predictive distribution's median and central interval."""
 
     value: float
     low: float

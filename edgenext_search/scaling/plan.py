@@ -117,11 +117,6 @@ class Entry:
 def entries(plan: Plan, deployment: Deployment, *, seed: int) -> list[Entry]:
     """All candidates of a plan, always the same for the same arguments; those of the first shape first.
 
-    Args:
-        plan: What is wanted.
-        deployment: What costs are counted for.
-        seed: Of the random shapes.
-
     Raises:
         UserError: A budget cannot be reached, or a space has too few shapes that fit.
     """

@@ -262,11 +262,6 @@ def _superiority(value: float, first: int, second: int) -> tuple[float, float]:
     """The 95 % score interval of a share of pairs (Newcombe, Statistics in Medicine 25, 2006, method 5).
 
     Unlike a bootstrap it has a width where all pairs are ordered alike.
-
-    Args:
-        value: The share.
-        first: Candidates on one side of a pair.
-        second: Candidates on the other.
     """
     extra = (first + second) / 2 - 1
 

@@ -38,12 +38,6 @@ def scaling_summary(
 ) -> ScalingResult:
     """The result of a scaling study.
 
-    Args:
-        run: Its folder.
-        recipe: Its study.
-        store: Its record.
-        running: Whether another process works on it.
-
     Raises:
         UserError: It is no scaling study.
     """

@@ -59,9 +59,6 @@ def conditions_of(recipe: ResolvedRecipe, store: StudyStore) -> Conditions:
 def differences(conditions: Sequence[Conditions]) -> list[Difference]:
     """Where the conditions of runs differ.
 
-    Args:
-        conditions: Of each run, see :func:`conditions_of`.
-
     Returns:
         The differences; empty if the runs may be ranked.
     """

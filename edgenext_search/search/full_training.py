@@ -60,6 +60,7 @@ def find_subject(
         UserError: There is no such thing, the run has no winner yet, or a setting is wrong.
     """
     from edgenext_search.models.find import find_candidate
+    from edgenext_search.search.store.kind import winner_of
     from edgenext_search.search.store.run_folder import RunFolder
 
     run = RunFolder(Path(what).expanduser())
@@ -68,7 +69,7 @@ def find_subject(
         candidate, name = find_candidate(what), _name_of(what)
     else:
         begun = run.recipe()
-        candidate, name = _winner(run), f"the winner of {run.path}"
+        candidate, name = winner_of(run), f"the winner of {run.path}"
         recipe = recipe if study else recipe_of(begun)
         if data is None:
             data = begun.data.source
@@ -124,14 +125,7 @@ def check_full_training(recipe: ResolvedRecipe, *, device: str) -> None:
 def train_finalists(
     run: RunFolder, recipe: ResolvedRecipe, count: int, *, device: str, listener: TrainListener
 ) -> list[TrainSummary]:
-    """Train the best finalists of a run in full, each in a folder of its own; what is begun is gone on with.
-
-    Args:
-        run: A complete run.
-        recipe: Its study.
-        count: How many of the finalists, best first.
-        device: ``auto``, ``cpu`` or ``cuda``.
-        listener: Whoever watches.
+    """Train the ``count`` best finalists of a complete run in full, each in a folder of its own, or resume that.
 
     Returns:
         The summary of each training.
@@ -180,12 +174,6 @@ def _job(recipe: ResolvedRecipe, candidate: Candidate, name: str, out: Path, dev
         workers=workers,
         threads=threads,
     )
-
-
-def _winner(run: RunFolder) -> Candidate:
-    from edgenext_search.search.store.kind import winner_of
-
-    return winner_of(run)
 
 
 def _name_of(what: str) -> str:

@@ -42,15 +42,15 @@ class DataKeys(Settings):
     """A folder with train/ and val/ class folders, a dataset name of timm such as torch/fashion_mnist, or null for
     the built-in set."""
     dir: str | None = None
-    """Where a timm dataset lies."""
+    """Folder of a timm dataset."""
     val_share: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    """Share of the training images that is held out to score candidates; stratified by class."""
+    """Share of the training images that is held out to score candidates, stratified by class."""
     train_images: Annotated[int, Field(ge=1)] | None = None
-    """Training images of the proxy, stratified; null for all that are left."""
+    """Upper limit on the training images, stratified by class; null for all that are not held out."""
     val_images: Annotated[int, Field(ge=1)] | None = None
-    """At most this many held-out images; null for all of them."""
+    """Upper limit on the held-out images, stratified by class; null for all of them."""
     seed: int = 0
-    """Seed of the split; the same for all studies that are to be compared."""
+    """Seed of the split; use the same one for studies that you compare."""
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -65,44 +65,49 @@ class LatencyKeys(Settings):
     device: str = HOST
     """The device, as `--device` of `edgenext-search latency` takes it; `--budget latency=15ms@DEVICE` sets it."""
     profile: str | None = None
-    """File that `edgenext-search latency profile` wrote for this device, space and deployment; null for the one in the
-    cache, which is measured first where there is none (some ten minutes)."""
+    """Profile of the device for this space and deployment, as `edgenext-search latency profile` writes it; null for the
+    one in the cache, which is measured first if there is none."""
     precision: Annotated[float, Field(gt=0, lt=1)] = 0.01
-    """Finalists are measured until the interval of their median latency is this share of it to either side..."""
+    """Finalists are measured until half the width of the 95 % interval is at most this share of the median latency."""
     seconds: Annotated[float, Field(gt=0, le=86_400)] = 20.0
-    """...or for this long each."""
+    """Upper limit of the measuring time of a finalist, in seconds."""
     unreachable: Literal["pause", "predict"] = "pause"
-    """What to do when the device cannot be reached: stop, to be resumed, or go by the predicted latencies."""
+    """If the device cannot be reached: ``pause`` stops the run, to be resumed; ``predict`` decides by predicted
+    latencies."""
 
 
 class SearchKeys(Settings):
     """How candidates are proposed, stopped early and chosen."""
 
     sampler: Sampler = "bayes"
-    """Our own Bayesian sampler; or Optuna's Gaussian process, TPE, NSGA-II, or random."""
+    """``bayes``, the sampler of this project, or Optuna's ``gp``, ``tpe``, ``nsga2`` or ``random``."""
     trials: Annotated[int, Field(ge=1)] = 64
-    """Candidates to score, the published shapes among them."""
+    """Number of candidates, including the published shapes."""
     cohort: Annotated[int, Field(ge=1)] = 8
-    """Candidates that are proposed at once; the weaker half of them stops at each rung."""
+    """Number of candidates that are proposed at once; the weaker half of them stops at each rung."""
     rank_by: RankingMetric = "train_loss"
-    """What ranks candidates while the search goes on: top1; loss, the cross-entropy on the same images; train_loss, the
-    mean loss of all training steps; or combined, their mean on top-1's scale. Finalists are compared by top-1."""
+    """Ranking metric of the search: ``top1``; ``loss``, the cross-entropy on the held-out images; ``train_loss``, the
+    mean
+    loss of all training steps; ``combined``, the mean of the three on the scale of top-1. Finalists are compared by
+    top-1."""
     time: str | None = None
-    """Stop proposing after this long, such as 30m, 8h or 2d; the finalists follow."""
+    """Time limit of the proposals, such as 30m, 8h or 2d; the finalists are trained after it. null for no limit."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the proposals and of the training of every candidate."""
     finalists: Annotated[int, Field(ge=1)] = 3
-    """How many of the best candidates are trained again; the baseline is added to them."""
+    """Number of finalists, which are trained again; the baseline is added to them."""
     rescore_seeds: Annotated[int, Field(ge=1)] = 3
-    """Fresh seeds that each finalist is trained with; their mean decides."""
+    """Number of fresh seeds that each finalist is trained with; the mean score chooses the winner."""
     rematch_seeds: Annotated[int, Field(ge=0)] = 5
-    """Further seeds of winner and baseline, once the winner is chosen. They say how much better it is: the seeds that
-    chose it flatter it."""
+    """Number of further seeds of winner and baseline in the confirmation (re-match), for the interval of the gain; with
+    0
+    or 1 there is no interval."""
     objectives: list[str] = Field(default=["accuracy"])
-    """What to look for: accuracy, and costs that are to be small (params, madds, acts, memory, footprint, latency)."""
+    """What is optimised: accuracy, and costs to be small (params, madds, acts, memory, footprint, latency)."""
     enqueue: list[str | dict[str, Any]] = Field(default=[])
-    """Candidates that are known to be good, asked right after the baseline: files, model folders, published variants,
-    folders of former runs (their finalists), or a candidate's fields."""
+    """Candidates that are tried directly after the baseline: files, model folders, published variants, run folders
+    (their
+    finalists), or the fields of a candidate."""
 
     @field_validator("enqueue", mode="before")
     @classmethod

@@ -119,6 +119,17 @@ class TrialCounts(Result):
     """Not finished yet."""
 
 
+class FailureCount(Result):
+    """Trainings that failed for one reason."""
+
+    reason: str
+    """What failed, in one line."""
+    trials: int = 0
+    """Trials of the search."""
+    finalists: int = 0
+    """Trainings of finalists with a fresh seed."""
+
+
 class LatencySummary(LatencyFacts):
     """Latency in a study: the device, the cap, and how many networks were measured."""
 
@@ -166,6 +177,8 @@ class RunSummary(Result):
     """Seed of the search."""
     trials: TrialCounts = TrialCounts()
     """Number of trials by state."""
+    failures: tuple[FailureCount, ...] = ()
+    """Why trainings failed, the most frequent reason first."""
     winner: Finalist | None = None
     """The best finalist; null before there is one."""
     baseline: Finalist | None = None

@@ -1,7 +1,9 @@
 """How a training ends without a result."""
 
+from edgenext_search.errors import StudyFailedError
 
-class TrainingDivergedError(RuntimeError):
+
+class TrainingDivergedError(StudyFailedError):
     """The loss or a weight is not a finite number."""
 
 
@@ -9,5 +11,5 @@ class TrainingInterruptedError(RuntimeError):
     """A signal came; what was trained until then is saved."""
 
 
-class PeerFailedError(RuntimeError):
+class PeerFailedError(StudyFailedError):
     """Another process of the training failed and says why; what was trained until then is saved."""

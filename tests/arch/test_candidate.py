@@ -6,7 +6,7 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import KERNELS, TINY, candidates, groups, tiny
+from strategies import CHANGES, KERNELS, TINY, candidates, groups, tiny
 
 from edgenext_search.arch.candidate import Candidate, splits_fit
 from edgenext_search.arch.published import published_variant
@@ -65,20 +65,7 @@ def test_fields_that_no_block_uses_make_no_difference(candidate, data):
     assert same.fingerprint == candidate.fingerprint
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"widths": (8, 16, 24, 40)},
-        {"depths": (1, 2, 2, 1)},
-        {"kernel_sizes": (3, 3, 7, 9)},
-        {"sdta_splits": (2, 3, 3, 4)},
-        {"sdta_blocks": (0, 2, 0, 1)},
-        {"heads": (4, 8, 4, 8)},
-        {"pos_emb": (False, False, False, False)},
-        {"expand_ratio": 3},
-    ],
-    ids=lambda change: next(iter(change)),
-)
+@pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_fields_that_a_block_uses_make_a_difference(change):
     assert tiny(**change) != tiny()
     assert tiny(**change).fingerprint != tiny().fingerprint

@@ -157,14 +157,14 @@ def test_a_training_that_fails_is_recorded_and_left_out(folder, execution, fake)
     audit = summary["audit"]
     assert (audit["status"], audit["n"]) == ("complete", 5)
     assert [(row["trial"], row["reason"]) for row in audit["failed"]] == [(0, "ValueError: no luck")] * 2
-    assert "2 reference trainings failed, and the audit does without" in notes.notes
+    assert "2 long trainings failed, and the audit does without" in notes.notes
     audited(folder, execution, fake)
     assert fake.current.given == []
 
 
 def test_an_audit_in_which_all_fails_stops(folder, execution, fake):
     executor = FakeExecutor(lambda _: Failed(reason="no such device"))
-    with pytest.raises(StudyFailedError, match=r"first 3 reference trainings all failed.*no such device"):
+    with pytest.raises(StudyFailedError, match=r"first 3 long trainings all failed.*no such device"):
         audited(folder, execution, fake, executor=executor)
     assert len(executor.given) == 3
     assert audited(folder, execution, fake)["audit"]["failed"] == []  # tried again, once the cause is gone

@@ -41,11 +41,17 @@ def refusal(*arguments: object, code: int = 2) -> str:
 
 def imported(*arguments: object, blocked: tuple[str, ...] = HEAVY) -> list[str]:
     """Which heavy libraries a command has imported in a fresh process."""
+    return imported_by([arguments], blocked)
+
+
+def imported_by(commands: list[tuple[object, ...]], blocked: tuple[str, ...] = HEAVY) -> list[str]:
+    """Which heavy libraries several commands, one after the other, have imported in a fresh process."""
     code = (
         "import contextlib, io, json, sys\n"
         "from edgenext_search.cli import main\n"
-        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
-        f"    main({[*map(str, arguments)]!r})\n"
+        f"for command in {[[*map(str, command)] for command in commands]!r}:\n"
+        "    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
+        "        main(command)\n"
         f"print(json.dumps([name for name in {blocked!r} if name in sys.modules]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)

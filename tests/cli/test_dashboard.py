@@ -1,7 +1,5 @@
 """``edgenext-search dashboard``."""
 
-from __future__ import annotations
-
 import contextlib
 from types import SimpleNamespace
 

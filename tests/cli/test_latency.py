@@ -113,8 +113,7 @@ def test_a_device_that_fails(fields):
     assert "There is no file '/dev/null'" in line
 
 
-def test_help_is_light():
-    assert imported("latency", "--help") == []
+def test_a_refusal_is_light():
     assert imported("latency", "measure", "edgenext_small", "--device", "hots") == []
 
 

@@ -13,7 +13,6 @@ from edgenext_search.arch.spaces.space import Space
 from edgenext_search.latency.devices.open import open_device
 from edgenext_search.latency.profile.measurement_plan import make_plan
 from edgenext_search.latency.profile.predictor import Predictor
-from edgenext_search.search.resolver import load_study
 from edgenext_search.search.store.run_folder import RunFolder
 
 from .helpers import call
@@ -87,16 +86,3 @@ def test_a_board_that_is_off_pauses_the_run_and_resume_ends_it(tmp_path, board, 
     assert measured["p50"] == pytest.approx(
         predictor.profile.reference.microseconds, rel=0.01
     )  # the program times all alike
-
-
-def test_a_device_without_a_program_is_refused_before_any_work(tmp_path):
-    result = call("run", "--budget", "latency=5ms@cmd:./nowhere", "--out", tmp_path / "run")
-    assert result.exit_code == 2
-    assert "nowhere" in result.stderr
-    assert not (tmp_path / "run").exists()
-
-
-def test_the_study_file_names_the_device(board):
-    recipe = load_study("demo", flags={"budget": f"latency=5ms@{board.name}"})
-    assert recipe.latency.device == board.name
-    assert recipe.budget.device == board.name

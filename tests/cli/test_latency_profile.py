@@ -1,14 +1,12 @@
 import json
 
 import pytest
-from latency_profiles import MadeUpDevice, made_profile, write_target
+from latency_profiles import MadeUpDevice, export_nothing, made_profile
 from strategies import tiny
 
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.published import published_variant
 from edgenext_search.files import dump_yaml
-from edgenext_search.latency.profile import profiler
-from edgenext_search.latency.profile.measurement_plan import Target
 from edgenext_search.latency.profile.predictor import Predictor
 from edgenext_search.models.folder import candidate_text
 
@@ -26,11 +24,7 @@ def board(tmp_path):
 def device(monkeypatch):
     made = MadeUpDevice()
     monkeypatch.setattr("edgenext_search.latency.devices.open.open_device", lambda text: made)
-    monkeypatch.setattr(profiler, "_export", write_target)
-    monkeypatch.setattr(
-        "edgenext_search.models.measurable.export_for_measuring",
-        lambda candidate, deployment, path: write_target(Target(what="network", candidate=candidate), deployment, path),
-    )
+    export_nothing(monkeypatch)
     return made
 
 

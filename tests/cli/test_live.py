@@ -1,7 +1,5 @@
 """The report while a run goes on."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import pytest

@@ -18,42 +18,18 @@ def sample(*arguments):
     return result.stdout
 
 
-def test_two_thousand_candidates_within_the_budget():
-    arguments = ["--space", "edgenext", "--budget", "1.3M", "-n", "2000", "--seed", "0"]
-    text = sample(*arguments)
+def test_candidates_within_the_budget():
+    arguments = ["--budget", "1.3M", "--num-classes", "10", "--img-size", "64"]
+    text = sample(*arguments, "-n", "40")
     lines = [json.loads(line) for line in text.splitlines()]
-    assert len(lines) == 2000
-    assert {frozenset(line) for line in lines} == {
-        frozenset({"candidate", "fingerprint", "params", "madds", "acts", "memory", "footprint"})
-    }
-    assert max(line["params"] for line in lines) <= CAP
-    assert sum(line["params"] >= 0.95 * CAP for line in lines) >= 1980
+    assert len({line["fingerprint"] for line in lines}) == len(lines) == 40
     for line in lines:
         candidate = Candidate.from_dict(line["candidate"])  # refuses what is not legal
-        assert candidate.fingerprint == line["fingerprint"]
-        assert cost(candidate, Deployment()).to_dict().items() <= line.items()
-    assert len({line["fingerprint"] for line in lines}) > 1900
-    assert sample(*arguments) == text
-
-
-def test_another_seed_draws_others():
-    first, second = (sample("--budget", "1.3M", "-n", "5", "--seed", seed) for seed in "01")
-    assert first != second
-    assert len(first.splitlines()) == len(second.splitlines()) == 5
-
-
-def test_more_of_a_seed_begin_the_same():
-    assert sample("--budget", "1.3M", "-n", "9").startswith(sample("--budget", "1.3M", "-n", "3"))
-
-
-def test_the_deployment_counts():
-    lines = sample("--budget", "1.3M", "-n", "5", "--num-classes", "10", "--img-size", "64").splitlines()
-    for line in map(json.loads, lines):
-        assert (
-            cost(Candidate.from_dict(line["candidate"]), Deployment(num_classes=10, img_size=64)).params
-            == line["params"]
-        )
+        costs = cost(candidate, Deployment(num_classes=10, img_size=64)).to_dict()
+        assert line == {"candidate": line["candidate"], "fingerprint": candidate.fingerprint, **costs}
         assert 0.95 * CAP <= line["params"] <= CAP
+    assert text.startswith(sample(*arguments, "-n", "3", "--seed", "0"))
+    assert sample(*arguments, "-n", "3", "--seed", "1") != sample(*arguments, "-n", "3")
 
 
 def test_text_for_people_has_the_conditions():
@@ -124,13 +100,6 @@ stages:
   - {width_ratio: {min: 1, max: 2, step: 0.3}}
   - {}
 """
-
-
-@pytest.mark.parametrize("kind", BROKEN)
-def test_a_broken_file_is_refused_in_one_line(tmp_path, kind):
-    content, beginning = BROKEN[kind]
-    path = space_file(tmp_path, content)
-    assert refusal("space", "check", path).startswith(f"{path}{beginning}")
 
 
 @pytest.mark.parametrize("command", ["show", "size", "check"])

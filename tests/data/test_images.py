@@ -1,6 +1,6 @@
-from __future__ import annotations
-
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -91,6 +91,56 @@ def test_float_pixels_and_wide_integers_are_refused_with_the_reason():
         to_rgb(Image.new("F", (2, 2), 0.5))
     with pytest.raises(ValueError, match="from 70000 to 70000, beyond 16 bits"):
         to_rgb(Image.new("I", (2, 2), 70000))
+
+
+def png_of_16_bits(values):
+    """A PNG as cameras of 10 and 12 bits write it; Pillow writes none in colour."""
+    height, width, channels = values.shape
+
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 16, {1: 0, 3: 2, 4: 6}[channels], 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    parts = (b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")
+    return io.BytesIO(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts))
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_samples_of_fewer_bits_than_they_are_stored_in_are_not_dark(channels, bits):
+    values = np.random.default_rng(0).integers(0, 1 << bits, (9, 7, channels))
+    values[0, 0] = (1 << bits) - 1
+    if channels == 4:
+        values[..., 3] = 65535
+    image = decode(png_of_16_bits(values), "x.png")
+    expected = np.broadcast_to(values[..., :3] * 255 / ((1 << bits) - 1), (9, 7, 3))
+    assert np.abs(np.asarray(image) - expected).max() <= (1 if bits == 16 else 0.5)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "the file is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "it is a pointer of Git LFS"),
+        (b"\n<!DOCTYPE html><html>404</html>", "it is a web page"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 1 1\n", "cannot identify image file"),
+        (b"text", "cannot identify image file"),
+    ],
+)
+def test_what_is_no_image_is_told(content, reason):
+    with pytest.raises(UnreadableImageError) as caught:
+        decode(io.BytesIO(content), "x.jpg")
+    assert caught.value.reason.startswith(reason)
+
+
+def test_pillow_does_not_warn(monkeypatch):
+    """Warnings are errors here; these would be printed without the name of the file."""
+    image = Image.new("P", (2, 1))
+    image.putpalette([200, 10, 20, 1, 2, 3])
+    assert decode(encoded(image, "PNG", transparency=b"\x00\xff"), "x.png").mode == "RGB"
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    assert decode(encoded(Image.new("RGB", (4, 4)), "PNG"), "x.png").size == (4, 4)
 
 
 def test_fit_square_scales_the_shorter_side_and_cuts_the_middle():

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from edgenext_search.training.proxy.job import Failed, Trained
+from edgenext_search.training.proxy.job import HostFailed, Trained
 
 
 def never() -> bool:
@@ -75,7 +75,7 @@ class ExecutorConformance:
     def test_a_job_that_cannot_be_done_fails_with_a_reason_and_harms_no_other(self, executor, jobs):
         broken = replace(jobs[0], name="broken", data=jobs[0].folder / "no-such-data")
         found = self.outcomes(executor, [broken, *jobs])
-        assert isinstance(found["broken"], Failed)
+        assert isinstance(found["broken"], HostFailed)
         assert "no-such-data" in found["broken"].reason
         assert "\n" not in found["broken"].reason
         assert all(isinstance(found[job.name], Trained) for job in jobs)

@@ -15,7 +15,7 @@ from study_builders import FakeExecutor
 
 from edgenext_search.execution import local as module
 from edgenext_search.execution.local import LocalExecutor
-from edgenext_search.training.proxy.job import Failed, OutOfMemory, Placement, Trained, TrainJob
+from edgenext_search.training.proxy.job import Failed, HostFailed, Killed, OutOfMemory, Placement, Trained, TrainJob
 from edgenext_search.training.proxy.recipe import TrainRecipe
 from edgenext_search.training.proxy.rung import train_rung
 
@@ -60,7 +60,7 @@ class TestFakeExecutor(ExecutorConformance):
     def executor(self):
         def outcome(job):
             if not job.data.exists():
-                return Failed(reason=f"UserError: {job.data} is not there")
+                return HostFailed(reason=f"{job.data} is not there")
             return Trained(score=job.seed / 10, seconds=1.0)
 
         return FakeExecutor(outcome)
@@ -133,14 +133,29 @@ def test_a_job_that_diverges_fails_and_the_others_are_done(executor, jobs):
     assert {type(found[job.name]) for job in (jobs[0], jobs[2])} == {Trained}
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
-def test_a_killed_process_fails_its_job_and_the_others_are_done(executor, jobs, number):
+@pytest.mark.parametrize(("number", "kind"), [(signal.SIGKILL, Killed), (signal.SIGSEGV, Failed)])
+def test_a_killed_process_fails_its_job_and_the_others_are_done(executor, jobs, number, kind):
     victim = endless(jobs[0])
     found = run(executor, [victim, *jobs[1:]], on_progress=signal_to("endless", number))
     reason = found["endless"].reason
+    assert type(found["endless"]) is kind
     assert reason.startswith(f"the process was killed by {number.name}")
     assert ("too much memory" in reason) == (number == signal.SIGKILL)
     assert {type(found[job.name]) for job in jobs[1:]} == {Trained}
+
+
+def test_a_job_that_is_killed_once_is_trained_as_if_nothing_had_happened(executor, jobs, tmp_path):
+    killed = []
+
+    def kill_once(job, share):
+        if not killed:
+            killed.append(job)
+            signal_to(job.name, signal.SIGKILL)(job, share)
+
+    outcome = run(executor, jobs[:1], on_progress=kill_once)[jobs[0].name]
+    undisturbed = run(executor, [replace(jobs[0], folder=tmp_path / "again")])[jobs[0].name]
+    assert killed
+    assert (outcome.score, outcome.micro_batch) == (undisturbed.score, None)
 
 
 def test_a_process_that_hangs_is_ended_after_its_time(jobs):
@@ -241,15 +256,7 @@ def test_two_processes_train_what_one_trains(jobs, tmp_path, norm_act, changes):
 @pytest.mark.parametrize("rank", [0, 1])
 def test_a_job_whose_process_is_killed_frees_its_place_whichever_process_it_was(jobs, rank):
     victim = "endless" if rank == 0 else "endless, rank 1"
-    once = []
-
-    def on_progress(job, _share):
-        if job.name == "endless" and not once:
-            (process,) = [child for child in multiprocessing.active_children() if child.name == victim]
-            once.append(process.pid)
-            os.kill(process.pid, signal.SIGKILL)
-
-    found = run(LocalExecutor([PAIR]), [endless(jobs[0]), *jobs[1:]], on_progress=on_progress)
+    found = run(LocalExecutor([PAIR]), [endless(jobs[0]), *jobs[1:]], on_progress=signal_to(victim, signal.SIGKILL))
     assert found["endless"].reason.startswith("the process was killed by SIGKILL")
     assert {type(found[job.name]) for job in jobs[1:]} == {Trained}
     assert workers() == []
@@ -308,4 +315,4 @@ def test_progress_is_sent_now_and_then_by_the_first_process(monkeypatch, jobs, t
 def test_a_job_without_data_fails_with_its_reason(executor, jobs, tmp_path):
     broken = replace(jobs[0], data=tmp_path / "nowhere")
     reason = run(executor, [broken])[broken.name].reason
-    assert reason.startswith(f"UserError: {broken.data} holds no usable prepared images")
+    assert reason.startswith(f"{broken.data} holds no usable prepared images")

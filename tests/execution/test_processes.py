@@ -9,7 +9,7 @@ import pytest
 import torch
 import worker_stubs
 
-from edgenext_search.errors import UserError
+from edgenext_search.errors import HostError, UserError
 from edgenext_search.execution.processes import (
     ProcessDiedError,
     ProcessGroup,
@@ -53,7 +53,8 @@ def test_a_message_sent_just_before_the_end_is_read():
         (TrainingInterruptedError("saved"), TrainingInterruptedError, "saved"),
         (TrainingDivergedError("nan"), TrainingDivergedError, "nan"),
         (KeyboardInterrupt(), TrainingInterruptedError, "Stopped."),
-        (OSError(errno.ENOSPC, "disk full", "file"), OSError, "[Errno 28] disk full: 'file'"),
+        (OSError(errno.ENOSPC, "disk full", "file"), HostError, "file: disk full; free some space."),
+        (RuntimeError("Connection closed by peer [127.0.0.1]"), WorkerError, "RuntimeError: Connection closed"),
         (ValueError("two\n  lines"), WorkerError, "ValueError: two lines"),
         (KeyError("x"), WorkerError, "KeyError: 'x'"),
         (AssertionError(), WorkerError, "AssertionError: "),

@@ -3,7 +3,7 @@ import timm
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import TINY, candidates, tiny
+from strategies import CHANGES, TINY, candidates, tiny
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.published import published_variant, published_variants
@@ -120,20 +120,7 @@ def test_equal_candidates_build_the_same_network(change):
     assert shapes(timm_network({**TINY, **change})) == shapes(build(candidate, num_classes=5))
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"widths": (8, 16, 24, 40)},
-        {"depths": (1, 2, 2, 1)},
-        {"kernel_sizes": (3, 3, 7, 9)},
-        {"sdta_splits": (2, 3, 3, 4)},
-        {"sdta_blocks": (0, 2, 0, 1)},
-        {"heads": (4, 8, 4, 8)},
-        {"pos_emb": (False, False, False, False)},
-        {"expand_ratio": 3},
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_different_candidates_build_different_networks(change):
     assert shapes(build(tiny(**change), num_classes=5)) != shapes(build(tiny(), num_classes=5))
 

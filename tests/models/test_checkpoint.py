@@ -1,26 +1,26 @@
-import json
-import os
-import pathlib
-import pickle
+import argparse
+from functools import cache
 
 import pytest
-import timm
 import torch
-from reference import VARIANTS, checkpoint, reference
-from safetensors.torch import save_file
-from strategies import seeded
-from timm.models.edgenext import checkpoint_filter_fn
+from hypothesis import given, settings
+from strategies import candidates, tiny
 
-import edgenext_search.models.bn_hs  # noqa: F401 - registers those networks with timm
-from edgenext_search.arch.cost import Deployment, cost
-from edgenext_search.arch.published import published_variant, published_variants
-from edgenext_search.errors import UserError
-from edgenext_search.files import parse_yaml
+from edgenext_search.errors import DataError
 from edgenext_search.models.build import build
-from edgenext_search.models.checkpoint import import_checkpoint, read_checkpoint, read_class_names, repository_name
-from edgenext_search.models.folder import read_candidate
+from edgenext_search.models.checkpoint import read_checkpoint, repository_name
 
-XXS = "edgenext_xx_small"
+CLASSES = 3
+
+
+@cache
+def network(seed, candidate=None):
+    torch.manual_seed(seed)
+    return build(candidate or tiny(), num_classes=CLASSES)
+
+
+def state(seed, prefix="", **more):
+    return {f"{prefix}{name}": tensor for name, tensor in network(seed).state_dict().items()} | more
 
 
 def saved(path, content):
@@ -28,314 +28,128 @@ def saved(path, content):
     return path
 
 
-def logits(model, size=64):
-    images = torch.randn(2, 3, size, size, generator=torch.Generator().manual_seed(1)).double()
-    with torch.inference_mode():
-        return model.double().eval()(images)
-
-
-def load(folder):
-    return timm.create_model(f"local-dir:{folder}", pretrained=True)
-
-
-def test_all_published_variants_have_a_reference():
-    assert set(VARIANTS) == set(published_variants())
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_timm_loads_what_is_imported_with_the_logits_of_the_reference(tmp_path, variant):
-    network = reference(variant)
-    file = saved(tmp_path / "published.pth", checkpoint(reference(variant, seed=1), ema=network))
-    facts = import_checkpoint(file, tmp_path / "model", variant=variant)
-    assert facts.weights.entry == "model_ema"
-    expected = logits(network)
-    assert expected.std(dim=0).min() > 1e-3  # the images matter
-    assert torch.allclose(logits(load(tmp_path / "model")), expected, atol=1e-5, rtol=0)
-
-
-@pytest.mark.parametrize("variant", ["edgenext_xx_small", "edgenext_xx_small_bn_hs"])
-@pytest.mark.parametrize("size", [96, 72])
-def test_at_other_sizes_too(tmp_path, variant, size):
-    network = reference(variant)
-    import_checkpoint(saved(tmp_path / "x.pth", network.state_dict()), tmp_path / "model", variant=variant)
-    assert torch.allclose(logits(load(tmp_path / "model"), size), logits(network, size), atol=1e-5, rtol=0)
-
-
-@pytest.mark.parametrize("variant", [name for name in VARIANTS if not name.endswith("_bn_hs")])
-def test_the_names_are_those_of_timms_own_filter(variant):
-    network = reference(variant)
-    model = build(published_variant(variant).candidate, num_classes=5)
-    theirs = checkpoint_filter_fn(network.state_dict(), model)
-    assert theirs.keys() == model.state_dict().keys()
-    for name, tensor in theirs.items():
-        assert tensor is not None
-        assert torch.equal(tensor, network.state_dict()[repository_name(name)])
-
-
-def test_every_tensor_of_the_file_is_used_once():
-    for variant in VARIANTS:
-        names = build(published_variant(variant).candidate, num_classes=5).state_dict()
-        assert sorted(map(repository_name, names)) == sorted(reference(variant).state_dict())
-
-
-@pytest.mark.parametrize("entry", ["model", "state_dict", "model_ema", None])
-def test_weights_are_found_wherever_the_repository_puts_them(tmp_path, entry):
-    network = reference(XXS)
-    state = network.state_dict()
-    file = saved(tmp_path / "x.pth", state if entry is None else {entry: state, "epoch": 1})
-    facts = import_checkpoint(file, tmp_path / "model", variant=XXS)
-    assert facts.weights.entry == (entry or "state dict")
-    assert torch.allclose(logits(load(tmp_path / "model")), logits(network), atol=1e-5)
-
-
-def test_which_weights_can_be_said(tmp_path):
-    file = saved(tmp_path / "x.pth", checkpoint(reference(XXS, seed=1), ema=reference(XXS, seed=2)))
-    for weights, entry, seed in ((None, "model_ema", 2), ("ema", "model_ema", 2), ("model", "model", 1)):
-        read = read_checkpoint(file, weights)
-        assert read.entry == entry
-        assert torch.equal(read.weights["norm.weight"], reference(XXS, seed=seed).norm.weight)
-
-
-def test_safetensors_are_read(tmp_path):
-    network = reference(XXS)
-    save_file(network.state_dict(), tmp_path / "x.safetensors")
-    import_checkpoint(tmp_path / "x.safetensors", tmp_path / "model", variant=XXS)
-    assert torch.allclose(logits(load(tmp_path / "model")), logits(network), atol=1e-5)
-
-
-def test_files_of_old_torch_are_read(tmp_path):
-    torch.save(checkpoint(reference(XXS)), tmp_path / "x.pth", _use_new_zipfile_serialization=False)
-    assert read_checkpoint(tmp_path / "x.pth").num_classes == 5
-
-
-def test_half_precision_is_widened(tmp_path):
-    network = reference(XXS).half()
-    import_checkpoint(saved(tmp_path / "x.pth", network.state_dict()), tmp_path / "model", variant=XXS)
-    loaded = load(tmp_path / "model")
-    assert {parameter.dtype for parameter in loaded.parameters()} == {torch.float32}
-    assert torch.allclose(logits(loaded), logits(network), atol=1e-5)
-
-
-def test_the_folder_says_what_it_is_and_where_it_comes_from(tmp_path):
-    file = saved(tmp_path / "edgenext.pth", checkpoint(reference(XXS, num_classes=3)))
-    facts = import_checkpoint(file, tmp_path / "model", variant=XXS, img_size=96, class_names=["a", "b", "c"])
-    candidate, deployment = published_variant(XXS).candidate, Deployment(num_classes=3, img_size=96)
-    assert read_candidate(tmp_path / "model") == candidate
-    written = parse_yaml((tmp_path / "model/candidate.yaml").read_text())
-    assert written["deployment"] == {"num_classes": 3, "img_size": 96}
-    source = {"file": "edgenext.pth", "sha256": facts.weights.sha256, "entry": "model"}
-    assert written["weights"] == {"num_classes": 3, "img_size": 96, **source}
-    config = json.loads((tmp_path / "model/config.json").read_text())
-    assert config["label_names"] == ["a", "b", "c"]
-    assert config["pretrained_cfg"]["input_size"] == [3, 96, 96]
-    assert facts.to_dict() == {
-        "model_dir": str(tmp_path / "model"),
-        "variant": XXS,
-        "fingerprint": candidate.fingerprint,
-        "candidate": candidate.to_dict(),
-        "num_classes": 3,
-        "img_size": 96,
-        **cost(candidate, deployment).to_dict(),
-        "weights": source,
+def same(checkpoint, seed):
+    """Whether a checkpoint has the weights of a seed."""
+    return {name: value.tolist() for name, value in checkpoint.weights.items()} == {
+        name: value.tolist() for name, value in network(seed).state_dict().items()
     }
 
 
-def test_classes_without_names_are_numbered(tmp_path):
-    import_checkpoint(saved(tmp_path / "x.pth", checkpoint(reference(XXS))), tmp_path / "model", variant=XXS)
-    assert json.loads((tmp_path / "model/config.json").read_text())["label_names"] == ["0", "1", "2", "3", "4"]
+PREFIXES = ("", "module.", "_orig_mod.", "model.", "net.", "network.", "module._orig_mod.", "_orig_mod.module.")
+PREFIXES += ("model.module.", "model._orig_mod.", "_orig_mod.model.", "net.module._orig_mod.", "_forward_module.model.")
 
 
-class Hidden:
-    def __reduce__(self):
-        return os.mkdir, ("ran",)
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("key", [None, "state_dict", "model_ema", "state_dict_ema"])
+def test_what_wraps_a_network_is_taken_off(tmp_path, prefix, key):
+    names = state(1, prefix)
+    found = read_checkpoint(saved(tmp_path / "x.ckpt", names if key is None else {key: names, "epoch": 3}))
+    assert same(found, 1)
+    assert found.averaged is (True if key in ("model_ema", "state_dict_ema") else None)
+    assert found.entry == (key or "state dict")
 
 
-def cut_short(path, content):
-    saved(path, content)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+LIGHTNING = {"pytorch-lightning_version": "2.5", "epoch": 1, "callbacks": {}, "hyper_parameters": {"lr": 0.1}}
 
 
-def write_numbers(path):
-    saved(path, {"model": {"head.weight": 3}})
-
-
-def write_nan(path):
-    state = reference(XXS).state_dict()
-    state["stages.0.1.norm.weight"][3] = float("nan")
-    saved(path, {"model_ema": state})
-
-
-@pytest.mark.parametrize(
-    ("write", "message"),
-    [
-        (lambda path: None, "x.pth cannot be read: No such file or directory."),
-        (lambda path: path.mkdir(), "x.pth cannot be read: Is a directory."),
-        (lambda path: path.write_bytes(b""), "x.pth is not a checkpoint that torch.save wrote, or is cut short"),
-        (lambda path: path.write_text("<html>404</html>"), "x.pth is not a checkpoint that torch.save wrote"),
-        (
-            lambda path: path.write_bytes(seeded(0).randbytes(5000)),
-            "x.pth is not a checkpoint that torch.save wrote",
-        ),
-        (lambda path: path.write_bytes(pickle.dumps([1, 2])), "x.pth is not a checkpoint that torch.save wrote"),
-        (lambda path: cut_short(path, checkpoint(reference(XXS))), "x.pth is not a checkpoint .* or is cut short"),
-        (lambda path: saved(path, {"model": {}, "x": Hidden()}), "x.pth must .* but needs posix.mkdir, and loading"),
-        (lambda path: saved(path, {"args": pathlib.PurePosixPath()}), "but needs pathlib.*PurePosixPath, and"),
-        (lambda path: saved(path, reference(XXS)), "but needs reference.Reference, .* state dict alone"),
-        (lambda path: saved(path, [torch.ones(2)]), "x.pth must hold a mapping of names to weights, but holds list"),
-        (lambda path: saved(path, torch.ones(2)), "x.pth must hold a mapping .* but holds Tensor"),
-        (lambda path: saved(path, {"epoch": 3}), "x.pth must hold a state dict, .* but epoch of its state dict is int"),
-        (lambda path: saved(path, {"model_ema": 3}), "x.pth: model_ema must be a state dict, but is int"),
-        (write_numbers, "x.pth must hold a state dict, .* but head.weight of its model is int"),
-        (write_nan, "finite, but stages.0.1.norm.weight of its model_ema has NaN"),
-    ],
-)
-def test_what_is_no_checkpoint_is_refused(tmp_path, monkeypatch, write, message):
-    monkeypatch.chdir(tmp_path)
-    write(tmp_path / "x.pth")
-    with pytest.raises(UserError, match=message):
-        import_checkpoint(tmp_path / "x.pth", tmp_path / "model", variant=XXS)
-    assert not (tmp_path / "model").exists()
-    assert not (tmp_path / "ran").exists()
-
-
-@pytest.mark.parametrize("content", [b"", b"nothing of the kind", b"\x00" * 64])
-def test_broken_safetensors_are_refused(tmp_path, content):
-    (tmp_path / "x.safetensors").write_bytes(content)
-    with pytest.raises(UserError, match=r"x\.safetensors is not a safetensors file, or is cut short"):
-        read_checkpoint(tmp_path / "x.safetensors")
+@pytest.mark.parametrize("raw", ["model.", "net.", "model._orig_mod.", ""])
+@pytest.mark.parametrize("averaged", ["model_ema.", "ema.", "ema_model.module.", "model_ema.module.", "ema._orig_mod."])
+def test_averaged_weights_within_a_state_dict(tmp_path, raw, averaged):
+    beside = {"loss.weight": torch.ones(4), "n_averaged": torch.tensor(3)} if raw else {}
+    names = {**state(1, raw), **state(2, averaged), **beside}
+    path = saved(tmp_path / "x.ckpt", {"state_dict": names, **LIGHTNING})
+    for weights, seed in ((None, 2), ("ema", 2), ("model", 1)):
+        found = read_checkpoint(path, weights)
+        assert same(found, seed)
+        assert found.averaged is (seed == 2)
 
 
 @pytest.mark.parametrize(
-    ("content", "weights", "message"),
+    ("content", "weights", "seed"),
     [
-        ({"model": {}}, "ema", r"has no ema weights \(model_ema\): it has model\."),
-        ({"model_ema": {}}, "model", r"has no model weights \(state_dict or model\): it has model_ema\."),
-        ({"norm.weight": torch.ones(2)}, "ema", r"has no ema weights \(model_ema\): it is a bare state dict\."),
+        ({"state_dict": state(1), "state_dict_ema": state(2, "module.")}, None, 2),  # timm
+        ({"state_dict": state(1), "state_dict_ema": state(2, "module.")}, "model", 1),
+        ({"state_dict": state(1), "model_ema": None}, None, 1),  # training without an average
+        ({"model": "edgenext", "state_dict": state(1)}, None, 1),
+        ({"model": {"state_dict": state(1, "module.")}}, None, 1),
+        ({"module": state(1), "optimizer": {"state": {}}}, None, 1),  # DeepSpeed
+        (state(1, "module.", n_averaged=torch.tensor(7)), None, 1),  # AveragedModel of torch
+        ({"state_dict": {**state(1, "student."), **state(2, "teacher.")}}, None, 1),
+        ({"state_dict": {**state(1, "model."), **state(2, "teacher.")}}, None, 1),
     ],
 )
-def test_weights_that_are_not_there_are_refused(tmp_path, content, weights, message):
-    with pytest.raises(UserError, match=message):
-        read_checkpoint(saved(tmp_path / "x.pth", content), weights)
+def test_where_trainers_keep_them(tmp_path, content, weights, seed):
+    assert same(read_checkpoint(saved(tmp_path / "x.pth", content), weights), seed)
 
 
-@pytest.mark.parametrize(
-    ("actual", "given", "message"),
-    [
-        (
-            "edgenext_x_small",
-            XXS,
-            "downsample_layers.0.0.weight is 32x3x4x4, must be 24x3x4x4; downsample_layers.0.0.b",
-        ),
-        ("edgenext_xx_small_bn_hs", XXS, "downsample_layers.0.0.bias .24. is missing"),
-        ("edgenext_x_small_bn_hs", "edgenext_small_bn_hs", "0.0.weight is 32x3x4x4, must be 48x3x4x4"),
-    ],
-)
-def test_another_published_variant_is_recognised(tmp_path, actual, given, message):
-    file = saved(tmp_path / "x.pth", checkpoint(reference(actual, num_classes=7)))
-    with pytest.raises(UserError, match=rf"x\.pth does not fit {given}: .*{message}") as caught:
-        import_checkpoint(file, tmp_path / "model", variant=given)
-    assert str(caught.value).endswith(f" more. The file fits {actual}; give --variant {actual}.")
-    assert not (tmp_path / "model").exists()
+def test_compiled_blocks(tmp_path):
+    names = {name.replace("blocks.", "blocks._orig_mod."): tensor for name, tensor in state(1).items()}
+    assert same(read_checkpoint(saved(tmp_path / "x.pth", names)), 1)
 
 
-def test_networks_of_nobody_are_refused_with_what_differs(tmp_path):
-    state = reference(XXS).state_dict()
-    del state["stages.1.1.gamma_xca"]
-    state["stages.2.5.xca.temperature"] = torch.ones(8, 1, 1)
-    state["pos_embd.token_projection.weight"] = torch.ones(24, 64, 1, 1)
-    with pytest.raises(UserError) as caught:
-        import_checkpoint(saved(tmp_path / "x.pth", state), tmp_path / "model", variant=XXS)
-    assert str(caught.value) == (
-        f"{tmp_path / 'x.pth'} does not fit edgenext_xx_small: stages.1.1.gamma_xca (48) is missing; "
-        "stages.2.5.xca.temperature is 8x1x1, must be 4x1x1; "
-        "pos_embd.token_projection.weight (24x64x1x1) is too many. It fits no published variant."
-    )
-
-
-@pytest.mark.parametrize(
-    ("state", "first"),
-    [
-        ({}, "none"),
-        ({"module.norm.weight": torch.ones(2)}, r"module\.norm\.weight"),
-        (build(published_variant(XXS).candidate, num_classes=2).state_dict(), r"stem\.0\.weight"),
-    ],
-    ids=["empty", "prefixed", "timm"],
-)
-def test_other_names_than_the_repositorys_are_refused(tmp_path, state, first):
-    file = saved(tmp_path / "x.pth", {"model": state})
-    with pytest.raises(UserError, match=rf"such as downsample_layers\.0\.0\.weight, but its model has {first}\."):
-        import_checkpoint(file, tmp_path / "model", variant=XXS)
-
-
-@pytest.mark.parametrize("head", [None, torch.ones(3), torch.ones(0, 168)])
-def test_a_file_without_a_classifier_is_refused(tmp_path, head):
-    state = reference(XXS).state_dict()
-    state.update({"head.weight": head} if head is not None else {})
-    if head is None:
-        del state["head.weight"]
-    with pytest.raises(UserError, match=r"head\.weight"):
-        import_checkpoint(saved(tmp_path / "x.pth", state), tmp_path / "model", variant=XXS)
-
-
-def test_what_can_be_checked_is_checked_before_the_file_is_read(tmp_path, monkeypatch):
-    def never(*_):
-        raise AssertionError("the checkpoint was read")
-
-    monkeypatch.setattr("edgenext_search.models.checkpoint.read_checkpoint", never)
-    (tmp_path / "used").mkdir()
-    (tmp_path / "used/notes.txt").write_text("mine")
-    file = tmp_path / "x.pth"
-    for folder, change, message in (
-        (tmp_path / "model", {"variant": "edgenext_tiny"}, "no published variant 'edgenext_tiny'; there are edgenext"),
-        (tmp_path / "model", {"img_size": 16}, "img_size must be >= 32"),
-        (tmp_path / "used", {}, "used exists and is not empty; give another folder with --out"),
-        (tmp_path / "used/notes.txt", {}, "notes.txt cannot be written: .*notes.txt is no folder to write in"),
-        (tmp_path / "used/notes.txt/model", {}, "model cannot be written: .*notes.txt is no folder to write in"),
-    ):
-        with pytest.raises(UserError, match=message):
-            import_checkpoint(file, folder, **{"variant": XXS, **change})
-    assert (tmp_path / "used/notes.txt").read_text() == "mine"
-
-
-def test_an_empty_folder_is_filled(tmp_path):
-    (tmp_path / "model").mkdir()
-    import_checkpoint(saved(tmp_path / "x.pth", checkpoint(reference(XXS))), tmp_path / "model", variant=XXS)
-    assert (tmp_path / "model/model.safetensors").is_file()
-
-
-def test_as_many_names_as_classes(tmp_path):
-    file = saved(tmp_path / "x.pth", checkpoint(reference(XXS)))
-    with pytest.raises(UserError, match=r"x\.pth has 5 classes, but --classes names 2\."):
-        import_checkpoint(file, tmp_path / "model", variant=XXS, class_names=["a", "b"])
-    assert not (tmp_path / "model").exists()
-
-
-def test_a_disk_that_fails_is_a_clear_message(tmp_path, monkeypatch):
-    def full(*_args, **_kwargs):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("safetensors.torch.save_file", full)
-    file = saved(tmp_path / "x.pth", checkpoint(reference(XXS)))
-    with pytest.raises(UserError, match="model cannot be written: No space left on device"):
-        import_checkpoint(file, tmp_path / "model", variant=XXS)
-
-
-def test_class_names_are_read_line_by_line(tmp_path):
-    (tmp_path / "names.txt").write_bytes("\ufeffgrey whale\r\ncrane \nmaillot\ncrane\n\n".encode())
-    assert read_class_names(tmp_path / "names.txt") == ["grey whale", "crane", "maillot", "crane"]
+def recursive():
+    content = {}
+    content["model"] = content
+    return content
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "names.txt cannot be read: No such file"),
-        (b"", "one class name a line, but line 1 is empty"),
-        (b"a\n\nb\n", "one class name a line, but line 2 is empty"),
-        (b"\xff\xfea", "names.txt must be UTF-8 text, one class name a line"),
+        ({"state_dict": {**state(1, "a."), **state(2, "b.")}}, r"its state_dict has a\.stem.* b\.stem.*; save one"),
+        ({**state(1), **state(2, "_orig_mod.")}, "must differ by more than"),
+        (recursive(), "must hold a state dict"),
     ],
 )
-def test_a_file_without_class_names_is_refused(tmp_path, content, message):
-    if content is not None:
-        (tmp_path / "names.txt").write_bytes(content)
-    with pytest.raises(UserError, match=message):
-        read_class_names(tmp_path / "names.txt")
+def test_what_is_not_one_network_is_refused(tmp_path, content, message):
+    with pytest.raises(DataError, match=message):
+        read_checkpoint(saved(tmp_path / "x.pth", content))
+
+
+def test_a_digest_beside_the_file_is_compared(tmp_path):
+    path = saved(tmp_path / "x.pth", state(1))
+    digest = tmp_path / "x.pth.sha256"
+    for text in ("not one", read_checkpoint(path).sha256, f"{read_checkpoint(path).sha256.upper()}  x.pth"):
+        digest.write_text(text)
+        assert same(read_checkpoint(path), 1)
+    digest.write_text("0" * 64)
+    with pytest.raises(DataError, match=r"x\.pth is damaged: its digest is not the one in x\.pth\.sha256"):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize("names", [["a", "b", "c"], ["a", "b"], [1, 2, 3], "abc", None])
+@pytest.mark.parametrize("size", [96, 8, "96", None])
+def test_facts_that_a_file_may_hold(tmp_path, names, size):
+    content = {"model": state(1), "classes": names, "args": argparse.Namespace(input_size=size)}
+    found = read_checkpoint(saved(tmp_path / "x.pth", content))
+    assert found.classes == (("a", "b", "c") if names == ["a", "b", "c"] else None)
+    assert found.img_size == (96 if size == 96 else None)
+
+
+@settings(max_examples=15)
+@given(candidate=candidates(max_width=48, max_depth=3))
+@pytest.mark.parametrize("rename", [str, repository_name])
+def test_the_network_is_found_from_its_weights(tmp_path_factory, candidate, rename):
+    model = network(1, candidate)
+    names = {rename(name): tensor for name, tensor in model.state_dict().items()}
+    found, filled = read_checkpoint(saved(tmp_path_factory.mktemp("x") / "x.pth", names)).network()
+    assert found == candidate
+    assert all(torch.equal(tensor, model.state_dict()[name]) for name, tensor in filled.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stages.1.blocks.1.gamma": None}, r"stages\.1\.blocks\.1\.gamma \(16\) is missing"),
+        ({"head.fc.weight": None}, r"head\.fc\.weight"),
+        ({"more": torch.ones(2)}, r"more \(2\) is too many"),
+        ({"stem.0.weight": None}, "must name its weights as timm"),
+        ({"stages.4.blocks.0.gamma": torch.ones(2)}, "not hold the weights of an EdgeNeXt of the paper's blocks"),
+        ({"stages.0.blocks.0.gamma": torch.tensor(1.0)}, "not hold the weights of an EdgeNeXt of the paper's blocks"),
+        ({"stages.1.blocks.1.xca.temperature": torch.ones(5, 1, 1)}, "not hold the weights of an EdgeNeXt of the pap"),
+    ],
+)
+def test_what_is_no_edgenext_is_refused(tmp_path, change, message):
+    names = {name: tensor for name, tensor in {**state(1), **change}.items() if tensor is not None}
+    with pytest.raises(DataError, match=message):
+        read_checkpoint(saved(tmp_path / "x.pth", names)).network()

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -43,6 +45,13 @@ def test_a_candidate_as_onnx_computes_the_same(tmp_path):
         expected = model(torch.from_numpy(other)).numpy()
     np.testing.assert_allclose(session.run(None, {"image": other})[0], expected, atol=1e-4)
     assert [file.name for file in tmp_path.iterdir()] == ["model.onnx"]  # weights are inside
+
+
+def test_the_file_names_no_path_of_this_machine(tmp_path):
+    path = tmp_path / "model.onnx"
+    export_onnx(build(SMALL, num_classes=5).eval(), path, img_size=64)
+    assert str(Path(export.__file__).parents[1]).encode() not in path.read_bytes()
+    assert b".py" not in path.read_bytes()
 
 
 def test_the_file_can_be_quantized(tmp_path):

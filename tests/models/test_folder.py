@@ -1,7 +1,7 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +9,12 @@ import timm
 import torch
 from hypothesis import given, settings
 from strategies import TINY, candidates, tiny
+from timm.models import PretrainedCfg
 
 from edgenext_search.arch.candidate import NORM_ACTS
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.published import published_variant
+from edgenext_search.data.augment.batches import IMAGENET_MEAN, IMAGENET_STD
 from edgenext_search.errors import UserError
 from edgenext_search.files import dump_yaml, parse_yaml
 from edgenext_search.models import folder as folders
@@ -90,6 +92,59 @@ def test_holds_what_timm_and_people_read(tmp_path):
     assert facts["deployment"] == {"num_classes": 1000, "img_size": 256}
     assert facts.items() >= cost(tiny(), DEPLOYMENT).to_dict().items()
     assert facts["weights"] == {"num_classes": 3, "img_size": 48, "source": "proxy"}
+
+
+CONFIG = {  # what timm's configuration of a network may say: true of this one, or absent
+    "architecture": "edgenext_xx_small",  # the entry point whose arguments model_args overrides
+    "tag": tiny().fingerprint,
+    "custom_load": False,
+    "input_size": (3, 48, 48),
+    "test_input_size": (3, 48, 48),
+    "fixed_input_size": False,
+    "interpolation": "bicubic",
+    "crop_pct": 0.9,
+    "crop_mode": "center",
+    "mean": IMAGENET_MEAN,
+    "std": IMAGENET_STD,
+    "num_classes": 3,
+    "label_names": ["class 0", "class 1", "class 2"],
+    "pool_size": (1, 1),
+    "first_conv": "stem.0",
+    "classifier": "head.fc",
+    "source": "local-dir",
+    "file": "winner",
+    **dict.fromkeys(["url", "hf_hub_id", "hf_hub_filename", "state_dict", "license"]),  # of nobody's weights but these
+    **dict.fromkeys(["origin_url", "description", "notes", "paper_name", "paper_ids"]),
+    **dict.fromkeys(["min_input_size", "test_crop_pct", "test_pool_size", "label_offset", "label_descriptions"]),
+}
+
+
+def test_each_key_of_timms_configuration_is_true_or_absent(tmp_path):
+    save(tmp_path / "winner")
+    cfg = timm.create_model(f"local-dir:{tmp_path / 'winner'}", pretrained=True).pretrained_cfg
+    assert {field.name for field in fields(PretrainedCfg)} <= set(CONFIG)
+    assert json.loads(json.dumps(cfg)) == json.loads(
+        json.dumps({key: value for key, value in {**CONFIG, "file": cfg["file"]}.items() if value is not None})
+    )
+    written = json.loads((tmp_path / "winner/config.json").read_text())
+    assert set(written) == {
+        *("architecture", "num_classes", "num_features", "global_pool", "label_names", "model_args", "pretrained_cfg")
+    }
+    assert set(written["pretrained_cfg"]) <= set(cfg)
+
+
+@pytest.mark.parametrize("norm_act", NORM_ACTS)
+def test_what_the_configuration_says_of_the_network_holds(tmp_path, norm_act):
+    model = save(tmp_path / "winner", tiny(norm_act=norm_act))
+    written = json.loads((tmp_path / "winner/config.json").read_text())
+    cfg = written["pretrained_cfg"]
+    assert model.get_submodule(cfg["first_conv"]).in_channels == cfg["input_size"][0]
+    assert model.get_submodule(cfg["classifier"]).out_features == cfg["num_classes"] == written["num_classes"]
+    with torch.inference_mode():
+        features = model.forward_features(torch.zeros(1, *cfg["input_size"]))
+    assert list(features.shape[1:]) == [written["num_features"], *cfg["pool_size"]]
+    assert model.head.global_pool.pool_type == written["global_pool"]
+    assert model.num_features == written["num_features"]
 
 
 def test_loads_with_the_same_logits(tmp_path):

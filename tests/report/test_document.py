@@ -1,7 +1,5 @@
 """Documents hold what was put into them, and refuse tables that cannot be."""
 
-from __future__ import annotations
-
 import pytest
 
 from edgenext_search.report.document import Code, Column, Document, Figure, Group, Table, Tabs, plain, row, section

@@ -1,7 +1,5 @@
 """The report is light until it is asked to draw."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,7 +1,5 @@
 """The page in a real browser: hovering, pinning, sorting, filtering, saving, in every state that a run can be in."""
 
-from __future__ import annotations
-
 import json
 import math
 import time

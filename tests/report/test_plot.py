@@ -1,7 +1,5 @@
 """Figures apart from what draws them."""
 
-from __future__ import annotations
-
 import json
 
 from hypothesis import given

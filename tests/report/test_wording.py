@@ -1,7 +1,5 @@
 """Numbers and networks in words."""
 
-from __future__ import annotations
-
 import math
 
 import pytest
@@ -9,7 +7,7 @@ import pytest
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.metrics import METRICS
 from edgenext_search.report import wording
-from edgenext_search.report.wording import Interval
+from edgenext_search.search.ranking.results import EstimateResult
 from edgenext_search.search.results import DeploymentResult
 from edgenext_search.search.store.records import Score
 
@@ -37,8 +35,8 @@ def test_scores_and_intervals():
     assert wording.score_text(Score(mean=0.71, std=0.012, n=2)) == "71.0 ± 1.2 (n = 2)"
     assert wording.score_text(Score(mean=0.71, std=None, n=1)) == "71.0 (n = 1)"
     assert wording.percent(math.nan) == "–"
-    assert wording.range_text(Interval(0.5, 0.25, 0.75)) == "0.50 (0.25 to 0.75)"
-    assert wording.range_text(Interval(-0.5, None, None), 1) == "−0.5"
+    assert wording.range_text(EstimateResult(value=0.5, low=0.25, high=0.75)) == "0.50 (0.25 to 0.75)"
+    assert wording.range_text(EstimateResult(value=-0.5), 1) == "−0.5"
     assert wording.range_text(None) == "–"
 
 

@@ -1,51 +1,15 @@
 from dataclasses import replace
 
 import pytest
-from study_builders import FakeExecutor, Killed, a_recipe, fails_for
+from scaling_plans import COMPARISON, STUDY
+from study_builders import FakeExecutor, Killed
 
 from edgenext_search.arch.scaling import parse_budgets
-from edgenext_search.arch.spaces.space import Space
 from edgenext_search.errors import StudyFailedError, UserError
-from edgenext_search.scaling.plan import Plan
 from edgenext_search.scaling.records import ScalingResult
-from edgenext_search.scaling.study import run_scaling
-from edgenext_search.scaling.summary import scaling_summary
 from edgenext_search.search.ranking.references import reference_seeds
 from edgenext_search.search.store.run_folder import RunFolder
-from edgenext_search.search.study import session as module
-from edgenext_search.search.study.run import run_study
-from edgenext_search.search.study.session import Execution
 from edgenext_search.training.proxy.job import Failed
-
-SPACE = Space.load("edgenext").to_dict()
-STUDY = Plan(kind="study", budgets=tuple(parse_budgets("40k,60k")), shapes=4, seeds=2, spaces=(SPACE,))
-COMPARISON = Plan(
-    kind="compare",
-    budgets=tuple(parse_budgets("60k")),
-    shapes=4,
-    seeds=1,
-    spaces=(SPACE, Space.load("paper").to_dict()),
-)
-
-
-@pytest.fixture
-def recipe(class_folder):
-    recipe = a_recipe()
-    data = recipe.data.model_copy(update={"source": str(class_folder)})
-    return replace(recipe, data=data, proxy=recipe.proxy.model_copy(update={"img_size": 32}))
-
-
-@pytest.fixture
-def scaled(recipe, cache_dir, monkeypatch):
-    """Run a plan in a folder, with a scripted executor that is given back too."""
-    execution = Execution(device="cpu", parallel=1, cache_dir=cache_dir)
-
-    def run(path, plan, executor=None):
-        executor = executor or FakeExecutor()
-        monkeypatch.setattr(module, "LocalExecutor", lambda *_, **__: executor)
-        return run_scaling(RunFolder(path), recipe, plan, execution), executor
-
-    return run
 
 
 def without_times(summary):
@@ -93,15 +57,6 @@ def test_a_comparison_of_two_spaces(scaled, tmp_path):
     assert 0 <= summary.comparison.superiority.p <= 1
 
 
-def test_shapes_of_which_a_training_failed_are_left_out(scaled, tmp_path):
-    whole, _ = scaled(tmp_path / "whole", STUDY)
-    failing = whole.candidates[2]
-    summary, _ = scaled(tmp_path / "run", STUDY, FakeExecutor(fails_for(failing.fingerprint)))
-    assert (summary.status, summary.n) == ("complete", 3)
-    assert [row.reason for row in summary.failed] == ["ValueError: no luck"] * 2
-    assert summary.ranks.pairs[0].tau is None
-
-
 def test_trainings_that_all_fail_end_it(scaled, tmp_path):
     with pytest.raises(StudyFailedError, match=r"The first 3 trainings all failed.*out of luck"):
         scaled(tmp_path / "run", STUDY, FakeExecutor(lambda _: Failed(reason="out of luck")))
@@ -109,31 +64,7 @@ def test_trainings_that_all_fail_end_it(scaled, tmp_path):
     assert (summary.failed, summary.n) == ((), 4)
 
 
-def test_another_plan_and_other_runs_are_refused(scaled, recipe, cache_dir, tmp_path, monkeypatch):
-    path = tmp_path / "run"
-    scaled(path, STUDY)
-    with pytest.raises(UserError, match=r"another plan: 4 shapes at params=40k, params=60k, 2 seeds"):
-        scaled(path, replace(STUDY, shapes=5))
-    with pytest.raises(UserError, match="scale resume"):
-        run_study(RunFolder(path), recipe, Execution(device="cpu", parallel=1, cache_dir=cache_dir))
-    monkeypatch.setattr(module, "LocalExecutor", lambda *_, **__: FakeExecutor(killed_at=1))
-    with pytest.raises(Killed):
-        run_study(RunFolder(tmp_path / "search"), recipe, Execution(device="cpu", parallel=1, cache_dir=cache_dir))
-    for plan in (None, STUDY):
-        with pytest.raises(UserError, match="is no scaling study"):
-            scaled(tmp_path / "search", plan)
-
-
 def test_nothing_is_left_of_what_is_refused(scaled, tmp_path):
     with pytest.raises(UserError, match="cannot be reached"):
         scaled(tmp_path / "run", replace(STUDY, budgets=tuple(parse_budgets("1k,60k"))))
     assert not (tmp_path / "run").exists()
-
-
-def test_a_summary_before_anything_was_trained(scaled, recipe, tmp_path):
-    with pytest.raises(Killed):
-        scaled(tmp_path / "run", STUDY, FakeExecutor(killed_at=1))
-    run = RunFolder(tmp_path / "run")
-    summary = scaling_summary(run, recipe, run.open_store(recipe), running=True)
-    assert (summary.status, summary.n, summary.laws, summary.open) == ("running", 0, (), 16)
-    assert summary.sizes[0].mean is summary.sizes[0].params is None

@@ -1,7 +1,5 @@
 """Whether scores of runs may be held against each other."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import pytest

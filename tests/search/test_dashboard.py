@@ -1,7 +1,5 @@
 """A run in optuna-dashboard."""
 
-from __future__ import annotations
-
 import json
 import threading
 import urllib.error

@@ -16,7 +16,7 @@ from edgenext_search.search.store.run_folder import RunFolder
 from edgenext_search.search.study.finalists import as_finalist
 from edgenext_search.search.study.summary import summarize
 from edgenext_search.training.full.folder import TrainingFolder
-from edgenext_search.training.full.listener import SilentListener
+from edgenext_search.training.full.listener import TrainListener
 from edgenext_search.training.full.recipe import FullRecipe
 
 
@@ -103,7 +103,7 @@ def test_the_best_finalists_are_trained_each_in_its_folder(tmp_path, monkeypatch
         return summary
 
     monkeypatch.setattr("edgenext_search.execution.launch.launch", launch)
-    found = train_finalists(run, study, 2, device="cpu", listener=SilentListener())
+    found = train_finalists(run, study, 2, device="cpu", listener=TrainListener())
     assert [summary.fingerprint for summary in found] == [candidate.fingerprint for candidate in candidates[:2]]
     assert [job.candidate for job in jobs] == candidates[:2]
     assert [job.out for job in jobs] == [run.trained / candidate.fingerprint for candidate in candidates[:2]]

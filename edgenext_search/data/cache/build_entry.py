@@ -18,7 +18,8 @@ import numpy as np
 
 from edgenext_search.data.cache.decoding import Done, decoder, tasks
 from edgenext_search.data.cache.locks import Hold, hold
-from edgenext_search.data.images import UNREADABLE_FRACTION, UnreadableImageError, fit_square, one_line
+from edgenext_search.data.images import UnreadableImageError, fit_square, one_line
+from edgenext_search.data.unreadable import check_classes, check_unreadable
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from edgenext_search.data.sources.source import Source, StreamedSource
 
     Pixels = npt.NDArray[np.uint8]
+    Labels = npt.NDArray[np.int64]
     Progress = Callable[[int, int], None]
 
 T = TypeVar("T")
@@ -146,8 +148,9 @@ def _write_parts(plan: EntryPlan, folder: Path, workers: int, progress: Progress
     """Write the arrays of every part; returns the rows of each and the images left out."""
     source, size = plan.source, plan.image_size
     total = sum(len(indices) for indices in plan.parts.values())
-    tolerated = int(total * UNREADABLE_FRACTION)
-    skipped: list[str] = []
+    skipped: dict[str, str] = {}
+    wanted: list[Labels] = []
+    readable: list[Labels] = []
     rows: dict[str, int] = {}
     done = 0
     with _run_tasks(source, workers=workers, images=total) as run:
@@ -158,20 +161,23 @@ def _write_parts(plan: EntryPlan, folder: Path, workers: int, progress: Progress
             missing: list[int] = []
             for count, unreadable in run(path, images, indices):
                 missing += [row for row, _, _ in unreadable]
-                skipped += [f"{where}: {reason}" for _, where, reason in unreadable]
+                skipped.update({where: reason for _, where, reason in unreadable})
                 done += count
                 progress(done, total)
             kept = np.delete(np.arange(len(indices)), missing)
             rows[part] = len(kept)
+            wanted.append(source.labels[indices])
+            readable.append(source.labels[indices[kept]])
             with _explaining(folder.parent):
                 _close_gaps(images, kept)
                 images.flush()
-                np.save(folder / f"{part}_labels.npy", source.labels[indices[kept]].astype(np.int64))
+                np.save(folder / f"{part}_labels.npy", readable[-1].astype(np.int64))
                 if missing:
                     _shorten(path, images, len(kept))
-    if len(skipped) > tolerated or not all(rows.values()):
-        raise _too_many(source, skipped, total, tolerated)
-    return rows, skipped
+    check_unreadable(source, skipped)
+    for before, after in zip(wanted, readable, strict=True):
+        check_classes(source, before, after, skipped)
+    return rows, [f"{where}: {reason}" for where, reason in skipped.items()]
 
 
 @contextmanager
@@ -235,14 +241,6 @@ def _describe_files(folder: Path) -> dict[str, dict[str, int | str]]:
 
 def _silent(_done: int, _total: int) -> None:
     """Progress that nobody watches."""
-
-
-def _too_many(source: Source, skipped: list[str], total: int, tolerated: int) -> UserError:
-    first = "; ".join(skipped[:3])
-    return UserError(
-        f"At most 0.1 % of the images may be unreadable ({tolerated} of the {total} needed from {source.name}), but "
-        f"{len(skipped)} are: {first}{'; ...' if len(skipped) > 3 else ''}. Repair or remove these files."
-    )
 
 
 @contextmanager

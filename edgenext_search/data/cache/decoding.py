@@ -28,17 +28,20 @@ CHUNK = 16
 AHEAD = 4
 """Tasks of a process at once."""
 
+SMALL = 32
+"""Side that images are decoded for where they are only tried, in pixels: all of a JPEG is read, a part is computed."""
+
 
 class Task(NamedTuple):
     """Some images, and where their pixels go.
 
     Attributes:
-        path: An .npy file of uint8 [n, 3, size, size].
+        path: An .npy file of uint8 [n, 3, size, size]; None decodes the images and drops them.
         first: Row of the first of them; the others follow.
         indices: Which images of the source.
     """
 
-    path: Path
+    path: Path | None
     first: int
     indices: list[int]
 
@@ -50,20 +53,23 @@ class Done(NamedTuple):
     unreadable: list[tuple[int, str, str]]
 
 
-def tasks(path: Path, indices: np.ndarray[Any, np.dtype[np.int64]]) -> Iterator[Task]:
-    """The images of an array, `CHUNK` at a time."""
+def tasks(path: Path | None, indices: np.ndarray[Any, np.dtype[np.int64]]) -> Iterator[Task]:
+    """Images, `CHUNK` at a time, and the array that they go to, if any."""
     for first in range(0, len(indices), CHUNK):
         yield Task(path, first, indices[first : first + CHUNK].tolist())
 
 
 @contextmanager
-def decoder(source: Source, *, workers: int, images: int) -> Iterator[Callable[..., Iterator[Done]]]:
+def decoder(
+    source: Source, *, workers: int, images: int, fewer: str = "data prepare --workers 2"
+) -> Iterator[Callable[..., Iterator[Done]]]:
     """Get ready to decode, in this process or in several.
 
     Args:
         source: The images; not one that is streamed.
         workers: Most processes; below 2, or where they cannot be given the source, everything is done here.
         images: How many images there are to decode.
+        fewer: What to give on the command line for fewer processes.
 
     Yields:
         A function that takes tasks and yields what became of each, in order; it raises `HostError` when a process
@@ -79,7 +85,7 @@ def decoder(source: Source, *, workers: int, images: int) -> Iterator[Callable[.
         workers=workers,
         ahead=AHEAD * workers,
         reads=f"images of {source.name}",
-        remedy="decode with fewer processes (`edgenext-search data prepare --workers 2`)",
+        remedy=f"decode with fewer processes (`edgenext-search {fewer}`)",
     )
     try:
         yield pool.map
@@ -87,14 +93,41 @@ def decoder(source: Source, *, workers: int, images: int) -> Iterator[Callable[.
         pool.close()
 
 
+def find_unreadable(
+    source: Source, indices: np.ndarray[Any, np.dtype[np.int64]], *, workers: int
+) -> dict[int, tuple[str, str]]:
+    """Decode images to find those that cannot be.
+
+    Args:
+        source: The images; not one that is streamed.
+        indices: Which of them, [n].
+        workers: Most processes; below 2 everything is done here and now.
+
+    Returns:
+        Place and reason of each unreadable image, by its index.
+
+    Raises:
+        HostError: A process that decodes died or is stuck.
+    """
+    unreadable: dict[int, tuple[str, str]] = {}
+    with decoder(source, workers=workers, images=len(indices), fewer="train --workers 1") as run:
+        for done in run(tasks(None, indices)):
+            unreadable.update({int(indices[row]): (where, reason) for row, where, reason in done.unreadable})
+    return unreadable
+
+
 def _decode(source: Source, task: Task) -> Done:
     """Decode the images of a task, write their pixels, and leave the rows of unreadable ones as they are."""
-    images = np.lib.format.open_memmap(task.path, mode="r+")  # a fifth of a millisecond, for all of the task
-    size = images.shape[-1]
+    images = None  # or opened in a fifth of a millisecond, for all of the task
+    if task.path is not None:
+        images = np.lib.format.open_memmap(task.path, mode="r+")
+    size = SMALL if images is None else images.shape[-1]
     unreadable = []
     for row, index in enumerate(task.indices, task.first):
         try:
-            images[row] = fit_square(source.load(index, size), size)
+            image = source.load(index, size)
+            if images is not None:
+                images[row] = fit_square(image, size)
         except UnreadableImageError as error:
             unreadable.append((row, error.where, error.reason))
     return Done(len(task.indices), unreadable)

@@ -188,7 +188,7 @@ def _choose(
     if alone:
         raise UserError(
             f"Every class needs at least 2 images, one to train on and one to score on, but in {source.name} "
-            f"{len(alone)} class(es) have 1: {', '.join(alone[:5])}. Add images or remove the class."
+            f"{len(alone)} class(es) have 1: {', '.join(alone[:5])}. Add images, or remove the class (from val/ too)."
         )
     train, val = stratified_split(labels, val_fraction=val_fraction, seed=seed)
     if train_images is not None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 
 from edgenext_search.data.class_names import difference, read_classes
+from edgenext_search.data.sources.listing import printable
 from edgenext_search.data.sources.open import open_source
 from edgenext_search.errors import UserError
 from edgenext_search.texts import nearest
@@ -50,6 +51,18 @@ class LabelledImages:
         """
         return self.source.load(int(self.rows[index]))
 
+    def keep(self, chosen: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> Self:
+        """The images of some indices, or of those that are true."""
+        return replace(self, rows=self.rows[chosen], labels=self.labels[chosen])
+
+    def without(self, names: Container[str]) -> Self:
+        """The images but those of some names (as of :meth:`name_of`)."""
+        return self.keep(np.array([self.name_of(index) not in names for index in range(len(self))], dtype=bool))
+
+    def name_of(self, index: int) -> str:
+        """A printable name of an image, which stays where others are removed, if the format of the data allows."""
+        return printable(self.source.image_name(int(self.rows[index])))
+
 
 class TrainSet(LabelledImages):
     """Images to learn from; never to evaluate on."""
@@ -79,6 +92,26 @@ class FullData:
     classes: tuple[str, ...]
     name: str
 
+    @property
+    def parts(self) -> dict[Part, TrainSet | ValSet]:
+        """Both parts by their name."""
+        return {"train": self.train, "val": self.val}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What people should know of the images, such as what was left out: a line each."""
+        return (*self.train.source.notes, *self.val.source.notes)
+
+    def without(self, names: Iterable[str]) -> FullData:
+        """The images but some, each named by its part and its name therein: ``train/cat/1.jpg``."""
+        left_out: dict[str, set[str]] = {"train": set(), "val": set()}
+        for name in names:
+            part, _, rest = name.partition("/")
+            left_out.setdefault(part, set()).add(rest)
+        train = self.train.without(left_out["train"]) if left_out["train"] else self.train
+        val = self.val.without(left_out["val"]) if left_out["val"] else self.val
+        return replace(self, train=train, val=val)
+
 
 def open_full_data(data: str, *, data_dir: Path | None = None, classes_file: Path | None = None) -> FullData:
     """Open both parts of a set and check that they fit together, before an image is decoded.
@@ -94,11 +127,11 @@ def open_full_data(data: str, *, data_dir: Path | None = None, classes_file: Pat
             of the file, or the source can only be read in order.
     """
     source = _open(data, data_dir, "train")
+    val_source = _open(data, data_dir, "val")
+    _check_apart(source, val_source)
     classes = read_classes(classes_file) if classes_file else source.classes
     train = _selected(TrainSet, source, classes, f"the training images of {source.name}")
-    val = _selected(
-        ValSet, _open(data, data_dir, "val"), classes, f"the validation images of {source.name}", whole=not classes_file
-    )
+    val = _selected(ValSet, val_source, classes, f"the validation images of {source.name}", whole=not classes_file)
     return FullData(train=train, val=val, classes=classes, name=source.name)
 
 
@@ -114,9 +147,17 @@ def open_val_set(data: str, *, data_dir: Path | None = None, classes: Sequence[s
         UserError: As :func:`open_full_data`.
     """
     source = _open(data, data_dir, "val")
-    return _selected(
-        ValSet, source, source.classes if classes is None else classes, f"the validation images of {source.name}"
-    )
+    where = f"the validation images of {source.name}"
+    return _selected(ValSet, source, source.classes if classes is None else classes, where, remedy="Add some.")
+
+
+def _check_apart(train: Source, val: Source) -> None:
+    """Check that the validation images are not the training images."""
+    if np.array_equal(train.labels, val.labels) and train.fingerprint() == val.fingerprint():
+        raise UserError(
+            f"The validation images of {train.name} must be others than its training images, but they are the same: "
+            "accuracy on images that were learnt from says nothing of others. Put others in their place."
+        )
 
 
 def _open(data: str, data_dir: Path | None, part: Part) -> Source:
@@ -132,7 +173,15 @@ def _open(data: str, data_dir: Path | None, part: Part) -> Source:
 Set = TypeVar("Set", TrainSet, ValSet)
 
 
-def _selected(kind: type[Set], source: Source, classes: Sequence[str], where: str, *, whole: bool = False) -> Set:
+def _selected(
+    kind: type[Set],
+    source: Source,
+    classes: Sequence[str],
+    where: str,
+    *,
+    whole: bool = False,
+    remedy: str = "Add some, or leave them out with --classes.",
+) -> Set:
     """The images of some classes, labelled by their place among these.
 
     Args:
@@ -141,9 +190,13 @@ def _selected(kind: type[Set], source: Source, classes: Sequence[str], where: st
         classes: The classes.
         where: What the source is, for messages.
         whole: Whether the source may not have others.
+        remedy: What to do about classes without images.
     """
     if whole and (said := difference(classes, source.classes, "the training images", where)):
-        raise UserError(f"The classes of training and validation images must be the same, but {said}.")
+        raise UserError(
+            f"The classes of training and validation images must be the same, but {said}. Add images of these, or "
+            "name the classes to train on with --classes."
+        )
     if tuple(classes) == source.classes:
         new_label = np.arange(len(classes))
     else:
@@ -165,6 +218,6 @@ def _selected(kind: type[Set], source: Source, classes: Sequence[str], where: st
     if len(absent):
         raise UserError(
             f"Every class needs images, but {where} has none of {len(absent)}: "
-            f"{', '.join(repr(classes[label]) for label in absent[:5])}. Add some, or leave them out with --classes."
+            f"{', '.join(repr(classes[label]) for label in absent[:5])}. {remedy}"
         )
     return kind(source=source, rows=rows, labels=labels[rows], classes=tuple(classes))

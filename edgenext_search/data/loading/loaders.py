@@ -217,7 +217,8 @@ class ValLoader:
         requests = (Request(0, self._preprocessing.img_size, rows) for rows in parts)
         for loaded in self._workers.load(requests):
             self._unreadable.add(loaded.unreadable)
-            yield loaded
+            if len(loaded.labels):
+                yield loaded
 
 
 def _cpu() -> torch.device:

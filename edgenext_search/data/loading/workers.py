@@ -12,7 +12,8 @@ import numpy as np
 from edgenext_search.data import worker_pool
 from edgenext_search.data.augment.randomness import Draws, Stream
 from edgenext_search.data.augment.transforms import own_randomness
-from edgenext_search.data.images import UNREADABLE_FRACTION, UnreadableImageError
+from edgenext_search.data.images import UnreadableImageError
+from edgenext_search.data.unreadable import check_unreadable
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
@@ -301,20 +302,13 @@ class Unreadable:
 
     def __init__(self, images: LabelledImages) -> None:
         self.found: dict[str, str] = {}
-        self._name = images.source.name
-        self._total = len(images)
+        self._source = images.source
 
     def add(self, unreadable: list[tuple[str, str]]) -> None:
         """Note what a worker met.
 
         Raises:
-            UserError: More than 0.1 % of the set's images cannot be decoded.
+            UserError: More than 0.1 % of the source's images cannot be decoded.
         """
         self.found.update(unreadable)
-        tolerated = int(UNREADABLE_FRACTION * self._total)
-        if len(self.found) > tolerated:
-            first = "; ".join(f"{where}: {reason}" for where, reason in list(self.found.items())[:3])
-            raise UserError(
-                f"At most 0.1 % of the images may be unreadable ({tolerated} of the {self._total} of {self._name}), "
-                f"but {len(self.found)} are: {first}{'; ...' if len(self.found) > 3 else ''}. Repair or remove them."
-            )
+        check_unreadable(self._source, self.found)

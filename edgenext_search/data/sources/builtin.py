@@ -72,11 +72,16 @@ class BuiltinSource:
 
     name = "built-in"
     demonstration = True
+    notes: tuple[str, ...] = ()
     classes = tuple(f"{texture} in a {layout}" for texture in TEXTURES for layout in LAYOUTS)
 
     def __init__(self, n: int = N_IMAGES, seed: int = 0) -> None:
         self._seed = seed
         self.labels: npt.NDArray[np.int64] = np.arange(n, dtype=np.int64) % len(self.classes)
+
+    def image_name(self, index: int) -> str:
+        """The image's number."""
+        return str(index)
 
     def fingerprint(self) -> str:
         """Digest of the generator's version, the image size, n and the seed."""

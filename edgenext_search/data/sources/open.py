@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edgenext_search.data.sources.listing import is_folder
 from edgenext_search.data.sources.source import Part, Source
 from edgenext_search.errors import UserError
 
@@ -31,7 +32,7 @@ def open_source(data: str | None, data_dir: Path | None = None, *, part: Part = 
 
         return BuiltinSource()
     path = Path(data).expanduser()
-    if path.is_dir():
+    if is_folder(path):
         from edgenext_search.data.sources.class_folders import FolderSource
 
         return FolderSource(path, part)
@@ -49,5 +50,5 @@ def open_source(data: str | None, data_dir: Path | None = None, *, part: Part = 
     raise UserError(
         f"--data must be a folder that holds train/<class>/ or a dataset name that begins with one of "
         f"{', '.join(scheme + '/' for scheme in TIMM_SCHEMES)}, but {data!r} is neither: there is {instead} at "
-        f"{path.absolute()}. Correct the path, or leave --data out to try the built-in set."
+        f"{path.absolute()}. Correct the path or the name."
     )

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from edgenext_search.data.formats import image_extensions
 from edgenext_search.data.images import UnreadableImageError, decode
+from edgenext_search.data.sources.listing import LeftOut, printable
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from edgenext_search.data.sources.source import Part
 
-_IMAGE_KEYS = ("jpg", "jpeg", "png", "webp")
+_PADDING = 1 << 20  # bytes behind an archive's end that are looked at; writers fill up to 10 KiB
 _EXPECTED = (
     "Expected in it the shards and timm's _info.json (whose splits.train lists them), or shards named in --data, such "
     "as wds/photos-train-{0000..0015}.tar; a sample is KEY.jpg (or .png, .webp) beside KEY.cls."
@@ -67,10 +69,13 @@ class ShardSource:
         self.name = name
         info = _read_info(data_dir)
         self._shards, label_key = _find_shards(name.partition("/")[2], data_dir, info, part)
+        lengths = _shard_lengths(info)
         labels: list[int] = []
         self._places: list[_Place] = []
+        left_out = LeftOut()
         for number, shard in enumerate(self._shards):
-            for label, place in _index(shard, number, label_key):
+            whole = lengths.get(shard.relative_to(data_dir).as_posix())
+            for label, place in _index(shard, number, label_key, left_out, whole=whole):
                 if label >= 0:
                     labels.append(label)
                     self._places.append(place)
@@ -79,6 +84,12 @@ class ShardSource:
             raise UserError(f"The {n} shard(s) of {name} in {data_dir} hold no labelled image. {_EXPECTED}")
         self.labels: npt.NDArray[np.int64] = np.array(labels, dtype=np.int64)
         self.classes = _class_names(info, int(self.labels.max()) + 1)
+        said = str(left_out)
+        self.notes: tuple[str, ...] = (f"{name}, {part}: left out: {said}.",) if said else ()
+
+    def image_name(self, index: int) -> str:
+        """The image's number."""
+        return str(index)
 
     def fingerprint(self) -> str:
         """Digest of the shards' names, sizes and modification times."""
@@ -124,7 +135,7 @@ def _find_shards(pattern: str, data_dir: Path, info: dict[str, Any], part: Part)
     if ".tar" in pattern and part == "train":
         names = [name for expanded in _expand(pattern) for name in _glob(data_dir, expanded)]
     else:
-        splits = info.get("splits", {})
+        splits = _splits(info)
         split: dict[str, Any] = next((splits[key] for key in _SPLITS[part] if key in splits), {})
         names = list(split.get("filenames", ()))
         label_key = split.get("alt_label", "") or ""
@@ -162,47 +173,129 @@ def _glob(data_dir: Path, name: str) -> list[str]:
     return sorted(path.relative_to(data_dir).as_posix() for path in data_dir.glob(name))
 
 
-def _index(shard: Path, number: int, label_key: str) -> Iterator[tuple[int, _Place]]:
-    """Yield label and place of each sample of one shard.
+class _Sample:
+    """What is known of a sample: its label and the place of its image."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.label: int | None = None
+        self.place: _Place | None = None
+        self.path = ""
+
+    def finish(self, left_out: LeftOut) -> Iterator[tuple[int, _Place]]:
+        """Yield label and place, with the label -1 for one that is left out; nothing where there is no image."""
+        if self.place is None:
+            return
+        if self.label is None:
+            left_out.add("images without a label", self.path)
+        elif self.label < 0:
+            left_out.add("images with a negative label", self.path)
+        yield -1 if self.label is None else self.label, self.place
+
+
+def _index(
+    shard: Path, number: int, label_key: str, left_out: LeftOut, *, whole: int | None
+) -> Iterator[tuple[int, _Place]]:
+    """Yield label and place of each image of one shard; a label is negative where the image is to be left out.
 
     Members of a sample stand next to each other and share the name up to the first dot after the last slash.
+
+    Args:
+        shard: The tar file.
+        number: Its number.
+        label_key: Field of the JSON file with the label; "" for the ``.cls`` file.
+        left_out: Counts what is left out.
+        whole: Samples that it should have; None where nobody says, so that its end has to show that it is whole.
     """
     label_ending = "json" if label_key else "cls"
-    key, label, place = "", None, None
+    endings = image_extensions()
+    sample, samples = _Sample(""), 0
     try:
         with tarfile.open(shard, "r:") as tar:
             for member in tar:
+                tar.members = []  # type: ignore[attr-defined]  # or every header stays in memory
                 folder, _, base = member.name.rpartition("/")
                 stem, _, ending = base.partition(".")
-                if not member.isfile() or not stem:
+                if not stem or not member.isfile():
+                    if not member.isdir():
+                        left_out.add("hidden" if member.isfile() else "links", printable(member.name))
                     continue
-                if f"{folder}/{stem}" != key:
-                    key, label, place = f"{folder}/{stem}", None, None
-                ending = ending.lower()
-                if ending in _IMAGE_KEYS:
-                    place = _Place(number, member.offset_data, member.size)
-                elif ending == label_ending:
+                if f"{folder}/{stem}" != sample.key:
+                    yield from sample.finish(left_out)
+                    samples += sample.place is not None
+                    sample = _Sample(f"{folder}/{stem}")
+                if f".{ending.lower()}" in endings and sample.place is None:
+                    sample.place = _Place(number, member.offset_data, member.size)
+                    sample.path = printable(member.name)
+                elif ending.lower() == label_ending:
                     content = tar.extractfile(member)
-                    label = _label(shard, member, content.read() if content is not None else b"", label_key)
-                if label is not None and place is not None:
-                    yield label, place
-                    label, place = None, None
-                tar.members = []  # type: ignore[attr-defined]  # or every header stays in memory
+                    sample.label = _label(shard, member, content.read() if content is not None else b"", label_key)
+            yield from sample.finish(left_out)
+            samples += sample.place is not None
+            _check_end(shard, tar.offset, complete=whole is not None and samples >= whole)
     except (tarfile.TarError, OSError) as error:
         raise UserError(
-            f"The shard {shard} cannot be indexed: {error}. Shards must be whole, uncompressed tar files; "
-            "unpack .tar.gz ones to .tar first."
+            f"The shard {shard} cannot be indexed: {error}. Shards must be whole, uncompressed tar files; fetch it "
+            "again, or unpack a .tar.gz to .tar first."
         ) from error
+    if whole is not None and samples < whole:
+        raise UserError(
+            f"The shard {shard} must hold {whole} samples, as _info.json says, but holds {samples}. Fetch it again, or "
+            "correct _info.json."
+        )
+
+
+def _check_end(shard: Path, offset: int, *, complete: bool) -> None:
+    """Check that an archive ends with an empty block, and the file with it; tarfile stops at anything else in silence.
+
+    Args:
+        shard: The tar file.
+        offset: Where the block after the last member is.
+        complete: Whether it is known to hold all its samples, so that the empty block may be missing.
+    """
+    with shard.open("rb") as file:
+        file.seek(offset)
+        rest = file.read(_PADDING)
+    end = rest[: tarfile.BLOCKSIZE]
+    if len(end) < tarfile.BLOCKSIZE and not (complete and not end):
+        raise tarfile.ReadError(f"it is cut short after {offset} bytes")
+    if end.strip(b"\0"):
+        raise tarfile.ReadError(f"it is damaged after {offset} bytes")
+    if rest.strip(b"\0"):
+        raise tarfile.ReadError(f"another archive follows after {offset} bytes (tar --concatenate joins them)")
 
 
 def _label(shard: Path, member: tarfile.TarInfo, text: bytes, label_key: str) -> int:
     try:
-        return int(json.loads(text)[label_key]) if label_key else int(text)
-    except (ValueError, KeyError, TypeError) as error:
+        value = json.loads(text)[label_key] if label_key else int(text)
+        if isinstance(value, bool) or int(value) != float(value):
+            raise ValueError(value)  # noqa: TRY301
+        return int(value)
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         field = f"the integer field {label_key!r}" if label_key else "an integer"
         raise UserError(
-            f"{member.name} in {shard} must hold {field} as the class index, but reads {text[:40]!r}. Mend the shard."
+            f"{printable(member.name)} in {shard} must hold {field} as the class index, but reads {text[:40]!r}. Mend "
+            "the shard."
         ) from error
+
+
+def _shard_lengths(info: dict[str, Any]) -> dict[str, int]:
+    """Samples of each shard, by the info file, where it says so."""
+    lengths: dict[str, int] = {}
+    for split in _splits(info).values():
+        names, counts = split.get("filenames"), split.get("shard_lengths")
+        if isinstance(names, list) and isinstance(counts, list) and len(names) == len(counts):
+            lengths.update(zip(names, counts, strict=True))
+        elif isinstance(names, list) and len(names) == 1 and isinstance(split.get("num_samples"), int):
+            lengths[names[0]] = split["num_samples"]
+    return {name: count for name, count in lengths.items() if isinstance(count, int)}
+
+
+def _splits(info: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    splits = info.get("splits")
+    if not isinstance(splits, dict):
+        return {}
+    return {name: split for name, split in splits.items() if isinstance(split, dict)}
 
 
 def _class_names(info: dict[str, Any], n: int) -> tuple[str, ...]:

@@ -40,6 +40,15 @@ class Source(Protocol):
         """True for the built-in set alone: scores on it say nothing about a user's task."""
         ...
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What people should know of the set, such as what was left out: a line each."""
+        ...
+
+    def image_name(self, index: int) -> str:
+        """A name of an image within the set, which does not change when others are removed where the format allows."""
+        ...
+
     def fingerprint(self) -> str:
         """Short hex digest that changes when the content does."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 from contextlib import contextmanager, suppress
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -86,6 +87,7 @@ class TorchSource:
     """
 
     demonstration = False
+    notes: tuple[str, ...] = ()
 
     def __init__(self, name: str, dataset: _Dataset, data_dir: Path, part: Part = "train") -> None:
         self.name = name
@@ -97,6 +99,10 @@ class TorchSource:
         self.labels = _torch_labels(dataset)
         names = getattr(dataset, "classes", None) or getattr(dataset, "all_categories", None)
         self.classes = _class_names(name, names, self.labels)
+
+    def image_name(self, index: int) -> str:
+        """The image's number."""
+        return str(index)
 
     def fingerprint(self) -> str:
         """Digest of the labels, and of the pixels where torchvision holds them in memory, else of the folder's path."""
@@ -132,13 +138,23 @@ class HubSource:
     """
 
     demonstration = False
+    notes: tuple[str, ...] = ()
 
     def __init__(self, name: str, dataset: _Dataset) -> None:
         self.name = name
         self._reader = dataset.reader
-        column = self._reader.dataset[self._reader.label_key]
-        self.labels: npt.NDArray[np.int64] = np.asarray(list(column), dtype=np.int64)
+        column = list(self._reader.dataset[self._reader.label_key])
+        if not all(isinstance(label, Integral) for label in column):
+            other = next(label for label in column if not isinstance(label, Integral))
+            raise UserError(
+                f"Labels must be whole numbers, but {name} has {other!r} among them. Choose another dataset."
+            )
+        self.labels: npt.NDArray[np.int64] = np.asarray(column, dtype=np.int64)
         self.classes = _class_names(name, list(self._reader.class_to_idx), self.labels)
+
+    def image_name(self, index: int) -> str:
+        """The image's number."""
+        return str(index)
 
     def fingerprint(self) -> str:
         """Digest of the library's own fingerprint of the Arrow table, and of the labels."""
@@ -176,6 +192,7 @@ class OrderedSource:
     """
 
     demonstration = False
+    notes: tuple[str, ...] = ()
 
     def __init__(self, name: str, dataset: _Dataset) -> None:
         self.name = name
@@ -194,6 +211,10 @@ class OrderedSource:
         """Class names where the dataset has them, otherwise the indices."""
         names = list(getattr(getattr(self._dataset, "reader", None), "class_to_idx", {}))
         return tuple(names) if names else _class_names(self.name, None, self.labels)
+
+    def image_name(self, index: int) -> str:
+        """The image's number."""
+        return str(index)
 
     def fingerprint(self) -> str:
         """Digest of the dataset's full name with version, its location and number of images."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 from urllib.parse import parse_qsl, quote, urlencode
 
-from edgenext_search.errors import UserError
+from edgenext_search.errors import FailureKind, UserError
 from edgenext_search.latency.measurement import DEFAULT_SETTINGS, DeviceText, Measurement, MeasureSettings
 from edgenext_search.results import Result
 from edgenext_search.texts import nearest
@@ -25,6 +25,8 @@ class DeviceError(UserError):
         transient: Whether the same call may succeed later although nothing is changed here: the board is switched off,
             the connection was lost, the reply was cut short. A study pauses on transient errors and stops on others.
     """
+
+    kind = FailureKind.DEVICE
 
     def __init__(self, message: str, *, transient: bool) -> None:
         super().__init__(message)

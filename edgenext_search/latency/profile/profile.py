@@ -15,6 +15,7 @@ from pydantic import ConfigDict, Field, JsonValue, PlainSerializer, PlainValidat
 from edgenext_search.arch.blocks import Block, Kind
 from edgenext_search.arch.candidate import STAGES, Candidate, NormAct
 from edgenext_search.arch.cost import Deployment
+from edgenext_search.arch.results import DeploymentResult
 from edgenext_search.errors import UserError
 from edgenext_search.latency.devices.device import DeviceInfo
 from edgenext_search.latency.measurement import Microseconds
@@ -36,26 +37,16 @@ FEWEST_NETWORKS = 24  # of a profile; with fewer the errors of predictions are n
 _Range = tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
 
 
-class _DeploymentKeys(Result):
-    num_classes: int
-    img_size: int
-
-
 def _deployment(values: object) -> Deployment:
     if isinstance(values, Deployment):
         return values
-    keys = _DeploymentKeys.model_validate(values)
-    return Deployment(num_classes=keys.num_classes, img_size=keys.img_size)
-
-
-def _deployment_keys(deployment: Deployment) -> dict[str, int]:
-    return {"num_classes": deployment.num_classes, "img_size": deployment.img_size}
+    return Deployment(**dict(DeploymentResult.model_validate(values)))
 
 
 DeploymentKeys = Annotated[
     Deployment,
-    PlainValidator(_deployment, json_schema_input_type=_DeploymentKeys),
-    PlainSerializer(_deployment_keys, return_type=dict[str, int]),
+    PlainValidator(_deployment, json_schema_input_type=DeploymentResult),
+    PlainSerializer(Deployment.to_dict),
 ]
 
 
@@ -203,6 +194,31 @@ class Profile(Result):
                 "make one with: edgenext-search latency profile --device host --out FILE"
             )
         return cls.read(values, where=f"{path} is a damaged latency profile; measure it again")
+
+
+class ProfileResult(Result):
+    """The result of ``latency profile``."""
+
+    profile: str
+    """Path of the profile's file."""
+    device: DeviceInfo
+    """The measured device."""
+    conditions: ProfileConditions
+    """Date, version of this package, and how much was measured."""
+    deployment: DeploymentKeys
+    """``num_classes`` and ``img_size`` of all networks."""
+    held_out: PredictionErrors
+    """Errors of cross-validated predictions."""
+    seconds: float
+    """Time that all measurements took."""
+    reference: Reference
+    """The network that ran in turns with every model."""
+
+    @classmethod
+    def of(cls, profile: Profile, path: Path) -> Self:
+        """What to say of a profile that was written to ``path``."""
+        own = {name: getattr(profile, name) for name in cls.model_fields if name != "profile"}
+        return cls(profile=str(path), **own)
 
 
 def make_profile(

@@ -24,7 +24,6 @@ from edgenext_search.report.document import (
 from edgenext_search.report.plot import Plot, Series
 from edgenext_search.report.wording import (
     NONE,
-    Interval,
     budget_text,
     epochs_text,
     finite,
@@ -99,23 +98,23 @@ def audit_table(audit: AuditResult) -> Table:
         name = Cell(text="long training", note=f"vs {against_text(ceiling).removeprefix('a ').removeprefix('the ')}")
         estimates = (_estimate(ceiling.pairwise_accuracy, 100), _estimate(ceiling.tau))
         rows.append(Row(cells=(name, Cell(text=str(ceiling.n)), *estimates, Cell(text=number(1, 2)), Cell(text=NONE))))
-    return Table(label="Agreement of scores and references", columns=_COLUMNS, rows=tuple(rows))
+    return Table(label="Agreement of scores and long scores", columns=_COLUMNS, rows=tuple(rows))
 
 
 def audit_conditions(audit: AuditResult) -> str:
     """The conditions under which the table holds."""
     text = (
-        f"Reference: top-1 after {epochs_text(audit.fidelity.epochs)} in one learning-rate cycle, "
+        f"Long score: top-1 after {epochs_text(audit.fidelity.epochs)} in one learning-rate cycle, "
         f"{audit.fidelity.img_size} px, {seeds_text(audit)}, {audit.n} candidates from the whole range of scores. 95 % "
         "intervals are bootstraps over candidates."
     )
     if failed := len(audit.failed):
-        text += f" {failed} reference training{' is' if failed == 1 else 's are'} left out that failed."
+        text += f" {failed} long training{' is' if failed == 1 else 's are'} left out that failed."
     return text
 
 
 def seeds_text(audit: AuditResult) -> str:
-    """How many reference trainings the candidates have: ``2 fresh seeds``, ``2 to 3 fresh seeds``."""
+    """How many long trainings the candidates have: ``2 fresh seeds``, ``2 to 3 fresh seeds``."""
     counts = sorted({len(row.scores) for row in audit.candidates}) or [0]
     ends = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
     return f"{ends} fresh seed{'' if counts[-1] == 1 else 's'}"
@@ -124,7 +123,7 @@ def seeds_text(audit: AuditResult) -> str:
 def audit_figure(summary: RunSummary, audit: AuditResult) -> Plot | None:
     """Top-1 after a long training against what ranked the candidates in the search; None without candidates.
 
-    One mark for each candidate and rung; error bars are the standard deviation over the reference's seeds.
+    One mark for each candidate and rung; error bars are the standard deviation over the seeds of the long trainings.
     """
     if not audit.candidates:
         return None
@@ -209,5 +208,6 @@ def _estimate(estimate: EstimateResult | None, scale: float = 1.0) -> Cell:
     if estimate is None:
         return Cell(text=NONE)
     low, high = (None if end is None else scale * end for end in (estimate.low, estimate.high))
-    value, ends = interval_text(Interval(scale * estimate.value, low, high), 2 if scale == 1 else 0)
+    scaled = EstimateResult(value=scale * estimate.value, low=low, high=high)
+    value, ends = interval_text(scaled, 2 if scale == 1 else 0)
     return Cell(text=value, note=ends)

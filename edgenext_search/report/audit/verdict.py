@@ -119,7 +119,7 @@ def audit_sentences(summary: RunSummary, audit: AuditResult) -> tuple[str, ...]:
     """What an audit says, the answer first."""
     last = judged_rung(audit)
     if last is None or last.pairwise_accuracy is None:
-        few = f"{audit.n} candidates have a reference, and no rung has the {LEAST} with different scores that it takes"
+        few = f"{LEAST} candidates with different scores at one rung are needed, and {audit.n} were trained long"
         return (f"The audit cannot tell whether the scores can be trusted: {few}.",)
     values = {
         "n": last.n,
@@ -172,9 +172,9 @@ def _rung(audit: AuditResult, series: AuditSeries, pairs: EstimateResult) -> str
 
 def _seeds(audit: AuditResult, last: AuditSeries) -> str:
     if audit.seeds < 2:
-        return "With one reference training each, the noise of long trainings is not known; --seeds 2 measures it."
+        return "With one long training each, the noise of long trainings is not known; --seeds 2 measures it."
     if (ceiling := _noise_ceiling(last)) is None:
-        return "Too few candidates have all their reference trainings to measure how far those agree."
+        return "Too few candidates have all their long trainings to measure how far those agree."
     return (
         f"{against_text(ceiling).capitalize()} orders {_share(ceiling.pairwise_accuracy.value)} of pairs as a second "
         f"long training does, the search {_share(ceiling.score_pairwise_accuracy.value)}; no score can be expected to "

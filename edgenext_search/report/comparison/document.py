@@ -57,12 +57,7 @@ _LONGEST = 60  # characters of a value that differs
 
 
 def comparison_document(runs: Sequence[Study], result: ComparisonResult) -> Document:
-    """The report of several runs.
-
-    Args:
-        runs: The runs, in the order given.
-        result: What they say together.
-    """
+    """The report of several runs."""
     answer, *rest = comparison_sentences(result)
     winners, note, differences = _winners(runs, result), _note(runs, result), _differences(result)
     figures = tuple(Figure(identifier=name, plot=made) for name, made in comparison_figures(runs).items())
@@ -122,6 +117,7 @@ def _winners(runs: Sequence[Study], result: ComparisonResult) -> Table:
     ranking = list(result.ranking or ())
     ordered = sorted(runs, key=lambda run: ranking.index(run.name) if run.name in ranking else len(ranking))
     ranks = {name: str(place) for place, name in enumerate(ranking, start=1)}
+    latency = any(run.summary.winner and short_latency(run.summary.winner) for run in runs)
     return Table(
         label="The winners",
         columns=(
@@ -133,7 +129,7 @@ def _winners(runs: Sequence[Study], result: ComparisonResult) -> Table:
             Column(label="vs its baseline, points", right=True),
             Column(label="Params", right=True),
             Column(label="MAdds", right=True, narrow="below"),
-            Column(label="Latency", right=True, narrow="below"),
+            *((Column(label="Latency", right=True, narrow="below"),) if latency else ()),
             Column(label="Widths", narrow="drop"),
             Column(label="Depths", narrow="drop"),
             Column(label="Kernels", narrow="drop"),
@@ -141,15 +137,15 @@ def _winners(runs: Sequence[Study], result: ComparisonResult) -> Table:
             Column(label="Fidelity", narrow="drop"),
             Column(label="Status", narrow="drop"),
         ),
-        rows=tuple(_row(run, ranks.get(run.name, NONE)) for run in ordered),
+        rows=tuple(_row(run, ranks.get(run.name, NONE), latency=latency) for run in ordered),
     )
 
 
-def _row(run: Study, rank: str) -> Row:
+def _row(run: Study, rank: str, *, latency: bool) -> Row:
     winner, summary = run.summary.winner, run.summary
     budget, fidelity = budget_text(summary.budget), fidelity_text(summary.fidelity)
     if winner is None:
-        return row(rank, run.name, "no winner yet", budget, *[NONE] * 9, fidelity, summary.status)
+        return row(rank, run.name, "no winner yet", budget, *[NONE] * (8 + latency), fidelity, summary.status)
     score, gain = shown_score(winner), summary.gain
     interval = (gain_text(gain) or "").removeprefix("95 % interval ").removesuffix(" points")
     return row(
@@ -161,7 +157,7 @@ def _row(run: Study, rank: str) -> Row:
         Cell(text=points(gain.mean if gain else None), note=interval and f"({interval})"),
         METRICS["params"].text(winner.params),
         METRICS["madds"].text(winner.madds),
-        short_latency(winner) or NONE,
+        *((short_latency(winner) or NONE,) if latency else ()),
         *(stages_text(winner.candidate, name) for name in SHAPE),
         fidelity,
         summary.status,
@@ -172,8 +168,8 @@ def _note(runs: Sequence[Study], result: ComparisonResult) -> Paragraph:
     order = "Not ranked" if result.ranking is None else "Ranked by top-1"
     deployments = dict.fromkeys(deployment_text(run.summary.deployment) for run in runs)
     text = (
-        f"{order}. Top-1 is that of the re-match, whose seeds chose nothing, where there was one; its mean ± standard "
-        f"deviation over n seeds. Costs at {' or '.join(deployments)}."
+        f"{order}. Top-1: mean ± standard deviation over n seeds, those of the re-match where there was one. Costs at "
+        f"{' or '.join(deployments)}."
     )
     return Paragraph(text=text, style="caption")
 

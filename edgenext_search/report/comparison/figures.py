@@ -29,6 +29,7 @@ def comparison_figures(runs: Sequence[Study]) -> dict[str, Plot]:
 
 def _fronts(runs: Sequence[Study], metric: Metric) -> Plot:
     points, lines, rings, offset = [], [], [], 0
+    deployments = {run.summary.deployment for run in runs}
     for index, run in enumerate(runs):
         color = plot.run_color(index)
         places = {number: offset + row for number, row in rows_of(run.trials).items()}
@@ -48,7 +49,7 @@ def _fronts(runs: Sequence[Study], metric: Metric) -> Plot:
             rings.append(_points(f"{run.name}, winner", ring, ringed, metric, places, legend=False))
     return Plot(
         title=f"Accuracy against {'predicted latency' if metric.key == 'latency' else metric.words}",
-        x_label=cost_label(metric, runs[0].summary.deployment),
+        x_label=cost_label(metric, deployments.pop() if len(deployments) == 1 else None),
         y_label=f"{_label(runs)}; rings are the winners",
         series=[*points, *lines, *rings],
     )

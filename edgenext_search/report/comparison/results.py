@@ -63,10 +63,6 @@ def compare_runs(runs: Sequence[Study], differences: Sequence[Difference]) -> Co
     """Rank the winners of several runs, where that is allowed.
 
     Runs are ranked by the score over the seeds that chose nothing, where winners had a re-match.
-
-    Args:
-        runs: The runs, each with a name.
-        differences: Where their conditions differ.
     """
     ranked = [run.name for run in sorted(filter(_is_scored, runs), key=lambda run: -_mean(run))]
     return ComparisonResult(

@@ -212,7 +212,7 @@ class Chart {
   }
 
   label(group, series, xs, ys, color) {
-    const taken = [];
+    const taken = series.panel ? [[this.scale.left, this.scale.bands[1][0] - 20, 270, 14]] : []; // the title of the panel
     (series.labels ?? []).forEach((content, i) => {
       if (!content || ys[i] === null) return;
       const wide = 7 * content.length;

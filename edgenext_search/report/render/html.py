@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import singledispatch
 from importlib import resources
@@ -97,9 +98,9 @@ def _header(document: Document) -> Markup:
 
 
 def _unbroken(text: str) -> str:
-    """A title whose lines break neither in ``n = 3`` nor in ``top-1``."""
+    """A title whose lines break neither in ``n = 3`` nor after the hyphen of ``top-1`` or ``EdgeNeXt-XXS``."""
     equal = text.replace("n = ", "n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
-    return equal.replace("top-1", "top-\N{WORD JOINER}1")
+    return re.sub(r"(?<=\w)-(?=\w)", "-\N{WORD JOINER}", equal)
 
 
 def _notice(notice: Notice) -> Markup:

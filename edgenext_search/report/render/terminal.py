@@ -38,10 +38,6 @@ def print_document(document: Document, console: Console) -> None:
 
     Where a table is too wide for the terminal, notes go below their values, then columns are merged or left out. Where
     the console can show no more than ASCII, other characters are spelled out.
-
-    Args:
-        document: The document.
-        console: The console to print to.
     """
     from rich.text import Text
 

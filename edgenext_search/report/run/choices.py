@@ -1,4 +1,4 @@
-"""What each choice of the space scored: kernel sizes, splits, depths, width ratios, stage by stage."""
+"""Which parameters of the space matter, and what each choice scored, stage by stage."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 from edgenext_search.arch.candidate import STAGES, Candidate
 from edgenext_search.report.document import Figure, Group, Paragraph, Section, section
-from edgenext_search.report.plot import FULL, Plot, Series
-from edgenext_search.report.run.importance import importance_figure
+from edgenext_search.report.plot import BAR, FULL, Plot, Series
 from edgenext_search.report.trials.study import Study
-from edgenext_search.report.wording import NONE, stage_values
+from edgenext_search.report.wording import NONE, RANKING_METRICS, stage_values
+from edgenext_search.search.results import RunSummary
 from edgenext_search.search.store.records import TrialRecord
 
 FIELDS = {
@@ -29,6 +29,7 @@ FIELDS = {
 BINS = 5  # of width ratios, with equally many candidates each
 LEAST = 3  # trials of a value that has an interval
 CONFIDENCE = 0.95
+SHOWN = 14  # parameters in the figure of importance
 _CAPTION = (
     "Mean top-1 of the networks that have a value, with its 95 % interval (from three networks on), all on one scale. "
     "A network that stopped early counts with its score plus what others gained from there to the last rung. The "
@@ -44,7 +45,7 @@ def choices_section(study: Study) -> Section | None:
         return None
     groups = [
         Group(
-            title=label,
+            title=f"{label}: mean top-1, %",
             layout="small-plots",
             blocks=tuple(
                 Figure(identifier=_identifier(plot), plot=plot, title=_stage(plot.title)) for plot in plots[label]
@@ -67,6 +68,41 @@ def choices_section(study: Study) -> Section | None:
         *groups,
         Paragraph(text=f"{_CAPTION if plots else ''}{method}", style="caption"),
     )
+
+
+def importance_figure(summary: RunSummary) -> Plot | None:
+    """Each parameter's share of what separates the best trials from all; None if the summary has no importances."""
+    importance = summary.importance
+    if importance is None:
+        return None
+    values = list(importance.values.items())[:SHOWN]
+    rest = len(importance.values) - len(values)
+    more = f"; {rest} more below {100 * values[-1][1]:.1f} %" if rest else ""
+    metric = RANKING_METRICS[summary.fidelity.rank_by]
+    best = f"best {100 * importance.quantile:g} % of {importance.n} networks by {metric}"
+    return Plot(
+        title="What the best trials have in common",
+        x_label=f"Importance by {importance.method}, %{more}",
+        y_label=f"What separates the {best} from all of them",
+        series=[
+            Series(
+                name="importance",
+                style=BAR,
+                x=[100 * value for _, value in values],
+                y=list(range(len(values))),
+                notes=[f"{parameter_text(name)}\n{100 * value:.1f} %" for name, value in values],
+                legend=False,
+            )
+        ],
+        y_names=[parameter_text(name) for name, _ in values],
+    )
+
+
+def parameter_text(name: str) -> str:
+    """A parameter of a space in words: ``stage3.kernel_size`` is ``kernel size, stage 3``."""
+    stage, _, field = name.rpartition(".")
+    words = field.replace("_", " ").replace("sdta", "SDTA").replace("pos emb", "positional encoding")
+    return f"{words}, stage {stage.removeprefix('stage')}" if stage.startswith("stage") else words
 
 
 def estimates(trials: Sequence[TrialRecord]) -> dict[int, float]:

@@ -26,12 +26,7 @@ from edgenext_search.texts import command_line
 
 
 def run_document(summary: RunSummary, trials: Sequence[TrialRecord]) -> Document:
-    """The report of a run; one without winner, baseline or finalists is reported all the same.
-
-    Args:
-        summary: The run's summary.
-        trials: All trials of the study.
-    """
+    """The report of a run; one without winner, baseline or finalists is reported all the same."""
     study = Study(summary, trials)
     answer, *qualifiers = answer_and_qualifiers(summary)
     sections = (

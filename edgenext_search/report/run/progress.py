@@ -93,7 +93,7 @@ def hypervolumes(trials: Sequence[TrialRecord], names: Sequence[CostName]) -> li
     """
     import numpy as np
 
-    from edgenext_search.search.sampler.front import hypervolume
+    from edgenext_search.search.sampler.front import extended, hypervolume
 
     numbers, losses = [], []
     for trial in full_fidelity(trials):
@@ -110,9 +110,9 @@ def hypervolumes(trials: Sequence[TrialRecord], names: Sequence[CostName]) -> li
     front = points[:0]
     steps: list[_Step] = []
     for trial_number, point in zip(numbers, points, strict=True):
-        if (front <= point).all(axis=1).any():
+        if (grown := extended(front, point)) is None:
             continue
-        front = np.vstack([front[~(point <= front).all(axis=1)], point])
+        front = grown
         steps.append((trial_number, hypervolume(front, np.ones(len(point)))))
     return steps
 

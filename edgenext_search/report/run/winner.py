@@ -42,6 +42,7 @@ from edgenext_search.report.wording import (
 from edgenext_search.search.results import Finalist, RunSummary
 from edgenext_search.texts import command_line
 
+_BASELINE = "vs\N{NO-BREAK SPACE}baseline"
 _EQUAL = 0.05  # percent of difference that one decimal does not show
 _FIELDS = {
     "widths": "Width, channels",
@@ -155,7 +156,7 @@ def _score(summary: RunSummary, winner: Finalist, other: Finalist | None) -> Key
     if other:
         gain = f"{points(summary.gain.mean if summary.gain else None)} points"
         better = verdict_of(summary) == Verdict.BETTER
-        theirs = f" on the baseline’s {percent(shown_score(other).mean)} %"
+        theirs = f" {_BASELINE} {percent(shown_score(other).mean)} %"
         lines += [(Good(gain) if better else Strong(gain), theirs), gain_text(summary.gain) or "no interval"]
     return KeyFigure(
         label="Top-1",
@@ -176,8 +177,8 @@ def _cost(metric: Metric, winner: Finalist, other: Finalist | None, cap: int | N
     if theirs:
         change = 100 * (mine / theirs - 1)
         equal = abs(change) < _EQUAL
-        text = "as much" if equal else f"{'+' if change > 0 else ''}{number(change, 1)} %"
-        lines.append((Strong(text), f" {'as' if equal else 'on'} the baseline’s {metric.text(theirs)}"))
+        text = "same" if equal else f"{'+' if change > 0 else ''}{number(change, 1)} %"
+        lines.append((Strong(text), f" {'as baseline' if equal else _BASELINE} {metric.text(theirs)}"))
     return KeyFigure(
         label=f"{metric.label}{how}",
         value=value,

@@ -26,7 +26,7 @@ def sizes_table(result: ScalingResult) -> Table:
 
 def laws_table(result: ScalingResult) -> Table:
     """The law of each cost, and what it says of the largest size and of the next."""
-    heads = ("C", "b", "c, %", "Largest: expected", "is", "Next C", "Expected, %")
+    heads = ("C", "b", "c, %", "Largest by law, %", "Actual, %", "Next C", "Next by law, %")
     rows = []
     for law in result.laws:
         metric, largest, following = METRICS[law.cost], law.largest, law.next

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from edgenext_search.arch.metrics import METRICS
-from edgenext_search.report.wording import Interval, caps_text, finite, listed, percent, range_text
+from edgenext_search.report.wording import caps_text, finite, listed, percent, range_text
 from edgenext_search.scaling.records import PredictedError, RankPair, ScalingResult, SizeResult, SpacesComparison
+from edgenext_search.search.ranking.results import EstimateResult
 from edgenext_search.texts import counted
 
 FEW = 8  # candidates below which orders and tests say little
@@ -65,9 +66,9 @@ def scaling_sentences(result: ScalingResult) -> list[str]:
     return sentences
 
 
-def expected(error: PredictedError) -> Interval:
+def expected(error: PredictedError) -> EstimateResult:
     """A predicted error with its interval."""
-    return Interval(error.predicted, error.low, error.high)
+    return EstimateResult(value=error.predicted, low=error.low, high=error.high)
 
 
 def error_text(size: SizeResult) -> str:

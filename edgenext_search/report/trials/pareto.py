@@ -48,10 +48,6 @@ def front_trials(trials: Sequence[TrialRecord], name: CostName) -> list[TrialRec
 
     A trial is on the front if no other has a better score at no higher cost, or a lower cost at no lower score. Of
     trials with equal cost and score all are on it.
-
-    Args:
-        trials: All trials of a study.
-        name: The cost.
     """
     by_cost = [(cost, trial) for trial in full_fidelity(trials) if (cost := cost_of(trial, name)) is not None]
     front: list[tuple[int, TrialRecord]] = []

@@ -11,13 +11,7 @@ from edgenext_search.search.store.records import TrialRecord
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """A study.
-
-    Attributes:
-        summary: Its summary.
-        trials: All its trials.
-        name: Its name among several studies.
-    """
+    """A study: its summary, all its trials, and its name among several studies."""
 
     summary: RunSummary
     trials: Sequence[TrialRecord]

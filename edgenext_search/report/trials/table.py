@@ -77,12 +77,7 @@ def trial_rows(trials: Sequence[TrialRecord]) -> list[dict[str, Cell]]:
 
 
 def write_csv(trials: Sequence[TrialRecord], path: Path) -> None:
-    """Write :func:`trials_frame` as CSV (UTF-8, text quoted), atomically; :func:`read_csv` reads it back.
-
-    Args:
-        trials: Trials of one study.
-        path: The file to write or replace.
-    """
+    """Write :func:`trials_frame` as CSV (UTF-8, text quoted), atomically; :func:`read_csv` reads it back."""
     text = trials_frame(trials).to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, text)

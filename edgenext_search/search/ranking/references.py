@@ -1,4 +1,4 @@
-"""Reference trainings of an audit: which candidates, which seeds, and what the scores of the search say about them."""
+"""Long trainings of an audit: which candidates, which seeds, and what the scores of the search say about them."""
 
 from __future__ import annotations
 
@@ -78,12 +78,14 @@ def sample(trials: Sequence[TrialRecord], n: int, *, seed: int) -> list[TrialRec
         n: How many, with the baseline; all that there are, where they are fewer.
         seed: Of the shift.
     """
+    from scipy.stats import qmc
+
     line = sorted(filter(can_be_audited, trials), key=lambda t: (t.epochs, t.score or 0.0, t.number))
     chosen = [trial for trial in line if trial.number == BASELINE][:n]
     left = [index for index, trial in enumerate(line) if trial.number != BASELINE]
     shift, count = random.Random(seed).random(), len(line)
-    for k in range(min(n, count) - len(chosen)):
-        point = (_van_der_corput(k) + shift) % 1.0 * count - 0.5
+    for offset in qmc.Halton(d=1, scramble=False).random(min(n, count) - len(chosen)).ravel():  # van der Corput's
+        point = (float(offset) + shift) % 1.0 * count - 0.5
         at = bisect.bisect_left(left, point)
         near = [i for i in (at - 1, at) if 0 <= i < len(left)]
         chosen.append(line[left.pop(min(near, key=lambda i: abs(left[i] - point)))])
@@ -91,7 +93,7 @@ def sample(trials: Sequence[TrialRecord], n: int, *, seed: int) -> list[TrialRec
 
 
 def reference_seeds(seed: int, n: int) -> list[int]:
-    """Training seeds of ``n`` reference trainings: never that of the search, nor one of its finalists' fresh seeds."""
+    """Training seeds of ``n`` long trainings: never that of the search, nor one of its finalists' fresh seeds."""
     return [seed + 500_000 + 1_000_000 * index for index in range(n)]
 
 
@@ -101,13 +103,7 @@ def drawn(store: StudyStore, recipe: ResolvedRecipe, n: int) -> list[int]:
 
 
 def drawn_by(facts: AuditFacts, store: StudyStore, recipe: ResolvedRecipe) -> list[int]:
-    """Numbers of the trials that an audit drew when it began; where it did not record them, drawn anew.
-
-    Args:
-        facts: What the audit has recorded.
-        store: The run's record.
-        recipe: Its study.
-    """
+    """Numbers of the trials that an audit drew when it began; where it did not record them, drawn anew."""
     return drawn(store, recipe, facts.n) if facts.trials is None else list(facts.trials)
 
 
@@ -120,14 +116,7 @@ def sampled(store: StudyStore, numbers: Container[int]) -> dict[Candidate, str]:
 def pending(
     store: StudyStore, candidates: Iterable[Candidate], *, epochs: int, seeds: Sequence[int]
 ) -> list[tuple[Candidate, int]]:
-    """Reference trainings that are still to do: the first seed of all candidates before the second of any.
-
-    Args:
-        store: The run's record.
-        candidates: Candidates to train, each once.
-        epochs: Epochs of a reference training.
-        seeds: Seeds of the trainings.
-    """
+    """Long trainings that are still to do: the first seed of all candidates before the second of any."""
     trained = {(fingerprint, seed) for fingerprint, of, seed in store.references() if of == epochs}
     return [
         (candidate, seed) for seed in seeds for candidate in candidates if (candidate.fingerprint, seed) not in trained
@@ -146,13 +135,7 @@ def forget_failures(store: StudyStore, epochs: int) -> None:
 
 
 def audited(store: StudyStore, trials: Container[int], *, epochs: int) -> list[Reference]:
-    """Those that an audit drew, and whoever has been trained as long in an earlier one, with what came of it.
-
-    Args:
-        store: The run's record.
-        trials: Numbers of those that the audit drew.
-        epochs: Of a reference training.
-    """
+    """Those that an audit drew, and whoever has been trained as long in an earlier one, with what came of it."""
     results_by_candidate: dict[str, dict[int, float | str]] = {}
     for (fingerprint, trained, seed), result in sorted(store.references().items()):
         if trained == epochs:
@@ -173,13 +156,7 @@ def audited(store: StudyStore, trials: Container[int], *, epochs: int) -> list[R
 
 
 def audit_summary(store: StudyStore, recipe: ResolvedRecipe, *, running: bool = False) -> AuditResult | None:
-    """What the latest audit of a run has found, from the record alone; None without an audit.
-
-    Args:
-        store: The run's record.
-        recipe: Its study.
-        running: Whether another process works on the run.
-    """
+    """What the latest audit of a run has found, from the record alone; None without an audit."""
     from edgenext_search.search.ranking.agreement import seeds_agree
 
     if (facts := store.facts().audit) is None:
@@ -258,12 +235,3 @@ def _series(
     for name, counts in (("params", params), ("madds", madds)):
         agreement = judge(counts, table, seed=seed)
         yield AuditSeries(name=name, epochs=0, cost_ratio=0.0, **agreement.to_fields())
-
-
-def _van_der_corput(k: int) -> float:
-    """The k-th point of van der Corput's sequence in base 2 (Proc. Akad. Amsterdam 38, 1935): k's digits mirrored."""
-    point, scale = 0.0, 0.5
-    while k:
-        point += scale * (k & 1)
-        k, scale = k >> 1, scale / 2
-    return point

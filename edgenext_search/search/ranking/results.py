@@ -56,9 +56,9 @@ class AuditSeries(Result):
     epochs: int
     """Epochs of the rung; 0 for costs."""
     cost_ratio: float
-    """Images trained, of a reference training's."""
+    """Images trained, as a share of those of a long training."""
     n: int
-    """Candidates with a score and a reference."""
+    """Candidates with a score and a long score."""
     tau: EstimateResult | None = None
     """Kendall's tau-b."""
     spearman: EstimateResult | None = None
@@ -66,13 +66,13 @@ class AuditSeries(Result):
     pairwise_accuracy: EstimateResult | None = Field(
         default=None, validation_alias=AliasChoices("pairwise_accuracy", "pairs_right")
     )
-    """Share of pairs that the score orders as the references do."""
+    """Share of pairs that the score orders as the long scores do."""
     partial_tau: EstimateResult | None = None
     """``tau`` without the effect of log params and log MAdds; null for costs."""
     partial_spearman: EstimateResult | None = None
     """``spearman`` without the effect of log params and log MAdds; null for costs."""
     regret: dict[int, float | None]
-    """For 1, 3 and 5: the best reference of all less the best among so many highest ranked, in [0, 1]."""
+    """For 1, 3 and 5: the best long score of all less the best among so many highest ranked, in [0, 1]."""
     noise_ceiling: NoiseCeiling | None = Field(default=None, validation_alias=AliasChoices("noise_ceiling", "ceiling"))
     """Noise ceiling; null with fewer than two seeds."""
     params_pairwise_accuracy: EstimateResult | None = Field(
@@ -97,7 +97,7 @@ class AuditPoint(Result):
 
 
 class SeedScore(Result):
-    """A reference training."""
+    """A long training."""
 
     seed: int
     """Seed of the training."""
@@ -106,7 +106,7 @@ class SeedScore(Result):
 
 
 class AuditCandidate(Result):
-    """A candidate with a reference."""
+    """A candidate that was trained long."""
 
     fingerprint: str
     """Short stable name of the network."""
@@ -121,13 +121,13 @@ class AuditCandidate(Result):
     curve: tuple[AuditPoint, ...]
     """Rungs of the search that it finished."""
     reference: Score
-    """Top-1 over the reference trainings."""
+    """Long score: top-1 over the long trainings."""
     scores: tuple[SeedScore, ...]
-    """The reference trainings."""
+    """The long trainings."""
 
 
 class AuditFailure(Result):
-    """A reference training without a score."""
+    """A long training without a score."""
 
     fingerprint: str
     """Short stable name of the network."""
@@ -153,7 +153,7 @@ class TrainingFidelity(Result):
 
 
 class AuditFidelity(TrainingFidelity):
-    """What a reference training sees, and what is judged by it."""
+    """What a long training sees, and what is judged by it."""
 
     rank_by: RankingMetric = "top1"
     """What ranks candidates during the search, which is judged."""
@@ -165,28 +165,28 @@ class AuditSize(Result):
     n: int
     """Candidates."""
     seeds: int
-    """Reference trainings of each."""
+    """Long trainings of each."""
 
 
 class AuditResult(Result):
     """What the latest audit of a run has found, also while it is under way."""
 
     status: Literal["complete", "interrupted", "running"]
-    """Whether all reference trainings that were asked for are done, were interrupted, or are under way."""
+    """Whether all long trainings that were asked for are done, were interrupted, or are under way."""
     fidelity: AuditFidelity
-    """What a reference training sees."""
+    """What a long training sees."""
     asked: AuditSize
     """What the latest call asked for."""
     n: int
-    """Candidates with a reference."""
+    """Candidates that were trained long."""
     seeds: int
-    """Most reference trainings that a candidate has."""
+    """Most long trainings that a candidate has."""
     open: int
-    """Reference trainings that were asked for and are not done yet."""
+    """Long trainings that were asked for and are not done yet."""
     failed: tuple[AuditFailure, ...]
-    """Reference trainings without a score."""
+    """Long trainings without a score."""
     candidates: tuple[AuditCandidate, ...]
-    """Candidates with a reference."""
+    """Candidates that were trained long."""
     seeds_agree: EstimateResult | None = None
     """Share of pairs that two single seeds order alike; null with one seed."""
     series: tuple[AuditSeries, ...]

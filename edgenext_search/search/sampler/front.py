@@ -35,6 +35,18 @@ def non_dominated_ranks(losses: Array) -> list[int]:
     return [int(its) for its in ranks]
 
 
+def extended(front: Array, point: Array) -> Array | None:
+    """A front with one more point, and without those that it dominates; None if one is at least as good everywhere.
+
+    Args:
+        front: Points of which none dominates another; shape (points, objectives).
+        point: Shape (objectives,).
+    """
+    if (front <= point).all(axis=1).any():
+        return None
+    return np.vstack([front[~(point <= front).all(axis=1)], point])
+
+
 def hypervolume(losses: Array, reference: Array) -> float:
     """Volume of what is dominated by some point and dominates the reference point.
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.errors import UserError
-from edgenext_search.search.store.run_folder import RunFolder
-from edgenext_search.search.store.store import StudyStore
 from edgenext_search.texts import command_line
+
+if TYPE_CHECKING:
+    from edgenext_search.search.store.run_folder import RunFolder
+    from edgenext_search.search.store.store import StudyStore
 
 
 def require_search(run: RunFolder, store: StudyStore) -> None:

@@ -173,11 +173,11 @@ class AuditFacts(SeriesFacts):
     """Size and sample of the latest audit."""
 
     epochs: int
-    """Epochs of a reference training."""
+    """Epochs of a long training."""
     n: int
     """Number of candidates."""
     seeds: int
-    """Reference trainings of each candidate."""
+    """Long trainings of each candidate."""
     trials: tuple[int, ...] | None = None
     """Numbers of the trials in the sample; None in audits that did not record it."""
 

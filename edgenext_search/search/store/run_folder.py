@@ -17,8 +17,8 @@ from edgenext_search.files import dump_yaml, read_yaml, write_text
 from edgenext_search.locks import exclusive, is_locked
 from edgenext_search.results import Result
 from edgenext_search.search.recipe import ResolvedRecipe
-from edgenext_search.search.store.store import StudyStore, hide_password
-from edgenext_search.texts import command_line
+from edgenext_search.search.store.store import StudyStore
+from edgenext_search.texts import command_line, hide_password
 from edgenext_search.versions import versions
 
 AnyResult = TypeVar("AnyResult", bound=Result)
@@ -31,56 +31,35 @@ class RunFolder:
 
     Attributes:
         path: The folder.
+        study_file: The study as resolved, with versions.
+        summary_file: The result, as ``--json`` prints it.
+        report_file: The report for people.
+        csv_file: The table of trials.
+        winners: Model folders of winners, by fingerprint.
+        latency_profile: The latency profile that the run's candidates are projected with, where latency is asked for.
+        trained: Full trainings of finalists, by fingerprint.
+        scratch: States of trainings under way, and the weights of finalists.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.study_file = path / STUDY_FILE
+        self.summary_file = path / "summary.json"
+        self.report_file = path / "report" / "index.html"
+        self.csv_file = path / "report" / "trials.csv"
+        self.winners = path / "winners"
+        self.latency_profile = path / "latency.json"
+        self.trained = path / "trained"
+        self.scratch = path / "scratch"
+        self._lock_file = path / ".lock"
+        self._database = path / "study.db"
+        self._own_storage = f"sqlite:///{self._database}"
 
     @classmethod
     def default_path(cls, recipe: ResolvedRecipe) -> Path:
         """``runs/<study>-<budget>-<date>-<time>``, under the working directory."""
         budget = re.sub(r"[^\w.]+", "-", str(recipe.budget).replace("=", ""))
         return Path("runs") / f"{recipe.name}-{budget}-{time.strftime('%Y%m%d-%H%M%S')}"
-
-    @property
-    def study_file(self) -> Path:
-        """The study as resolved, with versions."""
-        return self.path / STUDY_FILE
-
-    @property
-    def summary_file(self) -> Path:
-        """The result, as ``--json`` prints it."""
-        return self.path / "summary.json"
-
-    @property
-    def report_file(self) -> Path:
-        """The report for people."""
-        return self.path / "report" / "index.html"
-
-    @property
-    def csv_file(self) -> Path:
-        """The table of trials."""
-        return self.path / "report" / "trials.csv"
-
-    @property
-    def winners(self) -> Path:
-        """Model folders of winners, by fingerprint."""
-        return self.path / "winners"
-
-    @property
-    def latency_profile(self) -> Path:
-        """The latency profile that the run's candidates are projected with; there where latency is asked for."""
-        return self.path / "latency.json"
-
-    @property
-    def trained(self) -> Path:
-        """Full trainings of finalists, by fingerprint."""
-        return self.path / "trained"
-
-    @property
-    def scratch(self) -> Path:
-        """States of trainings under way, and the weights of finalists."""
-        return self.path / "scratch"
 
     def exists(self) -> bool:
         """Whether there is a run here."""
@@ -188,18 +167,6 @@ class RunFolder:
     def is_running(self) -> bool:
         """Whether a coordinator is at work here."""
         return is_locked(self._lock_file)
-
-    @property
-    def _lock_file(self) -> Path:
-        return self.path / ".lock"
-
-    @property
-    def _database(self) -> Path:
-        return self.path / "study.db"
-
-    @property
-    def _own_storage(self) -> str:
-        return f"sqlite:///{self._database}"
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from typing import TYPE_CHECKING
 
@@ -12,11 +11,13 @@ from optuna.trial import TrialState as State
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Cost
-from edgenext_search.errors import UserError
+from edgenext_search.errors import FailureKind, HostError, UserError
+from edgenext_search.failures import classify
 from edgenext_search.latency.measurement import Measurement
 from edgenext_search.search.objectives import ACCURACY, costs_in
 from edgenext_search.search.sampler.propose import decode, directions, distributions, encode
 from edgenext_search.search.store.records import Losses, StudyFacts, TrialRecord, TrialState
+from edgenext_search.texts import hide_password
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from edgenext_search.arch.spaces.space import Space
     from edgenext_search.search.store.records import References, Rescores
 
+SQLITE = "sqlite:"
+LOCK_PATIENCE = 120.0  # seconds to wait for another program that has locked the file of the record
 _STATES: dict[State, TrialState] = {
     State.COMPLETE: "complete",
     State.PRUNED: "pruned",
@@ -66,6 +69,7 @@ class StudyStore:
 
     Raises:
         UserError: The storage cannot be opened, or does not hold the study.
+        HostError: The file of the storage is locked by another program, or its disk is full or fails.
     """
 
     def __init__(
@@ -86,7 +90,7 @@ class StudyStore:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                self.storage = optuna.storages.get_storage(url)
+                self.storage = _open_storage(url)
                 if must_exist:
                     self._study = optuna.load_study(storage=self.storage, study_name=name)
                 else:
@@ -101,6 +105,9 @@ class StudyStore:
         except KeyError as error:
             raise UserError(f"The storage {shown} holds no study {name!r}; is it another one?") from error
         except Exception as error:
+            failure = classify(error)
+            if failure.kind is FailureKind.HOST and shown.startswith(SQLITE):
+                raise HostError(f"The storage {shown} cannot be opened: {failure.message}") from error
             reason = hide_password(str(error).splitlines()[0])
             raise UserError(
                 f"The storage {shown} cannot be opened: {reason}; check its URL, server and driver."
@@ -199,7 +206,7 @@ class StudyStore:
         self._study.set_user_attr(f"latency:{fingerprint}", measurement.to_dict())
 
     def references(self) -> References:
-        """Score of each reference training by fingerprint, epochs and seed, or the reason of its failure."""
+        """Score of each long training by fingerprint, epochs and seed, or the reason of its failure."""
         scores: References = {}
         for key, value in self._study.user_attrs.items():
             if key.startswith("reference:") and value is not None:
@@ -208,7 +215,7 @@ class StudyStore:
         return scores
 
     def add_reference(self, fingerprint: str, epochs: int, seed: int, result: float | str | None) -> None:
-        """Record the score of a reference training, or the reason of its failure; None removes it."""
+        """Record the score of a long training, or the reason of its failure; None removes it."""
         self._study.set_user_attr(f"reference:{fingerprint}:{epochs}:{seed}", result)
 
     def facts(self) -> StudyFacts:
@@ -237,6 +244,13 @@ class StudyStore:
         return self.storage.get_trial_id_from_study_id_trial_number(self.study_id, number)
 
 
+def _open_storage(url: str | BaseStorage) -> BaseStorage:
+    """The storage; one in a file waits for other programs that lock it."""
+    if isinstance(url, str) and url.startswith(SQLITE):
+        url = optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": LOCK_PATIENCE}})
+    return optuna.storages.get_storage(url)
+
+
 def _record(trial: FrozenTrial) -> TrialRecord:
     attributes = trial.user_attrs
     reason: str | None = attributes.get("reason")
@@ -256,8 +270,3 @@ def _record(trial: FrozenTrial) -> TrialRecord:
         reason=reason,
         duplicate_of=attributes["duplicate_of"],
     )
-
-
-def hide_password(text: str) -> str:
-    """A text with the password of every URL in it replaced by ``***``."""
-    return re.sub(r"(://[^:/@\s]*):\S*?@(?=[^@\s/?#]*([/?#\s]|$))", r"\1:***@", text)

@@ -22,10 +22,6 @@ ENQUEUED = "enqueued"  # origin of such a trial
 def starts(projection: Projection, enqueued: Iterable[Candidate]) -> tuple[list[Start], list[Start]]:
     """What a study begins with, in the budget and each candidate once.
 
-    Args:
-        projection: Into the study's budget.
-        enqueued: Candidates that are known to be good.
-
     Returns:
         The baseline and the enqueued candidates, which the first cohorts have to contain; and the other published
         shapes, which fill what they leave of the first cohort.

@@ -187,14 +187,7 @@ def as_finalist(
     expected: Expected | None = None,
     measured: MeasuredLatency | None = None,
 ) -> Finalist:
-    """A trial as a finalist.
-
-    Args:
-        trial: The trial that found the candidate.
-        fresh_scores: Top-1 of each fresh seed so far.
-        expected: Top-1 that all trials lead to expect.
-        measured: Latency on the device.
-    """
+    """A trial as a finalist."""
     search_score, cost = trial.score or 0.0, trial.cost
     return Finalist(
         fingerprint=trial.candidate.fingerprint,

@@ -30,13 +30,7 @@ SAMPLED = 50  # random networks that are checked against the range of the profil
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyDevice:
-    """The device of a study, with the predictor of latencies on it.
-
-    Attributes:
-        device: Device that finalists are measured on.
-        predictor: Predictor of latencies on the device.
-        profile: File of the predictor.
-    """
+    """The device of a study, with the predictor of latencies on it."""
 
     device: Device
     predictor: Predictor
@@ -157,8 +151,8 @@ def _measure_profile(device: Device, recipe: ResolvedRecipe, path: Path, listene
         return
     space, deployment = recipe.space, recipe.deployment
     listener.note(
-        f"Profiling {device.name} for space {space.name} at {deployment}: some ten minutes, once. Interrupted, it "
-        "goes on where it was."
+        f"Profiling {device.name} for space {space.name} at {deployment}: some ten minutes, once. If interrupted, "
+        "it continues."
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     measure_profile(device, space, deployment, path, progress=functools.partial(listener.measured, "Profile"))
@@ -168,34 +162,19 @@ def _digest(*parts: object) -> str:
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
 
+@dataclass(frozen=True, slots=True)
 class FinalistTimer:
     """Measures finalists on the device, in turns with the profile's reference network.
 
     Latencies are converted to the speed of the device when it was profiled, to which predictions refer: the ratio to
     the reference times the latency of the reference in the profile.
-
-    Args:
-        study_device: Device of the study.
-        recipe: Resolved study.
-        store: Record of the study.
-        listener: Listener to the study's progress.
-        should_stop: Whether to stop, asked between networks.
     """
 
-    def __init__(
-        self,
-        study_device: StudyDevice,
-        recipe: ResolvedRecipe,
-        store: StudyStore,
-        listener: Listener,
-        *,
-        should_stop: Callable[[], bool],
-    ) -> None:
-        self._study_device = study_device
-        self._recipe = recipe
-        self._store = store
-        self._listener = listener
-        self._should_stop = should_stop
+    study_device: StudyDevice
+    recipe: ResolvedRecipe
+    store: StudyStore
+    listener: Listener
+    should_stop: Callable[[], bool]
 
     def __call__(self, trials: Sequence[TrialRecord]) -> bool:
         """Measure the candidates of some trials one by one, and record each measurement.
@@ -208,15 +187,15 @@ class FinalistTimer:
         """
         from edgenext_search.models.measurable import export_for_measuring
 
-        device, keys = self._study_device.device, self._recipe.latency
-        profile, deployment = self._study_device.predictor.profile, self._recipe.deployment
+        device, keys = self.study_device.device, self.recipe.latency
+        profile, deployment = self.study_device.predictor.profile, self.recipe.deployment
         settings = MeasureSettings(
             precision=keys.precision,
             seconds=keys.seconds,
             warmup_seconds=min(WARMUP_SECONDS, keys.seconds / 4),
             precise="ratio",
         )
-        self._listener.note(f"Measuring {len(trials)} finalists on {device.name}")
+        self.listener.note(f"Measuring {len(trials)} finalists on {device.name}")
         slower = []
         with tempfile.TemporaryDirectory() as folder:
             reference = Path(folder) / "reference.onnx"
@@ -232,7 +211,7 @@ class FinalistTimer:
                     return False
                 except DeviceError as error:
                     if error.transient and keys.unreachable == "predict":
-                        self._listener.note(f"Note: {error} Finalists go by their predicted latencies.")
+                        self.listener.note(f"Note: {error} Finalists go by their predicted latencies.")
                         return False
                     raise
                 self._record(trial, measurement.at_speed(profile.reference.microseconds))
@@ -243,10 +222,10 @@ class FinalistTimer:
 
     def _record(self, trial: TrialRecord, measurement: Measurement) -> None:
         """Record the measurement of a trial's candidate, and note it."""
-        self._store.add_latency(trial.candidate.fingerprint, measurement)
-        cap = self._recipe.budget.latency
+        self.store.add_latency(trial.candidate.fingerprint, measurement)
+        cap = self.recipe.budget.latency
         said = "" if cap is None else f": {measurement.verdict_at(cap)} at {cap / 1000:g} ms"
-        self._listener.note(
+        self.listener.note(
             f"trial {trial.number}: {measurement.p50 / 1000:.2f} ms "
             f"({measurement.low / 1000:.2f} to {measurement.high / 1000:.2f}){said}"
         )
@@ -254,15 +233,15 @@ class FinalistTimer:
     def _warn(self, slower: Sequence[float]) -> None:
         """Note if the speed of the device differs from that when it was profiled."""
         if slower and not 1 / BUSY < (most := max(slower, key=lambda share: abs(share - 1))) < BUSY:
-            self._listener.note(
+            self.listener.note(
                 f"Note: the device was {most:.2f} times as slow as when it was profiled, by a reference network that "
                 "ran in turns; the latencies above are at the profiled speed."
             )
 
     def _progress(self, before: int, total: int, done: int, _: int) -> None:
-        if self._should_stop():
+        if self.should_stop():
             raise _StopError
-        self._listener.measured("Latency", before + done, total)
+        self.listener.measured("Latency", before + done, total)
 
 
 class _StopError(KeyboardInterrupt):

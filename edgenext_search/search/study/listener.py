@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgenext_search.training.proxy.job import Trained
+from edgenext_search.errors import HostError
+from edgenext_search.training.proxy.job import HostFailed, Trained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -43,11 +44,7 @@ class Listener:
 
 
 class Listeners(Listener):
-    """Passes each call on to several listeners, in order.
-
-    Args:
-        others: The listeners.
-    """
+    """Passes each call on to several listeners, in order."""
 
     def __init__(self, *others: Listener) -> None:
         self._others = others
@@ -83,6 +80,9 @@ def run_jobs(
         executor: Executor of the jobs.
         listener: Listener, which hears of an outcome after the caller has recorded it.
         should_stop: Whether to stop, as in :meth:`~edgenext_search.execution.executor.Executor.run`.
+
+    Raises:
+        HostError: The host failed a job. Nothing is recorded of it, so that it is trained again once that is mended.
     """
     if not jobs:
         return
@@ -92,6 +92,8 @@ def run_jobs(
         listener.job_progress(job.label, share)
 
     for job, outcome in executor.run(jobs, on_progress=on_progress, should_stop=should_stop):
+        if isinstance(outcome, HostFailed):
+            raise HostError(f"{job.label[:1].upper()}{job.label[1:]} could not be trained: {outcome.reason}")
         yield job, outcome
         if isinstance(outcome, Trained):
             if outcome.micro_batch is not None:

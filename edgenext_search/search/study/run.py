@@ -64,7 +64,7 @@ def run_study(
             listener.note(warning)
         store.record_facts(StudyFacts(complete=False, conditions=conditions(session.places, session.numerics)))
         coordinator = Coordinator(
-            recipe,
+            recipe=recipe,
             projection=session.projection,
             store=store,
             executor=session.executor,

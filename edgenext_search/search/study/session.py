@@ -9,7 +9,7 @@ import random
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -137,10 +137,10 @@ def open_session(
     ):
         store = run.open_store(recipe, execution.storage, must_exist=resumed)
         announce(store)
+        _tell(listener, source.notes)
         if study_device is not None:
             store.record_facts(StudyFacts(latency=study_device.facts(recipe.budget)))
-            for note in study_device.notes(recipe.budget, projection):
-                listener.note(note)
+            _tell(listener, study_device.notes(recipe.budget, projection))
         if not resumed and recipe.name == FOR_GPUS and all(_on_cpu(place) for place in places):
             listener.note(f"Note: no GPU is used, and the study {FOR_GPUS} is sized for GPUs; --study laptop is not.")
         if execution.trials_per_gpu != 1 and _on_cpu(places[0]):
@@ -190,6 +190,11 @@ def _projection(recipe: ResolvedRecipe, study_device: StudyDevice | None) -> Pro
     if study_device is None:
         return Projection(space, budget, deployment)
     return Projection(space, study_device.effective_budget(budget), study_device.deployment(deployment))
+
+
+def _tell(listener: Listener, notes: Iterable[str]) -> None:
+    for note in notes:
+        listener.note(note)
 
 
 def _record_data(recipe: ResolvedRecipe, store: StudyStore, data: PreparedData, listener: Listener) -> None:

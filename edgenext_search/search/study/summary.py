@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from edgenext_search.search.full_training import trained_in
 from edgenext_search.search.ranking.references import audit_summary
 from edgenext_search.search.recipe import ResolvedRecipe
 from edgenext_search.search.results import (
+    FailureCount,
     Fidelity,
     Finalist,
     Gain,
@@ -36,14 +38,7 @@ ROUNDING = 1e-9  # differences of scores that are alike to this are equal
 
 
 def summarize(run: RunFolder, recipe: ResolvedRecipe, store: StudyStore, *, running: bool = False) -> RunSummary:
-    """The summary of a run at any point of it, from its record alone.
-
-    Args:
-        run: Folder of the run.
-        recipe: Study of the run.
-        store: Record of the run.
-        running: Whether another process works on the run.
-    """
+    """The summary of a run at any point of it, from its record alone."""
     finalists = [
         finalist.model_copy(update={"model_dir": _model_dir(run, finalist)}) for finalist in finalists_of(store, recipe)
     ]
@@ -75,6 +70,7 @@ def summarize(run: RunFolder, recipe: ResolvedRecipe, store: StudyStore, *, runn
             failed=states.count("failed"),
             open=states.count("open"),
         ),
+        failures=_failures(store),
         winner=winner,
         baseline=baseline,
         finalists=tuple(finalists),
@@ -89,6 +85,16 @@ def summarize(run: RunFolder, recipe: ResolvedRecipe, store: StudyStore, *, runn
         trained=trained_in(run),
         seconds=round(facts.seconds, 1),
         conditions=facts.conditions,
+    )
+
+
+def _failures(store: StudyStore) -> tuple[FailureCount, ...]:
+    """Why trainings failed, the most frequent reason first."""
+    trials = Counter(trial.reason for trial in store.records() if trial.reason is not None)
+    finalists = Counter(result for result in store.rescores().values() if isinstance(result, str))
+    return tuple(
+        FailureCount(reason=reason, trials=trials[reason], finalists=finalists[reason])
+        for reason, _ in (trials + finalists).most_common()
     )
 
 

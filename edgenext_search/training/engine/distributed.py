@@ -93,6 +93,14 @@ class Ranks:
             raise (FirstRefusedError if self.rank else UserError)(refusal)
         return cast("T", value)
 
+    def gather(self, value: T) -> list[T]:
+        """What each rank has, by rank."""
+        if self.world == 1:
+            return [value]
+        values = cast("list[T]", [None] * self.world)
+        distributed.all_gather_object(values, value, group=self.gloo_group)
+        return values
+
     def all_gather(self, value: torch.Tensor) -> list[float]:
         """The numbers of all ranks, by rank."""
         if self.world == 1:

@@ -192,13 +192,7 @@ class Trainer:
                 on_epoch(self.epoch)
 
     def _steps(self, loader: Loader, before: int, schedule: Schedule) -> Iterator[None]:
-        """The remaining steps of the current epoch, one step of the optimizer at a time.
-
-        Args:
-            loader: The training batches.
-            before: Steps of all earlier epochs.
-            schedule: Learning rate of a step by its number.
-        """
+        """The remaining steps of the current epoch, one step of the optimizer at a time."""
         accumulate, sizes = self.options.accumulate, loader.batch_sizes(self.epoch)
         batches = iter(loader.epoch(self.epoch, self.position * accumulate))
         while self.position < len(sizes) // accumulate:

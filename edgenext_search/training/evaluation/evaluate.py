@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -49,6 +48,7 @@ def evaluate_folder(
     batch_size: int = 256,
     workers: int = 0,
     device: torch.device | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> EvaluationResult:
     """Evaluate a model folder on validation images, prepared as its ``config.json`` says.
 
@@ -63,6 +63,7 @@ def evaluate_folder(
         batch_size: Images that go through the network at once.
         workers: Processes that load images.
         device: Device; None for the CPU.
+        note: Tells people what was left out of the images.
 
     Raises:
         UserError: The folder is no model folder or lacks these weights, the data are not there, their classes are not
@@ -75,6 +76,9 @@ def evaluate_folder(
     fingerprint = read_candidate(folder).fingerprint
     which = _which(folder, weights)
     images = matching_val_set(folder, data, data_dir=data_dir, classes_file=classes_file)
+    if note is not None:
+        for text in images.source.notes:
+            note(text)
     model = load(folder, weights)
     if (outputs := int(model.num_classes)) != len(images.classes):  # type: ignore[arg-type]  # timm's attribute
         raise UserError(
@@ -184,7 +188,7 @@ def matching_val_set(
 def some_of(images: ValSet, n: int) -> ValSet:
     """At most ``n`` of the images, evenly spread."""
     chosen = np.unique(np.linspace(0, len(images) - 1, n).round().astype(np.int64))
-    return replace(images, rows=images.rows[chosen], labels=images.labels[chosen])
+    return images.keep(chosen)
 
 
 def _check_file(path: Path, chosen: Sequence[str], folder: Path, names: Sequence[str] | None) -> None:

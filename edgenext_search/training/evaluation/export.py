@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
@@ -35,6 +36,7 @@ def export_folder(
     data: str | None = None,
     data_dir: Path | None = None,
     images: int = 256,
+    note: Callable[[str], None] | None = None,
 ) -> ExportResult:
     """Write a model folder's network as ONNX; the file appears only once it computes what the network computes.
 
@@ -49,6 +51,7 @@ def export_folder(
             random image.
         data_dir: Folder of a named dataset.
         images: Number of images to compare on.
+        note: Tells people what was left out of the images.
 
     Raises:
         UserError: The folder is no model folder, the data are not there, or the file cannot be written.
@@ -60,6 +63,9 @@ def export_folder(
     path = out or folder / ("model-uint8.onnx" if uint8 else "model.onnx")
     _check_writable(path)
     val = None if data is None else some_of(open_val_set(data, data_dir=data_dir), images)
+    if note is not None and val is not None:
+        for text in val.source.notes:
+            note(text)
     model = load(folder, weights)
     preprocessing = preprocessing_of(model, img_size=img_size)
     size = preprocessing.img_size

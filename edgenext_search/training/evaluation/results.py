@@ -44,17 +44,6 @@ class EvaluationResult(Result):
     """Installed versions by package."""
 
 
-class OnnxInput(Result):
-    """The input of an ONNX file."""
-
-    name: str
-    """Name of the tensor."""
-    shape: tuple[int, ...]
-    """Its shape."""
-    type: Literal["float32", "uint8"]
-    """Its element type."""
-
-
 class OnnxOutput(Result):
     """The output of an ONNX file."""
 
@@ -62,6 +51,13 @@ class OnnxOutput(Result):
     """Name of the tensor."""
     shape: tuple[int, ...]
     """Its shape."""
+
+
+class OnnxInput(OnnxOutput):
+    """The input of an ONNX file."""
+
+    type: Literal["float32", "uint8"]
+    """Its element type."""
 
 
 class PreprocessingResult(Result):

@@ -89,30 +89,22 @@ class Checkpoints:
             device: Device of its tensors.
             note: Called with the reason for each checkpoint that is skipped.
         """
-        for path in self.newest_first():
-            try:
-                return read_checked(path, device)
-            except CheckpointError as error:
-                note(f"{error}; falling back to the checkpoint before it")
-        return None
+        return next((state for _, state in self._readable(device, note)), None)
 
     def load_together(self, device: torch.device, note: Callable[[str], None], ranks: Ranks) -> State | None:
         """Load the same state on all ranks: the first rank chooses; see :meth:`load`."""
         if ranks.world == 1:
             return self.load(device, note)
-        name = ranks.run_on_first(lambda: next(self._readable(note), None))
+        name = ranks.run_on_first(lambda: next((name for name, _ in self._readable("cpu", note)), None))
         return None if name is None else read_checked(self.folder / name, device)
 
-    def _readable(self, note: Callable[[str], None]) -> Iterator[str]:
-        import torch
-
+    def _readable(self, device: torch.device | str, note: Callable[[str], None]) -> Iterator[tuple[str, State]]:
+        """Name and state of each checkpoint that can be read, the newest first."""
         for path in self.newest_first():
             try:
-                read_checked(path, torch.device("cpu"))
+                yield path.name, read_checked(path, device)
             except CheckpointError as error:
                 note(f"{error}; falling back to the checkpoint before it")
-            else:
-                yield path.name
 
 
 def write_checked(path: Path, state: State) -> None:
@@ -133,7 +125,7 @@ def write_checked(path: Path, state: State) -> None:
         path.unlink(missing_ok=True)  # a damaged one that was skipped
 
 
-def read_checked(path: Path, device: torch.device) -> State:
+def read_checked(path: Path, device: torch.device | str) -> State:
     """Read a checkpoint without running code that it may contain.
 
     Raises:

@@ -29,15 +29,7 @@ if TYPE_CHECKING:
 def finalize(
     job: FullJob, plan: Plan, folder: TrainingFolder, *, trainer: Trainer, rows: Sequence[EpochMetrics]
 ) -> TrainSummary:
-    """Write the model folder, evaluate it, export it and write the summary.
-
-    Args:
-        job: The training.
-        plan: Its plan.
-        folder: Its folder.
-        trainer: The trained networks.
-        rows: Metrics of each epoch.
-    """
+    """Write the model folder, evaluate it, export it and write the summary."""
     recipe, classes = plan.recipe, plan.data.classes
     model = build(job.candidate, num_classes=len(classes))
     model.load_state_dict(_on_cpu(trainer.scored))

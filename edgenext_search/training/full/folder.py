@@ -21,12 +21,7 @@ PATIENCE = 12.0  # seconds; torch's workers look every five whether their parent
 
 
 class TrainingFolder:
-    """The files of one full training.
-
-    Args:
-        path: The folder.
-        keep: How many of the last checkpoints stay.
-    """
+    """The files of one full training, of whose checkpoints the last ``keep`` stay."""
 
     def __init__(self, path: Path, *, keep: int = 3) -> None:
         self.path = path
@@ -55,6 +50,10 @@ class TrainingFolder:
         """
         return TrainingRecord.read(read_yaml(self.training_file), where=str(self.training_file))
 
+    def unreadable(self) -> tuple[str, ...] | None:
+        """Names of the images that the training here leaves out; None where none was begun."""
+        return self.record().unreadable if self.exists() else None
+
     def begin(self, training: TrainingRecord) -> None:
         """Begin a training here, or check that the one here is the same.
 
@@ -65,7 +64,7 @@ class TrainingFolder:
             UserError: The folder holds another training or something else, or cannot be written.
         """
         if self.exists():
-            there = read_yaml(self.training_file)
+            there = {"unreadable": [], **read_yaml(self.training_file)}
             differing = _differences(there, {**training.to_dict(), "name": there.get("name")})
             if differing:
                 raise UserError(

@@ -6,19 +6,17 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor, nn
-
-from edgenext_search.errors import UserError
-from edgenext_search.models.checkpoint import read_checkpoint, read_file, repository_name
+from edgenext_search.errors import DataError, UserError
+from edgenext_search.models.checkpoint import read_checkpoint, repository_name
 from edgenext_search.models.folder import CONFIG_FILE, WEIGHTS_FILE
-from edgenext_search.training.full.checkpoint import CheckpointError, digest_file, read_checked
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 HEAD = "head.fc."
 _MOST_NAMED = 3
-_KEYS = {"ema", "model", "position"}  # of a checkpoint of full training, and of no other file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +53,7 @@ class InitWeights:
         ]
         if wrong:
             more = f" and {len(wrong) - _MOST_NAMED} more" if len(wrong) > _MOST_NAMED else ""
-            raise UserError(
+            raise DataError(
                 f"{self.path} has the weights of another network: {'; '.join(wrong[:_MOST_NAMED])}{more} do not fit. "
                 "Train the candidate that they belong to, such as the model folder itself."
             )
@@ -70,9 +68,7 @@ class InitWeights:
 
 
 def read_init_weights(path: Path) -> InitWeights:
-    """The weights in a model folder, a ``.safetensors`` or ``.pth`` file, or a checkpoint of full training.
-
-    Of a file with averaged weights, these.
+    """The weights in a model folder or a checkpoint, the averaged ones where it has any.
 
     Raises:
         UserError: There are no weights.
@@ -87,25 +83,10 @@ def read_init_weights(path: Path) -> InitWeights:
             names = json.loads((path / CONFIG_FILE).read_text(encoding="utf-8")).get("label_names")
             weights = load_file(path / WEIGHTS_FILE)
         except Exception as error:  # whatever a damaged file does to its reader
-            raise UserError(f"{path} is damaged: {' '.join(str(error).split())[:200]}.") from error
+            raise DataError(f"{path} is damaged: {' '.join(str(error).split())[:200]}.") from error
         return InitWeights(path=path, weights=weights, classes=tuple(names) if names else None)
-    state = _full_training(path)
-    if state is None:
-        return InitWeights(path=path, weights=read_checkpoint(path).weights)
-    names = state.get("classes")
-    return InitWeights(path=path, weights=state["ema"], classes=tuple(names) if names else None)
-
-
-def _full_training(path: Path) -> Mapping[str, Any] | None:
-    """The state in a checkpoint of full training, also if copied without its digest; None for another file."""
-    if digest_file(path).is_file():
-        try:
-            content: object = read_checked(path, torch.device("cpu"))
-        except CheckpointError as error:
-            raise UserError(f"{error}; give another one with --init.") from error
-    else:
-        content = read_file(path) if path.is_file() else None
-    return content if isinstance(content, Mapping) and content.keys() >= _KEYS else None
+    checkpoint = read_checkpoint(path)
+    return InitWeights(path=path, weights=checkpoint.weights, classes=checkpoint.classes)
 
 
 def _shape(tensor: Tensor) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 from edgenext_search.training.full.metrics import EpochMetrics
 
@@ -29,8 +28,8 @@ class Progress:
     gpu_bytes: int
 
 
-class TrainListener(Protocol):
-    """Hears of a full training; called on the first rank alone."""
+class TrainListener:
+    """Hears of a full training, on the first rank alone; a display overrides the methods that it shows."""
 
     def note(self, text: str) -> None:
         """A message for people."""
@@ -40,16 +39,3 @@ class TrainListener(Protocol):
 
     def epoch_done(self, metrics: EpochMetrics) -> None:
         """An epoch is trained and evaluated."""
-
-
-class SilentListener:
-    """Ignores everything; a base for listeners that want a part."""
-
-    def note(self, text: str) -> None:
-        """See :class:`TrainListener`."""
-
-    def stepped(self, progress: Progress) -> None:
-        """See :class:`TrainListener`."""
-
-    def epoch_done(self, metrics: EpochMetrics) -> None:
-        """See :class:`TrainListener`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgenext_search.arch.cost import Deployment, cost
@@ -62,16 +63,12 @@ class Plan:
             f"  learning rate {scaling}, after {warmup}",
             f"  {', '.join(augmentation) or 'no augmentation but crops'}; seed {recipe.seed}",
             *([few] if steps < FEW_STEPS else []),
+            *(f"  {note}" for note in data.notes),
         ]
 
 
 def plan_training(job: FullJob, *, world: int, device: str) -> Plan:
     """Open the images and settle the recipe, before anything is written.
-
-    Args:
-        job: The training.
-        world: Number of processes.
-        device: ``cpu`` or ``cuda``.
 
     Raises:
         UserError: The data or the recipe cannot be used.
@@ -79,6 +76,20 @@ def plan_training(job: FullJob, *, world: int, device: str) -> Plan:
     if job.wandb:
         check_wandb()
     data = open_full_data(job.data, data_dir=job.data_dir, classes_file=job.classes_file)
+    return settle(job, data, world=world, device=device)
+
+
+def settle(job: FullJob, data: FullData, *, world: int, device: str, unreadable: Sequence[str] = ()) -> Plan:
+    """Settle the recipe for opened images; see :func:`plan_training`.
+
+    Args:
+        job: The training.
+        data: The images.
+        world: Number of processes.
+        device: ``cpu`` or ``cuda``.
+        unreadable: Names of the images that are left out.
+    """
+    data = data.without(unreadable) if unreadable else data
     if job.recipe.head_epochs and job.init is None:
         raise UserError(
             f"train.head_epochs={job.recipe.head_epochs} trains a new classifier on trained weights; give --init."
@@ -112,6 +123,7 @@ def plan_training(job: FullJob, *, world: int, device: str) -> Plan:
         ),
         teacher=job.teacher,
         init=None if job.init is None else str(job.init),
+        unreadable=tuple(unreadable),
     )
     resolved = recipe.resolve(params=params, steps=sum(steps), device=device)
     return Plan(recipe=resolved, data=data, shares=shares, steps=steps, record=record)

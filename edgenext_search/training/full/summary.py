@@ -44,19 +44,15 @@ class TrainingRecord(Result):
     """Teacher of a distillation; null without one."""
     init: str | None = None
     """Source of the initial weights; null for random ones."""
+    unreadable: tuple[str, ...] = ()
+    """Images that could not be decoded when the training began, and are left out whatever becomes of them."""
 
 
-class BestEpoch(Result):
+class BestEpoch(Accuracy):
     """The epoch with the best top-1 accuracy."""
 
     epoch: int
     """Number of the epoch, from 1."""
-    top1: float
-    """Top-1 accuracy on the validation images, in [0, 1]."""
-    top5: float
-    """Top-5 accuracy, in [0, 1]."""
-    loss: float
-    """Cross-entropy, in nats."""
 
 
 class TrainConditions(Result):

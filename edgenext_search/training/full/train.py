@@ -20,7 +20,8 @@ from edgenext_search.training.full.folder import TrainingFolder
 from edgenext_search.training.full.init_weights import read_init_weights
 from edgenext_search.training.full.job import FullJob
 from edgenext_search.training.full.listener import TrainListener
-from edgenext_search.training.full.plan import Plan, plan_training
+from edgenext_search.training.full.plan import Plan, plan_training, settle
+from edgenext_search.training.full.readable import unreadable_images
 from edgenext_search.training.full.summary import TrainSummary
 from edgenext_search.training.full.training_run import TrainingRun
 
@@ -51,7 +52,7 @@ def train_fully(job: FullJob, ranks: Ranks, device: torch.device, listener: Trai
     if job.threads is not None:
         torch.set_num_threads(job.threads)
     folder = TrainingFolder(job.out, keep=job.keep)
-    plan = plan_training(job, world=ranks.world, device=device.type)
+    plan = _plan(job, folder, ranks, device, listener.note)
     model, objective = _networks(job, plan, device, listener.note)
     with contextlib.ExitStack() as stack:
 
@@ -87,6 +88,19 @@ def train_fully(job: FullJob, ranks: Ranks, device: torch.device, listener: Trai
             if late:
                 signal.raise_signal(signal.SIGTERM)
             return run.finish()
+
+
+def _plan(
+    job: FullJob, folder: TrainingFolder, ranks: Ranks, device: torch.device, note: Callable[[str], None]
+) -> Plan:
+    """The plan, without images that cannot be decoded; a training that was begun keeps to those it left out then."""
+    plan = plan_training(job, world=ranks.world, device=device.type)
+    unreadable = ranks.run_on_first(folder.unreadable)
+    if unreadable is None:
+        unreadable = unreadable_images(plan.data, ranks, workers=job.workers, note=note)
+    if not unreadable:
+        return plan
+    return settle(job, plan.data, world=ranks.world, device=device.type, unreadable=unreadable)
 
 
 def _networks(

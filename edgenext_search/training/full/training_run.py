@@ -201,6 +201,7 @@ class TrainingRun:
     def _wandb_id(self) -> str:
         """An id that the same training in the same folder always has."""
         training = self.plan.record.to_dict() | {"name": self.folder.record().name}  # the name that it began with
+        del training["unreadable"]
         text = f"{self.folder.path.resolve()} {training}"
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -244,7 +245,8 @@ class TrainingRun:
         """
         trainer = self.trainer
         trainer.check()
-        about = {"device": self.device.type, "classes": list(self.plan.data.classes)}
+        classes, img_size = list(self.plan.data.classes), self.plan.recipe.img_size
+        about = {"device": self.device.type, "classes": classes, "img_size": img_size}
         state = {**trainer.state(), "rows": [row.model_dump() for row in self.rows], "seconds": seconds, **about}
         if self.ranks.rank == 0:
             self.folder.checkpoints.save(state, trainer.updates)

@@ -102,4 +102,14 @@ class OutOfMemory(Failed):
     """The outcome of a job that ran out of memory; smaller micro-batches may help."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostFailed(Failed):
+    """The outcome of a job for which the host is the reason, not the candidate; it may succeed when tried again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Killed(HostFailed):
+    """The outcome of a job whose process was ended from outside, most often because memory ran out."""
+
+
 Outcome = Trained | Failed

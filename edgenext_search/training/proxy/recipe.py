@@ -34,19 +34,19 @@ class TrainRecipe(Settings):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of the target that is spread over all classes."""
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.99
-    """Decay a step of the averaged weights; lower in the first steps."""
+    """Decay of the averaged weights (EMA) at each step; lower in the first steps."""
     weights: Literal["ema", "last"] = "ema"
-    """The weights that are scored: their average, or as the last step left them."""
+    """Which weights are scored: ``ema`` (averaged) or ``last``."""
     score_epochs: Annotated[int, Field(ge=1)] = 1
-    """A score is the mean over so many last epochs, at most those since the rung before; 1 for the last alone."""
+    """Number of last epochs over which a score is averaged, never beyond the previous rung."""
     clip_grad: Annotated[float, Field(gt=0)] | None = 5.0
     """Largest norm of the gradient; null for no limit."""
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """Largest stochastic-depth rate."""
+    """Largest rate of stochastic depth."""
     layer_scale_init: Annotated[float, Field(gt=0)] = 1e-6
-    """First value of the layer scales; the paper's, which short trainings do as well with as with 0.1."""
+    """Initial value of the layer scales; the default is that of the paper."""
     flip: bool = True
-    """Whether training images are mirrored at random; switch it off where mirroring changes the class."""
+    """Random horizontal flips; set ``false`` where a flip changes the class."""
     crop_scale: Annotated[list[Share], Field(min_length=2, max_length=2)] | None = None
     """Least and largest area of a random crop that is resized to ``img_size``, as shares of the stored image, such as
     [0.35, 1.0]; null for crops that are not resized."""
@@ -60,8 +60,9 @@ class TrainRecipe(Settings):
     """Alpha of CutMix, such as 1.0; 0 for none."""
 
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
-    """float32, or autocast to bfloat16 or float16; auto takes what a probe on this host finds fastest, if its losses
-    agree with those of float32."""
+    """float32 (``fp32``), autocast to bfloat16 or float16 (``bf16``, ``fp16``), or ``auto``: the fastest on this host
+    whose
+    losses agree with those of float32."""
     channels_last: bool | None = None
     """Whether feature maps lie in memory as [n, h, w, c]; null lets the probe decide."""
     compile: bool | None = None

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import errno
 import json
 import os
@@ -260,11 +258,22 @@ def test_a_few_unreadable_images_are_left_out_without_a_hole(ready, kind):
 
 @pytest.mark.parametrize(("n", "broken", "tolerated"), [(60, 1, 0), (999, 1, 0), (3000, 4, 3)])
 def test_more_unreadable_images_are_refused_and_named(ready, tmp_path, n, broken, tolerated):
-    with pytest.raises(
-        UserError, match=rf"\({tolerated} of the {n} needed from plain\), but {broken} are: image \d+: t"
-    ):
+    with pytest.raises(UserError, match=rf"\({tolerated} of the {n} of plain\), but {broken} are: image \d+: t"):
         ready(Plain(n=n, broken=range(broken)))
     assert not list((tmp_path / "cache").iterdir())
+
+
+def test_the_limit_is_that_of_the_whole_set(ready):
+    used = indices_of(ready(Plain(n=3000), train_images=30).train.images)
+    assert len(ready(Plain(n=3000, broken=used[:2], name="torn"), train_images=30).skipped) == 2
+
+
+def test_a_class_without_a_readable_image_is_refused(ready):
+    source = Plain(n=3000)
+    source.labels = np.minimum(np.arange(3000) // 2, 2)
+    source.broken = {0, 1}
+    with pytest.raises(UserError, match=r"plain has none of 1 \('a'\): image \d: torn"):
+        ready(source)
 
 
 def test_images_not_needed_do_not_count(ready):

@@ -79,6 +79,30 @@ def test_parts_that_do_not_fit_are_refused(copy, change, message):
         open_full_data(str(copy))
 
 
+def test_validation_images_that_are_the_training_images_are_refused(copy):
+    shutil.rmtree(copy / "val")
+    shutil.copytree(copy / "train", copy / "val")
+    with pytest.raises(UserError, match="of folder photos must be others than its training images"):
+        open_full_data(str(copy))
+    (copy / "val/red/0.jpg").unlink()
+    assert len(open_full_data(str(copy)).val) == 53
+
+
+def test_classes_that_val_lacks_are_left_out_with_a_file_as_the_message_says(copy, tmp_path):
+    shutil.rmtree(copy / "val/red")
+    with pytest.raises(UserError, match="or name the classes to train on with --classes"):
+        open_full_data(str(copy))
+    assert len(open_full_data(str(copy), classes_file=class_file(tmp_path, "blue", "green")).val) == 10
+
+
+def test_images_are_left_out_by_name(copy):
+    data = open_full_data(str(copy))
+    rest = data.without(["train/red/3.jpg", "val/blue/1.jpg", "train/gone.jpg"])
+    assert (len(rest.train), len(rest.val)) == (53, 29)
+    assert ("red", b"red/3.jpg") not in places(rest.train)
+    assert data.without(["train/gone.jpg"]).train.rows.tolist() == data.train.rows.tolist()
+
+
 def test_a_class_that_is_not_there_is_answered_with_those_that_are(photos, tmp_path):
     with pytest.raises(UserError, match=r"training images of folder photos has no class 'gren'\. Did you mean green\?"):
         open_full_data(str(photos), classes_file=class_file(tmp_path, "gren", "red"))

@@ -157,7 +157,7 @@ def test_an_unreadable_image_is_named(photos, tmp_path, monkeypatch):
         with pytest.raises(UserError, match=r"At most 0\.1 % .* but 1 are: .*red/3\.jpg: cannot identify"):
             list(batches)
 
-    monkeypatch.setattr("edgenext_search.data.loading.workers.UNREADABLE_FRACTION", 0.1)
+    monkeypatch.setattr("edgenext_search.data.unreadable.UNREADABLE_FRACTION", 0.1)
     train, val = loader(data, workers=1), ValLoader(data.val, AT_32_PX)
     assert sum(len(labels) for epoch in (0, 1) for _, labels in train.epoch(epoch)) > 80
     assert [place.rpartition("photos/")[2] for place in train.unreadable] == ["train/red/3.jpg"]

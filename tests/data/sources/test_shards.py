@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import io
 import json
 import tarfile
@@ -126,6 +124,97 @@ def test_compressed_cut_and_unlabelled_shards_are_refused(tmp_path):
     (tmp_path / "cut.tar").write_bytes((tmp_path / "bare.tar").read_bytes()[:700])
     with pytest.raises(UserError, match="cannot be indexed"):
         ShardSource("wds/cut.tar", tmp_path)
+
+
+def shard_of(path, n):
+    write_shard(path, [member for i in range(n) for member in ((f"{i}.jpg", jpeg(i)), (f"{i}.cls", b"%d" % (i % 2)))])
+
+
+def cut_in_the_middle(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def cut_between_members(path):
+    with tarfile.open(path) as tar:
+        end = tar.getmembers()[3].offset
+    path.write_bytes(path.read_bytes()[:end])
+
+
+def damaged_header(path):
+    with tarfile.open(path) as tar:
+        place = tar.getmembers()[3].offset
+    content = bytearray(path.read_bytes())
+    content[place : place + 512] = bytes(range(256)) * 2
+    path.write_bytes(content)
+
+
+def joined_by_cat(path):
+    path.write_bytes(path.read_bytes() * 2)
+
+
+@pytest.mark.parametrize("damage", [cut_in_the_middle, cut_between_members, damaged_header, joined_by_cat])
+@pytest.mark.parametrize("lengths", [{}, {"shard_lengths": [4, 5]}])
+def test_a_shard_that_lost_samples_is_refused(tmp_path, damage, lengths):
+    for name, n in (("0.tar", 4), ("1.tar", 5)):
+        shard_of(tmp_path / name, n)
+    split = {"filenames": ["0.tar", "1.tar"], **lengths}
+    (tmp_path / "_info.json").write_text(json.dumps({"splits": {"train": split}}))
+    assert len(ShardSource("wds/x", tmp_path).labels) == 9
+    damage(tmp_path / "1.tar")
+    for name in ("wds/x", "wds/{0..1}.tar"):
+        with pytest.raises(UserError, match=r"1\.tar .*(cut short|damaged|another archive|unexpected end)"):
+            ShardSource(name, tmp_path)
+    shard_of(tmp_path / "1.tar", 5)
+    assert len(ShardSource("wds/x", tmp_path).labels) == 9
+
+
+def test_a_shard_with_fewer_samples_than_listed_is_refused(tmp_path):
+    shard_of(tmp_path / "0.tar", 4)
+    split = {"filenames": ["0.tar"], "num_samples": 6}
+    (tmp_path / "_info.json").write_text(json.dumps({"splits": {"train": split}}))
+    with pytest.raises(
+        UserError, match=r"0\.tar must hold 6 samples, as _info\.json says, but holds 4\. Fetch it again"
+    ):
+        ShardSource("wds/x", tmp_path)
+
+
+def test_an_archive_without_an_end_is_taken_where_its_samples_are_counted(tmp_path):
+    shard_of(tmp_path / "0.tar", 4)
+    with tarfile.open(tmp_path / "0.tar") as tar:
+        tar.getmembers()
+        end = tar.offset
+    (tmp_path / "0.tar").write_bytes((tmp_path / "0.tar").read_bytes()[:end])
+    with pytest.raises(UserError, match="cut short"):
+        ShardSource("wds/0.tar", tmp_path)
+    split = {"filenames": ["0.tar"], "shard_lengths": [4]}
+    (tmp_path / "_info.json").write_text(json.dumps({"splits": {"train": split}}))
+    assert len(ShardSource("wds/x", tmp_path).labels) == 4
+
+
+def test_samples_that_are_left_out_are_counted(tmp_path):
+    members = [("0.jpg", jpeg(0)), ("0.cls", b"0"), ("1.gif", jpeg(0)), ("1.cls", b"1")]
+    members += [("2.jpg", jpeg(0)), ("3.jpg", jpeg(0)), ("3.cls", b"-1"), ("._0.jpg", b"x")]
+    write_shard(tmp_path / "s.tar", members)
+    with tarfile.open(tmp_path / "s.tar", "a") as tar:
+        info = tarfile.TarInfo("4.jpg")
+        info.type, info.linkname = tarfile.LNKTYPE, "0.jpg"
+        tar.addfile(info)
+    source = ShardSource("wds/s.tar", tmp_path)
+    assert source.labels.tolist() == [0, 1]
+    assert source.notes == (
+        (
+            "wds/s.tar, train: left out: 1 hidden (._0.jpg), 1 images with a negative label (3.jpg), "
+            "1 images without a label (2.jpg), 1 links (4.jpg)."
+        ),
+    )
+
+
+@pytest.mark.parametrize("value", ["true", "1.5", "null", "1e999", '"cat"'])
+def test_a_label_in_json_is_a_whole_number(tmp_path, value):
+    write_shard(tmp_path / "s.tar", [("a.jpg", jpeg(0)), ("a.json", f'{{"y": {value}}}'.encode())])
+    (tmp_path / "_info.json").write_text(json.dumps({"splits": {"train": {"filenames": ["s.tar"], "alt_label": "y"}}}))
+    with pytest.raises(UserError, match="must hold the integer field 'y'"):
+        ShardSource("wds/x", tmp_path)
 
 
 def test_a_label_that_is_no_number_is_refused(tmp_path):

@@ -1,6 +1,5 @@
 import json
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -72,21 +71,6 @@ def test_new_networks_are_predicted_as_the_profile_says(predictor):
     assert inside >= 54
     assert below >= 54
     assert sum(own.interpolated for own in found) <= 6
-
-
-def test_a_prediction_takes_microseconds(predictor):
-    candidates = [candidate_of(seed) for seed in range(20)]
-    for candidate in candidates:
-        predictor.microseconds(candidate)
-    fastest = min(_seconds(predictor, candidates) for _ in range(20))
-    assert fastest / len(candidates) < 100e-6  # ten are usual
-
-
-def _seconds(predictor, candidates):
-    start = time.perf_counter()
-    for candidate in candidates:
-        predictor.microseconds(candidate)
-    return time.perf_counter() - start
 
 
 def test_what_lies_outside_of_the_measured_widths_is_marked(predictor):

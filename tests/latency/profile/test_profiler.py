@@ -2,7 +2,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from latency_profiles import DEPLOYMENT, INFO, MadeUpDevice, write_target
+from latency_profiles import DEPLOYMENT, INFO, MadeUpDevice, export_nothing
 
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.spaces.space import Space
@@ -10,7 +10,6 @@ from edgenext_search.errors import UserError
 from edgenext_search.latency.devices.device import DeviceError
 from edgenext_search.latency.profile import profiler
 from edgenext_search.latency.profile.journal import MOST_TRIES
-from edgenext_search.latency.profile.measurement_plan import Target
 from edgenext_search.latency.profile.profile import Profile
 from edgenext_search.latency.profile.profiler import ProfileSettings, measure_profile
 
@@ -20,11 +19,7 @@ SPACE = Space.load("edgenext")
 
 @pytest.fixture(autouse=True)
 def _quick_exports(monkeypatch):
-    monkeypatch.setattr(profiler, "_export", write_target)
-    monkeypatch.setattr(
-        "edgenext_search.models.measurable.export_for_measuring",
-        lambda candidate, deployment, path: write_target(Target(what="network", candidate=candidate), deployment, path),
-    )
+    export_nothing(monkeypatch)
 
 
 def profile(out, device=None, deployment=DEPLOYMENT, **options):
@@ -39,13 +34,7 @@ def without_times(profile):
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(profiler, "_export", write_target)
-        patch.setattr(
-            "edgenext_search.models.measurable.export_for_measuring",
-            lambda candidate, deployment, path: write_target(
-                Target(what="network", candidate=candidate), deployment, path
-            ),
-        )
+        export_nothing(patch)
         return profile(tmp_path_factory.mktemp("profile") / "board.json")
 
 

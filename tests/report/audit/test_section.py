@@ -1,7 +1,5 @@
 """The table, the figure and the section of an audit."""
 
-from __future__ import annotations
-
 import pytest
 
 from edgenext_search.report.audit.section import audit_document, audit_figure, audit_section, audit_table

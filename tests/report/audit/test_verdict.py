@@ -1,7 +1,5 @@
 """What an audit says: trust, longer trainings, size, regret."""
 
-from __future__ import annotations
-
 import pytest
 
 from edgenext_search.report.audit.verdict import Longer, Trust, audit_sentences, longer, trust

@@ -1,7 +1,5 @@
 """The report of several runs as a document."""
 
-from __future__ import annotations
-
 import pytest
 
 from edgenext_search.report.comparison.document import comparison_document, comparison_sentences

@@ -1,7 +1,5 @@
 """Several runs are ranked where that is allowed."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """A page stands alone, says all that its document says, and runs nothing that we did not write."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """A small document as Markdown."""
 
-from __future__ import annotations
-
 import re
 
 from edgenext_search.report.render.markdown import markdown

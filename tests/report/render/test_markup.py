@@ -1,7 +1,5 @@
 """Plain text cannot become markup."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

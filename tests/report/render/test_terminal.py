@@ -1,7 +1,5 @@
 """A small document in terminals of all kinds."""
 
-from __future__ import annotations
-
 import io
 
 import pytest

@@ -1,14 +1,19 @@
 """What each choice scored."""
 
-from __future__ import annotations
-
 import statistics
 from dataclasses import replace
 
 import pytest
 from scipy.stats import t
 
-from edgenext_search.report.run.choices import FIELDS, choice_figures, choices_section, estimates
+from edgenext_search.report.run.choices import (
+    FIELDS,
+    choice_figures,
+    choices_section,
+    estimates,
+    importance_figure,
+    parameter_text,
+)
 from edgenext_search.report.trials.study import Study
 from edgenext_search.search.store.records import Losses
 
@@ -98,3 +103,23 @@ def test_width_ratios_are_binned_evenly():
 def test_nothing_varies(trials):
     assert choice_figures(trials) == {}
     assert choices_section(Study(a_summary(trials), trials)) is None
+
+
+def test_importance_has_bars_in_the_order_given_with_names_in_words():
+    values = {"stage3.kernel_size": 0.5, "expand_ratio": 0.3, **{f"p{index}": 0.2 / 20 for index in range(20)}}
+    figure = importance_figure(
+        a_summary(importance={"method": "PED-ANOVA", "quantile": 0.25, "n": 40, "values": values})
+    )
+    assert list(figure.y_names[:2]) == ["kernel size, stage 3", "expand ratio"]
+    assert list(figure.series[0].x[:2]) == [50, 30]
+    assert "8 more below 1.0 %" in figure.x_label
+    assert "best 25 % of 40" in figure.y_label
+
+
+def test_without_importances_there_is_no_figure():
+    assert importance_figure(a_summary()) is None
+
+
+def test_names_of_parameters():
+    assert parameter_text("stage2.sdta_splits") == "SDTA splits, stage 2"
+    assert parameter_text("depth") == "depth"

@@ -1,7 +1,5 @@
 """The conditions beneath the numbers."""
 
-from __future__ import annotations
-
 import pytest
 
 from edgenext_search.report.run.conditions import conditions_section

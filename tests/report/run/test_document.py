@@ -1,7 +1,5 @@
 """The report of a run, in every state that a run can be in."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

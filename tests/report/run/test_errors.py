@@ -1,7 +1,5 @@
 """The distribution of errors."""
 
-from __future__ import annotations
-
 import pytest
 
 from edgenext_search.report.run.errors import errors_figure, errors_section

@@ -1,7 +1,5 @@
 """The finalists, best first."""
 
-from __future__ import annotations
-
 from edgenext_search.report.run.finalists import finalists_section, finalists_table
 
 from ..builders import a_latency, a_summary, some_trials, text_of, unscored

@@ -1,7 +1,5 @@
 """What the figures show, and what they never mix."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """What the device found of the finalists."""
 
-from __future__ import annotations
-
 import pytest
 
 from edgenext_search.report.document import plain

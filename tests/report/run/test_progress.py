@@ -1,7 +1,5 @@
 """How far a study had come."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The winner at other sizes."""
 
-from __future__ import annotations
-
 import pytest
 
 from edgenext_search.report.run.sizes import STEPS, sizes_section

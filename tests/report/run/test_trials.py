@@ -1,7 +1,5 @@
 """All trials, and why some failed."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from edgenext_search.report.document import plain

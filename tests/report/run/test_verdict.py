@@ -1,7 +1,5 @@
 """The verdict says no more than the numbers do."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

@@ -1,7 +1,5 @@
 """Words about a run that several topics need."""
 
-from __future__ import annotations
-
 from edgenext_search.report.run.words import objective_costs, rematch_text, seeds_text
 
 from ..builders import a_finalist, a_summary, a_trial, changed, some_trials

@@ -1,7 +1,5 @@
 """The report of a scaling study as a document."""
 
-from __future__ import annotations
-
 from edgenext_search.report.render.html import write_page
 from edgenext_search.report.scaling.document import scaling_document
 from edgenext_search.report.trials.page_data import trials_data

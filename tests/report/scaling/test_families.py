@@ -1,7 +1,5 @@
 """Families and fitted laws in the terminal."""
 
-from __future__ import annotations
-
 import io
 
 import pytest

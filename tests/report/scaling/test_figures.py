@@ -1,7 +1,5 @@
 """The figures of scaling studies show what the results say."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

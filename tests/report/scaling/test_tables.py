@@ -1,7 +1,5 @@
 """The tables of scaling studies."""
 
-from __future__ import annotations
-
 from edgenext_search.report.scaling.tables import (
     candidates_table,
     laws_table,

@@ -1,7 +1,5 @@
 """What a scaling study says."""
 
-from __future__ import annotations
-
 import pytest
 
 from edgenext_search.report.scaling.verdict import (

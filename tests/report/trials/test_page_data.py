@@ -1,7 +1,5 @@
 """What the page's script works with."""
 
-from __future__ import annotations
-
 import json
 
 from edgenext_search.report.trials.page_data import trials_data

@@ -1,7 +1,5 @@
 """Which trials are compared, and which are on a front."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The table of trials: stable columns, and a CSV that reads back as it was."""
 
-from __future__ import annotations
-
 import csv
 from dataclasses import replace
 

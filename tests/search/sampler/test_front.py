@@ -12,6 +12,7 @@ from edgenext_search.search.sampler.front import (
     MARGIN,
     best_points,
     contribution,
+    extended,
     hypervolume,
     non_dominated_ranks,
 )
@@ -84,6 +85,16 @@ def test_a_rank_is_the_longest_chain_of_points_that_dominate_one_another(points)
         return max((1 + chain(other) for other, p in enumerate(points) if dominates(p, points[index])), default=0)
 
     assert non_dominated_ranks(points) == [chain(index) for index in range(len(points))]
+
+
+@given(some_points())
+def test_a_front_extended_point_by_point_is_that_of_all(points):
+    front = points[:0]
+    for point in points:
+        grown = extended(front, point)
+        front = front if grown is None else grown
+    first = points[[rank == 0 for rank in non_dominated_ranks(points)]]
+    assert sorted(map(tuple, front)) == sorted(set(map(tuple, first)))
 
 
 # Volumes: # is what a point alone dominates, = what others do too; the reference is the lower right corner.

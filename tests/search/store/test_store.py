@@ -1,4 +1,5 @@
 import sqlite3
+import threading
 
 import optuna
 import pytest
@@ -6,9 +7,10 @@ from study_builders import MANY_DUPLICATES, Killed, a_candidate, some_values
 
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.spaces.space import Space
-from edgenext_search.errors import UserError
+from edgenext_search.errors import HostError, UserError
+from edgenext_search.search.store import store as store_module
 from edgenext_search.search.store.records import DataFacts, Losses, StudyFacts
-from edgenext_search.search.store.store import StudyStore, hide_password
+from edgenext_search.search.store.store import StudyStore
 from edgenext_search.training.engine.numerics import Numerics
 
 SPACE = Space.from_dict(MANY_DUPLICATES)
@@ -236,38 +238,22 @@ def test_a_file_that_is_no_database(tmp_path):
         StudyStore(f"sqlite:///{tmp_path}/study.db", "s", SPACE)
 
 
-def test_a_database_that_another_program_holds(url, tmp_path, monkeypatch):
+@pytest.fixture
+def locked(url, tmp_path):
+    """The connection of another program that holds the record's file."""
     StudyStore(url, "s", SPACE)
-    holder = sqlite3.connect(tmp_path / "study.db", isolation_level=None)
+    holder = sqlite3.connect(tmp_path / "study.db", isolation_level=None, check_same_thread=False)
     holder.execute("BEGIN EXCLUSIVE")
-    try:
-        real = optuna.create_study
-        engine = {"connect_args": {"timeout": 0.1}}
-
-        def impatient(storage, **others):
-            return real(storage=optuna.storages.RDBStorage(storage, engine_kwargs=engine), **others)
-
-        monkeypatch.setattr(optuna, "create_study", impatient)
-        with pytest.raises(UserError, match="database is locked"):
-            StudyStore(url, "s", SPACE)
-    finally:
-        holder.close()
+    yield holder
+    holder.close()
 
 
-@pytest.mark.parametrize(
-    ("text", "hidden"),
-    [
-        ("postgresql://anna:s3cret@host/db", "postgresql://anna:***@host/db"),
-        ("postgresql://:s3cret@host/db", "postgresql://:***@host/db"),
-        ("postgresql://anna:p%40ss:w/ord@host:5432/db", "postgresql://anna:***@host:5432/db"),
-        ("postgresql://anna:p@ss@host/db", "postgresql://anna:***@host/db"),
-        ("cannot reach x://a:b@c or y://d:e@f", "cannot reach x://a:***@c or y://d:***@f"),
-        ("postgresql://anna@host:5432/db", "postgresql://anna@host:5432/db"),
-        ("postgresql://host:5432/db", "postgresql://host:5432/db"),
-        ("sqlite:///runs/a/study.db", "sqlite:///runs/a/study.db"),
-        ("mysql://u:p@h/db?contact=x@y", "mysql://u:***@h/db?contact=x@y"),
-    ],
-)
-def test_passwords_are_hidden_and_nothing_else(text, hidden):
-    assert hide_password(text) == hidden
-    assert hide_password(hidden) == hidden
+def test_a_database_that_another_program_holds(url, locked, monkeypatch):
+    monkeypatch.setattr(store_module, "LOCK_PATIENCE", 0.1)
+    with pytest.raises(HostError, match=r"cannot be opened: .*Another program has locked"):
+        StudyStore(url, "s", SPACE)
+
+
+def test_a_locked_database_is_waited_for(url, locked):
+    threading.Timer(6, lambda: locked.execute("COMMIT")).start()  # longer than SQLite waits by itself
+    assert StudyStore(url, "s", SPACE).records() == []

@@ -23,7 +23,7 @@ from study_builders import (
 
 from edgenext_search.arch.cost import cost
 from edgenext_search.arch.published import published_variants
-from edgenext_search.errors import StudyFailedError
+from edgenext_search.errors import HostError, StudyFailedError
 from edgenext_search.search.objectives import costs_in, losses_of
 from edgenext_search.search.sampler.front import non_dominated_ranks
 from edgenext_search.search.store.records import Score
@@ -33,7 +33,7 @@ from edgenext_search.search.study.expectation import expectations
 from edgenext_search.search.study.finalists import choosing_seeds, rematch_seeds
 from edgenext_search.search.study.halving import survivors
 from edgenext_search.search.study.listener import Listener
-from edgenext_search.training.proxy.job import Failed, Trained
+from edgenext_search.training.proxy.job import Failed, HostFailed, Trained
 
 
 @pytest.fixture(scope="module")
@@ -208,6 +208,24 @@ def test_a_failure_at_a_later_rung_keeps_the_curve_and_is_no_finalist(finished):
     assert best.number not in [finalist.trial for finalist in lab.finalists()]
 
 
+@pytest.mark.parametrize("victim", [0, 2, 5])
+def test_what_the_host_fails_is_trained_again_and_changes_nothing(finished, victim):
+    candidate = finished[0].trials()[victim].candidate
+
+    def has_no_disk(job):
+        if job.candidate == candidate:
+            return HostFailed(reason="No space left on device; free some space.")
+        return Trained(score=score_of(job), seconds=0.5)
+
+    lab = Lab(a_recipe())
+    for _ in range(2):
+        with pytest.raises(HostError, match=r"^Trial \d could not be trained: No space left .*; free some space"):
+            lab.run(FakeExecutor(has_no_disk))
+        assert all(trial.reason is None for trial in lab.trials())
+    lab.run()
+    assert lab.result() == finished[0].result()
+
+
 def test_three_failures_at_the_start_stop_the_study_with_the_reason():
     lab = Lab(a_recipe())
     executor = FakeExecutor(lambda _: Failed(reason="ImportError: no module named timm"))
@@ -369,15 +387,11 @@ def test_killed_after_any_outcome_it_resumes_as_if_undisturbed():
         assert Counter(first.given + second.given) == Counter(_known["given"]), k
 
 
-@pytest.mark.parametrize("victim", [0, 1, 2, 3])
-def test_killed_after_a_failure_at_a_later_rung_it_resumes_as_if_undisturbed(victim):
-    recipe = a_recipe()
-    lab = Lab(recipe)
-    lab.run()
-    unlucky = lab.trials()[victim].candidate.fingerprint
+def test_killed_after_the_baseline_failed_at_a_later_rung_it_resumes_as_if_undisturbed(finished):
+    unlucky, recipe = finished[0].trials()[0].candidate, finished[0].recipe
 
     def outcome(job):
-        if job.candidate.fingerprint == unlucky and job.until == 4:
+        if job.candidate == unlucky and job.until == 4:
             return Failed(reason="RuntimeError: bad luck")
         return Trained(score=score_of(job), seconds=0.5)
 

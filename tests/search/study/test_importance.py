@@ -1,7 +1,5 @@
 """Importances of the space's parameters."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import pytest

@@ -1,7 +1,5 @@
 """What listeners hear, and trainings that report to them."""
 
-from __future__ import annotations
-
 import inspect
 from pathlib import Path
 

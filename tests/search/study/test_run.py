@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from study_builders import FakeExecutor, Killed, a_recipe, fails_for, with_data
+from study_builders import FakeExecutor, Killed, a_recipe, with_data
 
 from edgenext_search.arch.budget import Budget
 from edgenext_search.errors import StudyFailedError, UserError
@@ -183,14 +183,6 @@ def test_weights_of_former_finalists_stay(folder, recipe, execution, fake, monke
     assert {path.name.partition("-")[0] for path in folder.scratch.iterdir()} == finalists
 
 
-def test_failures_are_counted(folder, recipe, execution, fake):
-    run_study(folder, recipe, execution)
-    victim = folder.open_store(recipe).records()[5].candidate.fingerprint
-    other = RunFolder(folder.path.parent / "other")
-    fake.current = FakeExecutor(fails_for(victim))
-    assert run_study(other, recipe, execution).trials.failed == 1
-
-
 class Interrupting(FakeExecutor):
     """Presses Ctrl-C after some outcomes."""
 
@@ -205,8 +197,7 @@ class Interrupting(FakeExecutor):
             yield item
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("after", [1, 7, 14])
+@pytest.mark.parametrize(("number", "after"), [(signal.SIGINT, 1), (signal.SIGTERM, 7), (signal.SIGINT, 14)])
 def test_one_signal_stops_with_a_summary_and_the_next_call_goes_on(folder, recipe, execution, fake, number, after):
     run_study(undisturbed := RunFolder(folder.path.parent / "undisturbed"), recipe, execution)
     expected = undisturbed.read_summary(RunSummary)

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from study_builders import FakeExecutor, a_recipe
+from study_builders import FakeExecutor, a_recipe, with_data
 
 from edgenext_search.errors import UserError
 from edgenext_search.search.store.run_folder import RunFolder
@@ -13,10 +13,7 @@ from edgenext_search.search.study.session import Execution, open_session
 
 @pytest.fixture
 def recipe(class_folder):
-    recipe = a_recipe()
-    data = recipe.data.model_copy(update={"source": str(class_folder)})
-    proxy = recipe.proxy.model_copy(update={"img_size": 32})
-    return replace(recipe, data=data, proxy=proxy)
+    return with_data(a_recipe(), class_folder)
 
 
 @pytest.fixture

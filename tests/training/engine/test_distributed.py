@@ -14,16 +14,18 @@ def test_one_process_needs_no_group():
         ranks.all_reduce_gradients([])
         assert ranks.any_rank(True, False) == [True, False]
         assert ranks.run_on_first(lambda: 7) == 7
+        assert ranks.gather({3: "x"}) == [{3: "x"}]
         assert ranks.all_gather(torch.tensor(2.5)) == [2.5]
 
 
 def test_collectives_of_three_ranks(tmp_path):
     """The last rank sets a flag; the first makes something, and refuses."""
-    for rank, (flags, made, refusal, numbers) in enumerate(on_ranks(3, "collectives", folder=tmp_path)):
+    for rank, (flags, made, refusal, numbers, texts) in enumerate(on_ranks(3, "collectives", folder=tmp_path)):
         assert flags == [False, True]
         assert made == "made by 0"
         assert refusal == ("FirstRefusedError" if rank else "UserError", "rank 0 refuses")
         assert numbers == [0.5, 1.5, 2.5]
+        assert texts == ["0", "1", "2"]
 
 
 def test_gradients_and_counts_are_added_up(tmp_path):

@@ -4,6 +4,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from states import assert_equal
 from strategies import tiny
 from torch import nn
 
@@ -204,7 +205,7 @@ def test_a_restored_trainer_goes_on_bit_for_bit(cut, tmp_path):
     torch.rand(7)
     restored.fit(a_loader(seed=5), until=3)
 
-    _assert_equal(straight.state(), restored.state())
+    assert_equal(straight.state(), restored.state())
     assert scored(straight) == scored(restored)
 
 
@@ -214,9 +215,9 @@ def test_the_seed_decides_what_is_random_in_a_step():
         trainer.fit(a_loader(), until=1)
         return trainer.state()["model"]
 
-    _assert_equal(trained(1), trained(1))
+    assert_equal(trained(1), trained(1))
     with pytest.raises(AssertionError):
-        _assert_equal(trained(1), trained(2))
+        assert_equal(trained(1), trained(2))
 
 
 def test_an_epoch_that_is_reached_is_not_trained_again():
@@ -225,23 +226,7 @@ def test_an_epoch_that_is_reached_is_not_trained_again():
     before = copy.deepcopy(trainer.state())
     trainer.fit(a_loader(), until=2, on_step=lambda *_: pytest.fail("a step too many"))
     trainer.fit(a_loader(), until=1, on_step=lambda *_: pytest.fail("a step too many"))
-    _assert_equal(before, trainer.state())
-
-
-def _assert_equal(a, b):
-    """Nested states with tensors, equal to the bit."""
-    if isinstance(a, torch.Tensor):
-        assert torch.equal(a, b)
-    elif isinstance(a, dict):
-        assert a.keys() == b.keys()
-        for key in a:
-            _assert_equal(a[key], b[key])
-    elif isinstance(a, (list, tuple)):
-        assert len(a) == len(b)
-        for x, y in zip(a, b, strict=True):
-            _assert_equal(x, y)
-    else:
-        assert a == b
+    assert_equal(before, trainer.state())
 
 
 def test_soft_targets_are_smoothed_as_labels_are():

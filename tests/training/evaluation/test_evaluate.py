@@ -1,18 +1,19 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 import timm
 import torch
+from model_folders import save_network
+from PIL import Image
 from safetensors.torch import save_file
 from strategies import tiny
-from timm.data import create_transform, resolve_model_data_config
+from timm.data import create_transform, resolve_data_config
 from torchvision.datasets import ImageFolder
 
-from edgenext_search.arch.cost import Deployment
 from edgenext_search.errors import UserError
 from edgenext_search.models.build import build
-from edgenext_search.models.folder import save_model_folder
 from edgenext_search.training.evaluation.evaluate import evaluate_folder
 from edgenext_search.training.evaluation.export import export_folder
 
@@ -29,25 +30,18 @@ def network(classes, seed=0, norm_act="ln_gelu"):
 @pytest.fixture
 def winner(tmp_path):
     def save(classes=COLOURS, norm_act="ln_gelu", **about):
-        folder = tmp_path / "winner"
-        save_model_folder(
-            network(classes, norm_act=norm_act),
-            tiny(norm_act=norm_act),
-            folder,
-            deployment=Deployment(),
-            trained_size=48,
-            class_names=classes,
-            about=about,
+        model = network(classes, norm_act=norm_act)
+        return save_network(
+            tmp_path / "winner", classes, model=model, candidate=tiny(norm_act=norm_act), size=48, **about
         )
-        return folder
 
     return save
 
 
-def plain_timm(folder, images):
+def plain_timm(folder, images, **options):
     """What anybody would write with timm alone: top-1 and loss."""
     model = timm.create_model(f"local-dir:{folder}", pretrained=True).eval()
-    transform = create_transform(**resolve_model_data_config(model), is_training=False)
+    transform = create_transform(**resolve_data_config({}, model=model, **options), is_training=False)
     batch, labels = zip(*ImageFolder(str(images), transform=transform), strict=True)
     with torch.inference_mode():
         logits = model(torch.stack(batch))
@@ -66,6 +60,34 @@ def test_the_result_is_that_of_plain_timm(winner, photos, norm_act):
     assert (found.n, found.classes, found.img_size, found.crop_pct, found.unreadable) == (30, 6, 48, 0.9, 0)
     assert found.data == "folder photos"
     assert found.images_per_second > 0
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    """Class folders of JPEGs that are noisy at their borders, which a crop of 0.9 cuts off and one of 1.0 does not."""
+    root = tmp_path_factory.mktemp("shapes")
+    rng = np.random.default_rng(2)
+    for kind in range(6):
+        (root / f"val/{kind}").mkdir(parents=True)
+        for number in range(8):
+            height, width = rng.integers(60, 100, 2)
+            pixels = rng.integers(0, 256, (height, width, 3))
+            pixels[:, width // 10 : -width // 10] = pixels[:, width // 10 : -width // 10] // 3 + 25 * kind
+            Image.fromarray(pixels.astype(np.uint8)).save(root / f"val/{kind}/{number}.jpg")
+    return root
+
+
+def test_timms_own_validation_agrees(winner, shapes):
+    """``validate.py`` of timm takes the sizes of the test unless told otherwise."""
+    folder = winner(classes="012345")
+    found = evaluate_folder(folder, str(shapes))
+    top1, loss = plain_timm(folder, shapes / "val", use_test_size=True)
+    assert found.top1 == pytest.approx(top1)
+    assert found.loss == pytest.approx(loss, abs=1e-4)
+    config = json.loads((folder / "config.json").read_text())
+    config["pretrained_cfg"]["crop_pct"] = 1.0
+    (folder / "config.json").write_text(json.dumps(config))
+    assert evaluate_folder(folder, str(shapes)).top1 != found.top1  # these images tell
 
 
 def test_training_images_are_never_read(winner, photos, tmp_path):
@@ -96,15 +118,7 @@ def test_classes_are_matched_by_name_whatever_their_order(winner, photos):
     with torch.no_grad():
         model.head.fc.weight.copy_(model.head.fc.weight[order].clone())
         model.head.fc.bias.copy_(model.head.fc.bias[order].clone())
-    save_model_folder(
-        model,
-        tiny(),
-        folder,
-        deployment=Deployment(),
-        trained_size=48,
-        class_names=[COLOURS[label] for label in order],
-        about={},
-    )
+    save_network(folder, [COLOURS[label] for label in order], model=model, size=48)
     found = evaluate_folder(folder, str(photos))
     assert (found.top1, found.top5) == (expected.top1, expected.top5)
     assert found.loss == pytest.approx(expected.loss, abs=1e-5)
@@ -233,9 +247,7 @@ def test_an_onnx_file_that_does_not_fit_is_refused(winner, photos, tmp_path):
     with pytest.raises(UserError, match="leave out --weights"):
         evaluate_folder(folder, str(photos), onnx=path, weights="ema")
     other = tmp_path / "other"
-    save_model_folder(
-        network(COLOURS[:3]), tiny(), other, deployment=Deployment(), trained_size=48, class_names=COLOURS[:3], about={}
-    )
+    save_network(other, COLOURS[:3], size=48)
     export_folder(other, out=path)
     with pytest.raises(UserError, match=r"an output for each of 6 classes, but has \[3\]"):
         evaluate_folder(folder, str(photos), onnx=path)

@@ -1,18 +1,18 @@
+import shutil
+
 import numpy as np
 import onnxruntime
 import pytest
 import timm
 import torch
+from model_folders import save_network
 from PIL import Image
 from strategies import tiny
 from timm.data import create_transform, resolve_model_data_config
 
-from edgenext_search.arch.cost import Deployment
 from edgenext_search.errors import UserError
 from edgenext_search.models import export
-from edgenext_search.models.build import build
 from edgenext_search.models.export import ExportError
-from edgenext_search.models.folder import save_model_folder
 from edgenext_search.training.evaluation.export import export_folder
 from edgenext_search.training.evaluation.results import OnnxInput, OnnxOutput
 
@@ -21,22 +21,23 @@ SMALL = tiny(depths=(1, 1, 1, 2), sdta_blocks=(0, 1, 0, 1))
 
 @pytest.fixture
 def winner(tmp_path):
-    torch.manual_seed(0)
-    folder = tmp_path / "winner"
-    save_model_folder(
-        build(SMALL, num_classes=6, layer_scale_init=0.5),
-        SMALL,
-        folder,
-        deployment=Deployment(),
-        trained_size=48,
-        class_names=list("abcdef"),
-        about={},
-    )
-    return folder
+    return save_network(tmp_path / "winner", "abcdef", candidate=SMALL, size=48)
 
 
 def run(path, image):
     return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, {"image": image})[0]
+
+
+def test_an_unreadable_image_is_tolerated_as_by_training(winner, photos, tmp_path, monkeypatch):
+    """One of 30 is tolerated here; the comparison meets it among five."""
+    monkeypatch.setattr("edgenext_search.data.unreadable.UNREADABLE_FRACTION", 0.04)
+    data = shutil.copytree(photos, tmp_path / "photos")
+    (data / "val/black/0.jpg").write_bytes(b"no image")
+    (data / "val/black/notes.txt").write_bytes(b"")
+    notes = []
+    result = export_folder(winner, data=str(data), images=5, note=notes.append)
+    assert result.parity.images == 4
+    assert notes == ["folder photos, val/: left out, as no images: 1 .txt (black/notes.txt)."]
 
 
 def test_pixels_of_a_camera_go_in_and_the_logits_of_timm_come_out(winner, photos):

@@ -2,13 +2,12 @@ import math
 
 import pytest
 import torch
+from model_folders import save_network
 from strategies import tiny
 from torch import nn
 
-from edgenext_search.arch.cost import Deployment
 from edgenext_search.errors import UserError
 from edgenext_search.models.build import build
-from edgenext_search.models.folder import save_model_folder
 from edgenext_search.training.full.distill import STUDENT_MEAN, STUDENT_STD, Teacher, distillation, open_teacher
 
 
@@ -82,9 +81,7 @@ def test_a_student_that_agrees_has_the_loss_of_the_labels_alone():
 
 def test_teachers_by_folder_and_by_name(tmp_path, monkeypatch):
     model = build(tiny(), num_classes=3)
-    save_model_folder(
-        model, tiny(), tmp_path / "m", deployment=Deployment(), trained_size=32, class_names=["a", "b", "c"], about={}
-    )
+    save_network(tmp_path / "m", "abc", model=model)
     images = torch.rand(2, 3, 32, 32)
     torch.testing.assert_close(open_teacher(str(tmp_path / "m"), num_classes=3)(images), model.eval()(images))
     with pytest.raises(UserError, match=r"has 3 and the data 4; train one on this data first, or leave --teacher out"):

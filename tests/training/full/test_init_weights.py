@@ -1,13 +1,12 @@
 import pytest
 import torch
+from model_folders import save_network
 from reference import checkpoint, reference
 from strategies import tiny
 
-from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.published import published_variant
 from edgenext_search.errors import UserError
 from edgenext_search.models.build import build
-from edgenext_search.models.folder import save_model_folder
 from edgenext_search.training.full.checkpoint import write_checked
 from edgenext_search.training.full.init_weights import HEAD, read_init_weights
 
@@ -28,10 +27,7 @@ def equal(model, other, head=True):
 
 @pytest.fixture
 def folder(tmp_path):
-    save_model_folder(
-        network(1), tiny(), tmp_path / "m", deployment=Deployment(), trained_size=32, class_names=CLASSES, about={}
-    )
-    return tmp_path / "m"
+    return save_network(tmp_path / "m", CLASSES, model=network(1))
 
 
 def test_a_model_folder_of_the_same_classes(folder):
@@ -82,7 +78,7 @@ def test_a_checkpoint_of_other_classes_keeps_the_new_classifier(tmp_path):
 def test_a_checkpoint_whose_digest_is_another_is_refused(tmp_path):
     path = a_checkpoint(tmp_path / "step-000000001.pt")
     path.write_bytes(path.read_bytes() + b"x")
-    with pytest.raises(UserError, match=r"is damaged.*give another one with --init"):
+    with pytest.raises(UserError, match=r"is damaged.*or give another one"):
         read_init_weights(path)
 
 

@@ -2,6 +2,7 @@ import contextlib
 import csv
 import multiprocessing
 import os
+import shutil
 import signal
 import threading
 import time
@@ -9,6 +10,7 @@ import time
 import pytest
 import torch
 from full_builders import CLASSES, EXPORTED, Recorder, a_job, write_images
+from states import assert_equal
 from strategies import tiny
 
 from edgenext_search.data.loading.loaders import TrainLoader, ValLoader
@@ -53,21 +55,6 @@ def rows(out):
         return [{key: value for key, value in row.items() if key not in TIMES} for row in csv.DictReader(file)]
 
 
-def assert_equal(a, b):
-    if isinstance(a, torch.Tensor):
-        assert torch.equal(a, b)
-    elif isinstance(a, dict):
-        assert a.keys() == b.keys()
-        for key in a:
-            assert_equal(a[key], b[key])
-    elif isinstance(a, (list, tuple)):
-        assert len(a) == len(b)
-        for x, y in zip(a, b, strict=True):
-            assert_equal(x, y)
-    else:
-        assert a == b
-
-
 @pytest.fixture(scope="module")
 def undisturbed(images, tmp_path_factory):
     """A training with several image sizes, stochastic depth, mixed images and averaged weights."""
@@ -105,7 +92,7 @@ def test_a_training_ends_with_a_model_folder_and_its_figures(undisturbed):
     assert "Note: 6 steps an epoch: the published recipe is for a large set" in listener.notes[6]
 
 
-@pytest.mark.parametrize("stops", [(1,), (3, 7, 8, 11), tuple(range(1, 19))])
+@pytest.mark.parametrize("stops", [(3, 7, 8, 11), tuple(range(1, 19))])
 def test_interrupted_anywhere_it_ends_with_the_same_bits(images, tmp_path, undisturbed, monkeypatch, capfd, stops):
     job = a_job(images, tmp_path / "out", recipe={"mixup": 0.2})
     show = full_run.TrainingRun._show
@@ -310,3 +297,61 @@ def test_the_same_classes_keep_their_classifier(images, tmp_path, undisturbed):
     summary = train(job, listener)
     assert not any("classifier" in note for note in listener.notes)
     assert summary.raw.loss == pytest.approx(undisturbed[1].ema.loss, abs=0.05)
+
+
+def spoilt(root, tmp_path, *names):
+    copy = shutil.copytree(root, tmp_path / "photos")
+    for name in names:
+        (copy / name).write_bytes(b"no image")
+    return copy
+
+
+@pytest.fixture
+def a_tenth_tolerated(monkeypatch):
+    monkeypatch.setattr("edgenext_search.data.unreadable.UNREADABLE_FRACTION", 0.1)
+
+
+class KilledAfterAnEpoch(Recorder):
+    def epoch_done(self, metrics):
+        raise KeyboardInterrupt
+
+
+UNREADABLE = ("train/dark/3.jpg", "val/left/2.jpg")
+
+
+def test_unreadable_images_are_left_out_and_may_be_removed_at_any_time(images, a_tenth_tolerated, tmp_path):
+    data = spoilt(images, tmp_path, *UNREADABLE)
+    undisturbed = train(a_job(data, tmp_path / "undisturbed", recipe={"epochs": 2}))
+    assert undisturbed is not None
+    assert (undisturbed.data.train_images, undisturbed.data.val_images) == (47, 14)
+    job, listener = a_job(data, tmp_path / "out", recipe={"epochs": 2}), KilledAfterAnEpoch()
+    with pytest.raises(KeyboardInterrupt):
+        train(job, listener)
+    said = [note.partition(": ")[0] for note in listener.notes if "cannot be read" in note]
+    assert said == [f"1 image of {part}/ cannot be read and is left out" for part in ("train", "val")]
+    for name in UNREADABLE:
+        (data / name).unlink()
+    train(job)
+    assert_equal(newest(tmp_path / "out"), newest(tmp_path / "undisturbed"))
+
+
+def test_too_many_unreadable_images_are_refused_before_the_first_epoch_and_may_be_removed(images, tmp_path):
+    data = spoilt(images, tmp_path, *UNREADABLE)
+    job = a_job(data, tmp_path / "out", recipe={"epochs": 1})
+    for name in UNREADABLE:
+        with pytest.raises(UserError, match=rf"{name}: cannot identify .*\. Repair or remove these files"):
+            train(job)
+        assert not (tmp_path / "out").exists()
+        (data / name).unlink()
+    summary = train(job)
+    assert summary is not None
+    assert summary.data.train_images == 47
+
+
+def test_a_class_of_unreadable_images_alone_is_refused(images, a_tenth_tolerated, tmp_path):
+    data = shutil.copytree(images, tmp_path / "photos")
+    for number in range(1, 5):
+        (data / f"val/dark/{number}.jpg").unlink()
+    (data / "val/dark/0.jpg").write_bytes(b"")
+    with pytest.raises(UserError, match=r"has none of 1 \('dark'\): .*val/dark/0\.jpg: the file is empty\. Repair"):
+        train(a_job(data, tmp_path / "out"))
