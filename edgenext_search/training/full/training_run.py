@@ -14,6 +14,7 @@ from edgenext_search.data.augment.transforms import Preprocessing
 from edgenext_search.data.loading.loaders import TrainLoader, ValLoader
 from edgenext_search.signals import StopRequests
 from edgenext_search.training.engine.distributed import Ranks
+from edgenext_search.training.engine.together import BatchesTogether, LoadingEndedError
 from edgenext_search.training.engine.trainer import Objective, State, Trainer, TrainerOptions
 from edgenext_search.training.errors import TrainingInterruptedError
 from edgenext_search.training.full.finalize import finalize
@@ -24,7 +25,6 @@ from edgenext_search.training.full.listener import Progress, TrainListener
 from edgenext_search.training.full.metrics import EpochMetrics, Metrics
 from edgenext_search.training.full.plan import Plan
 from edgenext_search.training.full.summary import TrainSummary
-from edgenext_search.training.full.together import BatchesTogether, LoadingEndedError
 
 EVERY = 0.5  # seconds between two messages of progress
 

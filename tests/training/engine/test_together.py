@@ -7,8 +7,8 @@ import pytest
 
 from edgenext_search.errors import HostError
 from edgenext_search.signals import stop_requests
+from edgenext_search.training.engine.together import BatchesTogether, LoadingEndedError
 from edgenext_search.training.errors import PeerFailedError
-from edgenext_search.training.full.together import BatchesTogether, LoadingEndedError
 
 
 class Batches:
