@@ -27,6 +27,14 @@ _FOLDERS: dict[Kind, str] = {"space": "spaces", "study": "studies"}
 _PACKAGE = Path(__file__).resolve().parent
 
 
+def expanded(text: str) -> Path:
+    """The path that a user wrote, ``~`` and ``~user`` being home folders where they are known.
+
+    ``./~x`` is a file of that name, which a :class:`~pathlib.Path` no longer shows: expand texts, never paths.
+    """
+    return Path(os.path.expanduser(text))  # noqa: PTH111 - leaves what is not known as it is
+
+
 def shipped_folder(kind: Kind) -> Path:
     """Where the shipped spaces or studies lie: inside an installed package, or at the root of a checkout."""
     inside = _PACKAGE / _FOLDERS[kind]
@@ -44,7 +52,7 @@ def find_file(kind: Kind, name: str) -> Path:
     Raises:
         UserError: There is no such file; the message lists the shipped names.
     """
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.is_file():
         return path
     shipped = shipped_folder(kind) / f"{name}.yaml"
@@ -109,8 +117,11 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file as UTF-8, whole or not at all, with its line ends as they are; see :func:`replacing`."""
-    write_bytes(path, text.encode())
+    r"""Write a file as UTF-8, whole or not at all, with its line ends as they are; see :func:`replacing`.
+
+    Bytes of a path that are no UTF-8 are written as ``\udce9``.
+    """
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_output(path: Path, text: str) -> None:

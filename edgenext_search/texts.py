@@ -5,7 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 import shlex
+import unicodedata
 from collections.abc import Iterable
+from pathlib import PurePath
+
+_SHOWN = str.isprintable
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:
@@ -20,8 +24,40 @@ def counted(count: int, one: str, many: str | None = None) -> str:
 
 
 def command_line(*words: object) -> str:
-    """A command of ours that can be typed as it stands, whatever its paths hold: ``edgenext-search resume 'a run'``."""
-    return f"edgenext-search {shlex.join(map(str, words))}"
+    """A command of ours that can be typed as it stands, whatever its words hold: ``edgenext-search resume 'a run'``.
+
+    Args:
+        words: Its words; a :class:`~pathlib.Path` is taken neither for an option nor for a home folder.
+    """
+    return f"edgenext-search {' '.join(map(_typed, words))}"
+
+
+def _typed(word: object) -> str:
+    """A word as it is typed into a shell, on one line."""
+    text = str(word)
+    if isinstance(word, PurePath) and text.startswith(("-", "~")):
+        text = f"./{text}"
+    if _SHOWN(text):
+        return shlex.quote(text)
+    parts = (
+        f"\\{sign}" if sign in "\\'" else sign if _SHOWN(sign) else "".join(f"\\x{byte:02x}" for byte in _bytes(sign))
+        for sign in text
+    )
+    return f"$'{''.join(parts)}'"
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def printable(text: str) -> str:
+    r"""A text on one line, with escapes such as ``\n`` and ``\x1b`` for what cannot be shown."""
+    if _SHOWN(text):
+        return text
+    return "".join(
+        sign if _SHOWN(sign) or unicodedata.category(sign) == "Zs" else sign.encode("unicode_escape").decode()
+        for sign in text
+    )
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

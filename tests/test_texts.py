@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from edgenext_search.texts import command_line, counted, hide_password, nearest
+from edgenext_search.texts import command_line, counted, hide_password, nearest, printable
 
 
 def test_one_and_many():
@@ -32,6 +32,15 @@ def test_a_command_can_be_typed_as_it_stands():
     assert shlex.split(command_line("resume", hostile, "--train-top", 2)) == [
         "edgenext-search", "resume", hostile, "--train-top", "2",
     ]  # fmt: skip
+
+
+def test_paths_are_neither_options_nor_home_folders():
+    assert command_line("resume", Path("-x"), Path("~x"), "-y") == "edgenext-search resume ./-x './~x' -y"
+
+
+def test_what_cannot_be_shown_is_escaped():
+    assert printable("a b\u00a0é木") == "a b\u00a0é木"
+    assert printable("a\nb\x1b[31m\udce9\u202e") == r"a\nb\x1b[31m\udce9\u202e"
 
 
 @pytest.mark.parametrize(

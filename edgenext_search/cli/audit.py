@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from edgenext_search.cli.failures import resumable
-from edgenext_search.cli.options import EXIT_INTERRUPTED, execution_from, execution_options, json_option
+from edgenext_search.cli.options import EXIT_INTERRUPTED, UserPath, execution_from, execution_options, json_option
 from edgenext_search.cli.report import show, write_reports
 
 
 @click.command("audit")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=UserPath())
 @click.option("--reference-epochs", type=int, metavar="E", help="Epochs of the longer trainings.  [default: 4 x proxy]")
 @click.option("--n", type=int, default=16, show_default=True, help="Candidates, from the whole range of scores.")
 @click.option("--seeds", type=int, default=2, show_default=True, help="Longer trainings of each, with fresh seeds.")

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import click
 
+from edgenext_search.cli.options import UserPath
+
 
 @click.command("dashboard")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=UserPath())
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free one.")
 @click.option("--open", "opened", is_flag=True, help="Open it in a browser.")
 @click.option("--storage", metavar="URL", help="The run's Optuna storage, if it has a password.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenext_search.cli.options import json_option, print_json, say
+from edgenext_search.cli.options import UserPath, json_option, print_json, say
 from edgenext_search.errors import UserError
 from edgenext_search.texts import counted
 
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
     from edgenext_search.data.cache.inventory import Holding
 
-cache_option = click.option(
-    "--cache-dir", type=click.Path(file_okay=False, path_type=Path), help="Where prepared images are kept."
-)
+cache_option = click.option("--cache-dir", type=UserPath(file_okay=False), help="Where prepared images are kept.")
 
 
 @click.group("data")

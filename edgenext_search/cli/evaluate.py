@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgenext_search.cli.options import json_option, print_json, say
+from edgenext_search.cli.options import UserPath, json_option, print_json, say
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 
 @click.command("evaluate")
-@click.argument("folder", type=click.Path(path_type=Path), metavar="FOLDER")
+@click.argument("folder", type=UserPath(), metavar="FOLDER")
 @click.option("--data", required=True, metavar="FOLDER|NAME", help="Folder with val/, or a dataset name of timm.")
-@click.option("--data-dir", type=click.Path(path_type=Path), metavar="FOLDER", help="Where a timm dataset lies.")
+@click.option("--data-dir", type=UserPath(), metavar="FOLDER", help="Where a timm dataset lies.")
 @click.option(
     "--classes",
     "classes_file",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     metavar="FILE",
     help="The data's class of each output, one per line.  [default: matched by name]",
 )
 @click.option("--weights", type=click.Choice(["ema", "raw"]), help="Which weights, where the folder has both.")
 @click.option(
     "--onnx",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     metavar="FILE",
     help="ONNX file to run in place of the folder's network, on the CPU; it may be quantized.",
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgenext_search.cli.options import json_option, print_json, say
+from edgenext_search.cli.options import UserPath, json_option, print_json, say
 from edgenext_search.errors import UserError
 from edgenext_search.models.export import LEAST_OPSET
 
@@ -19,16 +19,14 @@ IMAGES = 256  # to compare on
 
 
 @click.command("export")
-@click.argument("folder", type=click.Path(path_type=Path), metavar="FOLDER")
+@click.argument("folder", type=UserPath(), metavar="FOLDER")
 @click.option("--img-size", type=int, help="Size of the input, in pixels.  [default: the size trained on]")
 @click.option("--uint8", is_flag=True, help="Take 8-bit pixels [1, height, width, 3] and normalise them inside.")
 @click.option("--data", metavar="FOLDER|NAME", help="Compare on its validation images.  [default: a random image]")
-@click.option("--data-dir", type=click.Path(path_type=Path), metavar="FOLDER", help="Where a timm dataset lies.")
+@click.option("--data-dir", type=UserPath(), metavar="FOLDER", help="Where a timm dataset lies.")
 @click.option("--images", type=click.IntRange(min=1), help="How many images of --data to compare on.  [default: 256]")
 @click.option("--weights", type=click.Choice(["ema", "raw"]), help="Which weights, where the folder has both.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE", help="[default: model.onnx or model-uint8.onnx in FOLDER]"
-)
+@click.option("--out", type=UserPath(), metavar="FILE", help="[default: model.onnx or model-uint8.onnx in FOLDER]")
 @click.option("--opset", type=click.IntRange(min=LEAST_OPSET), help="Version of ONNX's operators.")
 @json_option
 def export_command(

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgenext_search.cli.options import drop_missing, json_option, print_json, print_loading
+from edgenext_search.cli.options import UserPath, drop_missing, json_option, print_json, print_loading
 
 if TYPE_CHECKING:
     from edgenext_search.models.checkpoint import Weights
 
 
 @click.command("import")
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("checkpoint", type=UserPath())
 @click.option("--variant", required=True, metavar="NAME", help="The published variant, such as edgenext_small.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="The model folder to write.")
+@click.option("--out", required=True, type=UserPath(), help="The model folder to write.")
 @click.option("--img-size", type=int, help="Image size that it was trained with.  [default: the file's, or 256]")
-@click.option("--classes", type=click.Path(path_type=Path), metavar="FILE", help="Names of the classes, one a line.")
+@click.option("--classes", type=UserPath(), metavar="FILE", help="Names of the classes, one a line.")
 @click.option("--weights", type=click.Choice(["ema", "model"]), help="Which weights.  [default: ema, if there are any]")
 @json_option
 def import_command(

@@ -11,6 +11,7 @@ import click
 
 from edgenext_search.cli.latency_profile import milliseconds, predict_command, profile_command
 from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json, print_text
+from edgenext_search.files import expanded
 
 if TYPE_CHECKING:
     from edgenext_search.arch.cost import Deployment
@@ -158,7 +159,7 @@ def _onnx_files(names: list[str], deployment: Deployment | None) -> Iterator[lis
     from edgenext_search.models.measurable import find_measurable
 
     wanted = [deployment for _ in names]
-    paths = [Path(name).expanduser() for name in names]
+    paths = [expanded(name) for name in names]
     of_folders = [own for path in paths if (own := deployment_of(path))]
     if deployment is None and of_folders:  # both models get the same classes and image size
         wanted = [None if path.is_dir() or path.suffix == ".onnx" else of_folders[0] for path in paths]

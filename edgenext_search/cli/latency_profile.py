@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgenext_search.cli.failures import resumable
-from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json, print_text
+from edgenext_search.cli.options import UserPath, deployment_options, drop_missing, json_option, print_json, print_text
 
 if TYPE_CHECKING:
     from edgenext_search.latency.devices.device import Progress
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     metavar="DEVICE",
     help="Device to measure: host, ssh://user@board, cmd:./program or adb://serial.",
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="File of the profile.")
+@click.option("--out", required=True, type=UserPath(dir_okay=False), help="File of the profile.")
 @click.option(
     "--space", default="edgenext", show_default=True, metavar="NAME|FILE", help="Search space of the measured networks."
 )
@@ -70,7 +70,7 @@ def profile_command(
 
 @click.command("predict")
 @click.argument("what", metavar="CANDIDATE|MODEL_FOLDER|NAME")
-@click.option("--profile", "path", required=True, type=click.Path(path_type=Path), help="Profile of the device.")
+@click.option("--profile", "path", required=True, type=UserPath(), help="Profile of the device.")
 @click.option("--device", metavar="DEVICE", help="Check that this device is still as it was profiled.")
 @deployment_options
 @click.option(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from typing import Any
 
 import click
 
@@ -23,6 +24,7 @@ from edgenext_search.cli.report import report_command
 from edgenext_search.cli.run import resume_command, run_command
 from edgenext_search.cli.scale import scale_group
 from edgenext_search.cli.space import space_group
+from edgenext_search.cli.streams import steady_streams
 from edgenext_search.cli.train import train_command
 
 HELP = """Find the best EdgeNeXt for your budget.
@@ -35,6 +37,11 @@ edgenext-search run --budget 1.3M --data FOLDER      on your own images
 
 class CommandGroup(click.Group):
     """A group whose commands end with one clear message when something is wrong."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - click's
+        """Run as a program, with streams that end no work."""
+        steady_streams()
+        return super().main(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; ``--debug`` lets its exceptions through."""

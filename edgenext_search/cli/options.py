@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from edgenext_search.files import expanded
+from edgenext_search.texts import printable
+
 if TYPE_CHECKING:
     from edgenext_search.arch.candidate import NormAct
     from edgenext_search.search.study.session import Execution
@@ -34,6 +37,22 @@ def _default(value: int) -> str:
     return f"[default: those of the study, run or model folder, or else {value}]"
 
 
+class UserPath(click.Path):
+    """A path, in which ``~`` is the home folder also where no shell has replaced it, as in ``--out=~/run``.
+
+    Args:
+        file_okay: Whether it may be a file.
+        dir_okay: Whether it may be a folder.
+    """
+
+    def __init__(self, *, file_okay: bool = True, dir_okay: bool = True) -> None:
+        super().__init__(file_okay=file_okay, dir_okay=dir_okay, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        """See :class:`click.ParamType`."""
+        return super().convert(expanded(value) if isinstance(value, str) else value, param, ctx)
+
+
 class TrialsPerGpu(click.IntRange):
     """A positive number, or :data:`AUTO` for ``auto``."""
 
@@ -51,7 +70,7 @@ def execution_options(function: F) -> F:
     """Where and how fast a study runs."""
     for option in (
         click.option("--storage", metavar="URL", help="Optuna storage instead of SQLite in the run folder."),
-        click.option("--cache-dir", type=click.Path(file_okay=False), help="Where prepared images are kept."),
+        click.option("--cache-dir", type=UserPath(file_okay=False), help="Where prepared images are kept."),
         click.option("--timeout", metavar="TIME", help="Longest time of one trial's rung, such as 2h."),
         click.option("--threads", type=click.IntRange(min=1), help="CPU threads of each process."),
         click.option(
@@ -76,13 +95,13 @@ def execution_options(function: F) -> F:
     return function
 
 
-def execution_from(*, cache_dir: str | None, timeout: str | None, **options: Any) -> Execution:  # noqa: ANN401
+def execution_from(*, cache_dir: Path | None, timeout: str | None, **options: Any) -> Execution:  # noqa: ANN401
     """What :func:`execution_options` were given."""
     from edgenext_search.search.recipe import parse_duration
     from edgenext_search.search.study.session import Execution
 
     return Execution(
-        cache_dir=None if cache_dir is None else Path(cache_dir),
+        cache_dir=cache_dir,
         timeout=None if timeout is None else parse_duration(timeout),
         **options,
     )
@@ -101,18 +120,19 @@ def print_text(text: str, *, first: str = "", indent: int = 0) -> None:
         first: What stands before the first line.
         indent: Columns that the other lines begin with.
     """
-    click.echo(_wrapped(text, first=first, indent=indent))
+    click.echo(_wrapped(printable(text), first=first, indent=indent))
 
 
 def print_loading(folder: str | Path, norm_act: NormAct) -> None:
     """The lines of Python that load a model folder, on standard output."""
     if norm_act == "bn_hs":
         click.echo("  import edgenext_search.models.bn_hs")
-    click.echo(f'  timm.create_model("local-dir:{folder}", pretrained=True)')
+    click.echo(f"  timm.create_model({json.dumps(f'local-dir:{folder}', ensure_ascii=False)}, pretrained=True)")
 
 
 def say(text: str) -> None:
     """A sentence on standard error: broken between words in a terminal, on one line in a pipe."""
+    text = printable(text)
     click.echo(_wrapped(text) if sys.stderr.isatty() else text, err=True)
 
 

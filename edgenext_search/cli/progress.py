@@ -117,13 +117,13 @@ class LiveListener(Listener):
         self._folder = folder
         self._recipe = recipe
         self.progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             *([BarColumn()] if console.width >= NARROW else []),
             TextColumn("{task.percentage:>3.0f}%"),
             TimeElapsedColumn(),
             TextColumn("ETA"),
             TimeRemainingColumn(compact=True),
-            *([TextColumn("{task.fields[note]}")] if console.width >= NARROW else []),
+            *([TextColumn("{task.fields[note]}", markup=False)] if console.width >= NARROW else []),
             console=console,
             transient=True,
         )

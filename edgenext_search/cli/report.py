@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgenext_search.cli.options import json_option, print_json
+from edgenext_search.cli.options import UserPath, json_option, print_json
 from edgenext_search.errors import UserError
+from edgenext_search.texts import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ FIGURES = "figures"  # folder beside a page
 
 
 @click.command("report")
-@click.argument("runs", nargs=-1, required=True, metavar="RUN [RUN ...]", type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, required=True, metavar="RUN [RUN ...]", type=UserPath())
 @click.option("--open", "opened", is_flag=True, help="Open the page in a browser.")
 @click.option("--figures", metavar="FORMATS", help="Write the figures as files too: pdf,png,svg.")
 @click.option(
@@ -42,7 +43,7 @@ FIGURES = "figures"  # folder beside a page
 )
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     help=f"Page of several runs (.html), or a folder for it.  [default: {SEVERAL.as_posix()}]",
 )
 @click.option("--storage", metavar="URL", help="The runs' Optuna storage, if it has a password.")
@@ -109,12 +110,12 @@ def _several(runs: Sequence[Path], storage: str | None, page: Path) -> tuple[Com
     resolved = [run.resolve() for run in runs]
     if len(set(resolved)) < len(resolved):
         raise UserError(f"Each run must be given once, but got {', '.join(map(str, runs))}.")
-    names = [run.name for run in resolved]
+    names = [printable(run.name) for run in resolved]
     studies, conditions = [], []
     for run, name in zip(runs, names, strict=True):
         folder = RunFolder(run)
         recipe = folder.recipe()
-        study, store = _read(folder, recipe, storage, name=name if names.count(name) == 1 else str(run))
+        study, store = _read(folder, recipe, storage, name=name if names.count(name) == 1 else printable(str(run)))
         studies.append(study)
         conditions.append(conditions_of(recipe, store))
     result = compare_runs(studies, differences(conditions)).model_copy(update={"report": str(page)})

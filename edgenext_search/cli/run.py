@@ -12,6 +12,7 @@ from edgenext_search.cli.failures import resumable
 from edgenext_search.cli.options import (
     EXIT_FAILURE,
     EXIT_INTERRUPTED,
+    UserPath,
     deployment_options,
     execution_from,
     execution_options,
@@ -64,7 +65,7 @@ train_top_option = click.option(
 @click.option("--time", metavar="TIME", help="Time limit of the proposals, such as 30m or 8h.")
 @click.option("--seed", type=int, help="Seed of proposals and trainings.  [default: the study's]")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any study key: --set proxy.epochs=3.")
-@click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/STUDY-BUDGET-DATE]")
+@click.option("--out", type=UserPath(), help="Run folder.  [default: runs/STUDY-BUDGET-DATE]")
 @train_top_option
 @execution_options
 @json_option
@@ -124,7 +125,7 @@ def run_command(
 
 
 @click.command("resume")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=UserPath())
 @click.option("--trials", type=int, help="Candidates to score, more than before.")
 @click.option("--time", metavar="TIME", help="Time limit of the proposals in all sessions, such as 30m or 8h.")
 @train_top_option

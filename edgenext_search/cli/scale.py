@@ -10,7 +10,7 @@ import click
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment
-from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json
+from edgenext_search.cli.options import UserPath, deployment_options, drop_missing, json_option, print_json
 from edgenext_search.cli.report import show
 from edgenext_search.cli.scale_study import (
     compare_command,
@@ -20,6 +20,7 @@ from edgenext_search.cli.scale_study import (
     study_command,
 )
 from edgenext_search.errors import UserError
+from edgenext_search.files import expanded
 
 STUDY_FILE = "study.yaml"  # a folder that has it is a run
 
@@ -30,7 +31,7 @@ def scale_group() -> None:
 
 
 @scale_group.command("fit")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=UserPath())
 @click.option(
     "--by",
     type=click.Choice(["gmacs", "params_m", "macts"]),
@@ -81,7 +82,7 @@ def fit_command(*, file: Path, by: Any, prior_name: str, as_json: bool) -> None:
 )
 @profile_option
 @click.option("--exponents", metavar="D:W:R", help="Shares of depth, width and image size instead of a rule's.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Where members are saved.")
+@click.option("--out", type=UserPath(file_okay=False), help="Where members are saved.")
 @deployment_options
 @json_option
 def family_command(
@@ -138,7 +139,7 @@ def _start(what: str, *, num_classes: int | None, img_size: int | None) -> tuple
     from edgenext_search.models.folder import deployment_of
 
     flags = drop_missing(num_classes=num_classes, img_size=img_size)
-    path = Path(what).expanduser()
+    path = expanded(what)
     if not (path / STUDY_FILE).is_file():
         return find_candidate(what), replace(deployment_of(path) or Deployment(), **flags), WIDTH_MULTIPLE
     from edgenext_search.search.store.kind import winner_of

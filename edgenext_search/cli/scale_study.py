@@ -13,6 +13,7 @@ import click
 from edgenext_search.cli.failures import resumable
 from edgenext_search.cli.options import (
     EXIT_INTERRUPTED,
+    UserPath,
     deployment_options,
     execution_from,
     execution_options,
@@ -37,7 +38,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def _study_options(function: F) -> F:
     """The terms of the trainings, as ``run`` has them."""
     for option in (
-        click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/scale-STUDY-DATE]"),
+        click.option("--out", type=UserPath(), help="Run folder.  [default: runs/scale-STUDY-DATE]"),
         click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any study key."),
         click.option("--seed", type=int, help="Seed of shapes and trainings.  [default: the study's]"),
         click.option("--seeds", type=int, default=1, show_default=True, help="Trainings of each candidate."),
@@ -51,7 +52,7 @@ def _study_options(function: F) -> F:
 
 profile_option = click.option(
     "--profile",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     metavar="FILE",
     help="A device's latency profile: the latency that it predicts becomes one of the costs.",
 )
@@ -131,7 +132,7 @@ def compare_command(
 
 
 @click.command("resume")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=UserPath())
 @execution_options
 @json_option
 def resume_command(*, run: Path, as_json: bool, **execution: Any) -> None:  # noqa: ANN401
@@ -143,7 +144,7 @@ def resume_command(*, run: Path, as_json: bool, **execution: Any) -> None:  # no
 
 
 @click.command("report")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=UserPath())
 @click.option("--storage", metavar="URL", help="The run's Optuna storage, if it has a password.")
 @profile_option
 @json_option

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json, print_text
+from edgenext_search.cli.options import UserPath, deployment_options, drop_missing, json_option, print_json, print_text
 from edgenext_search.texts import counted
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def size_command(
 
 
 @space_group.command("schema")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="A file to write instead of printing.")
+@click.option("--out", type=UserPath(dir_okay=False), help="A file to write instead of printing.")
 def schema_command(*, out: Path | None) -> None:
     """The JSON schema of space files, for editors that complete and check them."""
     from edgenext_search.arch.spaces.schema import space_schema

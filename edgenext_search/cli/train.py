@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +11,7 @@ from edgenext_search.cli.failures import resumable
 from edgenext_search.cli.options import (
     EXIT_INTERRUPTED,
     EXIT_USER_ERROR,
+    UserPath,
     json_option,
     print_json,
     print_loading,
@@ -19,6 +19,7 @@ from edgenext_search.cli.options import (
     say,
 )
 from edgenext_search.errors import UserError
+from edgenext_search.files import expanded
 from edgenext_search.texts import counted
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ AMP = {"bf16": "bf16", "fp16": "fp16", "off": "fp32"}
 @click.option(
     "--data", metavar="FOLDER|NAME", help="Folder with train/ and val/ class folders, or a dataset name of timm."
 )
-@click.option("--data-dir", type=click.Path(path_type=Path), metavar="FOLDER", help="Where a timm dataset lies.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the training; resumed if begun.")
+@click.option("--data-dir", type=UserPath(), metavar="FOLDER", help="Where a timm dataset lies.")
+@click.option("--out", required=True, type=UserPath(), help="Folder of the training; resumed if begun.")
 @click.option(
     "--study", metavar="NAME|FILE", help="Study with the recipe, in train:.  [default: the run's, or the published one]"
 )
@@ -50,12 +51,12 @@ AMP = {"bf16": "bf16", "fp16": "fp16", "off": "fp32"}
 @click.option(
     "--classes",
     "classes_file",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     metavar="FILE",
     help="Classes to train on, one per line.",
 )
 @click.option("--teacher", metavar="FOLDER|NAME", help="Model folder or model of timm to distil from.")
-@click.option("--init", type=click.Path(path_type=Path), metavar="FOLDER|CHECKPOINT", help="Initial weights.")
+@click.option("--init", type=UserPath(), metavar="FOLDER|CHECKPOINT", help="Initial weights.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--processes", type=click.IntRange(min=1), help="Processes on this host.  [default: the visible GPUs]")
 @click.option("--workers", type=click.IntRange(min=0), help="Processes that load images, for each of them.")
@@ -127,10 +128,10 @@ def _job(
     subject = find_subject(what, data=data, data_dir=options.pop("data_dir"), study=study, settings=settings)
     if subject.data is None:
         raise UserError("Full training needs images; give --data, a folder with train/ and val/ or a dataset of timm.")
-    if (teacher := options.pop("teacher")) is not None and Path(teacher).expanduser().is_dir():
-        teacher = str(Path(teacher).expanduser().resolve())
+    if (teacher := options.pop("teacher")) is not None and (folder := expanded(teacher)).is_dir():
+        teacher = str(folder.resolve())
     if (init := options.pop("init")) is not None:
-        init = init.expanduser().resolve()
+        init = init.resolve()
     return FullJob(
         candidate=subject.candidate,
         name=subject.name,

@@ -111,7 +111,7 @@ def train_as_rank(job: FullJob, place: TorchrunRank, device: str, listener: Trai
     from edgenext_search.training.full.train import train_fully
 
     own = torch.device(f"cuda:{place.local}" if device == "cuda" else "cpu")
-    with init_process_group(place.rank, place.world, "env://", own) as ranks:
+    with init_process_group(place.rank, place.world, own) as ranks:
         return train_fully(job, ranks, own, TrainListener() if place.rank else listener)
 
 

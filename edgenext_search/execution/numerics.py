@@ -106,7 +106,7 @@ def probe_host(request: ProbeRequest, *, cache_dir: Path, should_stop: Callable[
     Returns:
         Eager float32 where the probe failed, with a note that says so.
     """
-    file = cache_dir.expanduser() / FOLDER / f"{_key(request)}.json"
+    file = cache_dir / FOLDER / f"{_key(request)}.json"
     record = _read(file)
     if record is None:
         try:
@@ -132,7 +132,7 @@ def run_probe(request: ProbeRequest, *, send: Send) -> ProbeResult:  # noqa: ARG
 
 def probes(cache_dir: Path) -> list[ProbeRecord]:
     """The probes in a cache, newest first."""
-    files = sorted((cache_dir.expanduser() / FOLDER).glob("*.json"), key=lambda file: -file.stat().st_mtime)
+    files = sorted((cache_dir / FOLDER).glob("*.json"), key=lambda file: -file.stat().st_mtime)
     return [record for file in files if (record := _read(file))]
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.published import published_variant, published_variants
 from edgenext_search.errors import UserError
+from edgenext_search.files import expanded
 from edgenext_search.models.folder import read_candidate
 from edgenext_search.texts import nearest
 
@@ -23,7 +22,7 @@ def find_candidate(what: str) -> Candidate:
     """
     if what in published_variants():
         return published_variant(what).candidate
-    path = Path(what).expanduser()
+    path = expanded(what)
     if path.exists():
         return read_candidate(path)
     names = ", ".join(published_variants())

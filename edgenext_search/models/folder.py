@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +15,7 @@ from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import STRIDE, Deployment, cost
 from edgenext_search.arch.published import published_variants
 from edgenext_search.errors import UserError
-from edgenext_search.files import dump_yaml, read_yaml
+from edgenext_search.files import dump_yaml, expanded, read_yaml
 from edgenext_search.models.build import TIMM_ARCHITECTURE, candidate_of, timm_args
 
 if TYPE_CHECKING:
@@ -126,8 +129,21 @@ def load_model_folder(folder: Path) -> nn.Module:
     for name in (CONFIG_FILE, WEIGHTS_FILE):
         if not (folder / name).is_file():
             raise UserError(f"{folder} is not a model folder: it has no {name}.")
-    model: nn.Module = timm.create_model(f"local-dir:{folder}", pretrained=True)
+    with _plainly_named(folder) as plain:
+        model: nn.Module = timm.create_model(f"local-dir:{plain}", pretrained=True)
     return model.eval()
+
+
+@contextlib.contextmanager
+def _plainly_named(folder: Path) -> Iterator[Path]:
+    """A path of a folder without signs that mean something in a URL, as which timm below 1.0.23 reads it."""
+    if re.fullmatch(r"[\w./-]+", str(folder), re.ASCII):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="edgenext-search-") as name:
+        link = Path(name) / "folder"
+        link.symlink_to(folder.absolute(), target_is_directory=True)
+        yield link
 
 
 def class_names(folder: Path) -> tuple[str, ...] | None:
@@ -172,7 +188,7 @@ def model_folder(path: Path) -> Path:
 
 def deployment_of(what: str | Path) -> Deployment | None:
     """The classes and image size that a model folder was written for; None where it does not say, or is none."""
-    path = Path(what).expanduser()
+    path = expanded(what) if isinstance(what, str) else what
     if not path.is_dir():
         return None
     file = model_folder(path) / CANDIDATE_FILE

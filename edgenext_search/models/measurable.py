@@ -9,6 +9,7 @@ from edgenext_search.arch.blocks import IN_CHANNELS
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.errors import UserError
+from edgenext_search.files import expanded
 from edgenext_search.models.export import ExportError
 from edgenext_search.models.find import find_candidate
 from edgenext_search.models.folder import model_folder
@@ -90,7 +91,7 @@ def find_measurable(what: str, deployment: Deployment | None, path: Path) -> Pat
     Raises:
         UserError: There is no such thing, or a deployment was given for an ONNX file, which has its own.
     """
-    given = Path(what).expanduser()
+    given = expanded(what)
     if given.suffix == ".onnx":
         if not given.is_file():
             raise UserError(f"There is no model {what}; give the path of an ONNX file.")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.errors import UserError
+from edgenext_search.files import expanded
 from edgenext_search.search.recipe import ResolvedRecipe
 from edgenext_search.search.resolver import parse_setting, read_study
 from edgenext_search.search.results import RunSummary
@@ -63,7 +64,7 @@ def find_subject(
     from edgenext_search.search.store.kind import winner_of
     from edgenext_search.search.store.run_folder import RunFolder
 
-    run = RunFolder(Path(what).expanduser())
+    run = RunFolder(expanded(what))
     recipe = read_study(study, flags={}).train if study else FullRecipe()
     if not run.exists():
         candidate, name = find_candidate(what), _name_of(what)
@@ -177,5 +178,5 @@ def _job(recipe: ResolvedRecipe, candidate: Candidate, name: str, out: Path, dev
 
 
 def _name_of(what: str) -> str:
-    path = Path(what).expanduser()
+    path = expanded(what)
     return path.resolve().name if path.exists() else what

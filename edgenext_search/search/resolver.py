@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.spaces.space import Space
 from edgenext_search.errors import UserError
-from edgenext_search.files import find_file, parse_yaml, read_yaml
+from edgenext_search.files import expanded, find_file, parse_yaml, read_yaml
 from edgenext_search.latency.devices.open import open_device
 from edgenext_search.models.find import find_candidate
 from edgenext_search.search.objectives import check_tradeoff
@@ -102,7 +101,7 @@ def find_enqueued(entries: Sequence[str | dict[str, Any]]) -> list[Candidate]:
 
 def _candidates_of(text: str) -> list[Candidate]:
     """The finalists of a former run, or the one candidate that a name or file stands for."""
-    folder = RunFolder(Path(text).expanduser())
+    folder = RunFolder(expanded(text))
     if not folder.exists():
         return [find_candidate(text)]
     finalists = [row for row in folder.summary().get("finalists", []) if row["trial"] != BASELINE]
@@ -128,7 +127,7 @@ def parse_setting(text: str) -> tuple[str, object]:
 
 def _absolute(text: str | None) -> str | None:
     """A folder that exists by its full path, so that a run can be resumed from anywhere; other texts as they are."""
-    if text is None or not (path := Path(text).expanduser()).is_dir():
+    if text is None or not (path := expanded(text)).is_dir():
         return text
     return str(path.resolve())
 

@@ -135,3 +135,11 @@ def test_the_work_of_a_study_is_its_epochs(recipe):
     assert work.share == pytest.approx(14 / 50)
     work.done(1000)
     assert work.share == 1
+
+
+def test_names_are_no_markup(recipe, tmp_path):
+    console = Console(file=io.StringIO(), force_terminal=True, width=100, _environ={})
+    listener = LiveListener(console, RunFolder(tmp_path), recipe)
+    listener.measured("cmd:./[red]x[/]", 1, 2)
+    console.print(listener.progress.get_renderable())
+    assert "cmd:./[red]x[/]" in console.file.getvalue()

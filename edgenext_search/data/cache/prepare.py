@@ -22,6 +22,7 @@ from edgenext_search.data.cache.cleanup import sweep
 from edgenext_search.data.cache.locks import Hold, hold
 from edgenext_search.data.split import stratified_split, stratified_subset
 from edgenext_search.errors import UserError
+from edgenext_search.files import expanded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -86,7 +87,7 @@ class _DamagedEntryError(Exception):
 def default_cache_dir() -> Path:
     """`$EDGENEXT_SEARCH_CACHE`, else `$XDG_CACHE_HOME/edgenext-search`, else `~/.cache/edgenext-search`."""
     if own := os.environ.get("EDGENEXT_SEARCH_CACHE"):
-        return Path(own).expanduser()
+        return expanded(own)
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "edgenext-search"
 
@@ -137,7 +138,7 @@ def prepare(
         "seed": seed,
     }
     key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:20]
-    folder = cache_dir.expanduser().absolute() / key
+    folder = cache_dir.absolute() / key
     sweep(folder.parent)
     entry = open_verified(folder)
     if entry is not None:

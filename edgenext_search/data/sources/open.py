@@ -7,6 +7,7 @@ from pathlib import Path
 from edgenext_search.data.sources.listing import is_folder
 from edgenext_search.data.sources.source import Part, Source
 from edgenext_search.errors import UserError
+from edgenext_search.files import expanded
 
 TIMM_SCHEMES = ("torch", "hfds", "tfds", "wds")
 """Prefixes of timm's dataset names that can be read without downloading anything."""
@@ -31,7 +32,7 @@ def open_source(data: str | None, data_dir: Path | None = None, *, part: Part = 
         from edgenext_search.data.sources.builtin import BuiltinSource
 
         return BuiltinSource()
-    path = Path(data).expanduser()
+    path = expanded(data)
     if is_folder(path):
         from edgenext_search.data.sources.class_folders import FolderSource
 

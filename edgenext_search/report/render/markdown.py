@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from edgenext_search.report.document import Block, Cell, Code, Document, Listing, Paragraph, Strong, Table, Text
 
-_SPECIAL = "\\`*_[]<>|#"
+_SPECIAL = "\\`*_[]<>|#~&$"
 
 
 def markdown(document: Document) -> str:
@@ -24,9 +26,17 @@ def escaped(text: str) -> str:
     return "".join(f"\\{sign}" if sign in _SPECIAL else " " if sign in "\r\n" else sign for sign in text)
 
 
-def code(text: str) -> str:
-    """Text in a code span, on one line."""
-    return f"`{' '.join(text.split()).replace('`', chr(39)).replace('|', f'{chr(92)}|')}`"
+def code(text: str, *, in_table: bool = False) -> str:
+    """Text in a code span, on one line, between more backticks than it holds in a row.
+
+    Args:
+        text: What it holds.
+        in_table: Whether a table holds it, whose cells end at each bar.
+    """
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    space = " " if text.startswith(("`", " ")) or text.endswith(("`", " ")) else ""
+    shown = re.sub(r"[\r\n]", " ", text)
+    return f"{fence}{space}{shown.replace('|', f'{chr(92)}|') if in_table else shown}{space}{fence}"
 
 
 def _block(block: Block) -> str:
@@ -61,7 +71,7 @@ def _table(table: Table) -> str:
 
 
 def _cell(cell: Cell, *, strong: bool) -> str:
-    text = code(cell.text) if cell.code else escaped(cell.text)
+    text = code(cell.text, in_table=True) if cell.code else escaped(cell.text)
     text = f"**{text}**" if cell.code and strong else text
     before = f"{escaped(cell.before)} → " if cell.before else ""
     note = f" {escaped(cell.note)}" if cell.note else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,7 +57,9 @@ def write_figures(figures: Mapping[str, Plot], folder: Path, formats: Sequence[s
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     looks: Any = {"font.size": 8, "pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "edgenext-search"}
-    with mpl.rc_context(looks):
+    looks |= {"text.parse_math": False}  # a dollar sign is one
+    with mpl.rc_context(looks), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # names of any script; a box stands for them
         for identifier, plot in figures.items():
             drawing = Figure(figsize=_size(plot), layout="constrained")
             draw(plot, drawing)
@@ -140,7 +143,8 @@ def _names(axes: Axes, plot: Plot) -> None:
 
 def _series(axes: Axes, series: Series) -> None:
     style, color = series.style, COLORS[series.style.color]
-    label = series.name if series.legend else None
+    shown = f"\N{ZERO WIDTH SPACE}{series.name}" if series.name.startswith("_") else series.name  # or it is left out
+    label = shown if series.legend else None
     alpha = 0.75 if style.faint else 1.0
     x, y = list(series.x), [float("nan") if value is None else value for value in series.y]
     line = "--" if style.dashed else "-"

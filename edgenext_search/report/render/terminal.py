@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from edgenext_search.report.document import Block, Cell, Column, Document, Listing, Paragraph, Table, plain
+from edgenext_search.texts import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -76,10 +77,14 @@ def print_table(table: Table, console: Console) -> None:
 
 
 def speller(console: Console) -> Callable[[str], str]:
-    """A function that spells a text with the characters that the console can show."""
+    """A function that spells a text with the characters that the console can show, line by line."""
+
+    def in_utf(text: str) -> str:
+        return "\n".join(map(printable, text.split("\n")))
+
     if console.encoding.lower().startswith("utf"):
-        return str
-    return lambda text: text.translate(_ASCII).encode(console.encoding, "replace").decode(console.encoding)
+        return in_utf
+    return lambda text: in_utf(text).translate(_ASCII).encode(console.encoding, "replace").decode(console.encoding)
 
 
 def _print_block(block: Block, console: Console) -> None:

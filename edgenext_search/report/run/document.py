@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePath
 
 from edgenext_search.report.audit.section import audit_section
 from edgenext_search.report.document import Document, Paragraph
@@ -56,7 +57,7 @@ def run_document(summary: RunSummary, trials: Sequence[TrialRecord]) -> Document
         qualifiers=tuple(qualifiers),
         notices=notices(
             summary.status,
-            resume=command_line("resume", summary.run),
+            resume=command_line("resume", PurePath(summary.run)),
             demonstration=summary.data is not None and summary.data.demonstration,
         ),
         sections=tuple(filter(None, sections)),

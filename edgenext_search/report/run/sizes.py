@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import PurePath
+
 from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Cost, Deployment, cost
@@ -65,8 +68,12 @@ def sizes_section(summary: RunSummary) -> Section | None:
         ),
         Paragraph(text=caption, style="caption"),
         Paragraph(text="Save these sizes as candidates:"),
-        Command(text=command_line("scale", "family", summary.run, "--budgets", ",".join(budgets), "--out", "family")),
+        Command(text=_command(summary, budgets)),
     )
+
+
+def _command(summary: RunSummary, budgets: Sequence[str]) -> str:
+    return command_line("scale", "family", PurePath(summary.run), "--budgets", ",".join(budgets), "--out", "family")
 
 
 def _row(name: str, candidate: Candidate, costs: Cost, top1: str = "", *, winner: bool = False) -> Row:

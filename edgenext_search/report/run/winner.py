@@ -118,7 +118,7 @@ def model_section(summary: RunSummary) -> Section | None:
         "takes one image of that size."
     )
     loading = (f"Load it: the model folder is in timm’s own format, and {needs}.", *(where if inside else ()))
-    train = command_line("train", summary.run, "--data", "FOLDER", "--out", "trained")
+    train = command_line("train", run, "--data", "FOLDER", "--out", "trained")
     return section(
         "model",
         "Use it",

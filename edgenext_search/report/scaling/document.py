@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 from edgenext_search.arch.metrics import METRICS
 from edgenext_search.report.document import (
     Document,
@@ -63,7 +65,7 @@ def scaling_document(result: ScalingResult) -> Document:
         qualifiers=tuple(rest),
         notices=notices(
             result.status,
-            resume=command_line("scale", "resume", result.run),
+            resume=command_line("scale", "resume", PurePath(result.run)),
             demonstration=result.data is not None and result.data.demonstration,
         ),
         sections=tuple(filter(None, sections)),

@@ -53,7 +53,6 @@ class RunFolder:
         self.scratch = path / "scratch"
         self._lock_file = path / ".lock"
         self._database = path / "study.db"
-        self._own_storage = f"sqlite:///{self._database}"
 
     @classmethod
     def default_path(cls, recipe: ResolvedRecipe) -> Path:
@@ -114,8 +113,8 @@ class RunFolder:
                 write_text(self.study_file, dump_yaml(values))
         return recipe
 
-    def storage(self, given: str | None) -> str:
-        """The URL of the run's Optuna storage: SQLite in the folder unless the run was begun with another.
+    def storage(self, given: str | None) -> str | Path:
+        """The run's Optuna storage: an SQLite file in the folder, or the URL of another that the run was begun with.
 
         Args:
             given: The URL that the user gives now; needed where the recorded one had a password.
@@ -126,12 +125,12 @@ class RunFolder:
         """
         recorded = self._study().get(STORAGE_KEY)
         if recorded is None:
-            if given not in (None, self._own_storage):
+            if given not in (None, f"sqlite:///{self._database}"):
                 raise UserError(
                     f"The run's storage is SQLite in {self.path}, since it was begun without --storage; leave it out, "
                     "or begin a run with another --out."
                 )
-            return self._own_storage
+            return self._database
         if given and hide_password(given) == recorded:
             return given
         if given or ":***@" in recorded:
@@ -150,10 +149,10 @@ class RunFolder:
             UserError: It cannot be opened, or was lost.
         """
         name = self._study().get(NAME_KEY, self.path.resolve().name)
-        url = self.storage(storage)
-        if must_exist and url == self._own_storage and not self._database.is_file():
+        where = self.storage(storage)
+        if must_exist and where == self._database and not self._database.is_file():
             raise UserError(f"{self.path} has no {self._database.name}, the record of its trials; copy it back first.")
-        return StudyStore(url, name, recipe.space, objectives=recipe.search.objectives, must_exist=must_exist)
+        return StudyStore(where, name, recipe.space, objectives=recipe.search.objectives, must_exist=must_exist)
 
     def check_writable(self) -> None:
         """Refuse a folder that nothing can be written to, before any work.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import optuna
@@ -13,6 +15,7 @@ from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Cost
 from edgenext_search.errors import FailureKind, HostError, UserError
 from edgenext_search.failures import classify
+from edgenext_search.files import expanded
 from edgenext_search.latency.measurement import Measurement
 from edgenext_search.search.objectives import ACCURACY, costs_in
 from edgenext_search.search.sampler.propose import decode, directions, distributions, encode
@@ -61,7 +64,7 @@ class StudyStore:
         Keys and values are those of version 0.1.0, so studies of all versions open. Unknown keys are ignored.
 
     Args:
-        url: Optuna storage URL, or a storage.
+        where: The storage: an Optuna storage URL, the path of an SQLite file, or a storage.
         name: Name of the study in the storage.
         space: Search space, which defines the parameters of the trials.
         objectives: Objectives of the study, accuracy first; the values of a complete trial are in this order.
@@ -74,7 +77,7 @@ class StudyStore:
 
     def __init__(
         self,
-        url: str | BaseStorage,
+        where: str | Path | BaseStorage,
         name: str,
         space: Space,
         *,
@@ -82,7 +85,7 @@ class StudyStore:
         must_exist: bool = False,
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        shown = hide_password(str(url))
+        shown = hide_password(str(where))
         self._space = space
         self._objectives = objectives
         self._told: dict[int, TrialRecord] = {}
@@ -90,7 +93,7 @@ class StudyStore:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-                self.storage = _open_storage(url)
+                self.storage = _open_storage(where)
                 if must_exist:
                     self._study = optuna.load_study(storage=self.storage, study_name=name)
                 else:
@@ -106,7 +109,7 @@ class StudyStore:
             raise UserError(f"The storage {shown} holds no study {name!r}; is it another one?") from error
         except Exception as error:
             failure = classify(error)
-            if failure.kind is FailureKind.HOST and shown.startswith(SQLITE):
+            if failure.kind is FailureKind.HOST and (isinstance(where, Path) or shown.startswith(SQLITE)):
                 raise HostError(f"The storage {shown} cannot be opened: {failure.message}") from error
             reason = hide_password(str(error).splitlines()[0])
             raise UserError(
@@ -244,11 +247,22 @@ class StudyStore:
         return self.storage.get_trial_id_from_study_id_trial_number(self.study_id, number)
 
 
-def _open_storage(url: str | BaseStorage) -> BaseStorage:
+def _open_storage(where: str | Path | BaseStorage) -> BaseStorage:
     """The storage; one in a file waits for other programs that lock it."""
-    if isinstance(url, str) and url.startswith(SQLITE):
-        url = optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": LOCK_PATIENCE}})
-    return optuna.storages.get_storage(url)
+    if isinstance(where, Path):
+        path = where.absolute()  # beside the URL, in which signs of a path would have a meaning
+
+        def connect() -> sqlite3.Connection:
+            return sqlite3.connect(path, timeout=LOCK_PATIENCE, check_same_thread=False)
+
+        where = optuna.storages.RDBStorage(f"{SQLITE}///study.db", engine_kwargs={"creator": connect})
+    elif isinstance(where, str):
+        if where.startswith(f"{SQLITE}///~"):
+            return _open_storage(expanded(where.removeprefix(f"{SQLITE}///")))
+        where = where.replace("{", "{{").replace("}", "}}")  # Optuna takes it for a template
+        if where.startswith(SQLITE):
+            where = optuna.storages.RDBStorage(where, engine_kwargs={"connect_args": {"timeout": LOCK_PATIENCE}})
+    return optuna.storages.get_storage(where)
 
 
 def _record(trial: FrozenTrial) -> TrialRecord:

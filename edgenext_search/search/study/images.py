@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edgenext_search.data import PreparedData, Source, default_cache_dir, open_source, prepare
+from edgenext_search.files import expanded
 from edgenext_search.search.recipe import ResolvedRecipe, StudyRecipe
 
 CROP_MARGIN = 0.875  # an image is stored at 1 / this of the training size, as ImageNet's 256 is for 224
@@ -17,7 +18,7 @@ def open_images(recipe: StudyRecipe | ResolvedRecipe) -> Source:
     Raises:
         UserError: The source does not exist, or has another layout.
     """
-    return open_source(recipe.data.source, None if recipe.data.dir is None else Path(recipe.data.dir).expanduser())
+    return open_source(recipe.data.source, None if recipe.data.dir is None else expanded(recipe.data.dir))
 
 
 def prepare_images(

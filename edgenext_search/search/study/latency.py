@@ -14,6 +14,7 @@ from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.projection import Projection
 from edgenext_search.data import default_cache_dir
+from edgenext_search.files import expanded
 from edgenext_search.latency.devices.device import Device, DeviceError
 from edgenext_search.latency.devices.open import open_device
 from edgenext_search.latency.measurement import WARMUP_SECONDS, Measurement, MeasureSettings
@@ -134,7 +135,7 @@ def _profiles(run: RunFolder, recipe: ResolvedRecipe, cached: Path) -> Iterator[
     if run.latency_profile.is_file():
         yield run.latency_profile
     if recipe.latency.profile is not None:
-        yield Path(recipe.latency.profile).expanduser()
+        yield expanded(recipe.latency.profile)
     yield from sorted(cached.glob("*.json"), key=lambda path: -path.stat().st_mtime)
 
 

@@ -9,13 +9,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
 from torch import distributed
 
 from edgenext_search.data.loading.shard import Shard
 from edgenext_search.errors import UserError
+
+if TYPE_CHECKING:
+    from torch.distributed.distributed_c10d import Store
 
 T = TypeVar("T")
 PATIENCE = timedelta(minutes=10)  # with the slowest rank; one that dies is noticed at once
@@ -142,19 +145,20 @@ def init_local_process_group(rank: int, world: int, rendezvous: Path | None, dev
     if sys.platform == "linux" and world > 1:  # nothing listens beyond loopback
         for name in ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME"):
             os.environ.setdefault(name, "lo")
-    with init_process_group(rank, world, f"file://{rendezvous}", device) as ranks:
+    store = distributed.FileStore(str(rendezvous), world) if world > 1 else None  # type: ignore[attr-defined]
+    with init_process_group(rank, world, device, store=store) as ranks:
         yield ranks
 
 
 @contextlib.contextmanager
-def init_process_group(rank: int, world: int, init_method: str, device: torch.device) -> Iterator[Ranks]:
+def init_process_group(rank: int, world: int, device: torch.device, *, store: Store | None = None) -> Iterator[Ranks]:
     """Join the process group of a training on any hosts.
 
     Args:
         rank: Number of this process.
         world: Number of processes; a single one needs no group.
-        init_method: torch's URL, such as ``env://`` for processes of torchrun.
         device: This process's device.
+        store: Where the processes meet; None for what torchrun says in the environment.
     """
     if world == 1:
         yield Ranks()
@@ -163,7 +167,7 @@ def init_process_group(rank: int, world: int, init_method: str, device: torch.de
         torch.cuda.set_device(device)
     distributed.init_process_group(
         "nccl" if device.type == "cuda" else "gloo",
-        init_method=init_method,
+        store=store,
         rank=rank,
         world_size=world,
         timeout=PATIENCE,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,6 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from edgenext_search.errors import UserError
+from edgenext_search.files import expanded
 from edgenext_search.models.folder import load_model_folder
 from edgenext_search.texts import nearest
 
@@ -70,8 +70,8 @@ def open_teacher(what: str, *, num_classes: int) -> Teacher:
 
     import edgenext_search.models.bn_hs  # noqa: F401 - registers those networks with timm
 
-    if Path(what).expanduser().is_dir():
-        network = load_model_folder(Path(what).expanduser())
+    if (folder := expanded(what)).is_dir():
+        network = load_model_folder(folder)
     elif timm.is_model(what) or what.startswith(("hf_hub:", "hf-hub:")):
         try:
             network = timm.create_model(what, pretrained=True)

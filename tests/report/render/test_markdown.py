@@ -2,7 +2,7 @@
 
 import re
 
-from edgenext_search.report.render.markdown import markdown
+from edgenext_search.report.render.markdown import code, escaped, markdown
 
 from ..builders import HOSTILE, a_document
 
@@ -20,3 +20,9 @@ def test_names_stay_text():
     text = markdown(a_document(HOSTILE + "|\n*x*"))
     assert "<img" not in re.sub(r"`[^`]*`", "", text).replace("\\<", "")
     assert "\\| \\*x\\*" in text
+
+
+def test_code_is_shown_as_it_is():
+    assert code("a  `b`|\nc") == "``a  `b`| c``"
+    assert code("`a|", in_table=True) == r"`` `a\| ``"
+    assert escaped("~~a~~ &lt; $x$") == r"\~\~a\~\~ \&lt; \$x\$"

@@ -20,7 +20,9 @@ def test_one_process_needs_no_group():
 
 def test_collectives_of_three_ranks(tmp_path):
     """The last rank sets a flag; the first makes something, and refuses."""
-    for rank, (flags, made, refusal, numbers, texts) in enumerate(on_ranks(3, "collectives", folder=tmp_path)):
+    folder = tmp_path / "a?b#c%20"  # no URL
+    folder.mkdir()
+    for rank, (flags, made, refusal, numbers, texts) in enumerate(on_ranks(3, "collectives", folder=folder)):
         assert flags == [False, True]
         assert made == "made by 0"
         assert refusal == ("FirstRefusedError" if rank else "UserError", "rank 0 refuses")
