@@ -16,6 +16,7 @@ End
 from __future__ import annotations
 
 import contextlib
+import mmap
 import multiprocessing
 import os
 import pickle
@@ -34,7 +35,12 @@ from multiprocessing.context import ForkProcess, SpawnProcess
 from multiprocessing.util import Finalize
 from typing import Generic, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
+from edgenext_search.data.sources.source import Source
 from edgenext_search.errors import HostError
+from edgenext_search.texts import printable
 
 PATIENCE = 300.0
 """Seconds without a result after which a process counts as stuck; of several ranks, the others wait twice as long."""
@@ -45,6 +51,8 @@ _LONGEST_END = 5.0  # seconds that a killed process may take; only a driver that
 _LEFT_TO_PARENT = {
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1") if hasattr(signal, name)
 }
+
+_own_place: list[npt.NDArray[np.int64]] = []  # where this process notes what it reads
 
 Task = TypeVar("Task")
 Done = TypeVar("Done")
@@ -57,7 +65,7 @@ class WorkerPool(Generic[Task, Done]):
         work: What is done with a task. Where processes are spawned, it must be picklable.
         workers: Number of processes, at least 1.
         ahead: Tasks given out before the first result is taken. Those of one process together must be less than 64 kB.
-        reads: What is read, for messages: ``images of folder photos``.
+        source: The images that are read, for messages; the work tells by :func:`reading` which one is next.
         remedy: What helps where memory runs short: ``give fewer --workers``.
         begin: Called once in each process.
 
@@ -71,22 +79,25 @@ class WorkerPool(Generic[Task, Done]):
         *,
         workers: int,
         ahead: int,
-        reads: str,
+        source: Source,
         remedy: str,
         begin: Callable[[], object] = lambda: None,
     ) -> None:
-        self._ahead, self._reads, self._remedy = ahead, reads, remedy
+        self._ahead, self._source, self._remedy = ahead, source, remedy
+        self._reads = f"images of {source.name}"
+        self._now = np.frombuffer(mmap.mmap(-1, 8 * workers), dtype=np.int64)  # what each process reads
+        self._now[:] = -1
         self._workers: list[_Worker] = []
         self._under_way: deque[_Worker] = deque()
         self._end = Finalize(self, _end, (self._workers,), exitpriority=1)  # at exit, before multiprocessing waits
         try:
-            for _ in range(workers):
-                self._workers.append(_start(work, begin))
+            for number in range(workers):
+                self._workers.append(_start(work, begin, self._now[number : number + 1]))
         except OSError as error:
             started = len(self._workers)
             self.close()
             raise HostError(
-                f"Only {started} of {workers} processes that read {reads} could be started "
+                f"Only {started} of {workers} processes that read {self._reads} could be started "
                 f"({error.strerror or error}): {remedy}, or raise the limit of processes."
             ) from error
 
@@ -144,10 +155,7 @@ class WorkerPool(Generic[Task, Done]):
                 break
             if ready:
                 raise self._died(sentinels[ready[0]])  # type: ignore[index]  # a sentinel
-            raise HostError(
-                f"Reading {self._reads} is stuck: nothing came in {PATIENCE / 60:g} minutes. Is the drive or network "
-                "that they lie on there?"
-            )
+            raise self._stuck(worker)
         try:
             result = worker.results.recv()
         except (EOFError, OSError):
@@ -155,6 +163,14 @@ class WorkerPool(Generic[Task, Done]):
         if isinstance(result, _Failure):
             raise result.error from _RemoteError(result.traceback)
         return result  # type: ignore[no-any-return]
+
+    def _stuck(self, worker: _Worker) -> HostError:
+        index = int(worker.now[0])
+        name = f"image {printable(self._source.image_name(index))}" if index >= 0 else "nothing"
+        return HostError(
+            f"Reading {self._reads} is stuck: {name} {'has not come' if index >= 0 else 'came'} in {PATIENCE / 60:g} "
+            "minutes. Is the drive or network that they lie on there?"
+        )
 
     def _died(self, worker: _Worker) -> HostError:
         worker.process.join(_LONGEST_END)
@@ -182,6 +198,7 @@ class _Worker:
     process: ForkProcess | SpawnProcess
     tasks: Connection
     results: Connection
+    now: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,12 +209,22 @@ class _Failure:
     traceback: str
 
 
-def _start(work: Callable[[Task], Done], begin: Callable[[], object]) -> _Worker:
+def reading(index: int) -> None:
+    """Note which image of the source this process reads next; nothing in a process of no pool."""
+    for place in _own_place:
+        place[0] = index
+
+
+def _start(work: Callable[[Task], Done], begin: Callable[[], object], now: npt.NDArray[np.int64]) -> _Worker:
     context = multiprocessing.get_context(START_METHOD)
     given, tasks = context.Pipe(duplex=False)
     results, done = context.Pipe(duplex=False)
     process = context.Process(  # type: ignore[attr-defined]
-        target=_serve, args=(work, begin, given, done, os.getpid()), name="images", daemon=True
+        target=_serve,
+        args=(work, begin),
+        kwargs={"tasks": given, "results": done, "parent": os.getpid(), "now": now},
+        name="images",
+        daemon=True,
     )
     try:
         with _left_to_parent(), warnings.catch_warnings():
@@ -207,7 +234,7 @@ def _start(work: Callable[[Task], Done], begin: Callable[[], object]) -> _Worker
     finally:
         given.close()
         done.close()
-    return _Worker(process, tasks, results)
+    return _Worker(process, tasks, results, now)
 
 
 def _end(workers: list[_Worker]) -> None:
@@ -221,9 +248,16 @@ def _end(workers: list[_Worker]) -> None:
 
 
 def _serve(
-    work: Callable[[Task], Done], begin: Callable[[], object], tasks: Connection, results: Connection, parent: int
+    work: Callable[[Task], Done],
+    begin: Callable[[], object],
+    *,
+    tasks: Connection,
+    results: Connection,
+    parent: int,
+    now: npt.NDArray[np.int64],
 ) -> None:
     """The life of a process."""
+    _own_place[:] = [now]
     try:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
         begin()

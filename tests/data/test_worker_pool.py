@@ -16,6 +16,13 @@ class TwoArgumentsError(Exception):
         super().__init__(f"{first} {second}")
 
 
+class Named:
+    name = "folder x"
+
+    def image_name(self, index):
+        return f"red/{index}.jpg"
+
+
 def work(task):
     """Do what the task says."""
     if callable(task):
@@ -45,6 +52,11 @@ def hang():
     time.sleep(1000)
 
 
+def hang_at_an_image():
+    worker_pool.reading(7)
+    time.sleep(1000)
+
+
 @pytest.fixture
 def pool():
     """A pool of two processes, none of which is left."""
@@ -52,7 +64,7 @@ def pool():
     pools = []
 
     def build(ahead=4):
-        pools.append(WorkerPool(work, workers=2, ahead=ahead, reads="images of folder x", remedy="give fewer"))
+        pools.append(WorkerPool(work, workers=2, ahead=ahead, source=Named(), remedy="give fewer"))
         return pools[-1]
 
     yield build
@@ -71,7 +83,7 @@ def test_results_come_in_order_and_processes_stay(pool):
 
 def test_processes_may_be_spawned(monkeypatch):
     monkeypatch.setattr(worker_pool, "START_METHOD", "spawn")
-    pool = WorkerPool(abs, workers=1, ahead=2, reads="", remedy="", begin=os.getpid)
+    pool = WorkerPool(abs, workers=1, ahead=2, source=Named(), remedy="", begin=os.getpid)
     assert list(pool.map([-1, 2, -3])) == [1, 2, 3]
     pool.close()
 
@@ -121,10 +133,13 @@ def test_a_process_that_dies_is_noticed_while_another_is_waited_for(pool):
         list(pool().map([hang, kill]))
 
 
-@pytest.mark.parametrize("task", [hang, stop])
-def test_stuck_processes_are_ended_and_named(pool, monkeypatch, task):
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [(hang, "nothing came"), (stop, "nothing came"), (hang_at_an_image, "image red/7.jpg has not come")],
+)
+def test_stuck_processes_are_ended_and_named(pool, monkeypatch, task, said):
     monkeypatch.setattr(worker_pool, "PATIENCE", 0.3)
-    with pytest.raises(HostError, match=r"Reading images of folder x is stuck: nothing came in 0\.005 minutes"):
+    with pytest.raises(HostError, match=rf"Reading images of folder x is stuck: {said} in 0\.005 minutes"):
         list(pool().map([1, 2, task, task]))
 
 

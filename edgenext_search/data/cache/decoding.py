@@ -84,7 +84,7 @@ def decoder(
         work,
         workers=workers,
         ahead=AHEAD * workers,
-        reads=f"images of {source.name}",
+        source=source,
         remedy=f"decode with fewer processes (`edgenext-search {fewer}`)",
     )
     try:
@@ -124,6 +124,7 @@ def _decode(source: Source, task: Task) -> Done:
     size = SMALL if images is None else images.shape[-1]
     unreadable = []
     for row, index in enumerate(task.indices, task.first):
+        worker_pool.reading(index)
         try:
             image = source.load(index, size)
             if images is not None:

@@ -103,7 +103,7 @@ class AugmentedImages:
         for other in range(row, row + TRIES):
             index = other % len(self.images)
             try:
-                return self.images.load(index), int(self.images.labels[index])
+                return _load(self.images, index), int(self.images.labels[index])
             except UnreadableImageError as error:
                 unreadable.append((error.where, error.reason))
         raise UserError(
@@ -128,7 +128,7 @@ class PlainImages:
         unreadable: list[tuple[str, str]] = []
         for row in request.rows.tolist():
             try:
-                image = self.images.load(row)
+                image = _load(self.images, row)
             except UnreadableImageError as error:
                 unreadable.append((error.where, error.reason))
             else:
@@ -198,7 +198,7 @@ class Workers:
             _Work(self._loading, self._slots),
             workers=self._workers,
             ahead=ahead,
-            reads=f"images of {self._loading.images.source.name}",
+            source=self._loading.images.source,
             remedy="give fewer --workers or a smaller --batch-size",
             begin=_use_one_thread,
         )
@@ -265,6 +265,11 @@ class _Work:
         pixels = _images(slot, count, size)
         written = self._loading.load(task.request, pixels)
         return _Done(task.slot, written, None if self._slots else pixels[: len(written.labels)].numpy())
+
+
+def _load(images: LabelledImages, index: int) -> Image.Image:
+    worker_pool.reading(int(images.rows[index]))
+    return images.load(index)
 
 
 def _loaded(request: Request, pixels: torch.Tensor, written: Written) -> Loaded:
