@@ -147,8 +147,8 @@ def _steps(recipe: FullRecipe, shares: BatchShares, data: FullData) -> tuple[int
         raise UserError(
             f"A step of the optimizer takes {counted(shares.accumulate, 'batch', 'batches')} ({shares}), but of the "
             f"{len(data.train)} training images of {data.name} some epochs make only {least}: "
-            f"{_for_small_sets(len(data.train), shares.total)} Or give --batch-size {shares.each} --accumulate {least}, "
-            "with which the learning rate is scaled along."
+            f"{_for_small_sets(len(data.train), shares.total)} Or give --batch-size {shares.each} --accumulate "
+            f"{least}, with which the learning rate is scaled along."
         )
     return tuple(number // shares.accumulate for number in batches)
 

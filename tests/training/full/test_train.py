@@ -235,7 +235,7 @@ def test_only_one_process_trains_in_a_folder(images, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"recipe": {"batch_size": 64}}, "takes 64 images .* has 48 training images.*=16 .* a smaller --batch-size"),
+        ({"recipe": {"batch_size": 64}}, "takes 64 images .* has 48 training images.*=8 .* a smaller --batch-size"),
         ({"recipe": {"head_epochs": 1}}, "train.head_epochs=1 trains a new classifier on trained weights; give --init"),
         ({"teacher": "resnet181"}, "no teacher 'resnet181'.*Did you mean resnet18"),
         ({"data": "nowhere"}, "nowhere"),
