@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -16,6 +17,7 @@ from edgenext_search.cli.options import EXIT_FAILURE, EXIT_USER_ERROR, say
 from edgenext_search.errors import FailureKind, StudyFailedError, UserError
 from edgenext_search.failures import classify
 from edgenext_search.files import write_text
+from edgenext_search.signals import handled
 from edgenext_search.texts import hide_password
 
 _OF_THE_USER = (FailureKind.INPUT, FailureKind.DATA)
@@ -45,7 +47,8 @@ def resumable(command: str | None, *, begun: Callable[[], bool] = lambda: True) 
         begun: Whether there is something to go on with; otherwise the same command begins again.
     """
     try:
-        yield
+        with handled((signal.SIGTERM, signal.SIGHUP), _interrupt):
+            yield
     except KeyboardInterrupt:
         say(f"Stopped. {_kept(command if begun() else None)}")
         raise
@@ -54,6 +57,11 @@ def resumable(command: str | None, *, begun: Callable[[], bool] = lambda: True) 
         if begun() and not refused and not isinstance(error, StudyFailedError):
             error.add_note(_kept(command))
         raise
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    """End the command as Ctrl-C does, where nothing inside answers the signal."""
+    raise KeyboardInterrupt
 
 
 def _kept(command: str | None) -> str:

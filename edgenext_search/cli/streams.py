@@ -45,26 +45,32 @@ def _open_closed() -> None:
 
 
 class _LastingFile(io.FileIO):
-    """A file that drops what cannot be written for some reasons."""
+    """A file that drops what cannot be written for some reasons.
+
+    It has no buffer, whose lock would refuse a message of a signal that came while another one was written.
+    """
 
     def __init__(self, number: int, dropped: Collection[int]) -> None:
         super().__init__(number, "wb", closefd=False)
         self._dropped = dropped
 
     def write(self, data: Any, /) -> int:  # noqa: ANN401 - any buffer
-        """Write, or drop."""
+        """Write all of it, or drop the rest."""
+        left = memoryview(data).cast("B")
+        size = len(left)
         try:
-            return super().write(data)
+            while left:
+                left = left[super().write(left) or 0 :]
         except OSError as error:
             if error.errno not in self._dropped:
                 raise
-            return len(data)
+        return size
 
 
 def _lasting(stream: Any, dropped: Collection[int]) -> Any:  # noqa: ANN401 - a text stream
     """A stream to the same descriptor that drops what cannot be written for some reasons."""
     with contextlib.suppress(AttributeError, OSError):
         stream.flush()
-        raw = io.BufferedWriter(_LastingFile(stream.fileno(), dropped))
+        raw: Any = _LastingFile(stream.fileno(), dropped)
         return io.TextIOWrapper(raw, encoding=stream.encoding, line_buffering=stream.line_buffering)
     return stream

@@ -279,8 +279,12 @@ def _run(
     target: Callable[..., object], arguments: Iterable[Any], messages: Connection, several: bool, interactive: bool
 ) -> None:
     """The life of a process of a group."""
+    from edgenext_search.execution import preload  # the server has it
+
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    if not interactive:
+    if interactive:
+        signal.signal(signal.SIGHUP, preload.HANGUP)
+    else:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     multiprocessing.set_start_method(None, force=True)  # or loaders' workers would be started as this process was
     try:

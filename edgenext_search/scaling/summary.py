@@ -53,7 +53,8 @@ def scaling_summary(
     table = [[results.get((entry.candidate.fingerprint, of)) for of in seeds] for entry in planned]
     scores = [[score if isinstance(score, float) else math.nan for score in row] for row in table]
     findings = (_study if plan.kind == "study" else _comparison)(plan, planned, scores, recipe)
-    open_, data, facts = open_trainings(store, recipe, plan), store.facts().data, store.facts().scaling
+    open_, study_facts = open_trainings(store, recipe, plan), store.facts()
+    data, facts = study_facts.data, study_facts.scaling
     return ScalingResult(
         run=str(run.path),
         report=str(run.report_file),
@@ -93,7 +94,7 @@ def scaling_summary(
         laws=findings.laws,
         ranks=findings.ranks,
         comparison=findings.comparison,
-        seconds=round(facts.seconds if facts else 0.0, 1),
+        seconds=study_facts.seconds_so_far(facts.seconds if facts else 0.0, running=running and bool(open_)),
         conditions=facts and facts.conditions,
     )
 

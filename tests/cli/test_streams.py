@@ -3,12 +3,17 @@
 import errno
 import os
 import pty
+import signal
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
+from edgenext_search.cli.failures import resumable
 from edgenext_search.cli.streams import steady_streams
+from edgenext_search.signals import handled
 
 from .helpers import ROOT
 
@@ -76,3 +81,31 @@ def test_messages_to_a_closed_terminal_are_dropped(monkeypatch):
             os.write(theirs, b"x")
         sys.stderr.write("dropped\n")
         assert not sys.stderr.isatty()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_nothing_answers_ends_as_ctrl_c_does(number, capsys):
+    with pytest.raises(KeyboardInterrupt), resumable("edgenext-search resume run"):
+        signal.raise_signal(number)
+    assert "Stopped. What was finished is kept: `edgenext-search resume run` goes on." in capsys.readouterr().err
+
+
+def test_a_message_may_come_while_another_is_written(monkeypatch, tmp_path):
+    """A signal that comes while a pipe is full, whose handler has something to say."""
+    reader, writer = os.pipe()
+    with open(writer, "w", encoding="utf-8") as stream:  # noqa: PTH123 - a descriptor
+        for name in ("stderr", "__stderr__"):
+            monkeypatch.setattr(sys, name, stream)
+        steady_streams()
+        said = []
+
+        def answer(*_):
+            threading.Thread(target=lambda: said.extend(iter(lambda: os.read(reader, 65536), b"")), daemon=True).start()
+            sys.stderr.write("stopping\n")
+
+        with handled((signal.SIGALRM,), answer):
+            signal.setitimer(signal.ITIMER_REAL, 0.3)
+            sys.stderr.write("x" * 200_000 + "\n")
+        sys.stderr.flush()
+    while not b"".join(said).endswith(b"x\n") and b"stopping" not in b"".join(said):
+        time.sleep(0.01)

@@ -147,6 +147,20 @@ def test_a_signal_is_passed_on():
         processes.wait(lambda _: processes.send_signal(signal.SIGTERM))
 
 
+@pytest.mark.parametrize(("interactive", "died"), [(False, "SIGTERM"), (True, "SIGHUP")])
+def test_a_lost_terminal_is_left_to_the_parent(interactive, died):
+    def hang_up(_):
+        processes.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        processes.send_signal(signal.SIGTERM)
+
+    with (
+        pytest.raises(ProcessDiedError, match=died),
+        group(worker_stubs.hangs, (), interactive=interactive) as processes,
+    ):
+        processes.wait(hang_up)
+
+
 ORPHAN = """
 import os, signal, time
 from edgenext_search.execution.processes import stop_with_parent

@@ -159,9 +159,10 @@ def audit_summary(store: StudyStore, recipe: ResolvedRecipe, *, running: bool = 
     """What the latest audit of a run has found, from the record alone; None without an audit."""
     from edgenext_search.search.ranking.agreement import seeds_agree
 
-    if (facts := store.facts().audit) is None:
+    study = store.facts()
+    if (facts := study.audit) is None:
         return None
-    epochs, data = facts.epochs, store.facts().data
+    epochs, data = facts.epochs, study.data
     numbers = drawn_by(facts, store, recipe)
     references = audited(store, numbers, epochs=epochs)
     seeds = reference_seeds(recipe.search.seed, facts.seeds)
@@ -193,7 +194,7 @@ def audit_summary(store: StudyStore, recipe: ResolvedRecipe, *, running: bool = 
         candidates=tuple(item.result(curve) for item, curve in zip(scored, curves, strict=True)),
         seeds_agree=seeds_agree(table, seed=recipe.search.seed) if scored else None,
         series=tuple(_series(scored, curves, table, recipe, epochs)) if scored else (),
-        seconds=round(facts.seconds, 1),
+        seconds=study.seconds_so_far(facts.seconds, running=running and bool(open_)),
         conditions=facts.conditions,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -200,6 +201,8 @@ class StudyFacts(Result):
     """Devices, threads and versions of the latest session; None before the first training."""
     latency: LatencyFacts | None = None
     """The device; None where the study does not ask for latency."""
+    began: float | None = None
+    """When the latest session began, in seconds since 1970; None in studies of version 0.1.0."""
     complete: bool = False
     """Whether the finalists are trained and the winner is written."""
     seconds: float = 0.0
@@ -210,3 +213,13 @@ class StudyFacts(Result):
     """The latest audit; None without one."""
     scaling: ScalingFacts | None = None
     """The scaling study in this record; None for a search."""
+
+    def seconds_so_far(self, recorded: float, *, running: bool) -> float:
+        """Working time of all sessions with the one under way, in seconds.
+
+        Args:
+            recorded: What was recorded at the end of the latest session that ended.
+            running: Whether a session is under way.
+        """
+        session = max(time.time() - self.began, 0.0) if running and self.began is not None else 0.0
+        return round(recorded + session, 1)

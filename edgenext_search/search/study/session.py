@@ -9,6 +9,7 @@ import random
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,8 @@ from edgenext_search.training.proxy.probe_request import ProbeRequest
 
 FOR_GPUS = "imagenet"  # the shipped study that would take weeks on a CPU
 MAX_SKIPPED_NAMED = 3
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+AT_ONCE = (signal.SIGINT, signal.SIGTERM)  # the second time; a lost connection may send several SIGHUP
 STOPPING = "stopping with a report; once more to stop at once"
 
 
@@ -77,7 +79,7 @@ class Session:
         places: Places of trainings that run at the same time.
         numerics: Precision, memory layout and compilation of all trainings.
         executor: Executor of the trainings.
-        should_stop: Whether Ctrl-C or SIGTERM came.
+        should_stop: Whether Ctrl-C, SIGTERM or SIGHUP came.
         study_device: The device and its predictor; None where latency is not asked for.
     """
 
@@ -132,11 +134,12 @@ def open_session(
         _removed_when_refused(run, new=not resumed) as begun,
         run.lock(),
         stop_requests(
-            STOP_SIGNALS, announce=lambda number: listener.note(f"{number.name}: {STOPPING}"), interrupting=STOP_SIGNALS
+            STOP_SIGNALS, announce=lambda number: listener.note(f"{number.name}: {STOPPING}"), interrupting=AT_ONCE
         ) as should_stop,
     ):
         store = run.open_store(recipe, execution.storage, must_exist=resumed)
         announce(store)
+        store.record_facts(StudyFacts(began=time.time()))
         _tell(listener, source.notes)
         if study_device is not None:
             store.record_facts(StudyFacts(latency=study_device.facts(recipe.budget)))

@@ -83,7 +83,7 @@ def summarize(run: RunFolder, recipe: ResolvedRecipe, store: StudyStore, *, runn
         report=str(run.report_file),
         model_dir=winner.model_dir if winner else None,
         trained=trained_in(run),
-        seconds=round(facts.seconds, 1),
+        seconds=facts.seconds_so_far(facts.seconds, running=running and not facts.complete),
         conditions=facts.conditions,
     )
 

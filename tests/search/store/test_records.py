@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from study_builders import a_record
 
-from edgenext_search.search.store.records import Score
+from edgenext_search.search.store.records import Score, StudyFacts
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=9))
@@ -29,3 +29,12 @@ def test_a_trial_is_as_good_as_at_its_last_rung():
     assert (trial.score, trial.epochs) == (0.4, 6)
     nothing = a_record(1, scores=())
     assert (nothing.score, nothing.epochs) == (None, 0)
+
+
+def test_the_time_so_far(monkeypatch):
+    monkeypatch.setattr("time.time", lambda: 1000.0)
+    facts = StudyFacts(began=990.0)
+    assert facts.seconds_so_far(5.0, running=True) == 15.0
+    assert facts.seconds_so_far(5.0, running=False) == 5.0
+    assert StudyFacts(began=2000.0).seconds_so_far(5.0, running=True) == 5.0  # the clock was set back
+    assert StudyFacts().seconds_so_far(5.0, running=True) == 5.0

@@ -197,7 +197,7 @@ class Interrupting(FakeExecutor):
             yield item
 
 
-@pytest.mark.parametrize(("number", "after"), [(signal.SIGINT, 1), (signal.SIGTERM, 7), (signal.SIGINT, 14)])
+@pytest.mark.parametrize(("number", "after"), [(signal.SIGINT, 1), (signal.SIGHUP, 7), (signal.SIGTERM, 14)])
 def test_one_signal_stops_with_a_summary_and_the_next_call_goes_on(folder, recipe, execution, fake, number, after):
     run_study(undisturbed := RunFolder(folder.path.parent / "undisturbed"), recipe, execution)
     expected = undisturbed.read_summary(RunSummary)
