@@ -13,13 +13,13 @@ from torch import nn
 
 from edgenext_search.data.loading.datasets import open_full_data
 from edgenext_search.data.loading.loaders import TrainLoader
-from edgenext_search.errors import UserError
+from edgenext_search.errors import HostError, UserError
 from edgenext_search.models.build import build
 from edgenext_search.training.engine.batch_norm import convert_sync_batchnorm
 from edgenext_search.training.engine.distributed import init_local_process_group
 from edgenext_search.training.engine.numerics import Numerics
 from edgenext_search.training.engine.trainer import Trainer, TrainerOptions
-from edgenext_search.training.errors import TrainingInterruptedError
+from edgenext_search.training.errors import PeerFailedError, TrainingInterruptedError
 from edgenext_search.training.full.checkpoint import Checkpoints
 from edgenext_search.training.full.listener import TrainListener
 from edgenext_search.training.full.train import train_fully
@@ -142,6 +142,24 @@ def interrupted(ranks, job):
     with contextlib.suppress(TrainingInterruptedError):
         train_fully(job, ranks, torch.device("cpu"), TrainListener())
     return [path.name for path in Checkpoints(job.out / "checkpoints").newest_first()]
+
+
+def failing(ranks, job):
+    """What ends this process where the second one cannot load the fourth batch, and the checkpoints that are there."""
+    epoch = TrainLoader.epoch
+
+    def broken(loader, number, start=0):
+        for step, batch in enumerate(epoch(loader, number, start), start):
+            if ranks.rank == 1 and step == 3:
+                raise HostError("no drive")
+            yield batch
+
+    TrainLoader.epoch = broken
+    try:
+        train_fully(job, ranks, torch.device("cpu"), TrainListener())
+    except (HostError, PeerFailedError) as error:
+        ended = str(error)
+    return ended, [path.name for path in Checkpoints(job.out / "checkpoints").newest_first()]
 
 
 class Enough(Exception):  # noqa: N818 - no error

@@ -11,12 +11,12 @@ from edgenext_search.cli.options import UserPath, json_option, print_json, say
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
-    from edgenext_search.training.evaluation.evaluate import Weights
+    from edgenext_search.models.trained import Weights
     from edgenext_search.training.evaluation.results import EvaluationResult
 
 
 @click.command("evaluate")
-@click.argument("folder", type=UserPath(), metavar="FOLDER")
+@click.argument("folder", type=UserPath(), metavar="FOLDER|CHECKPOINT")
 @click.option("--data", required=True, metavar="FOLDER|NAME", help="Folder with val/, or a dataset name of timm.")
 @click.option("--data-dir", type=UserPath(), metavar="FOLDER", help="Where a timm dataset lies.")
 @click.option(
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="The data's class of each output, one per line.  [default: matched by name]",
 )
-@click.option("--weights", type=click.Choice(["ema", "raw"]), help="Which weights, where the folder has both.")
+@click.option("--weights", type=click.Choice(["ema", "raw"]), help="Which weights, where there are both.")
 @click.option(
     "--onnx",
     type=UserPath(),
@@ -52,12 +52,13 @@ def evaluate_command(
     device: str,
     as_json: bool,
 ) -> None:
-    """Top-1, top-5 and loss of a model folder on the validation images.
+    """Top-1, top-5 and loss of a trained network on the validation images.
 
-    FOLDER is a model folder, the folder of a full training, or a run's, for its winner.
+    FOLDER is a model folder, the folder of a full training, or a run's, for its winner. CHECKPOINT is a file that
+    `import` takes, of any EdgeNeXt.
 
     Training images are never used. Images are prepared as the folder's config.json says, so a plain evaluation with
-    timm has the same result.
+    timm has the same result. The data may have images of a part of the classes.
     """
     import torch
 
@@ -96,7 +97,10 @@ def _show(result: EvaluationResult) -> None:
         if result.onnx is None
         else f"{result.onnx}  of {result.folder}"
     )
-    click.echo(f"  on {result.n:,} validation images of {result.data}, {result.classes} classes, {result.img_size} px")
+    part = f"{result.evaluated_classes} of " if result.evaluated_classes < result.classes else ""
+    click.echo(
+        f"  on {result.n:,} validation images of {result.data}, {part}{result.classes} classes, {result.img_size} px"
+    )
     click.echo(f"  top-1    {result.top1:8.2%}")
     if result.top5 is not None:
         click.echo(f"  top-5    {result.top5:8.2%}")

@@ -12,20 +12,20 @@ from edgenext_search.errors import UserError
 from edgenext_search.models.export import LEAST_OPSET
 
 if TYPE_CHECKING:
-    from edgenext_search.training.evaluation.evaluate import Weights
+    from edgenext_search.models.trained import Weights
 
 
 IMAGES = 256  # to compare on
 
 
 @click.command("export")
-@click.argument("folder", type=UserPath(), metavar="FOLDER")
+@click.argument("folder", type=UserPath(), metavar="FOLDER|CHECKPOINT")
 @click.option("--img-size", type=int, help="Size of the input, in pixels.  [default: the size trained on]")
 @click.option("--uint8", is_flag=True, help="Take 8-bit pixels [1, height, width, 3] and normalise them inside.")
 @click.option("--data", metavar="FOLDER|NAME", help="Compare on its validation images.  [default: a random image]")
 @click.option("--data-dir", type=UserPath(), metavar="FOLDER", help="Where a timm dataset lies.")
 @click.option("--images", type=click.IntRange(min=1), help="How many images of --data to compare on.  [default: 256]")
-@click.option("--weights", type=click.Choice(["ema", "raw"]), help="Which weights, where the folder has both.")
+@click.option("--weights", type=click.Choice(["ema", "raw"]), help="Which weights, where there are both.")
 @click.option("--out", type=UserPath(), metavar="FILE", help="[default: model.onnx or model-uint8.onnx in FOLDER]")
 @click.option("--opset", type=click.IntRange(min=LEAST_OPSET), help="Version of ONNX's operators.")
 @json_option
@@ -42,9 +42,10 @@ def export_command(
     opset: int | None,
     as_json: bool,
 ) -> None:
-    """Write a model folder's network as ONNX, checked against the network.
+    """Write a trained network as ONNX, checked against the network.
 
-    FOLDER is a model folder, the folder of a full training, or a run's, for its winner.
+    FOLDER is a model folder, the folder of a full training, or a run's, for its winner. CHECKPOINT is a file that
+    `import` takes, of any EdgeNeXt.
     """
     from edgenext_search.models.folder import model_folder
     from edgenext_search.training.evaluation.export import export_folder

@@ -81,7 +81,7 @@ def _launch(job: FullJob, devices: Sequence[str], listener: TrainListener) -> Tr
         arguments = [(job, rank, len(devices), device, rendezvous) for rank, device in enumerate(devices)]
         with (
             ProcessGroup(_train, arguments, name="training", patience=PATIENCE, interactive=True) as group,
-            handled((signal.SIGTERM, signal.SIGUSR1), lambda number, _: group.send_signal(number)),
+            handled((signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1), lambda number, _: group.send_signal(number)),
             handled((signal.SIGINT,), lambda *_: None),  # the processes share the terminal, so Ctrl-C reaches them
         ):
             try:

@@ -33,7 +33,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from edgenext_search.errors import FailureKind, HostError, UserError
 from edgenext_search.failures import classify
-from edgenext_search.training.errors import TrainingDivergedError, TrainingInterruptedError
+from edgenext_search.training.errors import PeerFailedError, TrainingDivergedError, TrainingInterruptedError
 
 T = TypeVar("T")
 Send = Callable[[object], None]
@@ -286,7 +286,7 @@ def _to_send(error: BaseException) -> Exception:
             return kind(str(error))
     if isinstance(error, KeyboardInterrupt):
         return TrainingInterruptedError("Stopped.")
-    if any(words in text.lower() for words in _PEER_TEXTS):
+    if isinstance(error, PeerFailedError) or any(words in text.lower() for words in _PEER_TEXTS):
         return WorkerError(f"{type(error).__name__}: {text}")
     if (failure := classify(error)).kind is not FailureKind.OURS:
         return HostError(failure.message)

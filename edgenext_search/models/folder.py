@@ -14,7 +14,7 @@ from edgenext_search.arch.blocks import IN_CHANNELS
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import STRIDE, Deployment, cost
 from edgenext_search.arch.published import published_variants
-from edgenext_search.errors import UserError
+from edgenext_search.errors import DataError, UserError
 from edgenext_search.files import dump_yaml, expanded, read_yaml
 from edgenext_search.models.build import TIMM_ARCHITECTURE, candidate_of, timm_args
 
@@ -82,7 +82,6 @@ def _timm_config(candidate: Candidate, *, class_names: Sequence[str], trained_si
 
     Every key is set here, so that none has the value of the published network whose entry point builds this one.
     """
-    input_size = (IN_CHANNELS, trained_size, trained_size)
     return {
         "architecture": TIMM_ARCHITECTURE[candidate.norm_act],
         "num_classes": len(class_names),
@@ -90,18 +89,24 @@ def _timm_config(candidate: Candidate, *, class_names: Sequence[str], trained_si
         "global_pool": "avg",
         "label_names": list(class_names),
         "model_args": timm_args(candidate),
-        "pretrained_cfg": {
-            "tag": candidate.fingerprint,
-            "custom_load": False,
-            "input_size": input_size,
-            "test_input_size": input_size,
-            "fixed_input_size": False,
-            **_PREPARATION,
-            "num_classes": len(class_names),
-            "pool_size": (trained_size // STRIDE, trained_size // STRIDE),
-            "first_conv": "stem.0",
-            "classifier": "head.fc",
-        },
+        "pretrained_cfg": pretrained_cfg(candidate, num_classes=len(class_names), trained_size=trained_size),
+    }
+
+
+def pretrained_cfg(candidate: Candidate, *, num_classes: int, trained_size: int) -> dict[str, object]:
+    """What timm has to know of weights, and of the images that they are evaluated on."""
+    input_size = (IN_CHANNELS, trained_size, trained_size)
+    return {
+        "tag": candidate.fingerprint,
+        "custom_load": False,
+        "input_size": input_size,
+        "test_input_size": input_size,
+        "fixed_input_size": False,
+        **_PREPARATION,
+        "num_classes": num_classes,
+        "pool_size": (trained_size // STRIDE, trained_size // STRIDE),
+        "first_conv": "stem.0",
+        "classifier": "head.fc",
     }
 
 
@@ -173,7 +178,7 @@ def model_folder(path: Path) -> Path:
             f" {name} is a published variant, whose weights do not come with this package: `edgenext-search import "
             f"CHECKPOINT --variant {name} --out FOLDER` makes a model folder of a checkpoint."
         )
-        raise UserError(f"There is no folder {name}.{hint if name in published_variants() else ''}")
+        raise UserError(f"There is no {name}.{hint if name in published_variants() else ''}")
     if (path / CONFIG_FILE).is_file() or (path / CANDIDATE_FILE).is_file():
         return path
     if (path / TRAINED / CONFIG_FILE).is_file():
@@ -187,13 +192,42 @@ def model_folder(path: Path) -> Path:
 
 
 def deployment_of(what: str | Path) -> Deployment | None:
-    """The classes and image size that a model folder was written for; None where it does not say, or is none."""
+    """The classes and image size of a model folder or of a file in one; None where it does not say, or is none.
+
+    ``candidate.yaml`` says what a folder was written for; a folder of timm's has ``config.json`` alone.
+
+    Raises:
+        UserError: The file cannot be read, or what it says cannot be used.
+    """
     path = expanded(what) if isinstance(what, str) else what
-    if not path.is_dir():
+    if path.is_dir():
+        folder = model_folder(path)
+        path = next((folder / name for name in (CANDIDATE_FILE, CONFIG_FILE) if (folder / name).is_file()), folder)
+    if path.name not in (CANDIDATE_FILE, CONFIG_FILE) or not path.is_file():
         return None
-    file = model_folder(path) / CANDIDATE_FILE
-    deployment = read_yaml(file).get("deployment") if file.is_file() else None
-    return Deployment(**deployment) if isinstance(deployment, dict) else None
+    values = read_yaml(path)  # JSON is YAML too
+    stated = values.get("deployment") if path.name == CANDIDATE_FILE else _timm_deployment(values)
+    if not isinstance(stated, dict):
+        return None
+    known = Deployment().to_dict()
+    for name, value in stated.items():
+        if name not in known or type(value) is not int:
+            raise DataError(f"{path}: {name} must be a whole number and one of {', '.join(known)}.")
+        known[name] = value
+    try:
+        return Deployment(num_classes=known["num_classes"], img_size=known["img_size"])
+    except UserError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _timm_deployment(config: Mapping[str, Any]) -> dict[str, object]:
+    """What timm takes of a ``config.json``; its older form has all keys at the top."""
+    args, cfg = (config.get(key) for key in ("model_args", "pretrained_cfg"))
+    said = [values for values in (args, config, cfg) if isinstance(values, dict)]
+    classes = next((values["num_classes"] for values in said if values.get("num_classes") is not None), None)
+    size = next((values["input_size"] for values in said if values.get("input_size") is not None), None)
+    found = {"num_classes": classes, "img_size": size[-1] if isinstance(size, list) and size else size}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def read_candidate(path: Path) -> Candidate:

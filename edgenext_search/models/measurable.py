@@ -12,7 +12,7 @@ from edgenext_search.errors import UserError
 from edgenext_search.files import expanded
 from edgenext_search.models.export import ExportError
 from edgenext_search.models.find import find_candidate
-from edgenext_search.models.folder import model_folder
+from edgenext_search.models.folder import deployment_of, model_folder
 
 OPSET = 17  # the first with LayerNormalization as one operator, which runtimes have fast kernels for
 ONNX_FILE = "model.onnx"
@@ -83,8 +83,8 @@ def find_measurable(what: str, deployment: Deployment | None, path: Path) -> Pat
 
     Args:
         what: Its name or path.
-        deployment: Classes and image size of the network; None takes an ONNX file as it is, and 1000 classes and
-            256 px where one is written.
+        deployment: Classes and image size of the network; None takes an ONNX file as it is, and where one is
+            written, those of the model folder, or else 1000 classes and 256 px.
         path: Where to write an ONNX file if there is none: of a candidate, and of a model folder without one or for a
             deployment that was asked for.
 
@@ -101,5 +101,5 @@ def find_measurable(what: str, deployment: Deployment | None, path: Path) -> Pat
     given = model_folder(given) if given.exists() else given
     if deployment is None and (given / ONNX_FILE).is_file():
         return given / ONNX_FILE
-    export_for_measuring(find_candidate(what), deployment or Deployment(), path)
+    export_for_measuring(find_candidate(what), deployment or deployment_of(given) or Deployment(), path)
     return path

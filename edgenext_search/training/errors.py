@@ -9,3 +9,7 @@ class TrainingDivergedError(StudyFailedError):
 
 class TrainingInterruptedError(RuntimeError):
     """A signal came; what was trained until then is saved."""
+
+
+class PeerFailedError(StudyFailedError):
+    """Another process of the training failed and says why; what was trained until then is saved."""

@@ -32,6 +32,12 @@ def test_an_onnx_file_is_evaluated_in_its_place(tmp_path, photos):
     assert "leave out --device cuda" in said
 
 
+def test_a_part_of_the_classes_is_said(tmp_path, photos):
+    folder = save_network(tmp_path / "winner", [*COLOURS, "pink"])
+    shown = call("evaluate", folder, "--data", photos, "--workers", 0).stdout
+    assert "on 30 validation images of folder photos, 6 of 7 classes, 32 px" in shown
+
+
 def test_other_classes_are_refused(tmp_path, photos):
     folder = save_network(tmp_path / "winner", ["red", "pink"])
     said = refusal("evaluate", folder, "--data", photos, "--workers", 0)

@@ -8,7 +8,7 @@ import pytest
 
 from edgenext_search import __version__
 from edgenext_search.cli import main as group
-from edgenext_search.errors import StudyFailedError, UserError
+from edgenext_search.errors import HostError, StudyFailedError, UserError
 
 from .helpers import ROOT, call, imported, imported_by
 
@@ -85,6 +85,7 @@ def breaking(monkeypatch, error):
     [
         (UserError("--budget must be more."), 2, ["Error: --budget must be more."]),
         (StudyFailedError("All failed."), 1, ["Error: All failed."]),
+        (HostError("No memory; free some."), 1, ["Error: No memory; free some."]),
         (OSError(errno.ENOSPC, "full", "a file"), 1, ["Error: a file: full; free some space."]),
         (
             PermissionError(errno.EACCES, "forbidden", "a file"),

@@ -313,7 +313,7 @@ def test_the_folder_of_a_training_or_a_run_stands_for_its_model(tmp_path):
 
 
 def test_no_model_folder_at_all(tmp_path):
-    with pytest.raises(UserError, match=r"There is no folder .*nowhere\.$"):
+    with pytest.raises(UserError, match=r"There is no .*nowhere\.$"):
         model_folder(tmp_path / "nowhere")
     with pytest.raises(UserError, match=r"published variant.*`edgenext-search import CHECKPOINT --variant edgen"):
         model_folder(Path("edgenext_small"))
@@ -323,3 +323,38 @@ def test_the_deployment_that_a_folder_was_written_for(tmp_path):
     assert deployment_of(tmp_path) is None
     (tmp_path / "candidate.yaml").write_text("deployment: {num_classes: 4, img_size: 64}")
     assert deployment_of(tmp_path) == Deployment(num_classes=4, img_size=64)
+    assert deployment_of(tmp_path / "candidate.yaml") == Deployment(num_classes=4, img_size=64)
+    (tmp_path / "c.yaml").write_text("deployment: {num_classes: 4, img_size: 64}")
+    assert deployment_of(tmp_path / "c.yaml") is None
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"num_classes": 3, "pretrained_cfg": {"num_classes": 1000, "input_size": [3, 288, 288]}}, (3, 288)),
+        ({"pretrained_cfg": {"num_classes": 7}}, (7, 256)),
+        ({"num_classes": 3, "model_args": {"num_classes": 5}}, (5, 256)),
+        ({"num_classes": 3, "input_size": [3, 96, 96]}, (3, 96)),  # before timm had pretrained_cfg
+        ({}, (1000, 256)),
+    ],
+)
+@pytest.mark.parametrize("name", ["", "config.json"])
+def test_a_folder_of_timms_has_its_own_classes(tmp_path, config, expected, name):
+    (tmp_path / "config.json").write_text(json.dumps({"architecture": "edgenext_small"} | config))
+    found = deployment_of(tmp_path / name)
+    assert (found.num_classes, found.img_size) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("config.json", '{"num_classes": "3"}', "config.json: num_classes must be a whole number"),
+        ("config.json", '{"num_classes": -1}', "config.json: num_classes must be >= 1"),
+        ("config.json", '{"input_size": [3, 8, 8]}', "config.json: img_size must be >= 32"),
+        ("candidate.yaml", "deployment: {classes: 3}", "candidate.yaml: classes must be .* one of num_classes, img_s"),
+    ],
+)
+def test_a_deployment_that_cannot_be_is_refused(tmp_path, name, text, message):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(UserError, match=message):
+        deployment_of(tmp_path)

@@ -77,6 +77,14 @@ def test_what_people_name(tmp_path):
     assert again.is_file()
 
 
+def test_a_folder_without_a_file_has_its_own_deployment(tmp_path):
+    (tmp_path / "candidate.yaml").write_text(
+        dump_yaml({"candidate": tiny().to_dict(), "deployment": {"num_classes": 5, "img_size": 64}})
+    )
+    written = onnx.load(find_measurable(str(tmp_path), None, tmp_path / "new.onnx")).graph
+    assert (shape_of(written.input[0])[-1], shape_of(written.output[0])) == (64, [1, 5])
+
+
 def test_refusals(tmp_path):
     (tmp_path / "a.onnx").touch()
     with pytest.raises(UserError, match=r"There is no model none\.onnx"):

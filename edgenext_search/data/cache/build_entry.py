@@ -66,7 +66,7 @@ def write_entry(
         plan: What to write.
         cache_dir: Folder of all entries; made if missing.
         description: What goes into meta.json beside the rows, files and skipped images.
-        workers: Threads or processes that decode.
+        workers: Processes that decode.
         progress: Called with (images done, images in all).
 
     Yields:
@@ -153,7 +153,7 @@ def _write_parts(plan: EntryPlan, folder: Path, workers: int, progress: Progress
     readable: list[Labels] = []
     rows: dict[str, int] = {}
     done = 0
-    with _run_tasks(source, folder, workers=workers, images=total) as run:
+    with _run_tasks(source, workers=workers, images=total) as run:
         for part, indices in plan.parts.items():
             path = folder / f"{part}_images.npy"
             with _explaining(folder.parent):
@@ -181,12 +181,12 @@ def _write_parts(plan: EntryPlan, folder: Path, workers: int, progress: Progress
 
 
 @contextmanager
-def _run_tasks(source: Source, folder: Path, *, workers: int, images: int) -> Iterator[Callable[..., Iterable[Done]]]:
+def _run_tasks(source: Source, *, workers: int, images: int) -> Iterator[Callable[..., Iterable[Done]]]:
     """Yield what decodes the images of one array: in tasks, or in one pass where the source has an order only."""
     if hasattr(source, "stream"):
         yield lambda _, array, indices: _streamed(cast("StreamedSource", source), array, indices)
         return
-    with decoder(source, folder, workers=workers, images=images) as decode:
+    with decoder(source, workers=workers, images=images) as decode:
         yield lambda path, _, indices: decode(tasks(path, indices))
 
 

@@ -117,15 +117,15 @@ def prepare(
         val_fraction: Fraction of each class held out, in (0, 1).
         seed: Of the split and the subsets.
         cache_dir: Where entries lie; made if missing.
-        workers: Threads or processes that decode; the result does not depend on it.
+        workers: Processes that decode; the result does not depend on it.
         progress: Called with (images done, images in all) while an entry is built, not on a hit.
 
     Returns:
         The opened entry.
 
     Raises:
-        UserError: If the settings do not fit the source, too many images are unreadable, the cache is not writable,
-            or a process that decodes was killed.
+        UserError: If the settings do not fit the source, too many images are unreadable, or the cache is not writable.
+        HostError: If a process that decodes was killed or is stuck.
     """
     settings = {
         "format": FORMAT,

@@ -147,14 +147,15 @@ def open_val_set(data: str, *, data_dir: Path | None = None, classes: Sequence[s
     Args:
         data: A folder of ImageNet's layout, or a dataset name of timm.
         data_dir: Where a named dataset lies.
-        classes: Names of the classes in the order of the outputs; None for all in the source's order.
+        classes: Names of the classes in the order of the outputs; None for all in the source's order. The source may
+            lack some of them if it has no others, whose names could be meant.
 
     Raises:
         UserError: As :func:`open_full_data`.
     """
     source = _open(data, data_dir, "val")
     where = f"the validation images of {source.name}"
-    return _selected(ValSet, source, source.classes if classes is None else classes, where, remedy="Add some.")
+    return _selected(ValSet, source, source.classes if classes is None else classes, where, part=True)
 
 
 def _check_apart(train: Source, val: Source) -> None:
@@ -186,7 +187,7 @@ def _selected(
     where: str,
     *,
     whole: bool = False,
-    remedy: str = "Add some, or leave them out with --classes.",
+    part: bool = False,
 ) -> Set:
     """The images of some classes, labelled by their place among these.
 
@@ -196,7 +197,7 @@ def _selected(
         classes: The classes.
         where: What the source is, for messages.
         whole: Whether the source may not have others.
-        remedy: What to do about classes without images.
+        part: Whether classes may have no images, or, unless the source has others, not be in it.
     """
     if whole and (said := difference(classes, source.classes, "the training images", where)):
         raise UserError(
@@ -207,7 +208,8 @@ def _selected(
         new_label = np.arange(len(classes))
     else:
         counts = Counter(source.classes)
-        wrong = [name for name in classes if counts[name] != 1]
+        lacking = part and set(source.classes) <= set(classes)
+        wrong = [name for name in classes if counts[name] > 1 or not (counts[name] or lacking)]
         if wrong:
             why = "has no class" if not counts[wrong[0]] else "has several classes of the name"
             more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
@@ -221,9 +223,10 @@ def _selected(
     labels = new_label[source.labels].astype(np.int64)
     rows = np.flatnonzero(labels >= 0).astype(np.int64)
     absent = np.setdiff1d(np.arange(len(classes)), labels[rows])
-    if len(absent):
+    if len(absent) and not (part and len(rows)):
         raise UserError(
             f"Every class needs images, but {where} has none of {len(absent)}: "
-            f"{', '.join(repr(classes[label]) for label in absent[:5])}. {remedy}"
+            f"{', '.join(repr(classes[label]) for label in absent[:5])}. Add some"
+            f"{'' if part else ', or leave them out with --classes'}."
         )
     return kind(source=source, rows=rows, labels=labels[rows], classes=tuple(classes))

@@ -77,7 +77,10 @@ class TrainLoader:
         self._check_shares()
         transforms = {size: train_transform(size, self._augmentation) for size in self._sampler.batch_sizes}
         self._unreadable = Unreadable(images)
-        self._workers = Workers(AugmentedImages(images, transforms, seed), workers=workers, device=self._device)
+        batches = {size: len(self._share(count)) for size, count in self._sampler.batch_sizes.items()}
+        self._workers = Workers(
+            AugmentedImages(images, transforms, seed), batches=batches, workers=workers, device=self._device
+        )
 
     @property
     def unreadable(self) -> dict[str, str]:
@@ -112,8 +115,11 @@ class TrainLoader:
         self._workers.close()
 
     def _request(self, epoch: int, size: int, rows: npt.NDArray[np.int64]) -> Request:
-        mine = share(len(rows), self._shard, pairs=self._augmentation.mixes)
-        return Request(epoch, size, rows[mine])
+        return Request(epoch, size, rows[self._share(len(rows))])
+
+    def _share(self, batch: int) -> npt.NDArray[np.int64]:
+        """Which images of a batch this process takes."""
+        return share(batch, self._shard, pairs=self._augmentation.mixes)
 
     def _finished(self, loaded: Loaded, epoch: int) -> Batch:
         """Normalised, erased and mixed on the device."""
@@ -169,10 +175,13 @@ class ValLoader:
     ) -> None:
         self._preprocessing, self._batch_size = preprocessing, batch_size
         self._device = device or _cpu()
-        self._workers = Workers(
-            PlainImages(images, eval_transform(preprocessing)), workers=workers, device=self._device
-        )
         self._rows = np.arange(len(images), dtype=np.int64)[(shard or Shard()).slice]
+        self._workers = Workers(
+            PlainImages(images, eval_transform(preprocessing)),
+            batches={preprocessing.img_size: min(batch_size, len(self._rows))},
+            workers=workers,
+            device=self._device,
+        )
         self._unreadable = Unreadable(images)
 
     def __len__(self) -> int:

@@ -106,7 +106,7 @@ def _class_names(root: Path, folder: Path, listing: Listing) -> tuple[str, ...]:
     names = sorted(listing.folders(), key=_natural_key)
     if not names:
         raise UserError(f"{folder} has no class folders; {_found(folder)}. {_EXPECTED[folder.name]}")
-    if len(names) < 2:
+    if len(names) < 2 and folder.name == "train":
         raise UserError(
             f"A classifier needs at least 2 classes, but {folder} holds only {names[0]!r}. {_EXPECTED[folder.name]}"
         )

@@ -5,6 +5,7 @@ The form of the output is described in docs/latency.md.
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import os
@@ -26,6 +27,7 @@ from edgenext_search.results import Result
 from edgenext_search.validation import describe, short
 
 OUTPUT_BYTES = 10_000_000
+LONGEST_FIRST_LINE = 1000  # bytes
 STARTING_SECONDS = 600.0  # allowed beside the time to measure: some programs compile the model first
 LONGEST_US = 1e10
 TRY_AGAIN = 75  # EX_TEMPFAIL of sysexits.h: the exit code of a program that may succeed later
@@ -64,7 +66,7 @@ def find_program(name: str) -> str:
     """The absolute path of a program, given by its path or, without a slash, searched on the PATH.
 
     Raises:
-        UserError: There is no such program, or it is not executable.
+        UserError: There is no such program, it is not executable, or it is a script that the system cannot start.
     """
     if "/" not in name:
         program = shutil.which(name)
@@ -75,7 +77,26 @@ def find_program(name: str) -> str:
             raise UserError(f"{name} may not be run; make it executable with chmod +x {shlex.quote(name)}.")
     if program is None:
         raise UserError(f"There is no program {short(name)}; give its path, as in cmd:./bench.sh.")
+    _check_first_line(Path(program), name)
     return program
+
+
+def _check_first_line(program: Path, name: str) -> None:
+    """Check what the system would call a missing file: the first line of a script that an editor of Windows saved."""
+    try:
+        with program.open("rb") as file:
+            line = file.readline(LONGEST_FIRST_LINE)
+    except OSError:  # programs may be run that may not be read
+        return
+    first = line.removeprefix(codecs.BOM_UTF8)
+    if first.startswith(b"#!") and (first.endswith(b"\r\n") or first != line):
+        raise UserError(
+            f"{name} has the line ends or the byte-order mark of Windows, with which its first line names no program; "
+            rf"remove them by `sed -i '1s/^\xEF\xBB\xBF//; s/\r$//' {shlex.quote(str(program))}`."
+        )
+    words = os.fsdecode(first[2:]).split(maxsplit=1)
+    if first.startswith(b"#!") and words and not Path(words[0]).exists():
+        raise UserError(f"{name} is run by {words[0]}, which does not exist; install it, or correct its first line.")
 
 
 def run_program(device: str, argv: Sequence[str], *, seconds: float, env: Mapping[str, str] | None = None) -> Finished:

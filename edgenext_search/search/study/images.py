@@ -35,7 +35,7 @@ def prepare_images(
         source: Source from :func:`open_images`.
         recipe: Study.
         cache_dir: Cache of prepared images; None for the user's cache.
-        workers: Number of threads or processes that decode images.
+        workers: Number of processes that decode images.
         progress: Called with the number of prepared images and of all images.
 
     Raises:

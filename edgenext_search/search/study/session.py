@@ -149,12 +149,14 @@ def open_session(
             )
         start_server()  # it imports torch while images are prepared
 
-        def on_image(done: int, total: int) -> None:
-            if should_stop():
-                raise KeyboardInterrupt
-            listener.data_progress(done, total)
-
-        data = prepare_images(source, recipe, cache_dir=execution.cache_dir, workers=cpu_cores(), progress=on_image)
+        with should_stop.interruptible():
+            data = prepare_images(
+                source,
+                recipe,
+                cache_dir=execution.cache_dir,
+                workers=cpu_cores(),
+                progress=listener.data_progress,
+            )
         _record_data(recipe, store, source, data, listener)
         begun.set()
         probe = functools.partial(

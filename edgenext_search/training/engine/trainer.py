@@ -161,7 +161,7 @@ class Trainer:
             loader: The training batches.
             until: Number of epochs trained in total when this returns.
             on_step: Called after each step with the steps done and to do in this call. An exception that it raises ends
-                the call, and :meth:`state` is then that after the step.
+                the call, and :meth:`state` is then that after the step; so it is where the loader raises one.
             on_epoch: Called after each epoch with the number of epochs trained in total.
 
         Raises:
@@ -202,18 +202,31 @@ class Trainer:
             for group in self.optimizer.param_groups:
                 group["lr"] = schedule(number)
             loss = self._zero()
-            for size in sizes[self.position * accumulate : (self.position + 1) * accumulate]:
-                began = time.perf_counter()
-                images, labels = next(batches)
-                self.waited += time.perf_counter() - began
-                loss += self.step(images, labels, size)
-                self.seen += size
+            with self._undone_if_unfinished():
+                for size in sizes[self.position * accumulate : (self.position + 1) * accumulate]:
+                    began = time.perf_counter()
+                    images, labels = next(batches)
+                    self.waited += time.perf_counter() - began
+                    loss += self.step(images, labels, size)
+                    self.seen += size
             if self._scaler.is_enabled():  # a loss that overflows costs its step alone
                 self._skipped += ~loss.isfinite()
                 loss = torch.where(loss.isfinite(), loss, 0)
             self._summed += loss
             self.position += 1
             yield
+
+    @contextlib.contextmanager
+    def _undone_if_unfinished(self) -> Iterator[None]:
+        """Where an exception ends a step between its batches, put back the statistics of batch norms."""
+        before = [buffer.clone() for buffer in self.model.buffers()] if self.options.accumulate > 1 else []
+        try:
+            yield
+        except BaseException:
+            self._added = 0
+            for buffer, former in zip(self.model.buffers(), before, strict=False):
+                buffer.copy_(former)
+            raise
 
     def step(self, images: torch.Tensor, labels: torch.Tensor, batch_size: int) -> torch.Tensor:
         """Add the gradients of a batch; every ``accumulate``-th call is a step of the optimizer.

@@ -6,7 +6,6 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -19,21 +18,12 @@ from edgenext_search.data.class_names import difference, read_classes
 from edgenext_search.data.loading.datasets import ValSet, open_val_set
 from edgenext_search.data.loading.loaders import ValLoader
 from edgenext_search.errors import UserError
-from edgenext_search.files import read_yaml
 from edgenext_search.models.export import Normalisation
-from edgenext_search.models.folder import (
-    CANDIDATE_FILE,
-    RAW_WEIGHTS_FILE,
-    class_names,
-    load_model_folder,
-    read_candidate,
-)
+from edgenext_search.models.trained import TrainedNetwork, Weights, open_trained
 from edgenext_search.training.engine.scoring import TOP_K, score_networks
 from edgenext_search.training.evaluation.onnx_network import OnnxNetwork
 from edgenext_search.training.evaluation.results import EvaluationResult
 from edgenext_search.versions import versions
-
-Weights: TypeAlias = Literal["ema", "raw"]
 
 
 def evaluate_folder(
@@ -50,14 +40,15 @@ def evaluate_folder(
     device: torch.device | None = None,
     note: Callable[[str], None] | None = None,
 ) -> EvaluationResult:
-    """Evaluate a model folder on validation images, prepared as its ``config.json`` says.
+    """Evaluate a model folder or a checkpoint on validation images, prepared as ``config.json`` says.
 
     Args:
-        folder: The model folder.
+        folder: The model folder, or a checkpoint, whose network is found from the shapes of its weights.
         data: A folder with ``val/``, or a dataset name of timm.
         data_dir: Folder of a named dataset.
         classes_file: The data's class of each output, one per line; for data with other class names.
-        weights: Averaged or those of the last step, where the folder has both; None for ``model.safetensors``.
+        weights: Averaged or those of the last step, where there are both; None for ``model.safetensors``, and for
+            the averaged ones of a checkpoint if it has any.
         onnx: An ONNX file to run in place of the folder's network, as it was exported or quantized since; on the CPU.
         img_size: Height and width of the images, in pixels; None for the size trained on, or that of the ONNX file.
         batch_size: Images that go through the network at once.
@@ -66,21 +57,20 @@ def evaluate_folder(
         note: Tells people what was left out of the images.
 
     Raises:
-        UserError: The folder is no model folder or lacks these weights, the data are not there, their classes are not
-            the model's, or the ONNX file cannot be run on such images.
+        UserError: There is no model folder or checkpoint, or it lacks these weights, the data are not there, their
+            classes are not the model's, or the ONNX file cannot be run on such images.
     """
     if img_size is not None:
         Deployment(img_size=img_size)
     if onnx is not None and weights is not None:
         raise UserError("An ONNX file has its own weights; leave out --weights.")
-    fingerprint = read_candidate(folder).fingerprint
-    which = _which(folder, weights)
-    images = matching_val_set(folder, data, data_dir=data_dir, classes_file=classes_file)
+    trained = open_trained(folder, weights)
+    images = matching_val_set(trained, data, data_dir=data_dir, classes_file=classes_file)
     if note is not None:
         for text in images.source.notes:
             note(text)
-    model = load(folder, weights)
-    if (outputs := int(model.num_classes)) != len(images.classes):  # type: ignore[arg-type]  # timm's attribute
+    model = trained.network
+    if (outputs := trained.num_classes) != len(images.classes):
         raise UserError(
             f"{folder} has {outputs} outputs, but {images.source.name} has {len(images.classes)} classes. "
             "Give the data that it was trained on, or with --classes the class of each output."
@@ -105,10 +95,11 @@ def evaluate_folder(
         images_per_second=n / seconds,
         img_size=preprocessing.img_size,
         crop_pct=preprocessing.crop_pct,
-        weights=which if onnx is None else None,
+        weights=trained.weights if onnx is None else None,
         data=images.source.name,
         classes=len(images.classes),
-        fingerprint=fingerprint,
+        evaluated_classes=len(np.unique(images.labels)),
+        fingerprint=trained.candidate.fingerprint,
         device=str(device),
         onnx=None if onnx is None else str(onnx),
         versions=versions(),
@@ -146,38 +137,25 @@ def preprocessing_of(model: nn.Module, *, img_size: int | None = None) -> Prepro
     return Preprocessing(img_size=img_size or config["input_size"][-1], **{key: config[key] for key in keys})
 
 
-def load(folder: Path, weights: Weights | None) -> nn.Module:
-    """Load the network of a model folder with one of its weights, in evaluation mode.
-
-    Raises:
-        UserError: It is no model folder, or lacks these weights.
-    """
-    from safetensors.torch import load_file
-
-    _which(folder, weights)
-    model = load_model_folder(folder)
-    if weights == "raw" and (folder / RAW_WEIGHTS_FILE).is_file():
-        model.load_state_dict(load_file(folder / RAW_WEIGHTS_FILE))
-    return model
-
-
 def matching_val_set(
-    folder: Path, data: str, *, data_dir: Path | None = None, classes_file: Path | None = None
+    trained: TrainedNetwork, data: str, *, data_dir: Path | None = None, classes_file: Path | None = None
 ) -> ValSet:
-    """Validation images labelled by a model's outputs: classes are matched by name, whatever the data's order.
+    """Validation images labelled by a network's outputs: classes are matched by name, whatever the data's order.
+
+    The data may have images of a part of the classes alone.
 
     Raises:
-        UserError: The data are not there, or their classes are not the model's.
+        UserError: The data are not there, or have classes that are not the network's.
     """
-    names = class_names(folder)
+    names = trained.classes
     if classes_file is not None:
-        chosen = read_classes(classes_file)
-        _check_file(classes_file, chosen, folder, names)
-        return open_val_set(data, data_dir=data_dir, classes=chosen)
-    images = open_val_set(data, data_dir=data_dir)
+        names = read_classes(classes_file)
+        _check_file(classes_file, names, trained)
+    images = open_val_set(data, data_dir=data_dir, classes=None if classes_file is None else names)
     if names is None or names == images.classes:
         return images
-    if said := difference(names, images.classes, str(folder), f"the validation images of {images.source.name}"):
+    if not set(images.classes) <= set(names):
+        said = difference(names, images.classes, str(trained.path), f"the validation images of {images.source.name}")
         raise UserError(
             f"The classes of model and data must be the same, but {said}. Give the data that it was trained on, or "
             "with --classes the data's class of each output."
@@ -191,32 +169,18 @@ def some_of(images: ValSet, n: int) -> ValSet:
     return images.keep(chosen)
 
 
-def _check_file(path: Path, chosen: Sequence[str], folder: Path, names: Sequence[str] | None) -> None:
-    """Check that a file renames all classes of the model or none, and keeps their order."""
+def _check_file(path: Path, chosen: Sequence[str], trained: TrainedNetwork) -> None:
+    """Check that a file renames all classes of the network or none, and keeps their order."""
+    names, folder = trained.classes, trained.path
+    if len(chosen) != trained.num_classes:
+        raise UserError(
+            f"{path} must name a class for each of the {trained.num_classes} outputs of {folder}, not {len(chosen)}."
+        )
     if names is None or tuple(chosen) == tuple(names):
         return
-    if len(chosen) != len(names):
-        raise UserError(
-            f"{path} must name a class for each of the {len(names)} outputs of {folder}, not {len(chosen)}."
-        )
     for output, (ours, theirs) in enumerate(zip(chosen, names, strict=True)):
         if ours != theirs and (ours in names or theirs in chosen):
             raise UserError(
                 f"{path} must name the class of each output in the outputs' order, but its line {output + 1} is "
                 f"{ours!r}, while output {output} of {folder} is {theirs!r}. Leave --classes out to match by name."
             )
-
-
-def _which(folder: Path, weights: Weights | None) -> str | None:
-    """The kind of weights that would be loaded; None if the folder does not say.
-
-    Raises:
-        UserError: The folder lacks the weights.
-    """
-    facts = read_yaml(folder / CANDIDATE_FILE).get("weights", {}) if (folder / CANDIDATE_FILE).is_file() else {}
-    both = (folder / RAW_WEIGHTS_FILE).is_file()
-    kept = "ema" if both else {"ema": "ema", "last": "raw"}.get(facts.get("which", ""))
-    if weights is None or weights == kept or (weights == "raw" and both):
-        return weights or kept
-    has = f"those of {'the last step' if kept == 'raw' else 'the average'}" if kept else "weights of no stated kind"
-    raise UserError(f"{folder} has no {weights} weights, but {has} alone. Leave --weights out.")

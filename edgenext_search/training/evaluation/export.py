@@ -14,8 +14,8 @@ from edgenext_search.data.loading.loaders import ValLoader
 from edgenext_search.errors import UserError
 from edgenext_search.files import write_output
 from edgenext_search.models.export import Normalisation, check_parity, export_onnx
-from edgenext_search.models.folder import read_candidate
-from edgenext_search.training.evaluation.evaluate import Weights, load, preprocessing_of, some_of
+from edgenext_search.models.trained import Weights, open_trained
+from edgenext_search.training.evaluation.evaluate import preprocessing_of, some_of
 from edgenext_search.training.evaluation.results import (
     ExportResult,
     OnnxInput,
@@ -38,15 +38,16 @@ def export_folder(
     images: int = 256,
     note: Callable[[str], None] | None = None,
 ) -> ExportResult:
-    """Write a model folder's network as ONNX; the file appears only once it computes what the network computes.
+    """Write a trained network as ONNX; the file appears only once it computes what the network computes.
 
     Args:
-        folder: The model folder.
-        out: The file; None for ``model.onnx`` or ``model-uint8.onnx`` in the folder. An existing file is replaced.
+        folder: The model folder, or a checkpoint, whose network is found from the shapes of its weights.
+        out: The file; None for ``model.onnx`` or ``model-uint8.onnx`` in the folder, and for a checkpoint
+            ``best.pt`` the file ``best.onnx`` or ``best-uint8.onnx`` beside it. An existing file is replaced.
         img_size: Height and width of the input, in pixels; None for the size trained on.
         uint8: Whether the input is uint8 [1, height, width, 3], with the normalisation inside.
         opset: Version of ONNX's operators; None for the exporter's own.
-        weights: Averaged or those of the last step, where the folder has both.
+        weights: Averaged or those of the last step, where there are both.
         data: Validation images to compare on: a folder with ``val/``, or a dataset name of timm. None compares on one
             random image.
         data_dir: Folder of a named dataset.
@@ -54,19 +55,19 @@ def export_folder(
         note: Tells people what was left out of the images.
 
     Raises:
-        UserError: The folder is no model folder, the data are not there, or the file cannot be written.
+        UserError: It is no model folder or checkpoint, the data are not there, or the file cannot be written.
         ExportError: The ONNX model computes something else.
     """
     if img_size is not None:
         Deployment(img_size=img_size)
-    fingerprint = read_candidate(folder).fingerprint
-    path = out or folder / ("model-uint8.onnx" if uint8 else "model.onnx")
+    path = out or _beside(folder, uint8=uint8)
     _check_writable(path)
     val = None if data is None else some_of(open_val_set(data, data_dir=data_dir), images)
     if note is not None and val is not None:
         for text in val.source.notes:
             note(text)
-    model = load(folder, weights)
+    trained = open_trained(folder, weights)
+    model = trained.network
     preprocessing = preprocessing_of(model, img_size=img_size)
     size = preprocessing.img_size
     normalisation = Normalisation(mean=preprocessing.mean, std=preprocessing.std)
@@ -82,7 +83,7 @@ def export_folder(
         new.replace(path)
     return ExportResult(
         onnx=str(path),
-        fingerprint=fingerprint,
+        fingerprint=trained.candidate.fingerprint,
         input=input_,
         output=output,
         opset=version,
@@ -98,6 +99,12 @@ def export_folder(
         random_image_difference=difference,
         parity=parity,
     )
+
+
+def _beside(path: Path, *, uint8: bool) -> Path:
+    """Where an export goes that was not told where."""
+    suffix = "-uint8.onnx" if uint8 else ".onnx"
+    return path / f"model{suffix}" if path.is_dir() else path.with_name(f"{path.stem}{suffix}")
 
 
 def _signature(path: Path) -> tuple[OnnxInput, OnnxOutput, int]:

@@ -11,7 +11,7 @@ class EvaluationResult(Result):
     """Accuracy of a model folder on validation images."""
 
     folder: str
-    """Path of the model folder."""
+    """Path of the model folder or checkpoint."""
     top1: float
     """Top-1 accuracy, in [0, 1]."""
     top5: float | None
@@ -29,11 +29,13 @@ class EvaluationResult(Result):
     crop_pct: float
     """Share of the resized image's side that is kept."""
     weights: Literal["ema", "raw"] | None
-    """Averaged weights or those of the last step; null where the folder does not say, and for an ONNX file."""
+    """Averaged weights or those of the last step; null where the source does not say, and for an ONNX file."""
     data: str
     """Name of the image set."""
     classes: int
-    """Number of classes."""
+    """Number of classes of the network."""
+    evaluated_classes: int
+    """Number of classes that the images are of; fewer where the data hold a part of the classes."""
     fingerprint: str
     """Short stable name of the network."""
     device: str

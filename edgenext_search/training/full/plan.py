@@ -54,7 +54,7 @@ class Plan:
         warmup = f"{recipe.warmup_epochs:.3g} epochs of warm-up"
         sizes = f"at {', '.join(map(str, recipe.sizes))} px, evaluated at {recipe.img_size} px"
         steps = len(data.train) // self.shares.total
-        few = f"  Note: {counted(steps, 'step')} an epoch: {_for_small_sets(len(data.train))}"
+        few = f"  Note: {counted(steps, 'step')} an epoch: {_for_small_sets(len(data.train), self.shares.total)}"
         return [
             f"Training {what} on {data.name}:",
             f"  {counted(len(data.classes), 'class', 'classes')}, {images}",
@@ -102,7 +102,7 @@ def settle(job: FullJob, data: FullData, *, world: int, device: str, unreadable:
     if shares.total > len(data.train):
         raise UserError(
             f"A step of the optimizer takes {shares.total} images ({shares}), but {data.name} has {len(data.train)} "
-            f"training images: {_for_small_sets(len(data.train))} Or give a smaller --batch-size, with "
+            f"training images: {_for_small_sets(len(data.train), shares.total)} Or give a smaller --batch-size, with "
             "which the learning rate is scaled along."
         )
     recipe = job.recipe.model_copy(update={"batch_size": shares.total})
@@ -147,15 +147,24 @@ def _steps(recipe: FullRecipe, shares: BatchShares, data: FullData) -> tuple[int
         raise UserError(
             f"A step of the optimizer takes {counted(shares.accumulate, 'batch', 'batches')} ({shares}), but of the "
             f"{len(data.train)} training images of {data.name} some epochs make only {least}: "
-            f"{_for_small_sets(len(data.train))} Or give --batch-size {shares.each} --accumulate {least}, with which "
-            "the learning rate is scaled along."
+            f"{_for_small_sets(len(data.train), shares.total)} Or give --batch-size {shares.each} --accumulate "
+            f"{least}, with which the learning rate is scaled along."
         )
     return tuple(number // shares.accumulate for number in batches)
 
 
-def _for_small_sets(images: int) -> str:
-    small = min(64, 1 << max(images.bit_length() - 2, 0))
+def _for_small_sets(images: int, batch: int) -> str:
+    """Advice for a set with few steps in an epoch: a smaller batch, if one is left that makes sense."""
+    few = _power_of_two(images // FEW_STEPS)
+    small = min(64, max(few, min(8, _power_of_two(images // 2))))
+    text = "the published recipe is for a large set"
+    if small >= batch:
+        return f"{text}; more images help, or more epochs."
     return (
-        f"the published recipe is for a large set; for a small one give, say, --set train.batch_size={small} --set "
-        f"train.lr_batch_size={small} --set train.lr=0.002."
+        f"{text}; for a small one give, say, --set train.batch_size={small} --set train.lr_batch_size={small} --set "
+        "train.lr=0.002."
     )
+
+
+def _power_of_two(most: int) -> int:
+    return 1 << max(most.bit_length() - 1, 0)

@@ -27,7 +27,7 @@ from edgenext_search.training.full.summary import TrainSummary
 from edgenext_search.training.full.training_run import TrainingRun
 
 ACKNOWLEDGED = b"\nStopping after this step, which is saved first; Ctrl-C once more stops at once.\n"
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 
 
 def train_fully(job: FullJob, ranks: Ranks, device: torch.device, listener: TrainListener) -> TrainSummary | None:
@@ -73,7 +73,8 @@ def train_fully(job: FullJob, ranks: Ranks, device: torch.device, listener: Trai
 
         def announce(_number: signal.Signals) -> None:
             if ranks.rank == 0:
-                os.write(2, ACKNOWLEDGED)  # print() must not be entered again where the signal interrupted it
+                with contextlib.suppress(OSError):  # a terminal that was closed
+                    os.write(2, ACKNOWLEDGED)  # print() must not be entered again where the signal interrupted it
 
         with stop_requests(STOP_SIGNALS, announce=announce, interrupting=(signal.SIGINT,)) as stopping:
             run.train(stopping)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import nn
 
 from edgenext_search.data.augment.transforms import Preprocessing
 from edgenext_search.data.loading.loaders import TrainLoader, ValLoader
+from edgenext_search.signals import StopRequests
 from edgenext_search.training.engine.distributed import Ranks
+from edgenext_search.training.engine.together import BatchesTogether, LoadingEndedError
 from edgenext_search.training.engine.trainer import Objective, State, Trainer, TrainerOptions
 from edgenext_search.training.errors import TrainingInterruptedError
 from edgenext_search.training.full.finalize import finalize
@@ -111,7 +113,7 @@ class TrainingRun:
         if self.ranks.rank == 0 and not self.trainer.position:
             self._keep_best()
 
-    def train(self, stopping: Callable[[], bool]) -> None:
+    def train(self, stopping: StopRequests) -> None:
         """Train the steps that are left.
 
         Args:
@@ -119,33 +121,29 @@ class TrainingRun:
 
         Raises:
             TrainingInterruptedError: A process was asked to stop; the step is saved.
+            UserError, HostError: Images cannot be loaded; the step is saved.
         """
         recipe, trainer = self.plan.recipe, self.trainer
         with contextlib.closing(self._train), contextlib.closing(self._val), self._metrics() as metrics:
             clock = _Clock(self._seconds, trainer)
-            last_save = time.monotonic()
+            last_save, saved = time.monotonic(), trainer.updates
+
+            def save() -> None:
+                nonlocal last_save, saved
+                self._save(clock.seconds)
+                last_save, saved = time.monotonic(), trainer.updates
+                loader.save = False
 
             def on_step(_done: int, _total: int) -> None:
-                nonlocal last_save
-                due = self.ranks.rank == 0 and time.monotonic() - last_save > 60 * self.job.minutes
-                stop, save = self.ranks.any_rank(stopping(), due)
                 self._show(clock)
                 trained = trainer.position == self.plan.steps[trainer.epoch]  # the evaluation may take long
-                if stop or save or trained:
-                    self._save(clock.seconds)
-                    last_save = time.monotonic()
-                if stop:
-                    raise TrainingInterruptedError(
-                        f"Stopped after step {trainer.updates} of {self._steps}, which is saved in {self.job.out}. "
-                        "The same command continues from there."
-                    )
+                if loader.save or trained:
+                    save()
 
             def on_epoch(epoch: int) -> None:
-                nonlocal last_save
-                row = self._evaluate(clock)
+                row = self._evaluated(clock, stopping)
                 self.rows.append(row)
-                self._save(clock.seconds)
-                last_save = time.monotonic()
+                save()
                 if metrics is not None:
                     metrics.add(row)
                     self._keep_best()
@@ -153,8 +151,39 @@ class TrainingRun:
                 self._freeze(epoch)
                 clock.lap()
 
+            loader = BatchesTogether(
+                self._train,
+                self.ranks,
+                stopping=stopping,
+                saving=lambda: self.ranks.rank == 0 and time.monotonic() - last_save > 60 * self.job.minutes,
+            )
             self._freeze(trainer.epoch)
-            trainer.fit(self._train, until=recipe.epochs, on_step=on_step, on_epoch=on_epoch)
+            try:
+                trainer.fit(loader, until=recipe.epochs, on_step=on_step, on_epoch=on_epoch)
+            except LoadingEndedError as ended:
+                if trainer.updates > saved:
+                    save()
+                raise ended.reason or self._interrupted() from None
+
+    def _interrupted(self) -> TrainingInterruptedError:
+        if not self.trainer.updates:
+            return TrainingInterruptedError("Stopped in the first step. The same command begins again.")
+        return TrainingInterruptedError(
+            f"Stopped after step {self.trainer.updates} of {self._steps}, which is saved in {self.job.out}. "
+            "The same command continues from there."
+        )
+
+    def _evaluated(self, clock: _Clock, stopping: StopRequests) -> EpochMetrics:
+        """Evaluate, unless this process is asked to stop: the epoch's last step is saved already."""
+        if self.ranks.any_rank(stopping())[0]:
+            raise self._interrupted()
+        try:
+            with stopping.interruptible():
+                return self._evaluate(clock)
+        except (KeyboardInterrupt, RuntimeError):  # a rank that stops breaks the connection to the others
+            if not stopping():
+                raise
+            raise self._interrupted() from None
 
     @contextlib.contextmanager
     def _metrics(self) -> Iterator[Metrics | None]:

@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgenext_search.data.cache import decoding
 from edgenext_search.data.cache.decoding import decoder, tasks
 from edgenext_search.data.images import UnreadableImageError, fit_square
 from edgenext_search.data.sources.builtin import BuiltinSource
 from edgenext_search.data.sources.class_folders import FolderSource
-from edgenext_search.errors import UserError
+from edgenext_search.errors import HostError
 
 SIZE = 16
 
@@ -32,7 +31,7 @@ def decoded(source, indices, tmp_path, *, workers, stop_at=None):
     path = tmp_path / "images.npy"
     np.save(path, np.zeros((len(indices), 3, SIZE, SIZE), dtype=np.uint8))
     done = []
-    with decoder(source, tmp_path, workers=workers, images=len(indices)) as run:
+    with decoder(source, workers=workers, images=len(indices)) as run:
         for result in run(tasks(path, np.asarray(indices))):
             done.append(result)
             if len(done) == stop_at:
@@ -41,60 +40,54 @@ def decoded(source, indices, tmp_path, *, workers, stop_at=None):
     return np.load(path), done
 
 
-@pytest.fixture
-def processes(monkeypatch):
-    """Decode few images by processes too."""
-    monkeypatch.setattr(decoding, "PROCESSES_FROM", 1)
-
-
-@pytest.mark.parametrize("source", [BuiltinSource(n=60), Unpicklable(n=60)], ids=["picklable", "not picklable"])
-def test_workers_do_not_change_a_pixel(processes, tmp_path, source):
-    indices = np.random.default_rng(0).permutation(60)[:50]
+@pytest.mark.parametrize("source", [BuiltinSource(n=200), Unpicklable(n=200)], ids=["picklable", "not picklable"])
+def test_workers_do_not_change_a_pixel(tmp_path, source):
+    indices = np.random.default_rng(0).permutation(200)[:130]
     expected = np.stack([fit_square(source.load(i), SIZE) for i in indices])
     for workers in (1, 2, 3):
         images, done = decoded(source, indices, tmp_path, workers=workers)
         assert np.array_equal(images, expected)
-        assert [(d.images, d.unreadable) for d in done] == [(16, []), (16, []), (16, []), (2, [])]
+        assert [(d.images, d.unreadable) for d in done] == [(16, [])] * 8 + [(2, [])]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_unreadable_images_are_told_by_row_and_reason(processes, tmp_path, workers, class_folder):
+def test_unreadable_images_are_told_by_row_and_reason(tmp_path, workers, class_folder):
     folder = tmp_path / "source" / "train"
     for name in "ab":
         (folder / name).mkdir(parents=True)
-        for number in range(10):
+        for number in range(40):
             Image.new("RGB", (20, 20), (number, 0, 0)).save(folder / name / f"{number}.png")
     (folder / "a" / "7.png").write_bytes(b"torn")
     source = FolderSource(folder.parent)
-    images, done = decoded(source, np.arange(20), tmp_path, workers=workers)
-    assert [d.images for d in done] == [16, 4]
+    images, done = decoded(source, np.arange(80), tmp_path, workers=workers)
+    assert [d.images for d in done] == [16] * 5
     ((row, where, reason),) = done[0].unreadable
     assert (row, where) == (7, str(folder / "a" / "7.png"))
     assert "cannot identify image file" in reason
-    assert images[:, 0, 0, 0].tolist() == [*range(7), 0, 8, 9, *range(10)]
+    assert images[:, 0, 0, 0].tolist() == [*range(7), 0, *range(8, 40), *range(40)]
     with pytest.raises(UnreadableImageError):
         source.load(7)
 
 
-def test_killed_processes_are_one_clear_error_and_leaves_no_other(processes, tmp_path):
+def test_killed_processes_are_one_clear_error_and_leaves_no_other(tmp_path):
     path = tmp_path / "images.npy"
     np.save(path, np.zeros((4000, 3, SIZE, SIZE), dtype=np.uint8))
 
     before = set(multiprocessing.active_children())
 
     def kill_them():
-        with decoder(BuiltinSource(4000), tmp_path, workers=2, images=4000) as run:
+        with decoder(BuiltinSource(4000), workers=2, images=4000) as run:
             for number, _ in enumerate(run(tasks(path, np.arange(4000)))):
                 if number == 0:
                     for child in set(multiprocessing.active_children()) - before:
                         child.kill()
 
-    with pytest.raises(UserError, match=r"A process that decodes images of built-in was killed.*--workers 2"):
+    with pytest.raises(HostError, match=r"A process that reads images of built-in was killed by SIGKILL.*--workers 2"):
         kill_them()
     assert set(multiprocessing.active_children()) <= before
 
 
-def test_an_early_end_leaves_no_process(processes, tmp_path):
+def test_an_early_end_leaves_no_process(tmp_path):
     before = set(multiprocessing.active_children())
     with pytest.raises(KeyboardInterrupt):
         decoded(BuiltinSource(4000), np.arange(4000), tmp_path, workers=2, stop_at=2)
@@ -106,9 +99,7 @@ import signal
 import sys
 from pathlib import Path
 from edgenext_search.data import prepare
-from edgenext_search.data.cache import decoding
 from edgenext_search.data.sources.builtin import BuiltinSource
-decoding.PROCESSES_FROM = 1
 def progress(done, total):
     print(done, flush=True)
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 import json
 import os
+import subprocess
 import sys
 import time
 
@@ -142,6 +143,27 @@ def test_a_script_without_its_first_line(tmp_path, model):
     program = script(tmp_path / "program", "echo '{}'\n")
     with pytest.raises(DeviceError, match="needs a first line such as #!/bin/sh"):
         open_device(f"cmd:{program}").measure([model], settings=QUICK)
+
+
+@pytest.mark.parametrize(
+    "text", ["#!/bin/sh\r\necho\r\n", "\ufeff#!/bin/sh\necho\n", "\ufeff#!/usr/bin/env sh\r\necho\r\n"]
+)
+def test_a_script_that_windows_saved(tmp_path, text):
+    program = tmp_path / "my bench.sh"
+    program.write_bytes(text.encode())
+    program.chmod(0o755)
+    with pytest.raises(UserError, match="line ends or the byte-order mark of Windows") as caught:
+        open_device(f"cmd:'{program}'")
+    remedy = str(caught.value).split("`")[1]
+    subprocess.run(remedy, shell=True, check=True)  # noqa: S602 - what the message says to type
+    assert open_device(f"cmd:'{program}'").argv == (str(program),)
+    assert subprocess.run([program], check=True, capture_output=True).stdout == b"\n"
+
+
+def test_a_script_of_a_missing_program(tmp_path):
+    program = script(tmp_path / "bench.sh", "#! /no/such/python -u\n")
+    with pytest.raises(UserError, match=r"is run by /no/such/python, which does not exist"):
+        open_device(f"cmd:{program}")
 
 
 @pytest.mark.parametrize(

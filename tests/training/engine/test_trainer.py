@@ -1,4 +1,5 @@
 import copy
+import itertools
 
 import numpy as np
 import pytest
@@ -401,3 +402,33 @@ def test_weight_decay_acts_on_kernels_and_matrices_alone(norm_act, weight_decay)
     assert decaying == [name for name in names.values() if name not in expected]
     assert [group["weight_decay"] for group in trainer.optimizer.param_groups] == [0.0, weight_decay]
     assert sum("temperature" in name for name in spared) == 2  # one for each SDTA block
+
+
+@pytest.mark.parametrize("norm_act", ["ln_gelu", "bn_hs"])
+def test_a_loader_that_fails_between_two_parts_of_a_step_leaves_the_last_step(norm_act):
+    def trainer():
+        torch.manual_seed(0)
+        model = build(tiny(norm_act=norm_act), num_classes=2, layer_scale_init=0.1)
+        options = TrainerOptions(accumulate=2, reseed_steps=True)
+        return Trainer(model, TrainRecipe(epochs=2, batch_size=16, lr=1e-3), seed=0, options=options)
+
+    class Failing(MemoryLoader):
+        def epoch(self, epoch, start=0):
+            yield from itertools.islice(super().epoch(epoch, start), 3)
+            raise OSError
+
+    def stop(_done, _total):
+        raise OSError
+
+    torn, stopped = trainer(), trainer()
+    with pytest.raises(OSError):  # noqa: PT011 - it has no text
+        torn.fit(Failing(separable(), batch_size=16, img_size=32, seed=0, device=CPU), until=2)
+    with pytest.raises(OSError):  # noqa: PT011
+        stopped.fit(a_loader(), until=2, on_step=stop)
+    for part in ("model", "ema"):
+        for name, value in stopped.state()[part].items():
+            assert torch.equal(value, torn.state()[part][name]), name
+    assert (torn.updates, torn.position, torn.losses) == (1, 1, [])
+    for one in (torn, stopped):
+        one.fit(a_loader(), until=2)
+    assert torn.losses == stopped.losses

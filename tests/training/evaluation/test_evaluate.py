@@ -124,6 +124,67 @@ def test_classes_are_matched_by_name_whatever_their_order(winner, photos):
     assert found.loss == pytest.approx(expected.loss, abs=1e-5)
 
 
+@pytest.mark.parametrize("kept", [("blue", "white", "yellow"), ("red",)])
+def test_a_part_of_the_classes(winner, photos, tmp_path, kept):
+    """Together, the parts are the whole."""
+    folder = winner()
+    right = {}
+    for name, part in (("kept", kept), ("others", [colour for colour in COLOURS if colour not in kept])):
+        data = shutil.copytree(photos, tmp_path / name)
+        for colour in set(COLOURS) - set(part):
+            shutil.rmtree(data / "val" / colour)
+        found = evaluate_folder(folder, str(data))
+        assert (found.classes, found.evaluated_classes, found.n) == (6, len(part), 5 * len(part))
+        assert found.top5 is not None
+        right[name] = found.top1 * found.n
+    whole = evaluate_folder(folder, str(photos))
+    assert sum(right.values()) == pytest.approx(whole.top1 * whole.n)
+    assert whole.evaluated_classes == 6
+    files = class_file(tmp_path, *COLOURS)
+    assert evaluate_folder(folder, str(tmp_path / "kept"), classes_file=files).evaluated_classes == len(kept)
+
+
+def test_a_part_with_another_class_is_refused(winner, photos, tmp_path):
+    data = shutil.copytree(photos, tmp_path / "part")
+    shutil.rmtree(data / "val/blue")
+    (data / "val/red").rename(data / "val/rot")
+    for options, message in (
+        ({}, r"'blue', 'red'.* and 1 is missing in .*winner \('rot'\)"),
+        ({"classes_file": class_file(tmp_path, *COLOURS)}, "has no class 'blue' .and 1 more"),
+    ):
+        with pytest.raises(UserError, match=message):
+            evaluate_folder(winner(), str(data), **options)
+
+
+@pytest.mark.parametrize("norm_act", ["ln_gelu", "bn_hs"])
+def test_a_checkpoint_does_as_its_model_folder(winner, photos, tmp_path, norm_act):
+    folder = winner(norm_act=norm_act)
+    names = {f"module.{name}": tensor for name, tensor in network(COLOURS, norm_act=norm_act).state_dict().items()}
+    path = tmp_path / "best.pth"
+    other = network(COLOURS, seed=1, norm_act=norm_act).state_dict()
+    torch.save({"state_dict": other, "state_dict_ema": names, "img_size": 48}, path)
+    found, expected = evaluate_folder(path, str(photos)), evaluate_folder(folder, str(photos))
+    assert found.folder == str(path)
+    assert found.weights == "ema"
+    same = ("top1", "top5", "loss", "img_size", "crop_pct", "fingerprint", "n", "classes")
+    assert [getattr(found, name) for name in same] == [getattr(expected, name) for name in same]
+    raw = evaluate_folder(path, str(photos), weights="raw", img_size=48)
+    assert (raw.weights, raw.loss == found.loss) == ("raw", False)
+
+
+def test_a_checkpoint_has_names_or_is_matched_by_number(photos, tmp_path):
+    path = tmp_path / "x.pth"
+    names = network(COLOURS[::-1]).state_dict()
+    torch.save({"model": names, "classes": list(COLOURS[::-1]), "img_size": 48}, path)
+    named = evaluate_folder(path, str(photos))
+    torch.save({"model": names}, path)
+    numbered = evaluate_folder(path, str(photos), img_size=48, classes_file=class_file(tmp_path, *COLOURS[::-1]))
+    assert (numbered.weights, numbered.top1, numbered.loss) == (None, named.top1, named.loss)
+    assert evaluate_folder(path, str(photos)).img_size == 256
+    with pytest.raises(UserError, match=r"m\.onnx is an ONNX file; give the model folder or checkpoint"):
+        evaluate_folder(tmp_path / "m.onnx", str(photos))
+
+
 def test_few_classes_have_no_top5(winner, photos, tmp_path):
     data = shutil.copytree(photos, tmp_path / "two")
     for name in COLOURS[2:]:

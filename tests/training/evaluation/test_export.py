@@ -24,6 +24,17 @@ def winner(tmp_path):
     return save_network(tmp_path / "winner", "abcdef", candidate=SMALL, size=48)
 
 
+@pytest.mark.parametrize(("uint8", "name"), [(False, "best.onnx"), (True, "best-uint8.onnx")])
+def test_a_checkpoint_is_exported_beside_it(winner, tmp_path, uint8, name):
+    network = timm.create_model(f"local-dir:{winner}", pretrained=True)
+    names = {f"_orig_mod.{name}": tensor for name, tensor in network.state_dict().items()}
+    torch.save({"model": names, "img_size": 48}, tmp_path / "best.pt")
+    result = export_folder(tmp_path / "best.pt", uint8=uint8)
+    assert result.onnx == str(tmp_path / name)
+    image = np.ones(result.input.shape, dtype=result.input.type)
+    assert np.array_equal(run(tmp_path / name, image), run(export_folder(winner, uint8=uint8).onnx, image))
+
+
 def run(path, image):
     return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, {"image": image})[0]
 

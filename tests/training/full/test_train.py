@@ -4,6 +4,8 @@ import multiprocessing
 import os
 import shutil
 import signal
+import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -12,7 +14,8 @@ from full_builders import CLASSES, EXPORTED, Recorder, a_job, write_images
 from states import assert_equal
 from strategies import tiny
 
-from edgenext_search.errors import UserError
+from edgenext_search.data.loading.loaders import TrainLoader, ValLoader
+from edgenext_search.errors import HostError, UserError
 from edgenext_search.models.build import build
 from edgenext_search.training.engine.distributed import Ranks
 from edgenext_search.training.errors import TrainingDivergedError, TrainingInterruptedError
@@ -135,6 +138,44 @@ def test_killed_in_its_evaluations_it_repeats_no_epoch(images, tmp_path, undistu
     assert_equal(newest(job.out), newest(undisturbed[0]))
 
 
+@pytest.mark.parametrize("error", [HostError("no drive"), UserError("no image")])
+def test_a_loader_that_fails_costs_no_step(images, tmp_path, undisturbed, monkeypatch, error):
+    job = a_job(images, tmp_path / "out", recipe={"mixup": 0.2})
+    epoch = TrainLoader.epoch
+
+    def failing(loader, number, start=0):
+        for step, batch in enumerate(epoch(loader, number, start), start):
+            if (number, step) == (1, 3):
+                raise error
+            yield batch
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainLoader, "epoch", failing)
+        with pytest.raises(type(error), match=str(error)):
+            train(job)
+    listener = Recorder()
+    train(job, listener)
+    assert any(note.startswith("Resuming after step") for note in listener.notes)
+    assert_equal(newest(job.out), newest(undisturbed[0]))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_an_evaluation_and_costs_no_step(images, tmp_path, undisturbed, monkeypatch, number):
+    job = a_job(images, tmp_path / "out", recipe={"mixup": 0.2})
+
+    def waiting(_loader):
+        threading.Timer(0.2, os.kill, (os.getpid(), number)).start()
+        time.sleep(100)
+        yield
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ValLoader, "__iter__", waiting)
+        with pytest.raises(TrainingInterruptedError, match=r"Stopped after step \d+ of \d+, which is saved"):
+            train(job)
+    train(job)
+    assert_equal(newest(job.out), newest(undisturbed[0]))
+
+
 def test_a_complete_training_is_not_repeated(images, undisturbed):
     out, summary, _ = undisturbed
     listener = Recorder()
@@ -195,7 +236,7 @@ def test_only_one_process_trains_in_a_folder(images, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"recipe": {"batch_size": 64}}, "takes 64 images .* has 48 training images.*=16 .* a smaller --batch-size"),
+        ({"recipe": {"batch_size": 64}}, "takes 64 images .* has 48 training images.*=8 .* a smaller --batch-size"),
         ({"recipe": {"head_epochs": 1}}, "train.head_epochs=1 trains a new classifier on trained weights; give --init"),
         ({"teacher": "resnet181"}, "no teacher 'resnet181'.*Did you mean resnet18"),
         ({"data": "nowhere"}, "nowhere"),
