@@ -17,6 +17,7 @@ from edgenext_search.arch.spaces.space import Space
 
 # The same examples in every run: a red test is a changed program, never a new example. No deadline: shared machines.
 settings.register_profile("house", deadline=None, derandomize=True)
+settings.register_profile("nightly", deadline=None, max_examples=1000)  # new examples each time
 settings.load_profile("house")
 
 KERNELS = (1, 3, 5, 7, 9, 11)

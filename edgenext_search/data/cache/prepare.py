@@ -85,11 +85,17 @@ class _DamagedEntryError(Exception):
 
 
 def default_cache_dir() -> Path:
-    """`$EDGENEXT_SEARCH_CACHE`, else `$XDG_CACHE_HOME/edgenext-search`, else `~/.cache/edgenext-search`."""
+    """`$EDGENEXT_SEARCH_CACHE`, else `$XDG_CACHE_HOME/edgenext-search`, else `~/.cache/edgenext-search`.
+
+    Raises:
+        UserError: None of them is known.
+    """
     if own := os.environ.get("EDGENEXT_SEARCH_CACHE"):
         return expanded(own)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "edgenext-search"
+    base = expanded(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
+    if str(base).startswith("~"):
+        raise UserError("There is no home folder to keep prepared images in; give --cache-dir, or set HOME.")
+    return base / "edgenext-search"
 
 
 def prepare(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 import warnings
 from pathlib import Path
@@ -13,7 +14,7 @@ from optuna.trial import TrialState as State
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Cost
-from edgenext_search.errors import FailureKind, HostError, UserError
+from edgenext_search.errors import DataError, FailureKind, HostError, UserError
 from edgenext_search.failures import classify
 from edgenext_search.files import expanded
 from edgenext_search.latency.measurement import Measurement
@@ -93,6 +94,8 @@ class StudyStore:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                if must_exist and isinstance(where, Path):
+                    _require_tables(where)
                 self.storage = _open_storage(where)
                 if must_exist:
                     self._study = optuna.load_study(storage=self.storage, study_name=name)
@@ -105,6 +108,8 @@ class StudyStore:
                     )
                     if len(objectives) > 1:
                         self._study.set_metric_names(list(objectives))
+        except UserError:
+            raise
         except KeyError as error:
             raise UserError(f"The storage {shown} holds no study {name!r}; is it another one?") from error
         except Exception as error:
@@ -263,6 +268,13 @@ def _open_storage(where: str | Path | BaseStorage) -> BaseStorage:
         if where.startswith(SQLITE):
             where = optuna.storages.RDBStorage(where, engine_kwargs={"connect_args": {"timeout": LOCK_PATIENCE}})
     return optuna.storages.get_storage(where)
+
+
+def _require_tables(file: Path) -> None:
+    """Refuse a file that holds no record: Optuna would make one in it, also for somebody who only reads."""
+    with contextlib.closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as database:
+        if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'studies'").fetchone():
+            raise DataError(f"{file} holds no record of a study; restore it from a copy, or begin a new run.")
 
 
 def _record(trial: FrozenTrial) -> TrialRecord:

@@ -352,3 +352,11 @@ def test_default_cache_dir(monkeypatch, environment, expected):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert default_cache_dir() == Path(expected)
+
+
+def test_a_user_without_a_home(monkeypatch):
+    for name in ("HOME", "XDG_CACHE_HOME", "EDGENEXT_SEARCH_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.path.expanduser", str)
+    with pytest.raises(UserError, match="give --cache-dir"):
+        default_cache_dir()

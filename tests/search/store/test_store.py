@@ -7,7 +7,7 @@ from study_builders import MANY_DUPLICATES, Killed, a_candidate, some_values
 
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.spaces.space import Space
-from edgenext_search.errors import HostError, UserError
+from edgenext_search.errors import DataError, HostError, UserError
 from edgenext_search.search.store import store as store_module
 from edgenext_search.search.store.records import DataFacts, Losses, StudyFacts
 from edgenext_search.search.store.store import StudyStore
@@ -257,3 +257,11 @@ def test_a_database_that_another_program_holds(url, locked, monkeypatch):
 def test_a_locked_database_is_waited_for(url, locked):
     threading.Timer(6, lambda: locked.execute("COMMIT")).start()  # longer than SQLite waits by itself
     assert StudyStore(url, "s", SPACE).records() == []
+
+
+def test_a_file_without_a_record_is_refused_and_stays_as_it_is(tmp_path):
+    file = tmp_path / "study.db"
+    file.touch()
+    with pytest.raises(DataError, match=r"study\.db holds no record of a study; restore it"):
+        StudyStore(file, "s", SPACE, must_exist=True)
+    assert file.stat().st_size == 0

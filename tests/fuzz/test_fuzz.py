@@ -1,0 +1,234 @@
+"""Whatever is given, a command ends with a result or with one message: no traceback, no hang, no half-made file.
+
+The examples are the same in every run; `pytest tests/fuzz --hypothesis-profile=nightly` tries a thousand new ones of
+each kind.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+from pathlib import Path
+
+import click
+import pytest
+import torch
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save
+from strategies import tiny
+
+from edgenext_search.cli import main
+from edgenext_search.files import dump_yaml, read_yaml, shipped_folder
+
+from .inputs import changed, damaged, values, words
+
+OLD = Path(__file__).parents[1] / "old_folders"
+RUNS = ("search", "front", "audited", "latency", "interrupted")
+NIGHTLY = 1000  # examples of the profile of this name
+
+
+def examples(count):
+    """Settings of a test that tries some inputs, all in one folder; in the nightly profile as many as that says."""
+    return settings(
+        max_examples=max(count, settings().max_examples if settings().max_examples >= NIGHTLY else 0),
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty working directory, with home and cache beside it, in which no command may listen to the network."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    for name in ("HOME", "EDGENEXT_SEARCH_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+
+    def listens(*_):
+        raise AssertionError("a socket listens")
+
+    monkeypatch.setattr(socket.socket, "listen", listens)
+    return folder
+
+
+def ends_well(*arguments, codes=(0, 2)):
+    """Call a command; it has a result, or one message and nothing else on standard output."""
+    before = listing()
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    said = f"{arguments!r}: {result.exit_code}\n{result.output}"
+    assert result.exception is None or isinstance(result.exception, SystemExit), said
+    assert result.exit_code in codes, said
+    assert "Traceback" not in result.output, said
+    if result.exit_code == 2:
+        assert result.stderr.count("Error: ") >= 1, said
+        assert sum(line.startswith("Error: ") for line in result.stderr.splitlines()) == 1, said
+        assert result.stdout == "", said
+        assert listing() == before, said
+    return result
+
+
+def listing():
+    return sorted((str(path), path.lstat().st_size) for path in Path().rglob("*"))
+
+
+def written(name, content):
+    Path(name).write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
+    return name
+
+
+def documents(document):
+    """Texts of a YAML file: changed in its values, damaged in its bytes, or of any value at all."""
+    text = dump_yaml(document).encode()
+    as_yaml = (changed(document) | values()).map(lambda value: json.dumps(value).encode())
+    return as_yaml | damaged(text)
+
+
+@examples(40)
+@given(
+    content=st.sampled_from(("edgenext", "paper")).flatmap(
+        lambda n: documents(read_yaml(shipped_folder("space") / f"{n}.yaml"))
+    )
+)
+def test_space_files(here, content):
+    ends_well("space", "check", written("space.yaml", content))
+
+
+@examples(40)
+@given(
+    content=st.sampled_from(("demo", "imagenet")).flatmap(
+        lambda n: documents(read_yaml(shipped_folder("study") / f"{n}.yaml"))
+    )
+)
+def test_study_files(here, content):
+    """The images are missing, so that no study begins."""
+    ends_well(
+        "run",
+        "--study",
+        written("study.yaml", content),
+        "--data",
+        "missing",
+        "--budget",
+        "1.3M",
+        "--out",
+        "out",
+        codes=(2,),
+    )
+
+
+@examples(40)
+@given(
+    budget=words()
+    | st.lists(words(), min_size=2, max_size=3).map(",".join)
+    | st.builds("{}={}".format, st.sampled_from(("params", "madds", "acts", "memory", "footprint", "latency")), words())
+)
+def test_budgets(here, budget):
+    ends_well("space", "check", "edgenext", f"--budget={budget}")
+
+
+@examples(40)
+@given(content=documents(tiny().to_dict()))
+def test_candidate_files(here, content):
+    ends_well("cost", written("candidate.yaml", content))
+
+
+def _checkpoints():
+    tensors = {f"stages.{n}.weight": torch.zeros(2, 2) for n in range(4)}
+    file = Path(os.environ.get("TMPDIR", "/tmp")) / f"fuzz-{os.getpid()}.pth"  # noqa: S108
+    torch.save({"model": tensors, "epoch": 3}, file)
+    content = file.read_bytes()
+    file.unlink()
+    return content, save(tensors)
+
+
+@examples(40)
+@given(
+    content=st.sampled_from(_checkpoints()).flatmap(damaged) | st.binary(max_size=200),
+    name=st.sampled_from(("a.pth", "a.safetensors")),
+)
+def test_checkpoints(here, content, name):
+    ends_well("import", written(name, content), "--out", "out", codes=(2,))
+
+
+@examples(40)
+@given(content=damaged("\n".join(["tench", "goldfish", "great white shark"]).encode()) | st.binary(max_size=100))
+def test_class_files(here, content):
+    ends_well("import", "missing.pth", "--class-names", written("classes.txt", content), "--out", "out", codes=(2,))
+
+
+@pytest.mark.parametrize("run", RUNS)
+@examples(6)
+@given(data=st.data())
+def test_run_folders(here, run, data):
+    """Two files of a run folder are damaged, emptied, removed, or the other's."""
+    shutil.rmtree("run", ignore_errors=True)
+    shutil.copytree(OLD / run, "run")
+    files = sorted(
+        path for path in Path("run").rglob("*") if path.is_file() and path.suffix in {".yaml", ".json", ".db", ".csv"}
+    )
+    contents = {file: file.read_bytes() for file in files}
+    for file in data.draw(st.lists(st.sampled_from(files), min_size=1, max_size=2, unique=True)):
+        content = contents[file]
+        what = data.draw(st.sampled_from(("damage", "damage", "damage", "remove", "empty", "swap", "change")))
+        if what == "remove":
+            file.unlink()
+        elif what == "swap":
+            file.write_bytes(contents[data.draw(st.sampled_from(files))])
+        elif what == "change" and file.suffix == ".json":
+            file.write_text(json.dumps(data.draw(changed(json.loads(content)))))
+        else:
+            file.write_bytes(b"" if what == "empty" else data.draw(damaged(content)))
+    ends_well("report", "run", "--json", codes=(0, 1, 2))
+
+
+def _commands(group=main, path=()):
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from _commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+COMMANDS = dict(_commands())
+
+
+@st.composite
+def command_lines(draw, command):
+    """Arguments of a command by its own parameters, each with a word that may or may not suit it."""
+    line = []
+    for parameter in command.params:
+        if isinstance(parameter, click.Argument):
+            line += [
+                f"./{word}" if word.startswith("-") else word
+                for word in draw(st.lists(words(), min_size=1, max_size=2))
+            ]
+        elif draw(st.booleans()) and not {"--open", "--help"} & set(parameter.opts):
+            flag = draw(st.sampled_from(parameter.opts))
+            given_word = draw(words() | st.sampled_from(getattr(parameter.type, "choices", ["x"])))
+            line.append(flag if parameter.is_flag else f"{flag}={given_word}")
+    return line
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+@examples(6)
+@given(data=st.data())
+def test_flags(here, path, data, monkeypatch):
+    """No study, training or measurement begins, as its images or device are missing."""
+    line = data.draw(command_lines(COMMANDS[path]))
+    if path in {("run",), ("train",), ("scale", "study"), ("scale", "compare"), ("data", "prepare"), ("evaluate",)}:
+        line = [word for word in line if not word.startswith(("--data", "--help"))] + ["--data=missing"]
+    ends_well(*path, *line, codes=(0, 1, 2))
+    for entry in Path().iterdir():
+        with contextlib.suppress(OSError):
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+
+
+def test_the_checks_above_can_fail(here, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("edgenext_search.models.find.find_candidate", broken)
+    with pytest.raises(AssertionError):
+        ends_well("cost", "edgenext_small")
