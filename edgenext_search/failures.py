@@ -135,6 +135,16 @@ _RULES = (
     ),
     _Rule(r"can't start new thread", FailureKind.HOST, f"The host allows no more threads; {_FREE_PROCESSES}"),
     _Rule(
+        r"unable to parse raw data as a unicode string|surrogates not allowed",
+        FailureKind.INPUT,
+        "A name holds bytes that are no UTF-8 text; rename the file or folder",
+    ),
+    _Rule(
+        r"Could not determine home directory",
+        FailureKind.INPUT,
+        "The home folder is unknown; write the path out, or set HOME",
+    ),
+    _Rule(
         r"AF_UNIX path too long",
         FailureKind.INPUT,
         "The folder of temporary files has too long a path for connections; give a shorter one, as by TMPDIR=/tmp",
@@ -157,6 +167,10 @@ def _by_type(error: BaseException) -> Failure | None:
         case ImportError():
             hint = "install it, or make a new environment"
             failure = Failure(FailureKind.DEPENDENCY, f"A library is missing or does not work; {hint}: {error}")
+        case Warning():
+            hint = "unset PYTHONWARNINGS, or leave out -W error"
+            text = f"{type(error).__name__}: {_one_line(error)}"
+            failure = Failure(FailureKind.INPUT, f"Python was told to take warnings for errors; {hint} ({text}).")
         case UnicodeEncodeError():
             part, hint = error.object[error.start : error.end], "set PYTHONUTF8=1, or rename what it is part of"
             failure = Failure(FailureKind.INPUT, f"{part!r} cannot be written in {error.encoding}; {hint}.")

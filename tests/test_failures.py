@@ -41,6 +41,8 @@ def chained(outer, *causes):
         (OSError(errno.EROFS, "no", "file"), FailureKind.INPUT),
         (FileNotFoundError(errno.ENOENT, "no", b"file"), FailureKind.INPUT),
         (OSError("AF_UNIX path too long"), FailureKind.INPUT),
+        (RuntimeError("Could not determine home directory."), FailureKind.INPUT),
+        (DeprecationWarning("of a library"), FailureKind.INPUT),
         (MemoryError(), FailureKind.HOST),
         (RuntimeError("can't start new thread"), FailureKind.HOST),
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"), FailureKind.HOST),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import click
@@ -26,6 +27,7 @@ from edgenext_search.cli.scale import scale_group
 from edgenext_search.cli.space import space_group
 from edgenext_search.cli.streams import steady_streams
 from edgenext_search.cli.train import train_command
+from edgenext_search.errors import UserError
 
 HELP = """Find the best EdgeNeXt for your budget.
 
@@ -46,6 +48,7 @@ class CommandGroup(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; ``--debug`` lets its exceptions through."""
         try:
+            _require_working_directory()
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
@@ -57,6 +60,14 @@ class CommandGroup(click.Group):
             if ctx.params.get("debug"):
                 raise
             sys.exit(explain(error))
+
+
+def _require_working_directory() -> None:
+    try:
+        Path.cwd()
+    except OSError as error:
+        text = f"The working directory cannot be used ({error.strerror}); change to another by `cd`."
+        raise UserError(text) from error
 
 
 @click.group(

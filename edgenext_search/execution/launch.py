@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from operator import methodcaller
 from pathlib import Path
 
-from edgenext_search.errors import HostError
+from edgenext_search.errors import HostError, UserError
 from edgenext_search.execution.processes import ProcessDiedError, ProcessGroup, Send, stop_with_parent
 from edgenext_search.signals import handled
 from edgenext_search.training.full.job import FullJob
@@ -39,11 +39,30 @@ class TorchrunRank:
 
 
 def torchrun_rank() -> TorchrunRank | None:
-    """This process among those of torchrun; None where torchrun did not start it."""
-    if not {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR"} <= os.environ.keys():
+    """This process among those of torchrun; None where torchrun did not start it.
+
+    Raises:
+        UserError: The variables of torchrun hold something else, as those that a cluster leaves behind may.
+    """
+    if not {"RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
         return None
-    rank, world, local = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
-    return TorchrunRank(rank, world, local, int(os.environ.get("LOCAL_WORLD_SIZE", world)))
+    world = _number("WORLD_SIZE", least=1)
+    rank, local = _number("RANK", below=world), _number("LOCAL_RANK", below=world)
+    _number("MASTER_PORT")
+    local_world = _number("LOCAL_WORLD_SIZE", least=1) if "LOCAL_WORLD_SIZE" in os.environ else world
+    return TorchrunRank(rank, world, local, local_world)
+
+
+def _number(name: str, *, least: int = 0, below: int | None = None) -> int:
+    """The number in a variable of torchrun."""
+    text = os.environ[name]
+    number = int(text) if text.isdecimal() else -1
+    if number < least or (below is not None and number >= below):
+        rule = f"a number from {least}" if below is None else f"a number from {least} to {below - 1}"
+        raise UserError(
+            f"{name} must be {rule}, as torchrun sets it, but is {text!r}; without torchrun remove it by `unset RANK`."
+        )
+    return number
 
 
 def launch(job: FullJob, devices: Sequence[str], listener: TrainListener) -> TrainSummary:

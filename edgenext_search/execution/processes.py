@@ -18,9 +18,11 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import multiprocessing.util
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -41,6 +43,8 @@ Send = Callable[[object], None]
 
 POLL = 0.2  # seconds between two looks at whether to stop
 LONGEST_REASON = 300  # characters
+LONGEST_SOCKET_FOLDER = 70  # bytes: the path of a socket has at most 107, of which multiprocessing needs 32
+_SHORT_FOLDER = "/tmp"  # noqa: S108 - a folder of its own is made there
 _PRELOAD = ["edgenext_search.execution.preload"]
 _PARENT_POLL = 1.0  # seconds between two looks after a parent that may be gone
 # Texts of CUDA and HIP, of torch on CPUs, and of the system.
@@ -254,9 +258,21 @@ class _Process:
 
 
 def _context() -> ForkServerContext:
+    _shorten_sockets()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOAD)
     return context
+
+
+def _shorten_sockets() -> None:
+    """Let the server listen in ``/tmp`` where the folder of temporary files has too long a path for a socket."""
+    if len(os.fsencode(tempfile.gettempdir())) <= LONGEST_SOCKET_FOLDER or not os.access(_SHORT_FOLDER, os.W_OK):
+        return
+    usual, tempfile.tempdir = tempfile.gettempdir(), _SHORT_FOLDER
+    try:
+        multiprocessing.util.get_temp_dir()  # which the process keeps
+    finally:
+        tempfile.tempdir = usual
 
 
 def _run(

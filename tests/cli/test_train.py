@@ -135,7 +135,13 @@ def test_a_signal_at_the_end_stops_at_once_and_the_same_command_ends_it(
 def test_each_of_torchruns_processes_says_what_it_alone_refuses(
     candidate, images, tmp_path, monkeypatch, rank, error, said
 ):
-    for name, value in (("RANK", rank), ("WORLD_SIZE", 2), ("LOCAL_RANK", rank), ("MASTER_ADDR", "localhost")):
+    for name, value in (
+        ("RANK", rank),
+        ("WORLD_SIZE", 2),
+        ("LOCAL_RANK", rank),
+        ("MASTER_ADDR", "a"),
+        ("MASTER_PORT", 1),
+    ):
         monkeypatch.setenv(name, str(value))
 
     def refuse(*_given):

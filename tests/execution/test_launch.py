@@ -109,8 +109,25 @@ def test_a_process_of_torchrun_watches_its_parent(tmp_path, monkeypatch):
 
 def test_a_place_that_torchrun_gave(monkeypatch):
     assert torchrun_rank() is None
-    for name, value in (("RANK", "3"), ("WORLD_SIZE", "4"), ("LOCAL_RANK", "1"), ("MASTER_ADDR", "localhost")):
+    for name, value in (
+        ("RANK", "3"),
+        ("WORLD_SIZE", "4"),
+        ("LOCAL_RANK", "1"),
+        ("MASTER_ADDR", "a"),
+        ("MASTER_PORT", "1"),
+    ):
         monkeypatch.setenv(name, value)
     assert torchrun_rank() == TorchrunRank(rank=3, world=4, local=1, local_world=4)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
     assert torchrun_rank().local_world == 2
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"RANK": "abc"}, {"RANK": "2"}, {"WORLD_SIZE": "0"}, {"LOCAL_RANK": "-1"}, {"LOCAL_WORLD_SIZE": "x"}]
+)
+def test_variables_that_another_program_left_behind(wrong, monkeypatch):
+    usual = {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "MASTER_ADDR": "localhost", "MASTER_PORT": "29500"}
+    for name, value in (usual | wrong).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=rf"{next(iter(wrong))} must be a number from .*`unset RANK`"):
+        torchrun_rank()

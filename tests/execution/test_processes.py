@@ -1,9 +1,11 @@
 import errno
+import os
 import signal
 import subprocess
 import sys
 import time
 from multiprocessing import connection
+from pathlib import Path
 
 import pytest
 import torch
@@ -35,6 +37,20 @@ def test_results_by_rank_and_messages():
     with group(worker_stubs.returns, ("a",), ("b",), patience=20) as processes:
         assert processes.wait(messages.append) == ["a", "b"]
     assert messages == ["on the way"] * 2
+
+
+def test_a_folder_of_temporary_files_with_a_long_path(tmp_path):
+    folder = tmp_path / ("x" * 100)
+    folder.mkdir()
+    code = (
+        "import worker_stubs; from edgenext_search.execution.processes import ProcessGroup\n"
+        "if __name__ == '__main__':\n"
+        "    with ProcessGroup(worker_stubs.returns, [('a',)], name='task') as group: print(group.wait())"
+    )
+    paths = os.pathsep.join([str(Path(__file__).parents[2]), str(Path(worker_stubs.__file__).parent)])
+    environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": paths}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout == "['a']\n", done.stderr
 
 
 def test_a_message_sent_just_before_the_end_is_read():

@@ -1,0 +1,78 @@
+"""The program in odd environments: closed streams, lost terminals, other encodings."""
+
+import errno
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from edgenext_search.cli.streams import steady_streams
+
+from .helpers import ROOT
+
+PROGRAM = [sys.executable, "-m", "edgenext_search"]
+
+
+def run(*words, cwd=ROOT, **variables):
+    """Call the program with changed variables, None for those to remove."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+    given = {name: value for name, value in environment.items() if value is not None}
+    return subprocess.run([*PROGRAM, *words], env=given, cwd=cwd, capture_output=True, check=False, timeout=120)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"PYTHONIOENCODING": "ascii"},
+        {"COLUMNS": "0"},
+        {"COLUMNS": "abc", "TERM": "dumb"},
+        {"HOME": "/nowhere", "TMPDIR": "/nowhere", "XDG_CACHE_HOME": "relative"},
+        {"PYTHONWARNINGS": "error", "NO_COLOR": "1", "TERM": None},
+        {"PATH": "", "HOME": None, "CUDA_VISIBLE_DEVICES": "abc", "OMP_NUM_THREADS": "abc"},
+    ],
+    ids=str,
+)
+def test_odd_variables(variables):
+    done = run("space", "show", "edgenext", **variables)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout
+
+
+def test_an_undecodable_argument_is_shown(tmp_path):
+    done = run("cost", b"caf\xe9", PYTHONIOENCODING="ascii")
+    assert done.returncode == 2
+    assert rb"caf\udce9" in done.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams(closed):
+    line = f"{sys.executable} -m edgenext_search cost edgenext_small {closed}"
+    assert subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, check=False).returncode == 0
+
+
+def test_a_working_directory_that_was_removed(tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    line = f"rmdir {gone}; {sys.executable} -m edgenext_search cost edgenext_small"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-c", line], cwd=gone, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "change to another by `cd`" in done.stderr
+
+
+def test_messages_to_a_closed_terminal_are_dropped(monkeypatch):
+    ours, theirs = pty.openpty()
+    with open(theirs, "w", encoding="utf-8") as terminal:  # noqa: PTH123 - a descriptor
+        for name in ("stderr", "__stderr__"):
+            monkeypatch.setattr(sys, name, terminal)
+        steady_streams()
+        sys.stderr.write("seen\n")
+        assert os.read(ours, 100) == b"seen\r\n"
+        os.close(ours)
+        with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+            os.write(theirs, b"x")
+        sys.stderr.write("dropped\n")
+        assert not sys.stderr.isatty()
