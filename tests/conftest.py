@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as a run has it; small work is slow on threads that share cores
 
@@ -11,6 +12,7 @@ import pytest
 import strategies  # noqa: F401 - registers the profile that hypothesis runs with
 from PIL import Image, ImageColor
 
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and what is ignored stays so
 PER_CLASS = 40
 
 

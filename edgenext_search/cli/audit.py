@@ -9,8 +9,16 @@ from typing import Any
 import click
 
 from edgenext_search.cli.failures import resumable
-from edgenext_search.cli.options import EXIT_INTERRUPTED, UserPath, execution_from, execution_options, json_option
+from edgenext_search.cli.options import (
+    EXIT_INTERRUPTED,
+    UserPath,
+    execution_from,
+    execution_options,
+    json_option,
+    moved_data_options,
+)
 from edgenext_search.cli.report import show, write_reports
+from edgenext_search.texts import command_line
 
 
 @click.command("audit")
@@ -18,6 +26,7 @@ from edgenext_search.cli.report import show, write_reports
 @click.option("--reference-epochs", type=int, metavar="E", help="Epochs of the longer trainings.  [default: 4 x proxy]")
 @click.option("--n", type=int, default=16, show_default=True, help="Candidates, from the whole range of scores.")
 @click.option("--seeds", type=int, default=2, show_default=True, help="Longer trainings of each, with fresh seeds.")
+@moved_data_options
 @execution_options
 @json_option
 def audit_command(
@@ -26,6 +35,8 @@ def audit_command(
     reference_epochs: int | None,
     n: int,
     seeds: int,
+    data: str | None,
+    data_dir: str | None,
     as_json: bool,
     **execution: Any,  # noqa: ANN401 - execution_options
 ) -> None:
@@ -38,10 +49,11 @@ def audit_command(
     from edgenext_search.audit.run import Audit, run_audit
     from edgenext_search.cli.progress import progress_listener
     from edgenext_search.report.audit.section import audit_document
+    from edgenext_search.search.resolver import relocate
     from edgenext_search.search.store.run_folder import RunFolder
 
     folder, console = RunFolder(run), Console(stderr=True)
-    recipe = folder.recipe()
+    recipe = relocate(folder.recipe(), source=data, folder=data_dir, again=command_line("audit", folder.path))
     audit = Audit.of(recipe, epochs=reference_epochs, n=n, seeds=seeds)
     where = execution_from(**execution)
     with resumable(None), progress_listener(console, folder, recipe) as listener:

@@ -95,6 +95,16 @@ def execution_options(function: F) -> F:
     return function
 
 
+def moved_data_options(function: F) -> F:
+    """Where the images of a run are now."""
+    for option in (
+        click.option("--data-dir", metavar="FOLDER", help="Where the run's timm dataset lies now."),
+        click.option("--data", metavar="FOLDER", help="Where the run's images are now, if they have moved."),
+    ):
+        function = option(function)
+    return function
+
+
 def execution_from(*, cache_dir: Path | None, timeout: str | None, **options: Any) -> Execution:  # noqa: ANN401
     """What :func:`execution_options` were given."""
     from edgenext_search.search.recipe import parse_duration

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from edgenext_search.cli.options import (
     execution_from,
     execution_options,
     json_option,
+    moved_data_options,
     say,
 )
 from edgenext_search.cli.report import show, write_reports
@@ -128,6 +130,7 @@ def run_command(
 @click.argument("run", type=UserPath())
 @click.option("--trials", type=int, help="Candidates to score, more than before.")
 @click.option("--time", metavar="TIME", help="Time limit of the proposals in all sessions, such as 30m or 8h.")
+@moved_data_options
 @train_top_option
 @execution_options
 @json_option
@@ -136,15 +139,20 @@ def resume_command(
     run: Path,
     trials: int | None,
     time: str | None,
+    data: str | None,
+    data_dir: str | None,
     train_top: int | None,
     as_json: bool,
     **execution: Any,  # noqa: ANN401
 ) -> None:
     """Continue a run that was interrupted, also with more trials."""
+    from edgenext_search.search.resolver import relocate
     from edgenext_search.search.store.run_folder import RunFolder
 
     folder = RunFolder(run)
-    recipe = folder.extend(trials=trials, time=time)
+    again = command_line("resume", folder.path)
+    moved = relocate(folder.recipe(), source=data, folder=data_dir, again=again)
+    recipe = replace(folder.extend(trials=trials, time=time), data=moved.data)
     _run(folder, recipe, execution_from(**execution), train_top=train_top, as_json=as_json)
 
 

@@ -18,6 +18,7 @@ from edgenext_search.cli.options import (
     execution_from,
     execution_options,
     json_option,
+    moved_data_options,
 )
 from edgenext_search.cli.report import show
 from edgenext_search.errors import UserError
@@ -133,14 +134,25 @@ def compare_command(
 
 @click.command("resume")
 @click.argument("run", type=UserPath())
+@moved_data_options
 @execution_options
 @json_option
-def resume_command(*, run: Path, as_json: bool, **execution: Any) -> None:  # noqa: ANN401
+def resume_command(
+    *,
+    run: Path,
+    data: str | None,
+    data_dir: str | None,
+    as_json: bool,
+    **execution: Any,  # noqa: ANN401
+) -> None:
     """Continue a scaling study that was interrupted."""
+    from edgenext_search.search.resolver import relocate
     from edgenext_search.search.store.run_folder import RunFolder
 
     folder = RunFolder(run)
-    _run(folder, folder.recipe(), None, execution_from(**execution), as_json=as_json)
+    again = command_line("scale", "resume", folder.path)
+    recipe = relocate(folder.recipe(), source=data, folder=data_dir, again=again)
+    _run(folder, recipe, None, execution_from(**execution), as_json=as_json)
 
 
 @click.command("report")

@@ -1,6 +1,13 @@
 """Images for training: sources, the resized cache, splits and batched augmentation."""
 
-from edgenext_search.data.cache.prepare import ImageSet, PreparedData, default_cache_dir, open_prepared, prepare
+from edgenext_search.data.cache.prepare import (
+    ImageSet,
+    PreparedData,
+    default_cache_dir,
+    former_fingerprint,
+    open_prepared,
+    prepare,
+)
 from edgenext_search.data.images import UnreadableImageError
 from edgenext_search.data.sources.open import open_source
 from edgenext_search.data.sources.source import Source
@@ -12,6 +19,7 @@ __all__ = [
     "Source",
     "UnreadableImageError",
     "default_cache_dir",
+    "former_fingerprint",
     "open_prepared",
     "open_source",
     "prepare",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from edgenext_search.arch.budget import Budget
@@ -13,7 +15,7 @@ from edgenext_search.files import expanded, find_file, parse_yaml, read_yaml
 from edgenext_search.latency.devices.open import open_device
 from edgenext_search.models.find import find_candidate
 from edgenext_search.search.objectives import check_tradeoff
-from edgenext_search.search.recipe import LATENCY, ResolvedRecipe, StudyRecipe
+from edgenext_search.search.recipe import LATENCY, DataKeys, ResolvedRecipe, StudyRecipe
 from edgenext_search.search.store.records import BASELINE
 from edgenext_search.search.store.run_folder import RunFolder
 
@@ -123,6 +125,30 @@ def parse_setting(text: str) -> tuple[str, object]:
         return key.strip(), parse_yaml(value)
     except ValueError as error:
         raise UserError(f"--set {key.strip()} takes a YAML value, but got {value!r}.") from error
+
+
+def relocate(recipe: ResolvedRecipe, *, source: str | None, folder: str | None, again: str) -> ResolvedRecipe:
+    """The study of a run with its images where they are now.
+
+    Args:
+        recipe: The study, as it was recorded.
+        source: The images; None for where they were.
+        folder: Where a named dataset lies; None for where it was.
+        again: The command that continues the run.
+
+    Raises:
+        UserError: The images are not where they were, and no other place is given.
+    """
+    given = {"source": _absolute(source), "dir": _absolute(folder)}
+    changed = {key: value for key, value in given.items() if value is not None}
+    if changed:
+        return replace(recipe, data=DataKeys.read({**recipe.data.to_dict(), **changed}, where="--data"))
+    flag, place = ("--data-dir", recipe.data.dir) if recipe.data.dir else ("--data", recipe.data.source)
+    if place is not None and Path(place).is_absolute() and not Path(place).is_dir():
+        raise UserError(
+            f"The images of the run are not in {place} any more. If they have moved: `{again} {flag} PATH`."
+        )
+    return recipe
 
 
 def _absolute(text: str | None) -> str | None:

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 from strategies import tiny
@@ -136,6 +137,25 @@ def test_resume_needs_no_recipe_and_takes_more_trials(small, executor, tmp_path)
     more = call_json("resume", out, "--trials", "9")
     assert sum(more["trials"].values()) == 9
     assert RunFolder(out).recipe().search.trials == 9
+
+
+def test_a_run_goes_on_with_images_that_have_moved(small, class_folder, cache_dir, executor, tmp_path):
+    out, here = tmp_path / "out", shutil.copytree(class_folder, tmp_path / "here")
+    where = ["--device", "cpu", "--cache-dir", cache_dir]
+    first = call_json("run", *[here if item == class_folder else item for item in small], "--out", out)
+    there = here.rename(tmp_path / "there")
+    for command in (["resume"], ["audit"], ["scale", "resume"]):
+        remedy = f"`edgenext-search {' '.join(command)} {out} --data PATH`"
+        assert refusal(*command, out).endswith(f"not in {here} any more. If they have moved: {remedy}.")
+    other = shutil.copytree(there, tmp_path / "other")
+    one, another, *_ = sorted((other / "train").rglob("*.jpg"))
+    one.write_bytes(another.read_bytes())
+    before = (out / "study.yaml").read_bytes()
+    assert "have changed since the run began" in refusal("resume", out, "--data", other, *where)
+    assert (out / "study.yaml").read_bytes() == before
+    again = call_json("resume", out, "--data", there, *where)
+    assert (again["finalists"], again["trials"]) == (first["finalists"], first["trials"])
+    assert RunFolder(out).recipe().data.source == str(there)
 
 
 def test_another_recipe_on_a_run_is_refused_by_its_keys(small, executor, tmp_path):

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +62,7 @@ class PreparedData:
         train: Images to learn from.
         val: Images that score a candidate, a held-out part of the source's training images.
         skipped: Images that could not be read and are left out, each with its reason.
-        fingerprint: Digest of source and settings: the entry's name.
+        fingerprint: Digest of the source's content and the settings: the entry's name.
         created: When it was written, in ISO 8601.
         hold: Keeps the entry from being removed while this object lives.
     """
@@ -136,31 +136,45 @@ def prepare(
     settings = {
         "format": FORMAT,
         "source": source.fingerprint(),
-        "name": source.name,
         "image_size": image_size,
         "train_images": train_images,
         "val_images": val_images,
         "val_fraction": val_fraction,
         "seed": seed,
     }
-    key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:20]
+    key = _key(settings)
     folder = cache_dir.absolute() / key
     sweep(folder.parent)
     entry = open_verified(folder)
     if entry is not None:
-        return entry
+        return replace(entry, name=source.name)  # it may have been made of a folder of another name
     if image_size < 1:
         raise UserError(f"Images are stored with at least 1 pixel a side, but image_size is {image_size}. Use 64, say.")
     train, val = _choose(source, train_images, val_images, val_fraction, seed)
     plan = EntryPlan(source=source, parts={"train": train, "val": val}, image_size=image_size)
     description = {
-        "settings": settings,
+        "settings": {**settings, "name": source.name},
         "fingerprint": key,
         "classes": source.classes,
         "demonstration": source.demonstration,
     }
     with write_entry(plan, folder.parent, description, workers=workers, progress=progress) as written:
         return install(written, folder, open_verified)
+
+
+def former_fingerprint(data: PreparedData, source: Source, *, name: str) -> str:
+    """The fingerprint that versions up to 0.1 recorded of the same images, split and size.
+
+    Args:
+        data: The prepared images.
+        source: Where they come from.
+        name: The name that the source had.
+    """
+    return _key({**_read_meta(data.folder)["settings"], "source": source.former_fingerprint(), "name": name})
+
+
+def _key(settings: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:20]
 
 
 def open_prepared(folder: Path) -> PreparedData:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -101,6 +102,11 @@ class FullData:
     def notes(self) -> tuple[str, ...]:
         """What people should know of the images, such as what was left out: a line each."""
         return (*self.train.source.notes, *self.val.source.notes)
+
+    def fingerprint(self) -> str:
+        """Digest of the content of both parts, the same for copies in other places."""
+        parts = [images.source.fingerprint(images.rows) for images in self.parts.values()]
+        return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
 
     def without(self, names: Iterable[str]) -> FullData:
         """The images but some, each named by its part and its name therein: ``train/cat/1.jpg``."""

@@ -83,9 +83,15 @@ class BuiltinSource:
         """The image's number."""
         return str(index)
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, rows: npt.NDArray[np.int64] | None = None) -> str:
         """Digest of the generator's version, the image size, n and the seed."""
-        return hashlib.sha256(f"builtin {GENERATOR} {SIZE} {len(self.labels)} {self._seed}".encode()).hexdigest()[:16]
+        digest = hashlib.sha256(f"builtin {GENERATOR} {SIZE} {len(self.labels)} {self._seed}".encode())
+        digest.update(b"" if rows is None else rows.tobytes())
+        return digest.hexdigest()[:16]
+
+    def former_fingerprint(self) -> str:
+        """The same."""
+        return self.fingerprint()
 
     def load(self, index: int, size: int | None = None) -> Image.Image:  # noqa: ARG002 - drawn at one size
         """Draw one image: RGB, 64 x 64 pixels, in under a millisecond."""

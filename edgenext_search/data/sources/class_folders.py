@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgenext_search.data.fingerprint import fingerprint_of_files
 from edgenext_search.data.images import UnreadableImageError, decode
 from edgenext_search.data.sources.listing import BESIDE, LeftOut, Listing, is_folder, printable
 from edgenext_search.data.sources.source import Part
@@ -66,7 +67,11 @@ class FolderSource:
         self.labels: npt.NDArray[np.int64] = np.array(labels, dtype=np.int64)
         self.notes = _notes(f"{self.name}, {part}/", listing.left_out, self.classes)
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, rows: npt.NDArray[np.int64] | None = None) -> str:
+        """Digest of every image's path below its part's folder and size, and of sampled bytes."""
+        return fingerprint_of_files(str(self._part), self._files if rows is None else self._files[rows])
+
+    def former_fingerprint(self) -> str:
         """Digest of every image's path below its part's folder, size and modification time."""
         digest = hashlib.sha256()
         for file in self._files:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from edgenext_search.data.fingerprint import content_fingerprint, sampled_bytes_at
 from edgenext_search.data.formats import image_extensions
 from edgenext_search.data.images import UnreadableImageError, decode
 from edgenext_search.data.sources.listing import LeftOut, printable
@@ -91,7 +92,21 @@ class ShardSource:
         """The image's number."""
         return str(index)
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, rows: npt.NDArray[np.int64] | None = None) -> str:
+        """Digest of the classes, of every image's shard, place therein, size and label, and of sampled bytes."""
+        chosen = range(len(self._places)) if rows is None else rows.tolist()
+
+        def known(index: int) -> bytes:
+            place = self._places[index]
+            return f"{self._shards[place.shard].name}\0{place.offset}\0{place.size}\0{self.labels[index]}".encode()
+
+        def sample(index: int) -> bytes:
+            place = self._places[chosen[index]]
+            return sampled_bytes_at(self._shards[place.shard], place.offset, place.size)
+
+        return content_fingerprint(map(known, chosen), sample, of="\n".join(self.classes))
+
+    def former_fingerprint(self) -> str:
         """Digest of the shards' names, sizes and modification times."""
         digest = hashlib.sha256()
         for shard in self._shards:

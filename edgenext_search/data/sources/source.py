@@ -49,8 +49,16 @@ class Source(Protocol):
         """A name of an image within the set, which does not change when others are removed where the format allows."""
         ...
 
-    def fingerprint(self) -> str:
-        """Short hex digest that changes when the content does."""
+    def fingerprint(self, rows: npt.NDArray[np.int64] | None = None) -> str:
+        """Short hex digest of the content, the same for copies in other places; see `data/fingerprint.py`.
+
+        Args:
+            rows: Sorted indices of the images that count; None for all.
+        """
+        ...
+
+    def former_fingerprint(self) -> str:
+        """The digest that versions up to 0.1 recorded, which may follow times and places."""
         ...
 
     def load(self, index: int, size: int | None = None) -> Image.Image:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 from contextlib import contextmanager, suppress
 from numbers import Integral
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from PIL import Image
 
+from edgenext_search.data.fingerprint import content_fingerprint, fingerprint_of_files, sampled_bytes
 from edgenext_search.data.images import DECODING_ERRORS, UnreadableImageError, decode, one_line, to_rgb
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     import numpy.typing as npt
 
@@ -104,16 +106,31 @@ class TorchSource:
         """The image's number."""
         return str(index)
 
-    def fingerprint(self) -> str:
-        """Digest of the labels, and of the pixels where torchvision holds them in memory, else of the folder's path."""
-        digest = hashlib.sha256(f"{self.name}\0{len(self.labels)}\0{self._part}\0".encode())
-        digest.update(self.labels.tobytes())
+    def fingerprint(self, rows: npt.NDArray[np.int64] | None = None) -> str:
+        """Digest of the labels, and of the pixels where torchvision holds them in memory, else of its files."""
+        digest = self._digest_of_labels(rows)
         pixels = getattr(self._dataset, "data", None)
         if pixels is None:
-            digest.update(str(self._data_dir.resolve()).encode())
+            files = _torch_files(self._dataset)
+            chosen = files if rows is None else [files[index] for index in rows.tolist()]
+            digest.update(fingerprint_of_files(str(self._dataset.root), chosen).encode())
         else:
-            digest.update(np.ascontiguousarray(pixels).data)
+            digest.update(np.ascontiguousarray(pixels if rows is None else pixels[rows]).data)
         return digest.hexdigest()[:16]
+
+    def former_fingerprint(self) -> str:
+        """The same where the pixels are in memory, else a digest of the labels and the folder's path."""
+        if getattr(self._dataset, "data", None) is not None:
+            return self.fingerprint()
+        digest = self._digest_of_labels(None)
+        digest.update(str(self._data_dir.resolve()).encode())
+        return digest.hexdigest()[:16]
+
+    def _digest_of_labels(self, rows: npt.NDArray[np.int64] | None) -> hashlib._Hash:
+        labels = self.labels if rows is None else self.labels[rows]
+        digest = hashlib.sha256(f"{self.name}\0{len(labels)}\0{self._part}\0".encode())
+        digest.update(labels.tobytes())
+        return digest
 
     def load(self, index: int, size: int | None = None) -> Image.Image:
         """Decode one image to RGB.
@@ -156,7 +173,21 @@ class HubSource:
         """The image's number."""
         return str(index)
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, rows: npt.NDArray[np.int64] | None = None) -> str:
+        """Digest of the labels, and of sizes and bytes of sampled images."""
+        chosen = range(len(self.labels)) if rows is None else rows.tolist()
+
+        def sample(index: int) -> bytes:
+            try:
+                with self._reader[chosen[index]][0] as file:
+                    return sampled_bytes(file)
+            except OSError:
+                return b"unreadable"
+
+        labels = (b"%d" % self.labels[index] for index in chosen)
+        return content_fingerprint(labels, sample, of="\n".join((self.name, *self.classes)))
+
+    def former_fingerprint(self) -> str:
         """Digest of the library's own fingerprint of the Arrow table, and of the labels."""
         table = getattr(self._reader.dataset, "_fingerprint", "")
         digest = hashlib.sha256(f"{self.name}\0{len(self.labels)}\0train\0{table}\0".encode())
@@ -216,7 +247,19 @@ class OrderedSource:
         """The image's number."""
         return str(index)
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, rows: npt.NDArray[np.int64] | None = None) -> str:
+        """Digest of the dataset's full name with version, its number of images, and its files where they are local."""
+        info = getattr(getattr(getattr(self._dataset, "reader", None), "builder", None), "info", None)
+        folder, files = str(getattr(info, "data_dir", "")), list[bytes]()
+        if folder and Path(folder).is_dir():
+            below = (Path(where, name) for where, _, names in os.walk(folder) for name in names)
+            files = sorted(os.fsencode(path.relative_to(folder)) for path in below)
+        content = fingerprint_of_files(folder, files)
+        chosen = b"" if rows is None else rows.tobytes()
+        identity = (self.name, getattr(info, "full_name", ""), len(self._dataset), content, chosen)
+        return hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
+
+    def former_fingerprint(self) -> str:
         """Digest of the dataset's full name with version, its location and number of images."""
         reader = getattr(self._dataset, "reader", None)
         info = getattr(getattr(reader, "builder", None), "info", None)
@@ -316,6 +359,14 @@ def _torch_labels(dataset: _Dataset) -> npt.NDArray[np.int64]:
         labels = np.asarray(dataset.targets, dtype=np.int64)
         return labels[:, 0] if labels.ndim == 2 else labels  # QMNIST: the digit, then where it came from
     return np.array([category for category, _ in dataset.index], dtype=np.int64)
+
+
+def _torch_files(dataset: _Dataset) -> list[bytes]:
+    """Paths of the images below the dataset's root: iNaturalist's `index`, ImageNet's `samples`, Places365's `imgs`."""
+    if hasattr(dataset, "index"):
+        return [os.fsencode(f"{dataset.all_categories[category]}/{name}") for category, name in dataset.index]
+    files = dataset.samples if hasattr(dataset, "samples") else dataset.imgs
+    return [os.fsencode(file.removeprefix(str(dataset.root)).lstrip("/")) for file, _ in files]
 
 
 def _class_names(data: str, names: list[str] | None, labels: npt.NDArray[np.int64]) -> tuple[str, ...]:

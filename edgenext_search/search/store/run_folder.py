@@ -16,7 +16,7 @@ from edgenext_search.errors import UserError
 from edgenext_search.files import dump_yaml, read_yaml, write_text
 from edgenext_search.locks import exclusive, is_locked
 from edgenext_search.results import Result
-from edgenext_search.search.recipe import ResolvedRecipe
+from edgenext_search.search.recipe import DataKeys, ResolvedRecipe
 from edgenext_search.search.store.store import StudyStore
 from edgenext_search.texts import command_line, hide_password
 from edgenext_search.versions import versions
@@ -112,6 +112,17 @@ class RunFolder:
             with self.lock():
                 write_text(self.study_file, dump_yaml(values))
         return recipe
+
+    def record_place(self, data: DataKeys) -> None:
+        """Record where the run's images are now; called with the run's lock.
+
+        Raises:
+            OSError: The study file cannot be written.
+        """
+        if self.recipe().data != data:
+            values = self._study()
+            values[STUDY_KEY]["data"] |= {"source": data.source, "dir": data.dir}
+            write_text(self.study_file, dump_yaml(values))
 
     def storage(self, given: str | None) -> str | Path:
         """The run's Optuna storage: an SQLite file in the folder, or the URL of another that the run was begun with.

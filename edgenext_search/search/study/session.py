@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgenext_search.arch.projection import Projection, require_sensible
-from edgenext_search.data import PreparedData, default_cache_dir
+from edgenext_search.data import PreparedData, Source, default_cache_dir, former_fingerprint
 from edgenext_search.errors import UserError
 from edgenext_search.execution.executor import Executor
 from edgenext_search.execution.local import LocalExecutor
@@ -160,7 +160,8 @@ def open_session(
                 workers=cpu_cores(),
                 progress=listener.data_progress,
             )
-        _record_data(recipe, store, data, listener)
+        _record_data(recipe, store, source, data, listener)
+        run.record_place(recipe.data)
         begun.set()
         probe = functools.partial(
             probe_host,
@@ -200,10 +201,16 @@ def _tell(listener: Listener, notes: Iterable[str]) -> None:
         listener.note(note)
 
 
-def _record_data(recipe: ResolvedRecipe, store: StudyStore, data: PreparedData, listener: Listener) -> None:
+def _record_data(
+    recipe: ResolvedRecipe, store: StudyStore, source: Source, data: PreparedData, listener: Listener
+) -> None:
     """Record the images of the run; refuse other images than those that the run began with."""
     begun = store.facts().data
-    if begun is not None and begun.fingerprint != data.fingerprint:
+    if (
+        begun is not None
+        and begun.fingerprint != data.fingerprint
+        and begun.fingerprint != former_fingerprint(data, source, name=begun.name)
+    ):
         raise UserError(
             f"The images of {data.name} have changed since the run began, so its scores would not be comparable; "
             "start a new run with another --out, or restore the images."

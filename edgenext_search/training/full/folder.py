@@ -58,14 +58,25 @@ class TrainingFolder:
         """Begin a training here, or check that the one here is the same.
 
         Args:
-            training: The training. Its name may differ from the one here: the fingerprint decides.
+            training: The training. Its name may differ from the one here, and the name of its images: the
+                fingerprints decide.
 
         Raises:
             UserError: The folder holds another training or something else, or cannot be written.
         """
         if self.exists():
             there = {"unreadable": [], **read_yaml(self.training_file)}
-            differing = _differences(there, {**training.to_dict(), "name": there.get("name")})
+            here = {**training.to_dict(), "name": there.get("name")}
+            if there.get("images") is None:  # of a version that told images by name and number
+                here["images"] = None
+            elif there["images"] == here["images"]:  # wherever they lie now
+                here["data"]["name"] = there["data"]["name"]
+            differing = _differences(there, here)
+            if [difference.partition(":")[0] for difference in differing] == ["images"]:
+                raise UserError(
+                    f"{self.path} holds a training on other images than those of {training.data.name}, though they are "
+                    "called alike and as many. Restore the images that it began with, or give another --out."
+                )
             if differing:
                 raise UserError(
                     f"{self.path} holds another training (there / here): {'; '.join(differing)}. "

@@ -46,6 +46,8 @@ class TrainingRecord(Result):
     """Source of the initial weights; null for random ones."""
     unreadable: tuple[str, ...] = ()
     """Images that could not be decoded when the training began, and are left out whatever becomes of them."""
+    images: str | None = None
+    """Digest of the images' content, without those that are left out; null in trainings of versions up to 0.1."""
 
 
 class BestEpoch(Accuracy):

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -98,9 +99,10 @@ def _plan(
     unreadable = ranks.run_on_first(folder.unreadable)
     if unreadable is None:
         unreadable = unreadable_images(plan.data, ranks, workers=job.workers, note=note)
-    if not unreadable:
-        return plan
-    return settle(job, plan.data, world=ranks.world, device=device.type, unreadable=unreadable)
+    if unreadable:
+        plan = settle(job, plan.data, world=ranks.world, device=device.type, unreadable=unreadable)
+    images = ranks.run_on_first(plan.data.fingerprint)
+    return replace(plan, record=plan.record.model_copy(update={"images": images}))
 
 
 def _networks(

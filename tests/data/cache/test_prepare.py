@@ -21,14 +21,18 @@ class Plain:
 
     demonstration = False
 
-    def __init__(self, n=60, broken=(), name="plain", classes=("a", "b", "c")):
+    def __init__(self, n=60, broken=(), name="plain", classes=("a", "b", "c"), content=None):
         self.name = name
+        self.content = content or name
         self.classes = classes
         self.labels = np.arange(n, dtype=np.int64) % len(classes)
         self.broken = set(broken)
         self.loaded = 0
 
     def fingerprint(self):
+        return f"{self.content} {len(self.labels)}"
+
+    def former_fingerprint(self):
         return f"{len(self.labels)}"
 
     def load(self, index, size=None):
@@ -124,7 +128,7 @@ def test_every_setting_is_part_of_the_key(ready, change):
 
 
 def test_the_source_is_part_of_the_key(ready):
-    assert len({ready(source).folder for source in (Plain(), Plain(63), Plain(name="other"))}) == 3
+    assert len({ready(source).folder for source in (Plain(), Plain(63), Plain(content="other"))}) == 3
 
 
 def flip_a_pixel(folder):

@@ -300,14 +300,29 @@ def test_a_class_of_val_that_only_looks_like_one_of_train(photos):
         FolderSource(photos)
 
 
-def test_the_fingerprint_follows_names_sizes_and_times_but_not_the_place(photos):
+def test_the_fingerprint_follows_names_sizes_and_bytes_but_neither_the_place_nor_times(photos):
     before = FolderSource(photos).fingerprint()
     moved = photos.rename(photos.with_name("moved"))
-    assert FolderSource(moved).fingerprint() == before
-    os.utime(moved / "train/cat/1.jpg", ns=(1, 1))
-    touched = FolderSource(moved).fingerprint()
-    (moved / "train/cat/1.jpg").rename(moved / "train/cat/0.jpg")
-    assert len({before, touched, FolderSource(moved).fingerprint()}) == 3
+    image = moved / "train/cat/1.jpg"
+    os.utime(image, ns=(1, 1))
+    seen = [FolderSource(moved).fingerprint()]
+    assert seen == [before]
+    content = image.read_bytes()
+    for changed in (content[:-1] + bytes([content[-1] ^ 1]), content + b"0"):
+        image.write_bytes(changed)
+        seen.append(FolderSource(moved).fingerprint())
+    image.rename(moved / "train/cat/0.jpg")
+    seen.append(FolderSource(moved).fingerprint())
+    assert len(set(seen)) == 4
+
+
+def test_the_fingerprint_of_some_images_is_theirs_whatever_becomes_of_the_others(photos):
+    source = FolderSource(photos)
+    rows = np.arange(1, len(source.labels))
+    some = source.fingerprint(rows)
+    assert some != source.fingerprint()
+    (photos / "train" / source.image_name(0)).unlink()
+    assert FolderSource(photos).fingerprint() == some
 
 
 def test_an_unreadable_image_says_where_and_why(photos):

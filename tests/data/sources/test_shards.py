@@ -1,7 +1,10 @@
 import io
 import json
+import os
+import shutil
 import tarfile
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -94,6 +97,10 @@ def test_the_fingerprint_follows_the_shards(shards):
     name = "wds/photos-train-{00..01}.tar"
     before = ShardSource(name, shards).fingerprint()
     assert ShardSource(name, shards).fingerprint() == before
+    os.utime(shards / "photos-train-01.tar", ns=(1, 1))
+    copied = ShardSource(name, shutil.copytree(shards, shards.with_name("copied")))
+    assert copied.fingerprint() == before
+    assert copied.fingerprint(np.arange(1)) != before
     write_shard(shards / "photos-train-01.tar", [("z.jpg", jpeg(0)), ("z.cls", b"0")])
     assert ShardSource(name, shards).fingerprint() != before
 

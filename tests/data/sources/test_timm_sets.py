@@ -1,4 +1,5 @@
 import importlib.util
+import shutil
 import struct
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ from PIL import Image
 from edgenext_search.data.images import UnreadableImageError
 from edgenext_search.data.sources import timm_sets
 from edgenext_search.data.sources.open import open_source
-from edgenext_search.data.sources.timm_sets import HubSource, OrderedSource
+from edgenext_search.data.sources.timm_sets import HubSource, OrderedSource, TorchSource
 from edgenext_search.errors import UserError
 
 
@@ -65,6 +66,48 @@ def test_its_fingerprint_follows_the_pixels(fashion):
     assert open_source("torch/fashion_mnist", fashion).fingerprint() == before
     write_idx(fashion / "FashionMNIST/raw/train-images-idx3-ubyte", np.zeros((40, 28, 28)))
     assert open_source("torch/fashion_mnist", fashion).fingerprint() != before
+
+
+def _in_a_list(root):
+    return {"imgs": [(f"{root}/a/1.jpg", 0), (f"{root}/2.jpg", 1)], "targets": [0, 1]}
+
+
+def _by_category(root):
+    return {"index": [(0, "1.jpg"), (1, "../2.jpg")], "all_categories": ["a", "b"]}
+
+
+@pytest.mark.parametrize("layout", [_in_a_list, _by_category])
+def test_the_fingerprint_of_files_follows_their_content_wherever_they_lie(layout, tmp_path):
+    def fingerprint(root, rows=None):
+        dataset = SimpleNamespace(root=str(root), **layout(root))
+        return TorchSource("torch/any", dataset, root).fingerprint(rows)
+
+    (tmp_path / "here/a").mkdir(parents=True)
+    (tmp_path / "here/b").mkdir(parents=True)
+    for name in ("a/1.jpg", "2.jpg"):
+        (tmp_path / "here" / name).write_bytes(b"a picture")
+    before = fingerprint(tmp_path / "here")
+    copy = shutil.copytree(tmp_path / "here", tmp_path / "there")
+    assert fingerprint(copy) == before
+    assert fingerprint(copy, np.array([0])) != before
+    (copy / "2.jpg").write_bytes(b"b picture")
+    assert fingerprint(copy) != before
+
+
+def test_the_fingerprint_of_an_ordered_dataset_follows_its_files(tmp_path):
+    def fingerprint(folder):
+        info = SimpleNamespace(full_name="x/1.0", data_dir=str(folder))
+        dataset = Stream()
+        dataset.reader = SimpleNamespace(builder=SimpleNamespace(info=info))
+        return OrderedSource("tfds/x", dataset).fingerprint()
+
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here/x.tfrecord").write_bytes(b"records")
+    before = fingerprint(tmp_path / "here")
+    copy = shutil.copytree(tmp_path / "here", tmp_path / "there")
+    assert fingerprint(copy) == before
+    (copy / "x.tfrecord").write_bytes(b"Records")
+    assert fingerprint(copy) != before
 
 
 def test_absent_files_are_answered_with_the_layout(tmp_path):
@@ -132,6 +175,10 @@ def test_an_arrow_dataset_takes_labels_from_their_column_and_never_swaps_an_imag
         source.load(1)
     relabelled = HubSource("hfds/x", SimpleNamespace(reader=FakeReader([0, 0], [good, bad])))
     assert relabelled.fingerprint() != source.fingerprint()
+    assert source.fingerprint(np.array([1])) != source.fingerprint(np.array([0]))
+    before = source.fingerprint()
+    bad.write_bytes(b"nonsenze")
+    assert source.fingerprint() != before
 
 
 def test_labels_outside_the_classes_are_refused(tmp_path):

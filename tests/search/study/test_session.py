@@ -1,9 +1,13 @@
+import os
+import shutil
 from dataclasses import replace
 
 import pytest
 from study_builders import FakeExecutor, a_recipe, with_data
 
+from edgenext_search.data import former_fingerprint
 from edgenext_search.errors import UserError
+from edgenext_search.search.store.records import StudyFacts
 from edgenext_search.search.store.run_folder import RunFolder
 from edgenext_search.search.study import session as module
 from edgenext_search.search.study.images import open_images
@@ -36,6 +40,29 @@ def test_a_session_has_the_run_to_itself_and_all_that_trainings_need(folder, rec
         assert len(session.data.val.labels) == session.store.facts().data.val_images == 32
         assert not session.should_stop()
     assert not folder.is_running()
+
+
+def test_images_recorded_by_an_earlier_version_are_compared_as_it_did(folder, execution, class_folder, tmp_path):
+    images = shutil.copytree(class_folder, tmp_path / "images")
+    recipe = with_data(a_recipe(), images)
+
+    def opened():
+        with open_session(folder, recipe, execution, Listener(), announce=lambda _: None) as session:
+            return session.store, session.data
+
+    store, data = opened()
+    begun = store.facts().data
+    former = former_fingerprint(data, open_images(recipe), name=begun.name)
+    assert former != begun.fingerprint
+    store.record_facts(StudyFacts(data=begun.model_copy(update={"fingerprint": former})))
+    assert opened()[0].facts().data == begun, "from now on the content decides"
+    store.record_facts(StudyFacts(data=begun.model_copy(update={"fingerprint": former})))
+    image = next((images / "train").rglob("*.jpg"))
+    os.utime(image, ns=(1, 1))
+    with pytest.raises(UserError, match="have changed since the run began"):
+        opened()
+    store.record_facts(StudyFacts(data=begun))
+    assert opened()[0].facts().data == begun
 
 
 class Noting(Listener):

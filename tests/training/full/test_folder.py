@@ -22,6 +22,31 @@ def test_a_training_is_begun_once_and_recognised(tmp_path):
         folder.begin(other)
 
 
+def on_images(images, name="images"):
+    return a_record(images=images, data=RECORD.data.model_copy(update={"name": name}))
+
+
+def test_a_training_tells_its_images_by_their_content(tmp_path):
+    folder = TrainingFolder(tmp_path)
+    folder.begin(on_images("a" * 16))
+    folder.begin(on_images("a" * 16, name="moved"))
+    with pytest.raises(UserError, match=r"other images than those of images, .* Restore the images .*--out"):
+        folder.begin(on_images("b" * 16))
+    with pytest.raises(UserError, match=r"data.name: images / moved; images: a+ / b+"):
+        folder.begin(on_images("b" * 16, name="moved"))
+
+
+def test_a_training_that_recorded_no_content_is_told_by_names_and_numbers(tmp_path):
+    folder = TrainingFolder(tmp_path)
+    folder.begin(RECORD)
+    text = folder.training_file.read_text()
+    folder.training_file.write_text(text.replace("images: null\n", ""))
+    assert folder.training_file.read_text() != text
+    folder.begin(on_images("a" * 16))
+    with pytest.raises(UserError, match=r"\(there / here\): data.name: images / moved\. Give"):
+        folder.begin(on_images("a" * 16, name="moved"))
+
+
 def test_a_begin_that_was_cut_off_is_begun_again(tmp_path):
     (tmp_path / ".training.yaml.7.part").write_text("na")
     (tmp_path / ".lock").write_text("")

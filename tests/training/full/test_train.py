@@ -6,6 +6,7 @@ import shutil
 import signal
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import torch
@@ -333,6 +334,23 @@ def test_unreadable_images_are_left_out_and_may_be_removed_at_any_time(images, a
         (data / name).unlink()
     train(job)
     assert_equal(newest(tmp_path / "out"), newest(tmp_path / "undisturbed"))
+
+
+def test_a_training_goes_on_with_its_images_wherever_they_are_and_with_no_others(images, tmp_path):
+    job = a_job(images, tmp_path / "out", recipe={"epochs": 1})
+    undisturbed = train(replace(job, out=tmp_path / "undisturbed"))
+    with pytest.raises(KeyboardInterrupt):
+        train(job, KilledAfterAnEpoch())
+    others = shutil.copytree(images, tmp_path / images.name)
+    dark, left = ([*(others / "train" / name).iterdir()] for name in ("dark", "left"))
+    for one, other in zip(sorted(dark), sorted(left), strict=True):
+        one.write_bytes(other.read_bytes())
+    with pytest.raises(UserError, match="holds a training on other images"):
+        train(replace(job, data=str(others)))
+    copy = shutil.copytree(images, tmp_path / "copied", copy_function=shutil.copyfile)
+    summary = train(replace(job, data=str(copy)))
+    assert_equal(newest(tmp_path / "out"), newest(tmp_path / "undisturbed"))
+    assert summary.top1 == undisturbed.top1
 
 
 def test_too_many_unreadable_images_are_refused_before_the_first_epoch_and_may_be_removed(images, tmp_path):
