@@ -64,12 +64,15 @@ class Column:
         page_only: Whether terminal and Markdown leave it out.
         narrow: Where it goes in a terminal without room for all columns: a column of its ``own``, ``below`` the column
             before it, ``beside`` the last line there, or nowhere (``drop``).
+        main: Whether it stays in the narrowest terminal, as the first column does; of a table with such columns the
+            others are left out from the right.
     """
 
     label: str
     right: bool = False
     page_only: bool = False
     narrow: Literal["own", "below", "beside", "drop"] = "own"
+    main: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,9 +136,9 @@ def row(*cells: str | Cell, strong: bool = False) -> Row:
     return Row(cells=tuple(Cell(text=cell) if isinstance(cell, str) else cell for cell in cells), strong=strong)
 
 
-def columns(*labels: str, left: Sequence[str] = ()) -> tuple[Column, ...]:
-    """Columns of numbers, but for those in ``left``."""
-    return tuple(Column(label=label, right=label not in left) for label in labels)
+def columns(*labels: str, left: Sequence[str] = (), main: Sequence[str] = ()) -> tuple[Column, ...]:
+    """Columns of numbers, but for those in ``left``; those in ``main`` matter most."""
+    return tuple(Column(label=label, right=label not in left, main=label in main) for label in labels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ from edgenext_search.search.results import RunSummary
 _COLUMNS = (
     Column(label="Score"),
     Column(label="n", right=True),
-    Column(label="Pairwise accuracy, %", right=True),
+    Column(label="Pairwise accuracy, %", right=True, main=True),
     Column(label="Kendall’s tau-b", right=True),
     Column(label="Share of ceiling", right=True),
     Column(label="Regret of top 1/3/5, points", right=True),

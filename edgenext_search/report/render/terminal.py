@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from edgenext_search.report.document import Block, Cell, Column, Document, Listing, Paragraph, Table, plain
@@ -23,6 +23,7 @@ class _Layout(NamedTuple):
     dropped: bool = False
     merged: bool = False
     stacked: bool = False
+    left_out: frozenset[int] = frozenset()  # places of columns
 
 
 _LAYOUTS = (
@@ -65,15 +66,31 @@ def print_document(document: Document, console: Console) -> None:
 
 
 def print_table(table: Table, console: Console) -> None:
-    """Print a table in the widest layout that the terminal has room for."""
+    """Print a table in the widest layout that the terminal has room for; what even the last leaves out is named."""
     from rich.measure import Measurement
+    from rich.text import Text
 
-    unbounded = console.options.update_width(_UNBOUNDED)
-    for layout in _LAYOUTS:
-        drawn = _drawn(table, layout, speller(console))
-        if Measurement.get(console, unbounded, drawn).maximum <= console.width:
+    unbounded, say = console.options.update_width(_UNBOUNDED), speller(console)
+    for layout in (*_LAYOUTS, *_narrower(table)):
+        drawn = _drawn(table, layout, say)
+        needed = Measurement.get(console, unbounded, drawn)
+        if (needed.minimum if layout.stacked else needed.maximum) <= console.width:  # stacked cells break between words
             break
     console.print(drawn, highlight=False)
+    if layout.left_out:
+        labels = ", ".join(table.columns[place].label for place in sorted(layout.left_out))
+        console.print(Text(say(f"Too narrow for {labels}."), style="dim"), highlight=False)
+
+
+def _narrower(table: Table) -> Iterator[_Layout]:
+    """Layouts that leave out more and more columns, from the right, until those that matter are left."""
+    if not any(column.main for column in table.columns):
+        return
+    left_out: frozenset[int] = frozenset()
+    for group in reversed(_groups(table.columns, _LAYOUTS[-1])[1:]):
+        if not any(table.columns[place].main for place in group):
+            left_out |= set(group)
+            yield _LAYOUTS[-1]._replace(left_out=left_out)
 
 
 def speller(console: Console) -> Callable[[str], str]:
@@ -129,7 +146,7 @@ def _groups(columns: Sequence[Column], layout: _Layout) -> list[list[int]]:
     """The places of the columns that are shown, those that share a column together."""
     groups: list[list[int]] = []
     for place, column in enumerate(columns):
-        if column.page_only or (layout.dropped and column.narrow == "drop"):
+        if column.page_only or (layout.dropped and column.narrow == "drop") or place in layout.left_out:
             continue
         if layout.merged and groups and column.narrow in ("below", "beside"):
             groups[-1].append(place)

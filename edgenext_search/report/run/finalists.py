@@ -52,10 +52,10 @@ def finalists_table(summary: RunSummary) -> Table | None:
         label="Finalists",
         columns=(
             Column(label="#", right=True),
-            Column(label="Candidate"),
+            Column(label="Candidate", main=True),
             Column(label="Origin", narrow="below"),
-            Column(label="Top-1, %", right=True),
-            Column(label="Gain", right=True),
+            Column(label="Top-1, %", right=True, main=True),
+            Column(label="Gain", right=True, main=True),
             Column(label="In the search, %", right=True, page_only=True),
             Column(label="Params", right=True),
             Column(label="MAdds", right=True, narrow="below"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from edgenext_search.arch.metrics import METRICS, CostName
@@ -34,11 +35,14 @@ def family_document(family: FamilyResult) -> Document:
             Column(label="size"),
             Column(label="used", right=True),
             Column(label="candidate", narrow="drop"),
-            *(Column(label=METRICS[name].short, right=True, narrow=_narrow(name)) for name in names),
+            *(
+                Column(label=METRICS[name].short, right=True, narrow=_narrow(name), main=name == "params")
+                for name in names
+            ),
             Column(label="px", right=True),
             Column(label="widths"),
             Column(label="depths"),
-            Column(label="ImageNet", right=True),
+            Column(label="ImageNet", right=True, main=True),
         ),
         rows=tuple(row for _, row in sorted(rows, key=lambda pair: pair[0])),
     )
@@ -67,8 +71,8 @@ def fit_document(result: FitResult) -> Document:
     table = Table(
         label="Largest members",
         columns=tuple(
-            Column(label=column.label, right=column.right, narrow="drop" if column.label in drop else "own")
-            for column in columns(*heads, left=("family", *drop))
+            replace(column, narrow="drop" if column.label in drop else "own")
+            for column in columns(*heads, left=("family", *drop), main=("predicted",))
         ),
         rows=tuple(
             row(

@@ -21,7 +21,8 @@ def sizes_table(result: ScalingResult) -> Table:
         error = percent(None if best is None else 1 - best.mean)
         agree = _with_interval(interval_text(seeds))
         rows.append(row(caps_text(size.budget), str(size.n), error_text(size), spread, shape, error, agree))
-    return Table(label="Sizes", columns=columns(*heads, left=("Budget", "Best shape")), rows=tuple(rows))
+    shown = columns(*heads, left=("Budget", "Best shape"), main=("Median error, %",))
+    return Table(label="Sizes", columns=shown, rows=tuple(rows))
 
 
 def laws_table(result: ScalingResult) -> Table:
@@ -42,7 +43,8 @@ def laws_table(result: ScalingResult) -> Table:
                 _with_interval(interval_text(expected(following), 1)),
             )
         )
-    return Table(label="Laws", columns=columns(*heads, left=("C",)), rows=tuple(rows))
+    shown = columns(*heads, left=("C",), main=("Next C", "Next by law, %"))
+    return Table(label="Laws", columns=shown, rows=tuple(rows))
 
 
 def ranks_table(result: ScalingResult) -> Table:
@@ -57,7 +59,8 @@ def ranks_table(result: ScalingResult) -> Table:
         for pair in result.ranks.pairs
     )
     heads = ("Sizes", "Shapes", "Kendall’s tau", "Spearman")
-    return Table(label="Rank correlations", columns=columns(*heads, left=("Sizes",)), rows=tuple(rows))
+    shown = columns(*heads, left=("Sizes",), main=("Kendall’s tau",))
+    return Table(label="Rank correlations", columns=shown, rows=tuple(rows))
 
 
 def spaces_table(comparison: SpacesComparison) -> Table:
@@ -71,7 +74,7 @@ def spaces_table(comparison: SpacesComparison) -> Table:
         for space in comparison.spaces
     )
     heads = ("Space", "Candidates", "Mean error, %", "Median, %", "Best, %")
-    return Table(label="Spaces", columns=columns(*heads, left=("Space",)), rows=tuple(rows))
+    return Table(label="Spaces", columns=columns(*heads, left=("Space",), main=("Mean error, %",)), rows=tuple(rows))
 
 
 def candidates_table(result: ScalingResult) -> Table:

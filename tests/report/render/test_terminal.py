@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from edgenext_search.report.document import Cell, Column, Table, row
+from edgenext_search.report.document import Cell, Column, Table, columns, row
 from edgenext_search.report.render.terminal import print_document, print_table
 
 from ..builders import a_document
@@ -46,6 +46,29 @@ def test_a_table_gives_way_to_the_width(width, there, gone):
     assert all(part in text for part in there)
     assert not any(part in text for part in gone)
     assert max(map(len, text.splitlines())) <= width
+
+
+NARROW = Table(
+    label="narrow",
+    columns=columns("Name", "Shapes", "Top-1", "Spread", "Next", left=("Name",), main=("Top-1",)),
+    rows=(row("name", "12", Cell(text="71.0"), "4.5678", "72.345"),),
+)
+
+
+@pytest.mark.parametrize(
+    ("width", "there", "missed"),
+    [
+        (40, ["Name  Shapes  Top-1  Spread    Next"], ""),
+        (32, ["Name  Shapes  Top-1  Spread"], "Too narrow for Next."),
+        (24, ["Name  Shapes  Top-1"], "Too narrow for Spread,"),
+        (14, ["Name  Top-1", "name   71.0"], "Too narrow for"),
+    ],
+)
+def test_the_column_that_matters_stays(width, there, missed):
+    text = printed(lambda console: print_table(NARROW, console), width=width)
+    assert all(part in text for part in there)
+    assert missed in text
+    assert ("Too narrow" in text) == bool(missed)
 
 
 def test_the_answer_stands_beneath_the_tables_and_above_the_paths():
