@@ -22,7 +22,7 @@ class Result(BaseModel):
     versions still open. A field that had another name takes it as an alias.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, protected_namespaces=())
 
     @classmethod
     def read(cls, values: object, *, where: str) -> Self:

@@ -67,7 +67,7 @@ def test_stopping_says_that_the_same_command_goes_on(tmp_path, device, monkeypat
     monkeypatch.setattr(device, "measure", stop)
     done = call("latency", "profile", "--device", "host", "--out", out, "--networks", 24, "--stages", 0)
     assert done.exit_code == 130
-    assert "Stopped. All measurements are kept: the same command continues." in done.stderr
+    assert "Stopped. What was finished is kept: the same command goes on." in done.stderr
 
 
 def test_a_prediction_in_words(board):
