@@ -40,6 +40,13 @@ def classify(error: BaseException) -> Failure:
     return Failure(FailureKind.OURS, f"{type(error).__name__}: {_one_line(error)}")
 
 
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory of the host or of a GPU is used up."""
+    return isinstance(error, MemoryError) or re.search(_MEMORY_TEXTS, str(error), re.IGNORECASE) is not None
+
+
+# Texts of CUDA and HIP, of torch on CPUs, of the system, and of C++.
+_MEMORY_TEXTS = r"out of memory|can't allocate memory|not enough memory|cannot allocate memory|bad_alloc"
 LONGEST = 400  # characters of another library's text
 _FREE_MEMORY = "free some, or do less at once (--parallel, --batch-size, --workers)"
 _FREE_PROCESSES = "allow more processes by `ulimit -u`, or do less at once (--parallel, --workers)"
@@ -129,7 +136,7 @@ _RULES = (
         "A GPU was lost; look at `nvidia-smi`, and leave it out by CUDA_VISIBLE_DEVICES",
     ),
     _Rule(
-        r"out of memory|can't allocate memory|not enough memory|bad_alloc",
+        _MEMORY_TEXTS,
         FailureKind.HOST,
         f"Out of memory; {_FREE_MEMORY}",
     ),

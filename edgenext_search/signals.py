@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator
 
 Handler = Callable[[int, object], None]
+PARENT_POLL = 0.5  # seconds between two looks at whether the parent is there
 SIGHUP: int | None = getattr(signal, "SIGHUP", None)
 
 
@@ -79,3 +82,33 @@ def stop_requests(
     requests = StopRequests()
     with handled(numbers, requests._handler(announce, interrupting)):
         yield requests
+
+
+def how_it_ended(exitcode: int) -> str:
+    """How a process ended, such as "was killed by SIGKILL".
+
+    Args:
+        exitcode: Its exit code; negative for the signal that killed it.
+    """
+    if exitcode >= 0:
+        return f"ended with exit code {exitcode}"
+    names = {int(number): number.name for number in signal.Signals}
+    name = names.get(-exitcode, f"signal {-exitcode}")
+    hint = "; the system kills a process that takes too much memory" if name == "SIGKILL" else ""
+    return f"was killed by {name}{hint}"
+
+
+def when_parent_ends(parent: int, action: Callable[[], object]) -> None:
+    """Watch the parent of this process in a thread, and act as soon as it is gone.
+
+    Args:
+        parent: Process id of the parent.
+        action: What to do.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_POLL)
+        action()
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -9,8 +9,6 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import PurePath
 
-_SHOWN = str.isprintable
-
 
 def counted(count: int, one: str, many: str | None = None) -> str:
     """A count with its noun: ``1 epoch``, ``3 epochs``, ``1,280 classes``.
@@ -37,27 +35,34 @@ def _typed(word: object) -> str:
     text = str(word)
     if isinstance(word, PurePath) and text.startswith(("-", "~")):
         text = f"./{text}"
-    if _SHOWN(text):
+    if text.isprintable():
         return shlex.quote(text)
-    parts = (
-        f"\\{sign}" if sign in "\\'" else sign if _SHOWN(sign) else "".join(f"\\x{byte:02x}" for byte in _bytes(sign))
-        for sign in text
-    )
-    return f"$'{''.join(parts)}'"
+    return f"$'{''.join(map(_in_quotes, text))}'"
 
 
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogateescape")
+def _in_quotes(sign: str) -> str:
+    """A sign between ``$'`` and ``'``."""
+    if sign in "\\'":
+        return f"\\{sign}"
+    return sign if sign.isprintable() else _hexadecimal(sign)
+
+
+def _hexadecimal(sign: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in sign.encode("utf-8", "surrogateescape"))
 
 
 def printable(text: str) -> str:
-    r"""A text on one line, with escapes such as ``\n`` and ``\x1b`` for what cannot be shown."""
-    if _SHOWN(text):
-        return text
-    return "".join(
-        sign if _SHOWN(sign) or unicodedata.category(sign) == "Zs" else sign.encode("unicode_escape").decode()
-        for sign in text
-    )
+    r"""A text on one line, with escapes such as ``\n`` and ``\x1b`` for what cannot be shown.
+
+    A byte of a file's name that is no UTF-8 is shown as ``\xe9``.
+    """
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def _shown(sign: str) -> str:
+    if sign.isprintable() or unicodedata.category(sign) == "Zs":
+        return sign
+    return _hexadecimal(sign) if "\udc80" <= sign <= "\udcff" else sign.encode("unicode_escape").decode()
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

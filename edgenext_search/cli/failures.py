@@ -80,6 +80,7 @@ def _write_bug_report(error: Exception) -> Path | None:
         *(f"{name}: {version}" for name, version in versions().items()),
         "",
         hide_password("".join(traceback.format_exception(error))),
+        hide_password(getattr(error, "trace", "")),
     ]
     file = Path(tempfile.gettempdir()) / f"edgenext-search-bug-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
     try:

@@ -114,8 +114,8 @@ def compare_command(
 ) -> None:
     """Which of two spaces has the better candidates in a budget, by the errors of random ones.
 
-    SPACE_A and SPACE_B are names or files. With the same --out, an interrupted
-    comparison is continued.
+    SPACE_A and SPACE_B are names or files. The same command with the same --out continues an interrupted
+    comparison.
     """
     from edgenext_search.arch.budget import Budget
     from edgenext_search.arch.spaces.space import Space

@@ -22,7 +22,6 @@ import os
 import pickle
 import signal
 import sys
-import threading
 import time
 import traceback
 import warnings
@@ -40,13 +39,13 @@ import numpy.typing as npt
 
 from edgenext_search.data.sources.source import Source
 from edgenext_search.errors import HostError
+from edgenext_search.signals import how_it_ended, when_parent_ends
 from edgenext_search.texts import printable
 
 PATIENCE = 300.0
 """Seconds without a result after which a process counts as stuck; of several ranks, the others wait twice as long."""
 START_METHOD = "fork" if sys.platform == "linux" else "spawn"
 """Elsewhere forking is unsafe, because libraries of the system have threads."""
-_PARENT_POLL = 0.5  # seconds between two looks at whether the parent is there
 _LONGEST_END = 5.0  # seconds that a killed process may take; only a driver that hangs keeps it longer
 _LEFT_TO_PARENT = {
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1") if hasattr(signal, name)
@@ -180,8 +179,7 @@ class WorkerPool(Generic[Task, Done]):
                 f"A process that reads {self._reads} was killed by {signal.Signals(-code).name}, as the system does "
                 f"where memory runs short: free some, or {self._remedy}."
             )
-        names = {-int(number): f"was killed by {number.name}" for number in signal.Signals}
-        how = "ended" if code is None else names.get(code, f"ended with exit code {code}")
+        how = "ended" if code is None else how_it_ended(code)
         return HostError(
             f"A process that reads {self._reads} {how}. The same command may succeed; else {self._remedy}."
         )
@@ -259,7 +257,7 @@ def _serve(
     """The life of a process."""
     _own_place[:] = [now]
     try:
-        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+        when_parent_ends(parent, lambda: os._exit(1))
         begin()
     except Exception as error:  # the parent says it
         results.send(_failure(error))
@@ -282,13 +280,6 @@ def _failure(error: Exception) -> _Failure:
     except Exception:  # an exception may need other arguments than it keeps
         error = RuntimeError(f"{type(error).__name__}: {error}")
     return _Failure(error, f'\n"""\n{text}"""')
-
-
-def _end_with(parent: int) -> None:
-    """End this process as soon as its parent is gone."""
-    while os.getppid() == parent:
-        time.sleep(_PARENT_POLL)
-    os._exit(1)
 
 
 @contextlib.contextmanager

@@ -86,6 +86,8 @@ class LocalExecutor:
 
     def _may_retry(self, job: TrainJob, place: Placement, outcome: Outcome) -> bool:
         """Whether a job starts again, changed where that is needed."""
+        if isinstance(outcome, Trained):
+            self._killed.discard(job.name)
         if isinstance(outcome, Killed) and job.name not in self._killed:
             self._killed.add(job.name)
             return True

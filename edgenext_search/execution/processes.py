@@ -25,6 +25,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection, forkserver, parent_process
@@ -34,7 +35,8 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from edgenext_search.errors import FailureKind, HostError, UserError
-from edgenext_search.failures import classify
+from edgenext_search.failures import classify, ran_out_of_memory
+from edgenext_search.signals import how_it_ended, when_parent_ends
 from edgenext_search.training.errors import PeerFailedError, TrainingDivergedError, TrainingInterruptedError
 
 T = TypeVar("T")
@@ -46,9 +48,6 @@ LONGEST_REASON = 300  # characters
 LONGEST_SOCKET_FOLDER = 70  # bytes: the path of a socket has at most 107, of which multiprocessing needs 32
 _SHORT_FOLDER = "/tmp"  # noqa: S108 - a folder of its own is made there
 _PRELOAD = ["edgenext_search.execution.preload"]
-_PARENT_POLL = 1.0  # seconds between two looks after a parent that may be gone
-# Texts of CUDA and HIP, of torch on CPUs, and of the system.
-_MEMORY_TEXTS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
 # Texts of gloo and NCCL in a process whose peer has gone: a consequence, whatever the cause.
 _PEER_TEXTS = ("connection reset", "connection closed", "broken pipe", "connection refused", "nccl", "socket timeout")
 # Signals by which the system or an operator ends a process, and SIGBUS: memory that is mapped from a file is gone.
@@ -56,7 +55,20 @@ _FROM_OUTSIDE = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGBU
 
 
 class WorkerError(RuntimeError):
-    """A process raised something unexpected; the message begins with the exception's type."""
+    """A process raised something unexpected.
+
+    Args:
+        message: What, beginning with the exception's type.
+        trace: The traceback in the process.
+    """
+
+    def __init__(self, message: str, trace: str = "") -> None:
+        super().__init__(message, trace)
+        self.trace = trace
+
+    def __str__(self) -> str:
+        """The message alone."""
+        return str(self.args[0])
 
 
 class ProcessDiedError(RuntimeError):
@@ -69,7 +81,7 @@ class ProcessDiedError(RuntimeError):
 
     def __init__(self, process: str, exitcode: int) -> None:
         self.from_outside = exitcode in _FROM_OUTSIDE
-        self.how = _how(exitcode)
+        self.how = how_it_ended(exitcode)
         super().__init__(f"{process} {self.how}")
 
 
@@ -299,7 +311,7 @@ def _run(
 def _to_send(error: BaseException) -> Exception:
     """An exception as the parent raises it."""
     text = " ".join(str(error).split())[:LONGEST_REASON]
-    if isinstance(error, MemoryError) or any(words in text.lower() for words in _MEMORY_TEXTS):
+    if ran_out_of_memory(error):
         return MemoryError(text or type(error).__name__)
     for kind in (UserError, TrainingInterruptedError, TrainingDivergedError):
         if isinstance(error, kind):
@@ -310,7 +322,7 @@ def _to_send(error: BaseException) -> Exception:
         return WorkerError(f"{type(error).__name__}: {text}")
     if (failure := classify(error)).kind is not FailureKind.OURS:
         return HostError(failure.message)
-    return WorkerError(f"{type(error).__name__}: {text}")
+    return WorkerError(f"{type(error).__name__}: {text}", "".join(traceback.format_exception(error)))
 
 
 def _distance(error: Exception) -> int:
@@ -318,15 +330,6 @@ def _distance(error: Exception) -> int:
     if isinstance(error, UserError | TrainingInterruptedError | TrainingDivergedError | MemoryError):
         return 0
     return 1 if isinstance(error, ProcessDiedError | HostError) else 2
-
-
-def _how(exitcode: int) -> str:
-    if exitcode >= 0:
-        return f"ended with exit code {exitcode}"
-    names = {int(number): number.name for number in signal.Signals}
-    name = names.get(-exitcode, f"signal {-exitcode}")
-    hint = "; the system kills a process that takes too much memory" if name == "SIGKILL" else ""
-    return f"was killed by {name}{hint}"
 
 
 def _die_with_parent() -> None:
@@ -339,11 +342,4 @@ def _die_with_parent() -> None:
 
 def stop_with_parent() -> None:
     """From now on send this process a SIGTERM as soon as its parent is gone; for parents of another program."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_PARENT_POLL)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, daemon=True).start()
+    when_parent_ends(os.getppid(), lambda: os.kill(os.getpid(), signal.SIGTERM))

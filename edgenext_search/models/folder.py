@@ -220,7 +220,7 @@ def deployment_of(what: str | Path) -> Deployment | None:
         raise DataError(f"{path}: {error}") from error
 
 
-def _timm_deployment(config: Mapping[str, Any]) -> dict[str, object]:
+def _timm_deployment(config: Mapping[str, object]) -> dict[str, object]:
     """What timm takes of a ``config.json``; its older form has all keys at the top."""
     args, cfg = (config.get(key) for key in ("model_args", "pretrained_cfg"))
     said = [values for values in (args, config, cfg) if isinstance(values, dict)]

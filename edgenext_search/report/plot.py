@@ -158,7 +158,7 @@ class Plot:
         return {series.name: series for series in self.series}
 
 
-def _values(record: Series | Plot) -> dict[str, Any]:
+def _values(record: Series | Plot) -> dict[str, object]:
     return {field.name: getattr(record, field.name) for field in fields(record)}
 
 

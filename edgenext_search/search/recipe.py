@@ -87,9 +87,8 @@ class SearchKeys(Settings):
     """Number of candidates that are proposed at once; the weaker half of them stops at each rung."""
     rank_by: RankingMetric = "train_loss"
     """Ranking metric of the search: ``top1``; ``loss``, the cross-entropy on the held-out images; ``train_loss``, the
-    mean
-    loss of all training steps; ``combined``, the mean of the three on the scale of top-1. Finalists are compared by
-    top-1."""
+    mean loss of all training steps; ``combined``, the mean of the three on the scale of top-1. Finalists are compared
+    by top-1."""
     time: str | None = None
     """Time limit of the proposals, such as 30m, 8h or 2d; the finalists are trained after it. null for no limit."""
     seed: Annotated[int, Field(ge=0)] = 0
@@ -100,14 +99,12 @@ class SearchKeys(Settings):
     """Number of fresh seeds that each finalist is trained with; the mean score chooses the winner."""
     rematch_seeds: Annotated[int, Field(ge=0)] = 5
     """Number of further seeds of winner and baseline in the confirmation (re-match), for the interval of the gain; with
-    0
-    or 1 there is no interval."""
+    0 or 1 there is no interval."""
     objectives: list[str] = Field(default=["accuracy"])
     """What is optimised: accuracy, and costs to be small (params, madds, acts, memory, footprint, latency)."""
     enqueue: list[str | dict[str, Any]] = Field(default=[])
     """Candidates that are tried directly after the baseline: files, model folders, published variants, run folders
-    (their
-    finalists), or the fields of a candidate."""
+    (their finalists), or the fields of a candidate."""
 
     @field_validator("enqueue", mode="before")
     @classmethod

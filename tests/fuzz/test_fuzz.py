@@ -62,6 +62,7 @@ def ends_well(*arguments, codes=(0, 2)):
     assert result.exception is None or isinstance(result.exception, SystemExit), said
     assert result.exit_code in codes, said
     assert "Traceback" not in result.output, said
+    assert "a bug of edgenext-search" not in result.output, said
     if result.exit_code == 2:
         assert result.stderr.count("Error: ") >= 1, said
         assert sum(line.startswith("Error: ") for line in result.stderr.splitlines()) == 1, said

@@ -25,7 +25,7 @@ from edgenext_search.errors import UserError
 from edgenext_search.files import expanded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import numpy.typing as npt
 
@@ -173,7 +173,7 @@ def former_fingerprint(data: PreparedData, source: Source, *, name: str) -> str:
     return _key({**_read_meta(data.folder)["settings"], "source": source.former_fingerprint(), "name": name})
 
 
-def _key(settings: dict[str, Any]) -> str:
+def _key(settings: Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:20]
 
 

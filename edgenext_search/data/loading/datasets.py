@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Self, TypeVar
 import numpy as np
 
 from edgenext_search.data.class_names import difference, read_classes
-from edgenext_search.data.sources.listing import printable
 from edgenext_search.data.sources.open import open_source
 from edgenext_search.errors import UserError
-from edgenext_search.texts import nearest
+from edgenext_search.texts import nearest, printable
 
 if TYPE_CHECKING:
     from pathlib import Path

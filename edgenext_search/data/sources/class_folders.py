@@ -13,10 +13,10 @@ import numpy as np
 
 from edgenext_search.data.fingerprint import fingerprint_of_files
 from edgenext_search.data.images import UnreadableImageError, decode
-from edgenext_search.data.sources.listing import BESIDE, LeftOut, Listing, is_folder, printable
+from edgenext_search.data.sources.listing import BESIDE, LeftOut, Listing, is_folder
 from edgenext_search.data.sources.source import Part
 from edgenext_search.errors import UserError
-from edgenext_search.texts import counted
+from edgenext_search.texts import counted, printable
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgenext_search.data.formats import HEAD, begins_as_image, image_extensions
 from edgenext_search.errors import UserError
-from edgenext_search.texts import counted
+from edgenext_search.texts import counted, printable
 
 SYSTEM_FOLDERS = frozenset(
     {
@@ -160,12 +160,6 @@ class Listing:
         if error.errno == errno.ELOOP:
             return f"The link {printable(path)} leads in a circle; {remove}."
         return f"{printable(path)} cannot be followed: {error.strerror}. Make what it leads to readable, or {remove}."
-
-
-def printable(name: str) -> str:
-    """A file's name as it can be printed: bytes that are no UTF-8 and control characters become escapes."""
-    text = os.fsencode(name).decode(errors="backslashreplace")
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def is_folder(path: Path) -> bool:

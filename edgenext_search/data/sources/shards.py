@@ -20,11 +20,12 @@ import numpy as np
 from edgenext_search.data.fingerprint import content_fingerprint, sampled_bytes_at
 from edgenext_search.data.formats import image_extensions
 from edgenext_search.data.images import UnreadableImageError, decode
-from edgenext_search.data.sources.listing import LeftOut, printable
+from edgenext_search.data.sources.listing import LeftOut
 from edgenext_search.errors import UserError
+from edgenext_search.texts import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import numpy.typing as npt
     from PIL import Image
@@ -294,7 +295,7 @@ def _label(shard: Path, member: tarfile.TarInfo, text: bytes, label_key: str) ->
         ) from error
 
 
-def _shard_lengths(info: dict[str, Any]) -> dict[str, int]:
+def _shard_lengths(info: Mapping[str, object]) -> dict[str, int]:
     """Samples of each shard, by the info file, where it says so."""
     lengths: dict[str, int] = {}
     for split in _splits(info).values():
@@ -306,7 +307,7 @@ def _shard_lengths(info: dict[str, Any]) -> dict[str, int]:
     return {name: count for name, count in lengths.items() if isinstance(count, int)}
 
 
-def _splits(info: dict[str, Any]) -> dict[str, dict[str, Any]]:
+def _splits(info: Mapping[str, object]) -> dict[str, dict[str, Any]]:
     splits = info.get("splits")
     if not isinstance(splits, dict):
         return {}

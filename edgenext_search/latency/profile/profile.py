@@ -137,13 +137,11 @@ class Coverage(Result):
         }
 
 
-class Profile(Result):
-    """The latency profile of a device for one space and one deployment."""
+class ProfileSummary(Result):
+    """What was measured, and how well it predicts."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
-    format: Literal[1] = 1
-    """Version of the file's format."""
     device: DeviceInfo
     """The measured device."""
     conditions: ProfileConditions
@@ -156,6 +154,13 @@ class Profile(Result):
     """Time that all measurements took."""
     reference: Reference
     """The network that ran in turns with every model."""
+
+
+class Profile(ProfileSummary):
+    """The latency profile of a device for one space and one deployment."""
+
+    format: Literal[1] = 1
+    """Version of the file's format."""
     covered: tuple[Coverage, ...]
     """What was measured of each kind of block."""
     rates: dict[str, dict[int, Annotated[float, Field(ge=0)]]]
@@ -196,29 +201,16 @@ class Profile(Result):
         return cls.read(values, where=f"{path} is a damaged latency profile; measure it again")
 
 
-class ProfileResult(Result):
+class ProfileResult(ProfileSummary):
     """The result of ``latency profile``."""
 
     profile: str
     """Path of the profile's file."""
-    device: DeviceInfo
-    """The measured device."""
-    conditions: ProfileConditions
-    """Date, version of this package, and how much was measured."""
-    deployment: DeploymentKeys
-    """``num_classes`` and ``img_size`` of all networks."""
-    held_out: PredictionErrors
-    """Errors of cross-validated predictions."""
-    seconds: float
-    """Time that all measurements took."""
-    reference: Reference
-    """The network that ran in turns with every model."""
 
     @classmethod
     def of(cls, profile: Profile, path: Path) -> Self:
         """What to say of a profile that was written to ``path``."""
-        own = {name: getattr(profile, name) for name in cls.model_fields if name != "profile"}
-        return cls(profile=str(path), **own)
+        return cls(profile=str(path), **{name: getattr(profile, name) for name in ProfileSummary.model_fields})
 
 
 def make_profile(

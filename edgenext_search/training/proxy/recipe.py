@@ -61,8 +61,7 @@ class TrainRecipe(Settings):
 
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """float32 (``fp32``), autocast to bfloat16 or float16 (``bf16``, ``fp16``), or ``auto``: the fastest on this host
-    whose
-    losses agree with those of float32."""
+    whose losses agree with those of float32."""
     channels_last: bool | None = None
     """Whether feature maps lie in memory as [n, h, w, c]; null lets the probe decide."""
     compile: bool | None = None
