@@ -10,23 +10,23 @@ from typing import Any
 import click
 
 from edgenext_search import __version__
-from edgenext_search.cli.audit import audit_command
-from edgenext_search.cli.cost import cost_command
-from edgenext_search.cli.dashboard import dashboard_command
-from edgenext_search.cli.data import data_group
-from edgenext_search.cli.doctor import doctor_command
-from edgenext_search.cli.evaluate import evaluate_command
-from edgenext_search.cli.export import export_command
+from edgenext_search.cli.commands.audit import audit_command
+from edgenext_search.cli.commands.cost import cost_command
+from edgenext_search.cli.commands.dashboard import dashboard_command
+from edgenext_search.cli.commands.data import data_group
+from edgenext_search.cli.commands.doctor import doctor_command
+from edgenext_search.cli.commands.evaluate import evaluate_command
+from edgenext_search.cli.commands.export import export_command
+from edgenext_search.cli.commands.import_ import import_command
+from edgenext_search.cli.commands.latency import latency_group
+from edgenext_search.cli.commands.report import report_command
+from edgenext_search.cli.commands.run import resume_command, run_command
+from edgenext_search.cli.commands.scale import scale_group
+from edgenext_search.cli.commands.space import space_group
+from edgenext_search.cli.commands.train import train_command
 from edgenext_search.cli.failures import explain
-from edgenext_search.cli.import_ import import_command
-from edgenext_search.cli.latency import latency_group
 from edgenext_search.cli.options import EXIT_INTERRUPTED
-from edgenext_search.cli.report import report_command
-from edgenext_search.cli.run import resume_command, run_command
-from edgenext_search.cli.scale import scale_group
-from edgenext_search.cli.space import space_group
 from edgenext_search.cli.streams import steady_streams
-from edgenext_search.cli.train import train_command
 from edgenext_search.errors import UserError
 
 HELP = """Find the best EdgeNeXt for your budget.

@@ -1,4 +1,5 @@
 import errno
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -9,6 +10,7 @@ import pytest
 from edgenext_search import __version__
 from edgenext_search.cli import main as group
 from edgenext_search.errors import HostError, StudyFailedError, UserError
+from edgenext_search.execution.processes import _to_send
 
 from .helpers import ROOT, call, imported, imported_by
 
@@ -113,6 +115,17 @@ def test_a_bug_asks_for_a_report_and_writes_it(monkeypatch, tmp_path):
     assert "in broken" in text
     assert "torch: " in text
     assert "secret" not in text
+
+
+def test_the_report_of_a_bug_has_the_traceback_of_the_process(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    try:
+        {}["deep"]
+    except KeyError as error:
+        breaking(monkeypatch, pickle.loads(pickle.dumps(_to_send(error))))  # noqa: S301
+    assert call("cost", "edgenext_small").stderr.startswith("Error: WorkerError: KeyError: 'deep'\n")
+    (file,) = tmp_path.iterdir()
+    assert '{}["deep"]' in file.read_text()
 
 
 def test_a_bug_is_said_also_where_nothing_can_be_written(monkeypatch, tmp_path):

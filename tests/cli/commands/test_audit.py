@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from .helpers import call, call_json, refusal
+from ..helpers import call, call_json, refusal
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from edgenext_search.files import dump_yaml
 from edgenext_search.latency.profile.predictor import Predictor
 from edgenext_search.models.folder import candidate_text
 
-from .helpers import call, call_json, imported, refusal
+from ..helpers import call, call_json, imported, refusal
 
 
 @pytest.fixture

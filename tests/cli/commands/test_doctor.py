@@ -4,7 +4,7 @@ import sys
 
 from edgenext_search.files import shipped_names
 
-from .helpers import call, call_json
+from ..helpers import call, call_json
 
 
 def test_what_this_machine_has():
@@ -35,7 +35,7 @@ def test_nothing_is_missing_here():
 
 
 def test_extras_say_how_to_get_them(monkeypatch):
-    monkeypatch.setattr("edgenext_search.cli.doctor.EXTRAS", {"no-such-package": "wings: pip install wings"})
+    monkeypatch.setattr("edgenext_search.cli.commands.doctor.EXTRAS", {"no-such-package": "wings: pip install wings"})
     assert call_json("doctor")["extras"] == {"no-such-package": None}
     assert "not there; wings: pip install wings" in call("doctor").stdout
 

@@ -17,7 +17,7 @@ from edgenext_search.cli.options import (
     json_option,
     moved_data_options,
 )
-from edgenext_search.cli.report import show, write_reports
+from edgenext_search.cli.reports import show, write_reports
 from edgenext_search.texts import command_line
 
 

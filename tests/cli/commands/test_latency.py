@@ -11,7 +11,7 @@ from edgenext_search.latency.measurement import Measurement
 from edgenext_search.models.folder import candidate_text
 from edgenext_search.models.measurable import export_for_measuring
 
-from .helpers import ROOT, call, call_json, imported, refusal
+from ..helpers import ROOT, call, call_json, imported, refusal
 
 SIZE = ("--img-size", "64", "--num-classes", "5")
 SHORT = ("--seconds", "0.5")

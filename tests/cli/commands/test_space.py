@@ -7,7 +7,7 @@ from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.files import shipped_names
 
-from .helpers import call, call_json, refusal
+from ..helpers import call, call_json, refusal
 
 CAP = 1_300_000
 

@@ -20,7 +20,7 @@ from edgenext_search.cli.options import (
     json_option,
     moved_data_options,
 )
-from edgenext_search.cli.report import show
+from edgenext_search.cli.reports import show
 from edgenext_search.errors import UserError
 from edgenext_search.texts import command_line
 

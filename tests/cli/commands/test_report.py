@@ -5,7 +5,7 @@ import pytest
 
 from edgenext_search.search.store.run_folder import RunFolder
 
-from .helpers import call, call_json, imported, refusal
+from ..helpers import call, call_json, imported, refusal
 
 
 def test_a_report_is_made_again_from_the_storage_alone(run):

@@ -7,7 +7,7 @@ from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.published import published_variant
 from edgenext_search.models.folder import candidate_text
 
-from .helpers import call, call_json, refusal
+from ..helpers import call, call_json, refusal
 
 
 def test_the_deployment_counts():

@@ -3,7 +3,7 @@ from strategies import tiny
 
 from edgenext_search.training.evaluation.results import ExportResult
 
-from .helpers import call, call_json, refusal
+from ..helpers import call, call_json, refusal
 
 SMALL = tiny(depths=(1, 1, 1, 2), sdta_blocks=(0, 1, 0, 1))
 

@@ -9,7 +9,7 @@ from edgenext_search.search import dashboard
 from edgenext_search.search.resolver import load_study
 from edgenext_search.search.store.run_folder import RunFolder
 
-from .helpers import call, refusal
+from ..helpers import call, refusal
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ from model_folders import save_network
 
 from edgenext_search.training.evaluation.results import EvaluationResult
 
-from .helpers import call, call_json, refusal
+from ..helpers import call, call_json, refusal
 
 COLOURS = ["black", "blue", "green", "red", "white", "yellow"]
 

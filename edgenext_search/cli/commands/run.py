@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgenext_search.cli.commands.train import show_training
 from edgenext_search.cli.failures import resumable
 from edgenext_search.cli.options import (
     EXIT_FAILURE,
@@ -21,8 +22,7 @@ from edgenext_search.cli.options import (
     moved_data_options,
     say,
 )
-from edgenext_search.cli.report import show, write_reports
-from edgenext_search.cli.train import show_training
+from edgenext_search.cli.reports import show, write_reports
 from edgenext_search.errors import UserError
 from edgenext_search.texts import command_line
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgenext_search.cli.latency_profile import milliseconds, predict_command, profile_command
+from edgenext_search.cli.commands.latency_profile import milliseconds, predict_command, profile_command
 from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json, print_text
 from edgenext_search.files import expanded
 

@@ -9,7 +9,7 @@ from edgenext_search.cli import main
 from edgenext_search.data import open_prepared
 from edgenext_search.data.cache.cleanup import entries
 
-from .helpers import ROOT, call, call_json, imported, refusal
+from ..helpers import ROOT, call, call_json, imported, refusal
 
 SMALL = ("--set", "data.train_images=32", "--set", "data.val_images=16", "--set", "proxy.img_size=32")
 
@@ -129,7 +129,7 @@ def test_clear_asks_on_a_terminal_and_needs_yes_elsewhere(made, cache):
 
 @pytest.mark.parametrize(("answer", "left", "code"), [("y\n", 0, 0), ("n\n", 1, 1)])
 def test_clear_does_what_is_answered(made, cache, monkeypatch, answer, left, code):
-    from edgenext_search.cli import data
+    from edgenext_search.cli.commands import data
 
     monkeypatch.setattr(data, "_on_terminal", lambda: True)
     result = CliRunner().invoke(main, ["data", "clear", "--all", "--cache-dir", str(cache)], input=answer)

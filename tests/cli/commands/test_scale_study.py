@@ -10,7 +10,7 @@ from edgenext_search.arch.spaces.space import Space
 from edgenext_search.files import dump_yaml
 from edgenext_search.latency.profile.predictor import Predictor
 
-from .helpers import call, call_json, refusal
+from ..helpers import call, call_json, refusal
 
 
 @pytest.fixture

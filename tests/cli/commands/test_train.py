@@ -24,7 +24,7 @@ from edgenext_search.training.engine.distributed import FirstRefusedError
 from edgenext_search.training.full import finalize, training_run
 from edgenext_search.training.full.checkpoint import Checkpoints
 
-from .helpers import ROOT, call, call_json, refusal
+from ..helpers import ROOT, call, call_json, refusal
 
 RECIPE = ("epochs=2", "img_size=32", "lr_batch_size=8", "lr=0.002", "channels_last=false")
 

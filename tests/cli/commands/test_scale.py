@@ -13,9 +13,9 @@ from edgenext_search.models.folder import candidate_text
 from edgenext_search.search.resolver import load_study
 from edgenext_search.search.store.run_folder import RunFolder
 
-from .helpers import call, call_json, imported, refusal
+from ..helpers import call, call_json, imported, refusal
 
-FACTS = Path(__file__).resolve().parents[2] / "benchmarks" / "imagenet_families.json"
+FACTS = Path(__file__).resolve().parents[3] / "benchmarks" / "imagenet_families.json"
 
 
 def test_fit_as_json_and_as_a_table():

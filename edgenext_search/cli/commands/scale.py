@@ -10,15 +10,15 @@ import click
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment
-from edgenext_search.cli.options import UserPath, deployment_options, drop_missing, json_option, print_json
-from edgenext_search.cli.report import show
-from edgenext_search.cli.scale_study import (
+from edgenext_search.cli.commands.scale_study import (
     compare_command,
     profile_option,
     report_command,
     resume_command,
     study_command,
 )
+from edgenext_search.cli.options import UserPath, deployment_options, drop_missing, json_option, print_json
+from edgenext_search.cli.reports import show
 from edgenext_search.errors import UserError
 from edgenext_search.files import expanded
 

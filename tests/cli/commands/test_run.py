@@ -9,8 +9,8 @@ from edgenext_search.search.store.run_folder import RunFolder
 from edgenext_search.search.study import session as session_module
 from edgenext_search.training.proxy.job import Failed, HostFailed, Trained
 
-from .conftest import Scripted
-from .helpers import call, call_json, refusal
+from ..conftest import Scripted
+from ..helpers import call, call_json, refusal
 
 
 @pytest.fixture

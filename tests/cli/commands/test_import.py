@@ -3,7 +3,7 @@ import timm
 import torch
 from reference import checkpoint, reference
 
-from .helpers import call, call_json, refusal
+from ..helpers import call, call_json, refusal
 
 
 @pytest.fixture
