@@ -3,10 +3,11 @@
 import signal
 import warnings
 
-# Ctrl-C reaches this process too, and the import would end in a traceback; the coordinator decides what ends. So does
-# SIGHUP, when the terminal is lost; where it was ignored before, as by nohup, it stays so.
+# Ctrl-C reaches this process too, and the import would end in a traceback; the coordinator decides what ends. So do
+# SIGHUP, when the terminal is lost, and SIGTERM, which batch systems send to all processes; what was ignored before, as
+# by nohup, stays so.
 _handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
-HANGUP = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+FORMER = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGHUP, signal.SIGTERM)}
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # libraries that warn of each other's deprecations when imported

@@ -50,8 +50,9 @@ _SHORT_FOLDER = "/tmp"  # noqa: S108 - a folder of its own is made there
 _PRELOAD = ["edgenext_search.execution.preload"]
 # Texts of gloo and NCCL in a process whose peer has gone: a consequence, whatever the cause.
 _PEER_TEXTS = ("connection reset", "connection closed", "broken pipe", "connection refused", "nccl", "socket timeout")
-# Signals by which the system or an operator ends a process, and SIGBUS: memory that is mapped from a file is gone.
-_FROM_OUTSIDE = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGBUS}
+# Signals by which the system or an operator ends a process; SIGBUS: memory that is mapped from a file is gone; and what
+# multiprocessing says where the server of the processes died with them.
+_FROM_OUTSIDE = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGBUS, 255}
 
 
 class WorkerError(RuntimeError):
@@ -103,8 +104,8 @@ class ProcessGroup(Generic[T]):
         arguments: Arguments of each process, by its rank.
         name: Name of the first process; the others are known as ``NAME, rank N``.
         patience: Seconds that processes get to say why they fail, and to end once they have a result.
-        interactive: Whether the processes answer Ctrl-C themselves and may have child processes. Else they ignore
-            Ctrl-C, which reaches them from the terminal: the parent decides.
+        interactive: Whether the processes answer signals themselves and may have child processes. Else they ignore
+            those that ask to stop, which terminals and batch systems send to all: the parent decides.
     """
 
     def __init__(
@@ -295,7 +296,8 @@ def _run(
 
     threading.Thread(target=_die_with_parent, daemon=True).start()
     if interactive:
-        signal.signal(signal.SIGHUP, preload.HANGUP)
+        for number, handler in preload.FORMER.items():
+            signal.signal(number, handler)
     else:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     multiprocessing.set_start_method(None, force=True)  # or loaders' workers would be started as this process was

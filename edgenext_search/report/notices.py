@@ -11,7 +11,7 @@ DEMONSTRATION = Notice(
     "images:",
     command="--data FOLDER",
 )
-_RUNNING = Notice(title="This study is still running.", text="What follows is what it has so far.", urgent=True)
+_RUNNING = Notice(title="This study is still running.", text="These are the results so far.", urgent=True)
 
 
 def notices(status: Status, *, resume: str, demonstration: bool) -> tuple[Notice, ...]:

@@ -10,9 +10,10 @@ from edgenext_search.arch.candidate import Candidate
 from edgenext_search.errors import UserError
 from edgenext_search.files import expanded
 from edgenext_search.search.recipe import ResolvedRecipe
-from edgenext_search.search.resolver import parse_setting, read_study
+from edgenext_search.search.resolver import parse_setting, read_study, relocate
 from edgenext_search.search.results import RunSummary
 from edgenext_search.search.store.run_folder import RunFolder
+from edgenext_search.texts import command_line
 from edgenext_search.training.full.job import FullJob
 from edgenext_search.training.full.listener import TrainListener
 from edgenext_search.training.full.recipe import FullRecipe
@@ -73,7 +74,7 @@ def find_subject(
         candidate, name = winner_of(run), f"the winner of {run.path}"
         recipe = recipe if study else recipe_of(begun)
         if data is None:
-            data = begun.data.source
+            data = relocate(begun, source=None, folder=None, again=command_line("train", run.path)).data.source
             data_dir = data_dir or (Path(begun.data.dir) if begun.data.dir else None)
     return Subject(candidate=candidate, name=name, recipe=with_settings(recipe, settings), data=data, data_dir=data_dir)
 

@@ -158,6 +158,20 @@ def test_a_job_that_is_killed_once_is_trained_as_if_nothing_had_happened(executo
     assert (outcome.score, outcome.micro_batch) == (undisturbed.score, None)
 
 
+def test_a_sigterm_for_all_processes_leaves_it_to_the_parent_what_ends(executor, jobs):
+    told = []
+
+    def on_progress(job, share):
+        if not told:
+            told.append(job)
+            signal_to(job.name, signal.SIGTERM)(job, share)
+            os.kill(forkserver._forkserver._forkserver_pid, signal.SIGTERM)
+
+    outcomes = run(executor, jobs, on_progress=on_progress)
+    assert told
+    assert {type(outcome) for outcome in outcomes.values()} == {Trained}
+
+
 def test_a_process_that_hangs_is_ended_after_its_time(jobs):
     executor = LocalExecutor(TWO, timeout=6)
     run(executor, jobs[:1])  # the server has imported torch

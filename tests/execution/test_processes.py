@@ -143,16 +143,19 @@ def test_waiting_ends_by_timeout_and_by_request():
 
 
 def test_a_signal_is_passed_on():
-    with pytest.raises(ProcessDiedError, match="SIGTERM"), group(worker_stubs.hangs, ()) as processes:
-        processes.wait(lambda _: processes.send_signal(signal.SIGTERM))
+    with pytest.raises(ProcessDiedError, match="SIGUSR1"), group(worker_stubs.hangs, ()) as processes:
+        processes.wait(lambda _: processes.send_signal(signal.SIGUSR1))
 
 
-@pytest.mark.parametrize(("interactive", "died"), [(False, "SIGTERM"), (True, "SIGHUP")])
-def test_a_lost_terminal_is_left_to_the_parent(interactive, died):
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+@pytest.mark.parametrize("interactive", [False, True])
+def test_what_asks_all_processes_to_stop_is_left_to_the_parent(number, interactive):
+    died = number.name if interactive else "SIGUSR1"
+
     def hang_up(_):
-        processes.send_signal(signal.SIGHUP)
+        processes.send_signal(number)
         time.sleep(0.5)
-        processes.send_signal(signal.SIGTERM)
+        processes.send_signal(signal.SIGUSR1)
 
     with (
         pytest.raises(ProcessDiedError, match=died),
