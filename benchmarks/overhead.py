@@ -161,7 +161,7 @@ def _ours(recipe: ResolvedRecipe, storage: Path) -> float:
     recipe = replace(recipe, search=recipe.search.model_copy(update={"trials": wanted}))
     with tempfile.TemporaryDirectory() as scratch:
         coordinator = Coordinator(
-            recipe,
+            recipe=recipe,
             projection=projection,
             store=store,
             executor=_Untrained(),
