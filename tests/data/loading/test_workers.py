@@ -92,9 +92,9 @@ def test_a_loader_that_is_asked_again_before_its_end_begins_anew(photos):
 
 def test_nothing_is_left_to_read(tmp_path):
     for name in ("a", "b"):
-        for part in ("train", "val"):
+        for part, colour in (("train", "red"), ("val", "blue")):
             (tmp_path / part / name).mkdir(parents=True)
-            Image.new("RGB", (32, 32)).save(tmp_path / part / name / "0.jpg")
+            Image.new("RGB", (32, 32), colour).save(tmp_path / part / name / "0.jpg")
     data = open_full_data(str(tmp_path))
     for file in tmp_path.rglob("*.jpg"):
         file.unlink()
