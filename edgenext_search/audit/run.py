@@ -89,7 +89,7 @@ def run_audit(
         The run's summary with what the audit found, also written to the folder.
 
     Raises:
-        UserError: Fewer than four candidates have a score, the images have changed since the run began, or something
+        UserError: Fewer than four candidates have a score, the images are not those that the run began with, or something
             that :func:`~edgenext_search.search.study.session.open_session` refuses.
         StudyFailedError: The first trainings all failed.
         KeyboardInterrupt: Ctrl-C came while the images were prepared, or twice.
