@@ -288,7 +288,7 @@ def probe_request(recipe: ResolvedRecipe, projection: Projection, place: Placeme
     return ProbeRequest(
         candidates=(
             projection.published(projection.nearest_published()[0]),
-            projection.candidate(projection.space.sample(random.Random(0))),
+            projection.candidate(projection.space.draw(random.Random(0))),
         ),
         recipe=proxy,
         num_classes=len(data.classes),
