@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -19,3 +20,13 @@ def cpu_name() -> str:
             return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
+
+
+def device_name(devices: Sequence[str]) -> str:
+    """The GPUs' names, or the processor's."""
+    gpus = sorted({device for device in devices if device.startswith("cuda")})
+    if not gpus:
+        return cpu_name()
+    import torch
+
+    return ", ".join(sorted({torch.cuda.get_device_name(gpu) for gpu in gpus}))
