@@ -5,10 +5,12 @@ each kind.
 """
 
 import contextlib
+import errno
 import json
 import os
 import shutil
 import socket
+import tempfile
 from pathlib import Path
 
 import click
@@ -40,22 +42,29 @@ def examples(count):
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """An empty working directory, with home and cache beside it, in which no command may listen to the network."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    for name in ("HOME", "EDGENEXT_SEARCH_CACHE", "XDG_CACHE_HOME"):
+    """An empty working directory, with home, cache and temporary files beside it; no command may open a port."""
+    for name in ("here", "TMPDIR"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for name in ("HOME", "EDGENEXT_SEARCH_CACHE", "XDG_CACHE_HOME", "TMPDIR"):
         monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "TMPDIR"))
+    monkeypatch.setattr(socket.socket, "bind", _opens_a_port)
+    monkeypatch.setattr(socket.socket, "listen", _opens_a_port)
+    OPENED.clear()
+    return tmp_path / "here"
 
-    def listens(*_):
-        raise AssertionError("a socket listens")
 
-    monkeypatch.setattr(socket.socket, "listen", listens)
-    return folder
+OPENED: list[tuple[object, ...]] = []
+
+
+def _opens_a_port(*arguments):
+    OPENED.append(arguments)
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
 
 def ends_well(*arguments, codes=(0, 2)):
-    """Call a command; it has a result, or one message and nothing else on standard output."""
+    """Call a command; it has a result, or one message, nothing else on standard output and nothing written."""
     before = listing()
     result = CliRunner().invoke(main, [str(argument) for argument in arguments])
     said = f"{arguments!r}: {result.exit_code}\n{result.output}"
@@ -63,16 +72,24 @@ def ends_well(*arguments, codes=(0, 2)):
     assert result.exit_code in codes, said
     assert "Traceback" not in result.output, said
     assert "a bug of edgenext-search" not in result.output, said
+    assert not OPENED, said
     if result.exit_code == 2:
-        assert result.stderr.count("Error: ") >= 1, said
         assert sum(line.startswith("Error: ") for line in result.stderr.splitlines()) == 1, said
         assert result.stdout == "", said
-        assert listing() == before, said
+    made = {name for name in before ^ listing() if result.exit_code == 2 or name[0] != "here"}
+    assert not made, f"{made} changed: {said}"
     return result
 
 
 def listing():
-    return sorted((str(path), path.lstat().st_size) for path in Path().rglob("*"))
+    """The files of the working directory, of home and of the folder of temporary files, with their sizes."""
+    top = Path.cwd().parent
+    return {
+        (folder, str(path.relative_to(top)), path.lstat().st_size)
+        for folder in ("here", "HOME", "TMPDIR")
+        for path in (top / folder).rglob("*")
+        if not path.is_dir()
+    }
 
 
 def written(name, content):
