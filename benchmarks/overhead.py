@@ -111,7 +111,7 @@ def _filled(recipe: ResolvedRecipe, count: int, path: Path, seed: int) -> Path:
     store = StudyStore(f"sqlite:///{path}", recipe.name, space)
     trials = []
     for number in range(count):
-        values = space.sample(rng)
+        values = space.draw(rng)
         candidate = projection.candidate(values)
         epochs = rungs[:1] if number % 3 == 0 else rungs
         curve = {epoch: rng.gauss(0.5, 0.02) + 0.01 * index for index, epoch in enumerate(epochs)}

@@ -81,7 +81,7 @@ def _job(options: Any, candidates: int) -> dict[str, Any]:  # noqa: ANN401 - arg
     study = load_study("laptop", flags=flags, settings=[f"proxy.{key}={value}" for key, value in proxy.items()])
     projection, rng = _projection(study), seeded(options.seed)
     return {
-        "candidates": [projection.candidate(projection.space.sample(rng)).to_dict() for _ in range(candidates)],
+        "candidates": [projection.candidate(projection.space.draw(rng)).to_dict() for _ in range(candidates)],
         "study": study.to_dict(),
         "recipe": study.proxy.to_dict(),
     }

@@ -1,11 +1,14 @@
-"""The processor that this process runs on."""
+"""The processor that this process runs on, and its main module."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 
 
 def cpu_cores() -> int:
@@ -30,3 +33,18 @@ def device_name(devices: Sequence[str]) -> str:
     import torch
 
     return ", ".join(sorted({torch.cuda.get_device_name(gpu) for gpu in gpus}))
+
+
+@contextlib.contextmanager
+def without_main_module() -> Iterator[None]:
+    """Start processes that do not run the user's script again.
+
+    multiprocessing imports the main module in each process that it does not fork, for functions that are defined there;
+    those that this package starts are its own. So a script needs no ``if __name__ == "__main__"``.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

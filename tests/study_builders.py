@@ -277,4 +277,4 @@ def a_candidate(number: int) -> Candidate:
 
 def some_values(space: Any, seed: int) -> dict[str, Any]:
     """A random assignment of a space."""
-    return space.sample(random.Random(seed))
+    return space.draw(random.Random(seed))

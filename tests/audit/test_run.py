@@ -201,7 +201,7 @@ def test_images_that_changed_since_the_run_are_refused(folder, execution, fake):
     other = store.facts().data.model_copy(update={"fingerprint": "another"})
     store.record_facts(StudyFacts(data=other))
     before = folder.summary()
-    with pytest.raises(UserError, match="have changed since the run began"):
+    with pytest.raises(UserError, match="are not those that the run began with"):
         audited(folder, execution, fake)
     assert (fake.current.given, folder.summary()) == ([], before)
 

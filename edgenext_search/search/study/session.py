@@ -215,8 +215,8 @@ def _record_data(
         and begun.fingerprint != former_fingerprint(data, source, name=begun.name)
     ):
         raise UserError(
-            f"The images of {data.name} have changed since the run began, so its scores would not be comparable; "
-            "start a new run with another --out, or restore the images."
+            f"The images of {data.name} are not those that the run began with, so its scores would not be comparable. "
+            "Give the run its images again, or start a new run with another --out."
         )
     facts = DataFacts(
         name=data.name,
@@ -291,7 +291,7 @@ def probe_request(recipe: ResolvedRecipe, projection: Projection, place: Placeme
     return ProbeRequest(
         candidates=(
             projection.published(projection.nearest_published()[0]),
-            projection.candidate(projection.space.sample(random.Random(0))),
+            projection.candidate(projection.space.draw(random.Random(0))),
         ),
         recipe=proxy,
         num_classes=len(data.classes),

@@ -152,7 +152,7 @@ def test_a_run_goes_on_with_images_that_have_moved(small, class_folder, cache_di
     one, another, *_ = sorted((other / "train").rglob("*.jpg"))
     one.write_bytes(another.read_bytes())
     before = (out / "study.yaml").read_bytes()
-    assert "have changed since the run began" in refusal("resume", out, "--data", other, *where)
+    assert "are not those that the run began with" in refusal("resume", out, "--data", other, *where)
     assert (out / "study.yaml").read_bytes() == before
     again = call_json("resume", out, "--data", there, *where)
     assert (again["finalists"], again["trials"]) == (first["finalists"], first["trials"])
