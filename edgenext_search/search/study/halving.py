@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -13,6 +14,9 @@ from edgenext_search.search.ranking.metric import ranking_scores
 from edgenext_search.search.recipe import RankingMetric
 from edgenext_search.search.sampler.front import best_points
 from edgenext_search.search.store.records import TrialRecord
+
+SLOPE, PAIRS = 0.5, 4.0
+"""Prior of a regression from rung to rung: its slope, and the number of pairs that it weighs as much as."""
 
 
 def survivors(
@@ -46,24 +50,50 @@ def survivors(
 def estimated_scores(
     trials: Sequence[TrialRecord], rung_epochs: Sequence[int], metric: RankingMetric = "top1"
 ) -> dict[int, float]:
-    """Estimated ranking score of each scored trial at the last rung, by number.
-
-    A trial that stopped at a rung gets its score there plus the median increase from that rung to the last among the
-    trials that continued. So a sampler learns from all trials on one scale.
+    """Estimated ranking score of each scored trial at the last rung, by number; see :func:`at_last_rung`.
 
     Args:
         trials: Trials of the study.
         rung_epochs: Epoch of each rung.
         metric: Ranking metric, see :func:`~edgenext_search.search.ranking.metric.ranking_scores`.
     """
-    last = rung_epochs[-1]
     curves = ranking_scores(trials, metric)
-    gains: dict[int, float] = {}
-    for rung in rung_epochs[:-1]:
-        increases = [curve[last] - curve[rung] for curve in curves.values() if {rung, last} <= curve.keys()]
-        gains[rung] = statistics.median(increases) if increases else 0.0
-    return {
-        trial.number: curves[trial.number][trial.epochs] + gains.get(trial.epochs, 0.0)
-        for trial in trials
-        if trial.curve and trial.state != "failed"
-    }
+    scored = [trial.number for trial in trials if trial.curve and trial.state != "failed"]
+    return at_last_rung({number: curves[number] for number in scored}, rung_epochs)
+
+
+def at_last_rung(curves: Mapping[int, Mapping[int, float]], rung_epochs: Sequence[int]) -> dict[int, float]:
+    """Scores at the last rung by number, expected where a trial stopped before, so that all are on one scale.
+
+    From a rung to the next the expectation is a regression over the trials that continued. They were chosen by the
+    score that is regressed on, which leaves a regression unbiased. Regressions are chained from rung to rung. Early
+    scores spread more widely than late ones and correlate with them weakly; a regression accounts for both, where a
+    constant increase would take the early lead for a late one. With few trials the slope is near :data:`SLOPE`.
+
+    Args:
+        curves: Score by epoch of each trial, with at least one rung.
+        rung_epochs: Epoch of each rung.
+    """
+    expected = {number: curve[max(curve)] for number, curve in curves.items()}
+    for rung, following in itertools.pairwise(rung_epochs):
+        pairs = [(curve[rung], curve[following]) for curve in curves.values() if {rung, following} <= curve.keys()]
+        reached = [curve[rung] for curve in curves.values() if rung in curve]
+        line = _regression(pairs, statistics.pvariance(reached) if reached else 0.0)
+        expected |= {number: line(expected[number]) for number, curve in curves.items() if max(curve) <= rung}
+    return expected
+
+
+def _regression(pairs: Sequence[tuple[float, float]], variance: float) -> Callable[[float], float]:
+    """Expected second score of a pair by its first; the mean of no pairs changes nothing.
+
+    Args:
+        pairs: Scores at two rungs.
+        variance: Of the scores at the first rung, among all trials that reached it.
+    """
+    if not pairs:
+        return lambda score: score
+    first, second = np.array(pairs).T
+    x, y = first - first.mean(), second - second.mean()
+    prior = PAIRS * variance
+    slope = (x @ y + prior * SLOPE) / (x @ x + prior) if x @ x + prior > 0 else SLOPE
+    return lambda score: float(second.mean() + slope * (score - first.mean()))
