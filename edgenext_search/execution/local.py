@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from edgenext_search.execution.processes import (
     Send,
     WorkerError,
 )
+from edgenext_search.temporary import temporary_folder
 from edgenext_search.training.proxy.job import (
     Failed,
     HostFailed,
@@ -61,11 +61,11 @@ class LocalExecutor:
         waiting = collections.deque(jobs)
         free = collections.deque(self.places)
         running: list[_Running] = []
-        with tempfile.TemporaryDirectory(prefix="edgenext-search-") as scratch:
+        with temporary_folder() as scratch:
             try:
                 while (waiting or running) and not should_stop():
                     while waiting and free:
-                        running.append(self._start(waiting.popleft(), free.popleft(), Path(scratch)))
+                        running.append(self._start(waiting.popleft(), free.popleft(), scratch))
                     ready = set(connection.wait([handle for item in running for handle in item.group.handles], POLL))
                     for item in list(running):
                         outcome = item.read(on_progress) if ready.intersection(item.group.handles) else None
