@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgenext_search.api.reports import write_reports
 from edgenext_search.cli.commands.train import show_training
 from edgenext_search.cli.failures import resumable
 from edgenext_search.cli.options import (
@@ -22,8 +23,7 @@ from edgenext_search.cli.options import (
     moved_data_options,
     say,
 )
-from edgenext_search.cli.reports import show, write_reports
-from edgenext_search.errors import UserError
+from edgenext_search.cli.reports import show
 from edgenext_search.texts import command_line
 
 if TYPE_CHECKING:
@@ -96,8 +96,8 @@ def run_command(
     Without --data the built-in images are used, and the ranking is a demonstration. A run folder that exists is
     resumed when the recipe is the same, and refused otherwise.
     """
+    from edgenext_search.api.run import default_study, folder_for
     from edgenext_search.search.resolver import load_study
-    from edgenext_search.search.store.run_folder import RunFolder
 
     flags = {
         "budget": budget,
@@ -112,17 +112,8 @@ def run_command(
         "search.time": time,
         "search.seed": seed,
     }
-    recipe = load_study(study or ("imagenet" if data else "demo"), flags=flags, settings=settings)
-    folder = RunFolder(out or RunFolder.default_path(recipe))
-    if folder.exists():
-        differing = folder.recipe().differences(recipe)
-        if train_top is None:  # how finalists are trained in full changes nothing of a search
-            differing = [text for text in differing if not text.startswith("train.")]
-        if differing:
-            raise UserError(
-                f"{folder.path} holds a run of another recipe (there / here): {'; '.join(differing)}. "
-                f"Continue it with `{command_line('resume', folder.path)}`, or give another --out."
-            )
+    recipe = load_study(default_study(study, data), flags=flags, settings=settings)
+    folder = folder_for(recipe, out, train_too=train_top is not None)  # else it changes nothing of a search
     _run(folder, recipe, execution_from(**execution), train_top=train_top, as_json=as_json)
 
 
@@ -161,21 +152,13 @@ def _run(
 ) -> None:
     from rich.console import Console
 
-    from edgenext_search.cli.live import ReportRefresher
-    from edgenext_search.cli.progress import progress_listener
+    from edgenext_search.api.run import conduct
     from edgenext_search.search.full_training import check_full_training
-    from edgenext_search.search.study.listener import Listeners
-    from edgenext_search.search.study.run import run_study
 
     if train_top is not None:
         check_full_training(recipe, device=execution.device)
-    console = Console(stderr=True)
-    with (
-        resumable(command_line("resume", folder.path), begun=folder.exists),
-        progress_listener(console, folder, recipe) as listener,
-    ):
-        refresher = ReportRefresher(folder, recipe, execution.storage, listener.note)
-        summary = run_study(folder, recipe, execution, Listeners(listener, refresher))
+    with resumable(command_line("resume", folder.path), begun=folder.exists):
+        summary = conduct(folder, recipe, execution, Console(stderr=True))
     if train_top is not None and summary.status == "complete":
         summary = _train_finalists(folder, recipe, summary, train_top, execution.device)
     document = write_reports(folder, summary, folder.open_store(recipe, execution.storage).records())

@@ -249,7 +249,7 @@ def _run(
 ) -> None:
     from rich.console import Console
 
-    from edgenext_search.cli.progress import progress_listener
+    from edgenext_search.api.progress import progress_listener
     from edgenext_search.scaling.study import run_scaling
 
     with (
