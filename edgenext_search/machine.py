@@ -6,7 +6,7 @@ import contextlib
 import os
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -23,6 +23,16 @@ def cpu_name() -> str:
             return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
+
+
+def device_name(devices: Sequence[str]) -> str:
+    """The GPUs' names, or the processor's."""
+    gpus = sorted({device for device in devices if device.startswith("cuda")})
+    if not gpus:
+        return cpu_name()
+    import torch
+
+    return ", ".join(sorted({torch.cuda.get_device_name(gpu) for gpu in gpus}))
 
 
 @contextlib.contextmanager

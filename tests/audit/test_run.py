@@ -137,11 +137,9 @@ def test_killed_and_called_again_it_ends_as_if_undisturbed(folder, execution, fa
 
 def test_ctrl_c_ends_with_what_there_is(folder, execution, fake):
     class Interrupting(FakeExecutor):
-        def run(self, jobs, **others):
-            for item in super().run(jobs, **others):
-                if len(self.given) == 5:
-                    signal.raise_signal(signal.SIGINT)
-                yield item
+        def after_outcome(self, _job):
+            if len(self.given) == 5:
+                signal.raise_signal(signal.SIGINT)
 
     summary = audited(folder, execution, fake, executor=Interrupting())
     assert summary["status"] == "complete"  # that of the run

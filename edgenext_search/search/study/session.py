@@ -17,6 +17,7 @@ from pathlib import Path
 from edgenext_search.arch.projection import Projection, require_sensible
 from edgenext_search.data import PreparedData, Source, default_cache_dir, former_fingerprint
 from edgenext_search.errors import UserError
+from edgenext_search.execution.attempts import recover
 from edgenext_search.execution.executor import Executor
 from edgenext_search.execution.local import LocalExecutor
 from edgenext_search.execution.numerics import ProbedNumerics, fixed_numerics, probe_host, trials_that_fit
@@ -172,16 +173,18 @@ def open_session(
         numerics, trials_per_gpu = _numerics(recipe, execution, places[0], store=store, listener=listener, probe=probe)
         if trials_per_gpu > 1:
             places = _places(execution, trials_per_gpu)
-        yield Session(
-            projection=projection,
-            store=store,
-            data=data,
-            places=places,
-            numerics=numerics,
-            executor=LocalExecutor(places, timeout=execution.timeout),
-            should_stop=should_stop,
-            study_device=study_device,
-        )
+        recover(run.scratch)
+        with contextlib.closing(LocalExecutor(places, timeout=execution.timeout)) as executor:
+            yield Session(
+                projection=projection,
+                store=store,
+                data=data,
+                places=places,
+                numerics=numerics,
+                executor=executor,
+                should_stop=should_stop,
+                study_device=study_device,
+            )
 
 
 def _on_cpu(place: Placement) -> bool:

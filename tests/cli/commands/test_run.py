@@ -4,10 +4,11 @@ import shutil
 import pytest
 from strategies import tiny
 
+from edgenext_search.execution.executor import Lost
 from edgenext_search.files import dump_yaml, read_yaml
 from edgenext_search.search.store.run_folder import RunFolder
 from edgenext_search.search.study import session as session_module
-from edgenext_search.training.proxy.job import Failed, HostFailed, Trained
+from edgenext_search.training.proxy.job import Failed, Trained
 
 from ..conftest import Scripted
 from ..helpers import call, call_json, refusal
@@ -180,7 +181,7 @@ def test_commands_that_go_on_are_what_a_shell_takes(small, executor, tmp_path):
 
 def test_a_full_disk_stops_the_run_and_says_how_to_go_on(small, executor, tmp_path):
     out = tmp_path / "out"
-    executor.outcome = lambda _: HostFailed(reason="No space left on device; free some space.")
+    executor.outcome = lambda job: Lost(job, "No space left on device; free some space.")
     result = call("run", *small, "--out", out)
     assert result.exit_code == 1
     said = " ".join(result.stderr.split())

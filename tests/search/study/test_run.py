@@ -167,11 +167,9 @@ def test_weights_of_former_finalists_stay(folder, recipe, execution, fake, monke
     """With still more trials one of them may win, and its fresh seeds are not trained again."""
 
     class Writing(FakeExecutor):
-        def run(self, jobs, **others):
-            for job, outcome in super().run(jobs, **others):
-                job.folder.mkdir(exist_ok=True)
-                job.weights_file.write_text("")
-                yield job, outcome
+        def after_outcome(self, job):
+            job.folder.mkdir(exist_ok=True)
+            job.weights_file.write_text("")
 
     monkeypatch.setattr(run_module, "write_winner", lambda *_: None)
     finalists = set()
@@ -190,11 +188,9 @@ class Interrupting(FakeExecutor):
         super().__init__()
         self.after, self.number = after, number
 
-    def run(self, jobs, **others):
-        for item in super().run(jobs, **others):
-            if len(self.given) == self.after:
-                signal.raise_signal(self.number)
-            yield item
+    def after_outcome(self, _job):
+        if len(self.given) == self.after:
+            signal.raise_signal(self.number)
 
 
 @pytest.mark.parametrize(("number", "after"), [(signal.SIGINT, 1), (signal.SIGHUP, 7), (signal.SIGTERM, 14)])
@@ -218,11 +214,10 @@ def test_one_signal_stops_with_a_summary_and_the_next_call_goes_on(folder, recip
 
 def test_a_second_signal_stops_at_once(folder, recipe, execution, fake):
     class Impatient(FakeExecutor):
-        def run(self, jobs, **_others):
+        def after_outcome(self, _job):
             signal.raise_signal(signal.SIGINT)
             signal.raise_signal(signal.SIGINT)
             pytest.fail("it went on")
-            yield
 
     fake.current = Impatient()
     with pytest.raises(KeyboardInterrupt):
