@@ -36,7 +36,7 @@ from edgenext_search.training.proxy.recipe import TrainRecipe
 EACH, SMALLEST = 24, 250_000
 REFERENCE = {"images": 4000, "epochs": 8, "batch_size": 32, "val_images": 10_000}
 PROXY = {"images": 4000, "epochs": 1, "batch_size": 16, "val_images": 2000}
-RANKING_METRICS: tuple[RankingMetric, ...] = ("combined", "top1", "loss", "train_loss")
+RANKING_METRICS: tuple[RankingMetric, ...] = ("combined", "top1", "loss", "train_loss", "recent_loss")
 SHAPES_SEED, PROXY_SEED = 7, 10
 
 

@@ -35,6 +35,7 @@ class RungResult:
     loss: float
     train_loss: float
     seconds: float
+    recent_loss: float | None = None  # unknown in older records
 
 
 def data_options(arguments: ArgumentParser, *, record: bool = True) -> None:
@@ -134,6 +135,7 @@ class Trainings:
             "loss": trained.loss,
             "train_loss": trained.train_loss,
             "seconds": trained.seconds,
+            "recent_loss": trained.recent_loss,
         }
         self._results[self._key(job)] = result
         if self._record:
@@ -155,7 +157,9 @@ def record_of(number: int, candidate: Candidate, curve: list[RungResult], seed: 
         candidate=candidate,
         cost=cost(candidate, Deployment()),
         curve=tuple((reading.epoch, reading.top1) for reading in curve),
-        losses=tuple((reading.epoch, Losses(held_out=reading.loss, train=reading.train_loss)) for reading in curve),
+        losses=tuple(
+            (one.epoch, Losses(held_out=one.loss, train=one.train_loss, recent=one.recent_loss)) for one in curve
+        ),
         seconds=sum(reading.seconds for reading in curve),
         seed=seed,
     )

@@ -17,6 +17,7 @@ UNUSED = "x"  # stands where no block of a stage uses a field
 RANKING_METRICS = {
     "combined": "top-1, held-out loss and training loss together",
     "loss": "held-out loss",
+    "recent_loss": "recent training loss",
     "top1": "top-1",
     "train_loss": "mean training loss",
 }

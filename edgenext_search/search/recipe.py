@@ -19,7 +19,7 @@ from edgenext_search.training.full.recipe import FullRecipe
 from edgenext_search.training.proxy.recipe import TrainRecipe
 from edgenext_search.validation import Settings
 
-RankingMetric = Literal["combined", "top1", "loss", "train_loss"]
+RankingMetric = Literal["combined", "top1", "loss", "train_loss", "recent_loss"]
 Sampler = Literal["bayes", "gp", "tpe", "nsga2", "random"]
 LATENCY = "latency"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)")
@@ -85,10 +85,10 @@ class SearchKeys(Settings):
     """Number of candidates, including the published shapes."""
     cohort: Annotated[int, Field(ge=1)] = 8
     """Number of candidates that are proposed at once; the weaker half of them stops at each rung."""
-    rank_by: RankingMetric = "train_loss"
-    """Ranking metric of the search: ``top1``; ``loss``, the cross-entropy on the held-out images; ``train_loss``, the
-    mean loss of all training steps; ``combined``, the mean of the three on the scale of top-1. Finalists are compared
-    by top-1."""
+    rank_by: RankingMetric = "recent_loss"
+    """Ranking metric of the search: ``top1``; ``loss``, the cross-entropy on the held-out images; ``recent_loss``, the
+    mean loss of the training steps since the previous rung; ``train_loss``, that of all training steps; ``combined``,
+    the mean of ``top1``, ``loss`` and ``train_loss`` on the scale of top-1. Finalists are compared by top-1."""
     time: str | None = None
     """Time limit of the proposals, such as 30m, 8h or 2d; the finalists are trained after it. null for no limit."""
     seed: Annotated[int, Field(ge=0)] = 0

@@ -27,7 +27,7 @@ def finalists_section(summary: RunSummary) -> Section | None:
         return None
     search = (
         "The score in the search is of one seed."
-        if summary.fidelity.rank_by in {"loss", "train_loss"}
+        if summary.fidelity.rank_by in {"loss", "train_loss", "recent_loss"}
         else "The score in the search had a part in that, and is optimistic for that reason."
     )
     return section(

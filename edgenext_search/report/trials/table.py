@@ -47,6 +47,7 @@ COLUMNS: dict[str, str] = {
     "loss": "float64",
     "train_loss": "float64",
     "latency": "Int64",
+    "recent_loss": "float64",
 }
 """The columns in order, with their dtypes. They are stable: a release may add columns at the end.
 
@@ -54,9 +55,10 @@ COLUMNS: dict[str, str] = {
 rung: compare scores only where ``epochs`` are equal. Costs are those of the study's deployment. Fields of the
 candidate with one item a stage are joined as in ``24-48-88-168`` (``pos_emb`` as 0 and 1). ``reason`` and
 ``duplicate_of`` are missing where they do not apply. ``on_params_front`` and ``on_madds_front`` tell the Pareto
-fronts among the complete trials at the highest fidelity. ``loss`` (held-out cross-entropy, in nats) and ``train_loss``
-(mean of all training steps) are of the same rung as ``score``, NaN where they were not recorded. ``latency`` is
-predicted, in microseconds, missing where the study did not ask for it.
+fronts among the complete trials at the highest fidelity. ``loss`` (held-out cross-entropy, in nats), ``train_loss``
+(mean of all training steps) and ``recent_loss`` (mean of those since the previous rung) are of the same rung as
+``score``, NaN where they were not recorded. ``latency`` is predicted, in microseconds, missing where the study did not
+ask for it.
 """
 
 
@@ -122,4 +124,5 @@ def _row(trial: TrialRecord, on_params_front: bool, on_madds_front: bool) -> dic
         "on_madds_front": on_madds_front,
         "loss": losses.held_out,
         "train_loss": losses.train,
+        "recent_loss": losses.recent,
     }

@@ -24,9 +24,11 @@ def ranking_scores(trials: Iterable[TrialRecord], metric: RankingMetric) -> Curv
 
     Args:
         trials: All that are to be ranked among one another.
-        metric: ``top1``; ``loss``, the held-out cross-entropy; ``train_loss``, the mean of all training steps; or
-            ``combined``, the mean of these three on the scale of top-1. A trial without a recorded loss counts with
-            its top-1.
+        metric: ``top1``; ``loss``, the held-out cross-entropy; ``recent_loss``, the mean loss of the training steps since
+            the previous rung (Ru et al., arXiv 2006.04492: the training loss of the last epochs ranks best of its
+            family); ``train_loss``, that of all training steps, which holds a slow start against a network at every
+            rung; or ``combined``, the mean of ``top1``, ``loss`` and ``train_loss`` on the scale of top-1. A trial
+            without a recorded loss counts with its top-1.
     """
     records = list(trials)
     if metric == "combined":
@@ -58,7 +60,9 @@ def _mean(parts: Sequence[Curves]) -> Curves:
 
 
 def _loss(losses: Losses | None, metric: RankingMetric) -> float | None:
-    value = None if losses is None else losses.held_out if metric == "loss" else losses.train
+    if losses is None:
+        return None
+    value = {"loss": losses.held_out, "train_loss": losses.train, "recent_loss": losses.recent}[metric]
     return value if value is not None and math.isfinite(value) else None
 
 

@@ -32,10 +32,12 @@ class Losses:
     Attributes:
         held_out: Mean cross-entropy on the held-out images, in nats.
         train: Mean loss of all training steps up to the rung.
+        recent: Mean loss of the training steps since the previous rung.
     """
 
     held_out: float | None = None
     train: float | None = None
+    recent: float | None = None
 
 
 class Score(Result):

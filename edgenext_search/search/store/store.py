@@ -169,7 +169,7 @@ class StudyStore:
         trial_id = self._trial_id(number)
         self.storage.set_trial_user_attr(trial_id, f"seconds:{epoch}", seconds)
         if losses is not None:
-            values = {"held_out": losses.held_out, "train": losses.train}
+            values = {"held_out": losses.held_out, "train": losses.train, "recent": losses.recent}
             self.storage.set_trial_user_attr(trial_id, f"losses:{epoch}", values)
         if place is not None:
             self.storage.set_trial_user_attr(trial_id, f"place:{epoch}", asdict(place))

@@ -249,7 +249,7 @@ class Coordinator:
         for job, outcome in self._run(what, [job for job, _ in waiting.values()], since=since):
             _, number = waiting[job.name]
             if isinstance(outcome, Trained):
-                losses = Losses(held_out=outcome.loss, train=outcome.train_loss)
+                losses = Losses(held_out=outcome.loss, train=outcome.train_loss, recent=outcome.recent_loss)
                 self.store.report(
                     number,
                     epoch=epoch,

@@ -110,6 +110,7 @@ class Trained:
         seconds: Duration in the job's process, with evaluation.
         loss: Mean cross-entropy on the same images, in nats.
         train_loss: Mean loss of all training steps from the first on, with label smoothing; None if unknown.
+        recent_loss: Mean loss of the training steps since the previous rung; None if unknown.
         place: Where it was trained; None if unknown.
     """
 
@@ -117,6 +118,7 @@ class Trained:
     seconds: float
     loss: float | None = None
     train_loss: float | None = None
+    recent_loss: float | None = None
     place: Place | None = None
 
 

@@ -94,6 +94,7 @@ def train_rung(
             seconds=time.perf_counter() - start,
             loss=statistics.fmean(evaluation.loss for evaluation in evaluations),
             train_loss=statistics.fmean(trainer.losses),
+            recent_loss=statistics.fmean(trainer.losses[since:]),
             place=place_of(job),
         )
         if rank == 0:
@@ -117,7 +118,7 @@ def _write(job: TrainJob, trainer: Trainer, result: Trained) -> None:
         weights = {name: tensor.contiguous().cpu() for name, tensor in trainer.scored.state_dict().items()}
         with replacing(job.written(job.weights_file)) as temporary:
             save_file(weights, temporary)
-    kept = {name: getattr(result, name) for name in ("score", "seconds", "loss", "train_loss")}
+    kept = {name: getattr(result, name) for name in ("score", "seconds", "loss", "train_loss", "recent_loss")}
     with replacing(job.written(job.state_file)) as temporary:
         torch.save({**trainer.state(), "result": kept}, temporary)
 

@@ -16,7 +16,7 @@ def test_columns_are_stable():
     assert ",".join(COLUMNS) == (
         "number,state,cohort,origin,fingerprint,score,epochs,params,madds,acts,memory,footprint,seconds,seed,widths,depths,"
         "kernel_sizes,sdta_splits,sdta_blocks,heads,expand_ratio,pos_emb,norm_act,reason,duplicate_of,"
-        "on_params_front,on_madds_front,loss,train_loss,latency"
+        "on_params_front,on_madds_front,loss,train_loss,latency,recent_loss"
     )
 
 

@@ -30,6 +30,15 @@ def test_losses_on_the_scale_of_top1():
     assert {n: m[4] for n, m in ranking_scores(trials, "train_loss").items()} == pytest.approx({0: 0.6, 1: 0.4, 2: 0.5})
 
 
+def test_the_loss_since_the_previous_rung_ranks_by_itself():
+    losses = [Losses(train=train, recent=recent) for train, recent in ((2.0, 1.0), (1.0, 3.0), (3.0, 2.0))]
+    trials = [
+        a_record(number, scores=(top1,), rungs=(4,), losses=((4, loss),))
+        for number, (top1, loss) in enumerate(zip((0.4, 0.5, 0.6), losses, strict=True))
+    ]
+    assert {n: m[4] for n, m in ranking_scores(trials, "recent_loss").items()} == pytest.approx({0: 0.6, 1: 0.4, 2: 0.5})
+
+
 def test_all_readings_together():
     trials = trials_with([(0.4, 2.0, 7), (0.5, 3.0, 9), (0.6, 1.0, 8)])
     assert {n: m[4] for n, m in ranking_scores(trials, "combined").items()} == pytest.approx(

@@ -75,6 +75,8 @@ def test_losses_beside_the_score(a_job):
     first, last = train_rung(a_job(until=1)), train_rung(a_job(until=2))
     assert 0 < last.loss < first.loss < 3
     assert 0 < last.train_loss < first.train_loss < 3  # the mean from the first step on
+    assert first.recent_loss == first.train_loss
+    assert last.recent_loss == pytest.approx(2 * last.train_loss - first.train_loss)  # of the second epoch alone
     again = train_rung(a_job(until=2))
     assert (again.loss, again.train_loss) == (last.loss, last.train_loss)
 
