@@ -24,11 +24,11 @@ def ranking_scores(trials: Iterable[TrialRecord], metric: RankingMetric) -> Curv
 
     Args:
         trials: All that are to be ranked among one another.
-        metric: ``top1``; ``loss``, the held-out cross-entropy; ``recent_loss``, the mean loss of the training steps since
-            the previous rung (Ru et al., arXiv 2006.04492: the training loss of the last epochs ranks best of its
-            family); ``train_loss``, that of all training steps, which holds a slow start against a network at every
-            rung; or ``combined``, the mean of ``top1``, ``loss`` and ``train_loss`` on the scale of top-1. A trial
-            without a recorded loss counts with its top-1.
+        metric: ``top1``; ``loss``, the held-out cross-entropy; ``recent_loss``, the mean loss of the training steps
+            since the previous rung (Ru et al., arXiv 2006.04492: of sums of training losses, that over the last epochs
+            ranks best); ``train_loss``, that of all training steps, which counts a slow start at every rung; or
+            ``combined``, the mean of ``top1``, ``loss`` and ``train_loss`` on the scale of top-1. A trial without a
+            recorded loss counts with its top-1.
     """
     records = list(trials)
     if metric == "combined":

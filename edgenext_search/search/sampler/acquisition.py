@@ -14,16 +14,24 @@ OPTIMISM = 3.0  # explorers maximise the expected score plus this many standard 
 DRAWN = 100  # random assignments in the pool
 ELITES, CHILDREN = 12, 20  # the best expected of the observed, and how many neighbours of each are in the first pool
 GENERATIONS, KEPT, PARENTS, LITTER = 4, 60, 10, 10  # of the pool: kept by each criterion, parents, neighbours of each
+REDRAWS = 20  # of a random assignment that builds a known network: a small space may have no other
 EXTRA = 0.6  # mean number of parameters that a neighbour changes beyond one
 
 
-def next_codes(features: Features, codes: Array, scores: Array, n: int, rng: np.random.Generator) -> Array:
+IsNew = Callable[[Array], bool]
+"""Whether a row of codes is another network than all that are known and those that it was asked of before."""
+
+
+def next_codes(
+    features: Features, codes: Array, scores: Array, n: int, rng: np.random.Generator, *, is_new: IsNew | None = None
+) -> Array:
     """Codes of ``n`` assignments to score next; shape (n, parameters).
 
     A pool of candidates is bred toward high expected and high optimistic scores (upper confidence bound: Srinivas,
     Krause, Kakade, Seeger 2010). From it the proposals are taken one by one; after each the uncertainty, which does
     not depend on scores, is what it will be once that one is scored (Desautels, Krause, Burdick 2014), so the cohort
-    spreads out. Assignments that have been scored are not proposed while the pool has others.
+    spreads out. Assignments that have been scored, and others that build a known network, are not proposed while there
+    are others.
 
     Args:
         features: Of the space.
@@ -31,6 +39,7 @@ def next_codes(features: Features, codes: Array, scores: Array, n: int, rng: np.
         scores: Their scores; shape (observations,).
         n: How many.
         rng: For the pool.
+        is_new: Whether a row builds a network that is not known yet; None where each row is one of its own.
     """
     surrogate = Surrogate(features, codes, scores)
     pool = unseen(_pool(features, surrogate, np.unique(codes, axis=0), rng), codes)
@@ -41,11 +50,15 @@ def next_codes(features: Features, codes: Array, scores: Array, n: int, rng: np.
     def value(turn: int, std: Array) -> Array:
         return mean if turn % EXPLOIT == 0 else mean + OPTIMISM * std
 
-    return spread_out(surrogate, pool, n, value)
+    return spread_out(surrogate, pool, n, value, is_new)
 
 
-def spread_out(surrogate: Surrogate, pool: Array, n: int, value: Callable[[int, Array], Array]) -> Array:
+def spread_out(
+    surrogate: Surrogate, pool: Array, n: int, value: Callable[[int, Array], Array], is_new: IsNew | None = None
+) -> Array:
     """Codes of ``n`` different assignments of a pool, taken one by one; shape (n, parameters).
+
+    Those that build known networks are taken last.
 
     Args:
         surrogate: What is expected.
@@ -53,16 +66,40 @@ def spread_out(surrogate: Surrogate, pool: Array, n: int, value: Callable[[int, 
         n: How many.
         value: What the assignments are worth at a turn, given the standard deviations of what is expected once those
             taken before are scored; shape (pool,) to (pool,).
+        is_new: As of :func:`next_codes`.
     """
     covariance = surrogate.covariance(pool)
     chosen: list[int] = []
+    known: list[int] = []
     for turn in range(n):
         worth = value(turn, np.sqrt(np.maximum(covariance.diagonal(), 0.0)))
-        pick = int(np.where(np.isin(np.arange(len(pool)), chosen), -np.inf, worth).argmax())
+        ranked = _best(worth, len(pool))
+        left = ranked[~np.isin(ranked, [*chosen, *known])]
+        pick = None
+        for row in left.tolist():
+            if is_new is None or is_new(pool[row]):
+                pick = row
+                break
+            known.append(row)
+        if pick is None:
+            pick = known.pop(0)
         chosen.append(pick)
         noisy = covariance[pick, pick] + surrogate.noise**2
         covariance = covariance - np.outer(covariance[pick], covariance[pick]) / noisy
     return pool[chosen]
+
+
+def random_codes(features: Features, n: int, rng: np.random.Generator, is_new: IsNew | None = None) -> Array:
+    """Codes of ``n`` random assignments that build networks not known yet, as far as they are easily found."""
+    rows = features.random(n, rng)
+    if is_new is None:
+        return rows
+    for row in range(n):
+        for _ in range(REDRAWS):
+            if is_new(rows[row]):
+                break
+            rows[row] = features.random(1, rng)[0]
+    return rows
 
 
 def _pool(features: Features, surrogate: Surrogate, observed: Array, rng: np.random.Generator) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,8 @@ from optuna.study import StudyDirection
 from edgenext_search.arch.spaces.parameter import Choice, Interval, Parameter, Value
 from edgenext_search.search.recipe import Sampler
 from edgenext_search.search.sampler import scalarisation
-from edgenext_search.search.sampler.acquisition import next_codes
-from edgenext_search.search.sampler.features import Features, Parameters
+from edgenext_search.search.sampler.acquisition import IsNew, next_codes, random_codes
+from edgenext_search.search.sampler.features import Array, Features, Parameters
 
 GENERATION = (
     "NSGAIISampler:generation"  # where that sampler looks for a trial's generation; without, it draws at random
@@ -55,6 +55,8 @@ def propose(
     startup: int,
     seed: int,
     cost_fn: Callable[[Mapping[str, Value]], Sequence[int]] | None = None,
+    network_of: Callable[[Mapping[str, Value]], Hashable] | None = None,
+    known: Collection[Hashable] = (),
 ) -> list[dict[str, Value]]:
     """``n`` assignments to score next, decided by the arguments alone.
 
@@ -71,11 +73,23 @@ def propose(
         startup: Observations below which the sampler draws at random.
         seed: Seed of the sampler.
         cost_fn: The costs that an assignment will have, in the order of those observed; needed where there are any.
+        network_of: What tells the network that an assignment builds from others; ``bayes`` then proposes each network
+            once. None where each assignment is a network of its own.
+        known: Networks that are not to be proposed.
     """
     if n == 0:
         return []
     if sampler == "bayes":
-        return _bayes(Features(space), observed, n, startup=startup, rng=np.random.default_rng(seed), cost_fn=cost_fn)
+        features, taken = Features(space), set(known)
+
+        def is_new(row: Array) -> bool:
+            network = network_of(features.assignment(row)) if network_of else row.tobytes()
+            new = network not in taken
+            taken.add(network)
+            return new
+
+        rng = np.random.default_rng(seed)
+        return _bayes(features, observed, n, startup=startup, rng=rng, cost_fn=cost_fn, is_new=is_new)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     domains = distributions(space)
     with warnings.catch_warnings():
@@ -104,15 +118,16 @@ def _bayes(
     startup: int,
     rng: np.random.Generator,
     cost_fn: Callable[[Mapping[str, Value]], Sequence[int]] | None,
+    is_new: IsNew,
 ) -> list[dict[str, Value]]:
     """Proposals of our own sampler; random ones while there are fewer observations than ``startup``, or no choices."""
     if len(observed) < max(startup, 1) or not features.parameters:
-        codes = features.random(n, rng)
+        codes = random_codes(features, n, rng, is_new)
     else:
         scores = np.array([observation.score for observation in observed])
         seen = features.codes([observation.values for observation in observed])
         if cost_fn is None:
-            codes = next_codes(features, seen, scores, n, rng)
+            codes = next_codes(features, seen, scores, n, rng, is_new=is_new)
         else:
             costs = np.log([observation.costs for observation in observed])
             codes = scalarisation.next_codes(
@@ -123,6 +138,7 @@ def _bayes(
                 n=n,
                 rng=rng,
                 cost_fn=lambda rows: np.log([cost_fn(features.assignment(row)) for row in rows]),
+                is_new=is_new,
             )
     return [features.assignment(row) for row in codes]
 

@@ -15,7 +15,16 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edgenext_search.search.sampler.acquisition import DRAWN, EXPLOIT, EXTRA, GENERATIONS, OPTIMISM, spread_out, unseen
+from edgenext_search.search.sampler.acquisition import (
+    DRAWN,
+    EXPLOIT,
+    EXTRA,
+    GENERATIONS,
+    OPTIMISM,
+    IsNew,
+    spread_out,
+    unseen,
+)
 from edgenext_search.search.sampler.features import Array, Features
 from edgenext_search.search.sampler.surrogate import Surrogate
 
@@ -35,6 +44,7 @@ def next_codes(
     n: int,
     rng: np.random.Generator,
     cost_fn: CostFunction,
+    is_new: IsNew | None = None,
 ) -> Array:
     """Codes of ``n`` assignments to score next; shape (n, parameters).
 
@@ -50,6 +60,7 @@ def next_codes(
         n: How many, at least one.
         rng: For weights and pool.
         cost_fn: Costs of any assignment.
+        is_new: As of :func:`edgenext_search.search.sampler.acquisition.next_codes`.
     """
     surrogate = Surrogate(features, codes, scores)
     scalarisations = _Scalarisations(surrogate.mean(codes), costs, n, rng)
@@ -59,7 +70,7 @@ def next_codes(
     if len(pool) < n:
         pool = np.concatenate([pool, features.random(n, rng)])
     mean, pool_costs = surrogate.mean(pool), cached_costs(pool)
-    return spread_out(surrogate, pool, n, lambda turn, std: scalarisations.values(mean, std, pool_costs)[turn])
+    return spread_out(surrogate, pool, n, lambda turn, std: scalarisations.values(mean, std, pool_costs)[turn], is_new)
 
 
 class _Scalarisations:

@@ -15,7 +15,7 @@ from edgenext_search.search.recipe import RankingMetric
 from edgenext_search.search.sampler.front import best_points
 from edgenext_search.search.store.records import TrialRecord
 
-SLOPE, PAIRS = 0.5, 4.0
+SLOPE, PAIRS = 1.0, 4.0
 """Prior of a regression from rung to rung: its slope, and the number of pairs that it weighs as much as."""
 
 

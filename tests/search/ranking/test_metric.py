@@ -36,7 +36,9 @@ def test_the_loss_since_the_previous_rung_ranks_by_itself():
         a_record(number, scores=(top1,), rungs=(4,), losses=((4, loss),))
         for number, (top1, loss) in enumerate(zip((0.4, 0.5, 0.6), losses, strict=True))
     ]
-    assert {n: m[4] for n, m in ranking_scores(trials, "recent_loss").items()} == pytest.approx({0: 0.6, 1: 0.4, 2: 0.5})
+    assert {n: m[4] for n, m in ranking_scores(trials, "recent_loss").items()} == pytest.approx(
+        {0: 0.6, 1: 0.4, 2: 0.5}
+    )
 
 
 def test_all_readings_together():

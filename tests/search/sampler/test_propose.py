@@ -114,6 +114,40 @@ def test_proposals_of_one_cohort_spread_out(sampler):
     assert len({str(values) for values in proposals}) == 3
 
 
+@pytest.mark.parametrize("observed", [0, 12])
+@pytest.mark.parametrize("objectives", [1, 2])
+def test_bayes_proposes_each_network_once(observed, objectives):
+    def depths(values):
+        return tuple(values[f"stage{stage}.depth"] for stage in (1, 2))
+
+    def costs(values):
+        return (100 + values["stage3.depth"],) if objectives > 1 else ()
+
+    known = [(first, second) for first in (1, 2) for second in (1, 2, 3, 4)]
+    asked = propose(
+        EDGENEXT,
+        some(EDGENEXT, observed, score=deep, cost_fn=costs),
+        6,
+        sampler="bayes",
+        startup=4,
+        seed=0,
+        cost_fn=costs,
+        network_of=depths,
+        known=known,
+    )
+    networks = {depths(values) for values in asked}
+    assert len(networks) == 6
+    assert not networks & set(known)
+
+
+@pytest.mark.parametrize("observed", [0, 12])
+def test_where_all_networks_are_known_they_are_proposed_again(observed):
+    asked = propose(
+        EDGENEXT, some(EDGENEXT, observed), 5, sampler="bayes", startup=4, seed=0, network_of=lambda _: 0, known=[0]
+    )
+    assert len(asked) == 5
+
+
 def test_bayes_does_not_care_in_which_order_it_observed():
     observed = some(EDGENEXT, 12, score=deep)
     assert ask(EDGENEXT, observed[::-1], sampler="bayes") == ask(EDGENEXT, observed, sampler="bayes")
