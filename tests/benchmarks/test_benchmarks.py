@@ -113,6 +113,15 @@ def test_search_efficiency(tmp_path):
     assert conditions["held_out_r2"] > 0.8
 
 
+@pytest.mark.slow
+def test_halving():
+    figures, conditions = last_line("halving.py")
+    assert conditions["n"] == 2
+    for setting in ("wide", "even"):
+        assert figures[f"{setting}_chained"] > 0.5  # better than a random network
+        assert {f"{setting}_{name}" for name in ("constant", "finished", "gain", "gain_se")} <= set(figures)
+
+
 def test_search_efficiency_needs_a_landscape(tmp_path):
     script = str(ROOT / "benchmarks" / "search_efficiency.py")
     for options in ([], ["--table", str(tmp_path / "none.csv")]):
