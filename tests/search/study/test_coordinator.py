@@ -29,7 +29,7 @@ from edgenext_search.search.objectives import costs_in, losses_of
 from edgenext_search.search.sampler.front import non_dominated_ranks
 from edgenext_search.search.store.records import Score
 from edgenext_search.search.study import coordinator as coordinator_module
-from edgenext_search.search.study.coordinator import SPARE
+from edgenext_search.search.study.cohorts import SPARE
 from edgenext_search.search.study.expectation import expectations
 from edgenext_search.search.study.finalists import choosing_seeds, rematch_seeds
 from edgenext_search.search.study.halving import survivors
@@ -291,7 +291,7 @@ def test_finalists_are_trained_with_fresh_seeds_that_all_share(finished):
     trained = {(fingerprint, seed) for fingerprint, seed, _ in again}
     assert {pair for pair in trained if pair[1] in seeds} == set(itertools.product(chosen, seeds))
     for finalist in lab.finalists():
-        job = lab.coordinator(None).job(finalist.candidate, seed=0, until=4)
+        job = lab.coordinator(FakeExecutor()).job(finalist.candidate, seed=0, until=4)
         assert finalist.score == Score.of([score_of(replace(job, seed=seed)) for seed in seeds])
 
 
@@ -305,7 +305,7 @@ def test_winner_and_baseline_meet_again(finished):
     assert trained == set(itertools.product(sides, seeds))
     assert len(seeds) == 2
     for side in (winner, baseline):
-        job = lab.coordinator(None).job(side.candidate, seed=0, until=4)
+        job = lab.coordinator(FakeExecutor()).job(side.candidate, seed=0, until=4)
         assert side.rematch == Score.of([score_of(replace(job, seed=seed)) for seed in seeds])
     assert all(finalist.rematch is None for finalist in others if finalist is not baseline)
 
