@@ -13,6 +13,8 @@ from edgenext_search.api.reports import write_reports
 from edgenext_search.cli.commands.train import show_training
 from edgenext_search.cli.failures import resumable
 from edgenext_search.cli.options import (
+    DATA,
+    DATA_HELP,
     EXIT_FAILURE,
     EXIT_INTERRUPTED,
     UserPath,
@@ -46,7 +48,11 @@ train_top_option = click.option(
     help="Hard caps on the deployed model: 1.3M, or params=1.3M,madds=260M; also acts, memory=2MB, footprint, "
     "latency=12ms@host.",
 )
-@click.option("--data", metavar="FOLDER|NAME", help="Folder with train/ class folders, or a dataset name of timm.")
+@click.option(
+    "--data",
+    metavar=DATA,
+    help=DATA_HELP,
+)
 @click.option("--data-dir", metavar="FOLDER", help="Where a timm dataset lies.")
 @click.option("--study", metavar="NAME|FILE", help="Study recipe.  [default: demo; imagenet with --data]")
 @click.option("--space", metavar="NAME|FILE", help="Search space.  [default: the study's]")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from edgenext_search.latency.profile.profile import (
     ProfileConditions,
     make_profile,
 )
+from edgenext_search.temporary import temporary_folder
 from edgenext_search.version import __version__
 
 NETWORKS, STAGES = 160, 60
@@ -117,9 +117,9 @@ def measure_profile(
     session = _Session(
         device=device, plan=plan, deployment=deployment, journal=journal, settings=settings, progress=progress
     )
-    with tempfile.TemporaryDirectory(prefix="edgenext-search-") as folder:
+    with temporary_folder() as folder:
         try:
-            session.finish(reference, Path(folder))
+            session.finish(reference, folder)
         except DeviceError as error:
             kept = f" {len(journal.tries)} of {len(plan)} models are measured; the same command continues from there."
             raise DeviceError(f"{error}{kept}", transient=error.transient) from error
