@@ -76,6 +76,8 @@ class Scenario:
     result: Callable[[Path], Result]
     resume: Callable[[Place], list[str]] | None = None
     prepare: Callable[[Place], None] = lambda _place: None
+    begun: str = "study.yaml"
+    """What is in its folder once it can be resumed."""
     may_differ: str = r"$^"
     """Pattern of files that depend on where the command was interrupted."""
 
@@ -439,7 +441,7 @@ class Stage:
         }
 
     def _begun(self) -> bool:
-        return (self.place.out / "study.yaml").is_file()
+        return (self.place.out / self.scenario.begun).exists()
 
     def _begin(self, *, tmpfs: bool) -> None:
         """An empty place."""
@@ -707,7 +709,7 @@ SCENARIOS: dict[str, Scenario] = {
     "train": Scenario(command=_train(1), result=_train_result, may_differ=r"checkpoints/step-"),
     "train-2": Scenario(command=_train(2), result=_train_result, may_differ=r"checkpoints/step-"),
     "latency-profile": Scenario(command=_profile, prepare=_prepare_profile, result=_profile_result),
-    "scale-study": Scenario(command=_scale, resume=_resume("scale", "resume"), result=_run_result),
+    "scale-study": Scenario(command=_scale, resume=_resume("scale", "resume"), begun="scratch", result=_run_result),
     "audit": Scenario(command=_audit, prepare=_prepare_audit, result=_run_result),
 }
 

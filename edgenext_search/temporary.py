@@ -68,6 +68,11 @@ def _held(folder: Path, prefix: str, make: Callable[[Path], None]) -> Iterator[P
         os.close(handle)
 
 
+def is_temporary(path: Path) -> bool:
+    """Whether a file or folder has the name of a temporary one."""
+    return _NAME.fullmatch(path.name) is not None
+
+
 def _lock(path: Path) -> int | None:
     """Hold a file or folder; None if another process took it for a leftover and removed it."""
     try:
@@ -85,7 +90,7 @@ def _lock(path: Path) -> int | None:
 def _remove_leftovers(folder: Path) -> None:
     """Remove what dead processes left in a folder, as far as that can be done."""
     with contextlib.suppress(OSError):
-        for path in [path for path in folder.iterdir() if _NAME.fullmatch(path.name)]:
+        for path in [path for path in folder.iterdir() if is_temporary(path)]:
             with contextlib.suppress(OSError):
                 _remove_unless_held(path)
 

@@ -100,7 +100,8 @@ def measure_profile(
         UserError: ``out`` exists, or ``OUT.partial`` belongs to another device, space or deployment.
         DeviceError: The device failed. All measurements before are kept.
     """
-    if out.exists():
+    partial = out.with_name(f"{out.name}.partial")
+    if out.exists() and not partial.exists():  # both: a run that was killed before its last step
         raise UserError(f"{out} exists already; give another --out, or remove it to measure again.")
     if not out.parent.is_dir():
         raise UserError(f"There is no folder {out.parent} for the profile; create it first.")
@@ -112,7 +113,7 @@ def measure_profile(
         deployment=deployment,
         plan=PlanKeys(networks=settings.networks, stages=settings.stages, seed=settings.seed),
     )
-    journal = Journal.open(out.with_name(f"{out.name}.partial"), header)
+    journal = Journal.open(partial, header)
     reference = published_variant(REFERENCE[str(space.norm_acts[0])]).candidate
     session = _Session(
         device=device, plan=plan, deployment=deployment, journal=journal, settings=settings, progress=progress
