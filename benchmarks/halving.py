@@ -1,7 +1,7 @@
 """What does the sampler learn from trials that halving stopped?
 
 Simulated searches on made-up landscapes of the tool's own space, by the code that the tool runs: ``propose``,
-``survivors``, ``at_last_rung`` and the chooser of finalists. The score at a rung is a mixture of the true value with a
+``survivors``, ``expected_at_last_rung`` and the chooser of finalists. The score at a rung is a mixture of the true value with a
 second landscape, how fast a network starts, and noise. ``wide``: early scores spread three times as widely as late ones
 and hardly predict them, as measured on EdgeNeXt shapes; ``even``: all rungs spread alike.
 
@@ -11,7 +11,7 @@ The baseline adds a constant increase to the score of a stopped trial, the media
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 from common import conditions, emit, parser
@@ -19,7 +19,7 @@ from landscapes import made_up
 
 from edgenext_search.search.sampler.propose import Observation, propose
 from edgenext_search.search.study.expectation import expected_scores
-from edgenext_search.search.study.halving import at_last_rung, survivors
+from edgenext_search.search.study.halving import Curves, expected_at_last_rung, survivors, with_median_increase
 
 RUNGS = (1, 2, 4, 8)
 SETTINGS = {  # by rung: share of the true value's variance in a score, spread, standard deviation of its noise
@@ -28,7 +28,6 @@ SETTINGS = {  # by rung: share of the true value's variance in a score, spread, 
 }
 TRIALS, COHORT = 128, 16
 
-Curves = Mapping[int, Mapping[int, float]]
 Estimate = Callable[[Curves], dict[int, float]]
 
 
@@ -40,8 +39,8 @@ def main() -> None:
     seeds = range(options.seed, options.seed + (2 if options.quick else options.seeds))
     trials = 48 if options.quick else TRIALS
     policies: dict[str, Estimate] = {
-        "chained": lambda curves: at_last_rung(curves, RUNGS),
-        "constant": constant_increase,
+        "chained": lambda curves: expected_at_last_rung(curves, RUNGS),
+        "constant": lambda curves: with_median_increase(curves, RUNGS),
         "finished": lambda curves: {n: curve[RUNGS[-1]] for n, curve in curves.items() if RUNGS[-1] in curve},
     }
     figures: dict[str, float] = {}
@@ -62,20 +61,6 @@ def main() -> None:
         figures,
         conditions("numpy", "scipy", n=len(seeds), seed=options.seed, budget=about, deployment="none: a simulation"),
     )
-
-
-def constant_increase(curves: Curves) -> dict[int, float]:
-    """The baseline: a stopped trial's score plus the median increase of those that continued to the end."""
-    last = RUNGS[-1]
-    increases = {
-        rung: [curve[last] - curve[rung] for curve in curves.values() if {rung, last} <= curve.keys()]
-        for rung in RUNGS[:-1]
-    }
-    return {
-        number: curve[end] + (statistics.median(increases[end]) if increases.get(end) else 0.0)
-        for number, curve in curves.items()
-        for end in (max(curve),)
-    }
 
 
 def search(setting: str, estimate: Estimate, *, seed: int, trials: int) -> float:

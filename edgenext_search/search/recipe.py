@@ -20,6 +20,7 @@ from edgenext_search.training.proxy.recipe import TrainRecipe
 from edgenext_search.validation import Settings
 
 RankingMetric = Literal["combined", "top1", "loss", "train_loss", "recent_loss"]
+StoppedTrials = Literal["regression", "constant"]
 Sampler = Literal["bayes", "gp", "tpe", "nsga2", "random"]
 LATENCY = "latency"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)")
@@ -92,6 +93,10 @@ class SearchKeys(Settings):
     """Ranking metric of the search: ``top1``; ``loss``, the cross-entropy on the held-out images; ``recent_loss``, the
     mean loss of the training steps since the previous rung; ``train_loss``, that of all training steps; ``combined``,
     the mean of ``top1``, ``loss`` and ``train_loss`` on the scale of top-1. Finalists are compared by top-1."""
+    stopped: StoppedTrials = "regression"
+    """How a trial that was stopped early enters the model of the sampler: with the score that a ``regression`` over the
+    trials that continued leads to expect at the last rung, or with its own score plus a ``constant``, their median
+    increase."""
     time: str | None = None
     """Time limit of the proposals, such as 30m, 8h or 2d; the finalists are trained after it. null for no limit."""
     seed: Annotated[int, Field(ge=0)] = 0

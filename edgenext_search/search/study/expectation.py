@@ -50,7 +50,8 @@ def expectations_of(
         values: Their assignments.
     """
     own = [trial for trial in trials if trial.duplicate_of is None]
-    estimates = sorted(estimated_scores(own, recipe.proxy.rung_epochs, recipe.search.rank_by).items())
+    search = recipe.search
+    estimates = sorted(estimated_scores(own, recipe.proxy.rung_epochs, search.rank_by, search.stopped).items())
     observed = [Observation(values=values[number], score=score) for number, score in estimates]
     expected = expected_scores(recipe.space, observed)
     return {number: expectation for (number, _), expectation in zip(estimates, expected, strict=True)}

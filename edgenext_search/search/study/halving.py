@@ -11,9 +11,12 @@ import numpy as np
 
 from edgenext_search.search.objectives import losses_of
 from edgenext_search.search.ranking.metric import ranking_scores
-from edgenext_search.search.recipe import RankingMetric
+from edgenext_search.search.recipe import RankingMetric, StoppedTrials
 from edgenext_search.search.sampler.front import best_points
 from edgenext_search.search.store.records import TrialRecord
+
+Curves = Mapping[int, Mapping[int, float]]
+"""Score by number of the trial and epoch."""
 
 SLOPE, PAIRS = 1.0, 4.0
 """Prior of a regression from rung to rung: its slope, and the number of pairs that it weighs as much as."""
@@ -48,22 +51,41 @@ def survivors(
 
 
 def estimated_scores(
-    trials: Sequence[TrialRecord], rung_epochs: Sequence[int], metric: RankingMetric = "top1"
+    trials: Sequence[TrialRecord],
+    rung_epochs: Sequence[int],
+    metric: RankingMetric = "top1",
+    stopped: StoppedTrials = "regression",
 ) -> dict[int, float]:
-    """Estimated ranking score of each scored trial at the last rung, by number; see :func:`at_last_rung`.
+    """Estimated ranking score of each scored trial at the last rung, by number, so that all are on one scale.
 
     Args:
         trials: Trials of the study.
         rung_epochs: Epoch of each rung.
         metric: Ranking metric, see :func:`~edgenext_search.search.ranking.metric.ranking_scores`.
+        stopped: :func:`expected_at_last_rung` or :func:`with_median_increase`.
     """
     curves = ranking_scores(trials, metric)
-    scored = [trial.number for trial in trials if trial.curve and trial.state != "failed"]
-    return at_last_rung({number: curves[number] for number in scored}, rung_epochs)
+    scored = {trial.number: curves[trial.number] for trial in trials if trial.curve and trial.state != "failed"}
+    return (expected_at_last_rung if stopped == "regression" else with_median_increase)(scored, rung_epochs)
 
 
-def at_last_rung(curves: Mapping[int, Mapping[int, float]], rung_epochs: Sequence[int]) -> dict[int, float]:
-    """Scores at the last rung by number, expected where a trial stopped before, so that all are on one scale.
+def with_median_increase(curves: Curves, rung_epochs: Sequence[int]) -> dict[int, float]:
+    """Scores at the last rung by number; a stopped trial's score plus the median increase of those that finished.
+
+    Args:
+        curves: Score by epoch of each trial, with at least one rung.
+        rung_epochs: Epoch of each rung.
+    """
+    last = rung_epochs[-1]
+    gains: dict[int, float] = {}
+    for rung in rung_epochs[:-1]:
+        increases = [curve[last] - curve[rung] for curve in curves.values() if {rung, last} <= curve.keys()]
+        gains[rung] = statistics.median(increases) if increases else 0.0
+    return {number: curve[max(curve)] + gains.get(max(curve), 0.0) for number, curve in curves.items()}
+
+
+def expected_at_last_rung(curves: Curves, rung_epochs: Sequence[int]) -> dict[int, float]:
+    """Scores at the last rung by number, expected where a trial stopped before.
 
     From a rung to the next the expectation is a regression over the trials that continued. They were chosen by the
     score that is regressed on, which leaves a regression unbiased. Regressions are chained from rung to rung. Early

@@ -29,12 +29,10 @@ def importance(store: StudyStore, recipe: ResolvedRecipe) -> Importance | None:
 
     from edgenext_search.search.sampler.propose import distributions, encode
 
+    search = recipe.search
     trials = [trial for trial in store.records() if trial.duplicate_of is None]
-    scores = {
-        number: score
-        for number, score in estimated_scores(trials, recipe.proxy.rung_epochs, recipe.search.rank_by).items()
-        if math.isfinite(score)
-    }
+    estimates = estimated_scores(trials, recipe.proxy.rung_epochs, search.rank_by, search.stopped)
+    scores = {number: score for number, score in estimates.items() if math.isfinite(score)}
     space = recipe.space
     if len(scores) < LEAST or len(set(scores.values())) == 1 or not space.parameters:
         return None

@@ -44,9 +44,10 @@ def proposals(
     search = recipe.search
     firm, others = starts(projection, recipe.enqueued)
     fixed = [*firm, *(others if cohort == 0 else [])][len(known) : len(known) + size]
+    estimates = estimated_scores(known, recipe.proxy.rung_epochs, search.rank_by, search.stopped)
     observed = [
         Observation(values=values[number], score=score, costs=costs_in(known[number].cost, search.objectives))
-        for number, score in sorted(estimated_scores(known, recipe.proxy.rung_epochs, search.rank_by).items())
+        for number, score in sorted(estimates.items())
     ]
 
     def costs_of(assignment: Mapping[str, Value]) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from study_builders import a_record
 
 from edgenext_search.search.store.records import Losses
-from edgenext_search.search.study.halving import at_last_rung, estimated_scores, survivors
+from edgenext_search.search.study.halving import estimated_scores, expected_at_last_rung, survivors
 
 scores_of_a_cohort = st.dictionaries(st.integers(0, 60), st.floats(0, 1), max_size=20)
 
@@ -181,6 +181,24 @@ def test_equal_costs_leave_accuracy_alone(cohort):
     assert survivors(scores, dict.fromkeys(cohort, (7, 7))) == survivors(scores)
 
 
+# Trials by their scores at rungs of 1, 2 and 4 epochs, and what each would have at the last.
+#   gains to the last rung:  from 1: 0.40 (a), 0.20 (b), 0.30 (c) -> 0.30;   from 2: 0.10, 0.06, 0.20 -> 0.10
+ESTIMATES = [
+    ((0.30, 0.60, 0.70), 0.70),
+    ((0.40, 0.54, 0.60), 0.60),
+    ((0.20, 0.30, 0.50), 0.50),
+    ((0.25, 0.35), 0.45),
+    ((0.15,), 0.45),
+]
+
+
+def test_a_stopped_trial_gets_the_median_gain_of_those_that_went_on():
+    trials = [a_record(number, scores=curve, rungs=(1, 2, 4)) for number, (curve, _) in enumerate(ESTIMATES)]
+    assert estimated_scores(trials, (1, 2, 4), stopped="constant") == {
+        number: pytest.approx(expected) for number, (_, expected) in enumerate(ESTIMATES)
+    }
+
+
 def test_a_stopped_trial_is_expected_by_regressions_from_rung_to_rung():
     """Many trials, of which each second one went on: the prior hardly counts."""
     first = [number / 400 for number in range(400)]
@@ -188,20 +206,20 @@ def test_a_stopped_trial_is_expected_by_regressions_from_rung_to_rung():
         number: {1: score} if number % 2 else {1: score, 2: 0.3 + 0.5 * score, 4: 0.6 + 0.1 * score}
         for number, score in enumerate(first)
     }
-    found = at_last_rung(curves, (1, 2, 4))
+    found = expected_at_last_rung(curves, (1, 2, 4))
     for number, score in enumerate(first):
         assert found[number] == pytest.approx(0.6 + 0.1 * score, abs=1e-2)
 
 
 def test_with_few_trials_the_slope_is_near_its_prior():
     curves = {0: {1: 0.5, 2: 0.9}, 1: {1: 0.3}, 2: {1: 0.1}}
-    assert at_last_rung(curves, (1, 2)) == {0: 0.9, 1: pytest.approx(0.7), 2: pytest.approx(0.5)}
+    assert expected_at_last_rung(curves, (1, 2)) == {0: 0.9, 1: pytest.approx(0.7), 2: pytest.approx(0.5)}
 
 
 @given(st.lists(st.lists(st.floats(0, 1), min_size=1, max_size=3), max_size=12))
 def test_who_finished_keeps_its_score(rows):
     curves = {number: dict(zip((1, 2, 4), row, strict=False)) for number, row in enumerate(rows)}
-    found = at_last_rung(curves, (1, 2, 4))
+    found = expected_at_last_rung(curves, (1, 2, 4))
     assert found.keys() == curves.keys()
     assert all(found[number] == curve[4] for number, curve in curves.items() if 4 in curve)
     assert all(math.isfinite(score) for score in found.values())
