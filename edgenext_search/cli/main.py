@@ -43,7 +43,10 @@ class CommandGroup(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - click's
         """Run as a program, with streams that end no work."""
         steady_streams()
-        return super().main(*args, **kwargs)
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:  # where no command is called, as by --help
+            sys.exit(explain(error))
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; ``--debug`` lets its exceptions through."""

@@ -58,6 +58,18 @@ def test_closed_streams(closed):
     assert subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, check=False).returncode == 0
 
 
+@pytest.mark.parametrize("words", ["--version", "--help", "cost edgenext_small --json", "space schema"])
+def test_results_that_cannot_be_written(words):
+    line = f"{sys.executable} -m edgenext_search {words} > /dev/full"
+    done = subprocess.run(["bash", "-c", line], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "Error: No space left on device; free some space.\n")
+
+
+def test_messages_that_cannot_be_written():
+    line = f"{sys.executable} -m edgenext_search cost nothing 2> /dev/full"
+    assert subprocess.run(["bash", "-c", line], cwd=ROOT, check=False).returncode == 2
+
+
 def test_a_working_directory_that_was_removed(tmp_path):
     gone = tmp_path / "gone"
     gone.mkdir()
