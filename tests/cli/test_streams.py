@@ -6,11 +6,13 @@ import pty
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
 import pytest
 
+from edgenext_search.cli import main
 from edgenext_search.cli.failures import resumable
 from edgenext_search.cli.streams import steady_streams
 from edgenext_search.signals import handled
@@ -100,6 +102,26 @@ def test_a_signal_that_nothing_answers_ends_as_ctrl_c_does(number, capsys):
     with pytest.raises(KeyboardInterrupt), resumable("edgenext-search resume run"):
         signal.raise_signal(number)
     assert "Stopped. What was finished is kept: `edgenext-search resume run` goes on." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_a_command_in_order(number, capfd, monkeypatch, tmp_path):
+    left = []
+
+    def work(name):
+        with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+            left.append(folder)
+            signal.raise_signal(number)
+
+    monkeypatch.setattr("edgenext_search.models.find.find_candidate", work)
+    before = signal.getsignal(number)
+    with pytest.raises(SystemExit) as ended:
+        main(["cost", "x"], standalone_mode=False)
+    assert ended.value.code == 128 + number
+    assert capfd.readouterr() == ("", f"Stopped by {number.name}.\n")
+    assert left
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(number) == before
 
 
 def test_a_message_may_come_while_another_is_written(monkeypatch, tmp_path):
