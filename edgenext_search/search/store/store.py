@@ -8,7 +8,7 @@ import sqlite3
 import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from edgenext_search.arch.spaces.space import Space
     from edgenext_search.search.store.records import References, Rescores
 
+P = ParamSpec("P")
 T = TypeVar("T")
 SQLITE = "sqlite:"
 LOCK_PATIENCE = 120.0  # seconds to wait for another program that has locked the file of the record
@@ -47,13 +48,13 @@ _STATES: dict[State, TrialState] = {
 }
 
 
-def _reads(method: Callable[[StudyStore], T]) -> Callable[[StudyStore], T]:
+def _reads(method: Callable[Concatenate[StudyStore, P], T]) -> Callable[Concatenate[StudyStore, P], T]:
     """What a method reads may be damaged in any way: whatever is not the host's failure is said to be the record's."""
 
     @functools.wraps(method)
-    def read(self: StudyStore) -> T:
+    def read(self: StudyStore, /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            return method(self)
+            return method(self, *args, **kwargs)
         except Exception as error:
             if (failure := classify(error)).kind is not FailureKind.OURS:
                 raise
@@ -207,7 +208,7 @@ class StudyStore:
     def tell(self, number: int, state: TrialState) -> None:
         """Close a trial; the values of a complete one are its last score and the costs among the objectives."""
         if state == "complete":
-            trial = self._frozen(number)
+            trial = self.storage.get_trial(self._trial_id(number))
             scores, cost = trial.intermediate_values, Cost.from_dict(trial.user_attrs["cost"])
             self._study.tell(number, [scores[max(scores)], *costs_in(cost, self._objectives)])
         elif state == "pruned":
@@ -228,18 +229,23 @@ class StudyStore:
         return self._values[: len(trials)]
 
     @_reads
-    def rescores(self) -> Rescores:
-        """Score of each finalist by fingerprint and fresh seed, or the reason of its failure."""
+    def rescores(self, *, early: bool = False) -> Rescores:
+        """Score of each finalist by fingerprint and fresh seed, or the reason of its failure.
+
+        Args:
+            early: Those of likely finalists that were trained before it was known whether they are asked for.
+        """
         scores: Rescores = {}
+        kind = _kind_of_rescore(early)
         for key, value in self._study.user_attrs.items():
-            if key.startswith("rescore:"):
+            if key.startswith(kind):
                 _, fingerprint, seed = key.split(":")
                 scores[fingerprint, int(seed)] = value
         return scores
 
-    def add_rescore(self, fingerprint: str, seed: int, result: float | str) -> None:
-        """Record the score of a finalist with a fresh seed, or the reason of its failure."""
-        self._study.set_user_attr(f"rescore:{fingerprint}:{seed}", result)
+    def add_rescore(self, fingerprint: str, seed: int, result: float | str, *, early: bool = False) -> None:
+        """Record the score of a finalist with a fresh seed, or the reason of its failure; see :meth:`rescores`."""
+        self._study.set_user_attr(f"{_kind_of_rescore(early)}{fingerprint}:{seed}", result)
 
     @_reads
     def latencies(self) -> dict[str, Measurement]:
@@ -288,11 +294,12 @@ class StudyStore:
             self._told[record.number] = record
         return record
 
-    def _frozen(self, number: int) -> FrozenTrial:
-        return self._study.get_trials(deepcopy=False)[number]
-
     def _trial_id(self, number: int) -> int:
         return self.storage.get_trial_id_from_study_id_trial_number(self.study_id, number)
+
+
+def _kind_of_rescore(early: bool) -> str:
+    return "early-rescore:" if early else "rescore:"
 
 
 def _open_storage(where: str | Path | BaseStorage) -> BaseStorage:
