@@ -1,6 +1,7 @@
 """The program in odd environments: closed streams, lost terminals, other encodings."""
 
 import errno
+import logging
 import os
 import pty
 import signal
@@ -13,6 +14,7 @@ import time
 import pytest
 
 from edgenext_search.cli import main
+from edgenext_search.cli.environment import quiet_libraries
 from edgenext_search.cli.failures import resumable
 from edgenext_search.cli.streams import steady_streams
 from edgenext_search.signals import handled
@@ -46,6 +48,23 @@ def test_odd_variables(variables):
     done = run("space", "show", "edgenext", **variables)
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout
+
+
+@pytest.mark.parametrize("value", ["abc", "-3", "0", "", "1,x", "1.5"])
+def test_openmp_says_nothing(value, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    monkeypatch.setenv("OMP_THREAD_LIMIT", "4")
+    quiet_libraries()
+    assert "OMP_NUM_THREADS" not in os.environ
+    assert os.environ["OMP_THREAD_LIMIT"] == "4"
+
+
+def test_libraries_say_nothing():
+    """OpenMP of its variables, matplotlib of its cache of fonts."""
+    quiet_libraries()
+    assert logging.getLogger("matplotlib.font_manager").getEffectiveLevel() == logging.ERROR
+    done = run("doctor", OMP_NUM_THREADS="abc", OMP_THREAD_LIMIT="-1")
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_an_undecodable_argument_is_shown(tmp_path):
