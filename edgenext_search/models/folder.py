@@ -141,7 +141,7 @@ def load_model_folder(folder: Path) -> nn.Module:
 
 @contextlib.contextmanager
 def _plainly_named(folder: Path) -> Iterator[Path]:
-    """A path of a folder without signs that mean something in a URL, as which timm below 1.0.23 reads it."""
+    """A path of a folder without signs that mean something in a URL, as which older releases of timm read it."""
     if re.fullmatch(r"[\w./-]+", str(folder), re.ASCII):
         yield folder
         return
