@@ -41,7 +41,7 @@ def main() -> None:
     space = Space.load(options.space)
     projection = Projection(space, Budget.parse(options.budget), deployment)
     rng = seeded(options.seed)
-    candidates = [projection.candidate(space.sample(rng)) for _ in range(many)]
+    candidates = [projection.candidate(space.draw(rng)) for _ in range(many)]
     image = torch.zeros(1, 3, deployment.img_size, deployment.img_size)
     networks = [build(candidate, num_classes=deployment.num_classes).eval() for candidate in candidates[:few]]
 

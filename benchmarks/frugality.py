@@ -76,7 +76,7 @@ def main() -> None:
         trainings = Trainings(options.record, Path(scratch))
         for seed in range(options.seed, options.seed + seeds):
             rng = seeded(seed)
-            candidates = [projection.candidate(projection.space.sample(rng)) for _ in range(trials)]
+            candidates = [projection.candidate(projection.space.draw(rng)) for _ in range(trials)]
             curves = trainings.curves([(candidate, seed) for candidate in candidates], recipe, data)
             records = [
                 replace(record_of(n, c, curves[c.fingerprint, seed], seed), cohort=n // COHORT)

@@ -67,7 +67,7 @@ def main() -> None:
         models, exported = [], []
         for number in range(n):
             projection = Projection(space, Budget.parse(rng.choice(BUDGETS)), deployment)
-            candidate = projection.candidate(space.sample(rng))
+            candidate = projection.candidate(space.draw(rng))
             models.append(folder / f"{number}.onnx")
             start = time.perf_counter()
             export_for_measuring(candidate, deployment, models[-1])

@@ -57,7 +57,7 @@ def main() -> None:
     found: dict[str, list[float]] = {name: [] for name in ("closed", "madds", "tensors", "allocator", "onnxruntime")}
     for _ in range(n):
         projection = Projection(space, Budget.parse(rng.choice(BUDGETS)), deployment)
-        candidate = projection.candidate(space.sample(rng))
+        candidate = projection.candidate(space.draw(rng))
         counted = cost(candidate, deployment)
         found["closed"].append(counted.memory)
         found["madds"].append(counted.madds)

@@ -23,13 +23,14 @@ from common import conditions, emit, median, parser, seeded, significant
 
 from edgenext_search.arch.cost import cost
 from edgenext_search.arch.projection import Projection
+from edgenext_search.execution.executor import Event, Finished
 from edgenext_search.search.recipe import ResolvedRecipe
 from edgenext_search.search.resolver import load_study
 from edgenext_search.search.sampler.propose import distributions, encode
 from edgenext_search.search.store.store import StudyStore
 from edgenext_search.search.study.coordinator import Coordinator
 from edgenext_search.search.study.listener import Listener
-from edgenext_search.training.proxy.job import Trained
+from edgenext_search.training.proxy.job import Trained, TrainJob
 
 TRIAL_SECONDS = 30.0
 
@@ -75,6 +76,7 @@ def _start_seconds(jobs: int, folder: Path) -> list[float]:
     """Seconds from each job to the end of its first step, but for the first job, which starts the server."""
     from edgenext_search.arch.published import published_variant
     from edgenext_search.data import open_source, prepare
+    from edgenext_search.execution.dispatch import outcomes
     from edgenext_search.execution.local import LocalExecutor
     from edgenext_search.training.proxy.job import Placement, TrainJob
     from edgenext_search.training.proxy.recipe import TrainRecipe
@@ -92,12 +94,10 @@ def _start_seconds(jobs: int, folder: Path) -> list[float]:
         )  # fmt: skip
         first: list[float] = []
         start = time.perf_counter()
-        outcomes = executor.run(
-            [job],
-            on_progress=lambda _job, _share, first=first: first.append(time.perf_counter()),
-            should_stop=lambda: False,
+        trained = outcomes(
+            executor, [job], on_progress=lambda _job, _share, first=first: first.append(time.perf_counter())
         )
-        assert all(isinstance(outcome, Trained) for _, outcome in outcomes)
+        assert all(isinstance(outcome, Trained) for _, outcome in trained)
         seconds.append(first[0] - start)
     return seconds[1:]
 
@@ -111,7 +111,7 @@ def _filled(recipe: ResolvedRecipe, count: int, path: Path, seed: int) -> Path:
     store = StudyStore(f"sqlite:///{path}", recipe.name, space)
     trials = []
     for number in range(count):
-        values = space.sample(rng)
+        values = space.draw(rng)
         candidate = projection.candidate(values)
         epochs = rungs[:1] if number % 3 == 0 else rungs
         curve = {epoch: rng.gauss(0.5, 0.02) + 0.01 * index for index, epoch in enumerate(epochs)}
@@ -146,10 +146,35 @@ def _projection(recipe: ResolvedRecipe) -> Projection:
 class _Untrained:
     """An executor whose trials cost nothing."""
 
-    def run(self, jobs: Any, **_others: Any) -> Any:  # noqa: ANN401
-        """A score for each job, at once."""
-        for job in jobs:
-            yield job, Trained(score=int(job.candidate.fingerprint, 16) % 1000 / 1000, seconds=0.0)
+    def __init__(self) -> None:
+        self._jobs: list[TrainJob] = []
+
+    def capacity(self) -> int:
+        """One place."""
+        return 1
+
+    def reattach(self) -> list[TrainJob]:
+        """Nothing is left of earlier runs."""
+        return []
+
+    def submit(self, job: TrainJob) -> None:
+        """Done at once."""
+        self._jobs.append(job)
+
+    def cancel(self, job: TrainJob) -> None:
+        """Nothing runs."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def events(self, _timeout: float) -> list[Event]:
+        """A score for each job."""
+        jobs, self._jobs = self._jobs, []
+        return [Finished(job, Trained(score=_score_of(job), seconds=0.0)) for job in jobs]
+
+
+def _score_of(job: TrainJob) -> float:
+    return int(job.candidate.fingerprint, 16) % 1000 / 1000
 
 
 def _ours(recipe: ResolvedRecipe, storage: Path) -> float:

@@ -35,7 +35,7 @@ def main() -> None:
     budget, deployment, space = Budget.parse(options.budget), Deployment(), Space.load(options.space)
     projection = Projection(space, budget, deployment)
     rng = seeded(options.seed)
-    samples = [space.sample(rng) for _ in range(n)]
+    samples = [space.draw(rng) for _ in range(n)]
     for values in samples[:50]:  # unmeasured: caches
         projection.candidate(values)
 

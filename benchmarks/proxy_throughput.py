@@ -82,7 +82,7 @@ def _job(options: Any, candidates: int) -> dict[str, Any]:  # noqa: ANN401 - arg
     study = load_study("laptop", flags=flags, settings=[f"proxy.{key}={value}" for key, value in proxy.items()])
     projection, rng = _projection(study), seeded(options.seed)
     return {
-        "candidates": [projection.candidate(projection.space.sample(rng)).to_dict() for _ in range(candidates)],
+        "candidates": [projection.candidate(projection.space.draw(rng)).to_dict() for _ in range(candidates)],
         "study": study.to_dict(),
         "recipe": study.proxy.to_dict(),
     }
@@ -154,6 +154,7 @@ def _engine(folder: Path) -> None:
     """All candidates by the tool's own parts: data cache, executor and trial processes."""
     from edgenext_search.arch.candidate import Candidate
     from edgenext_search.data import default_cache_dir, open_source, prepare
+    from edgenext_search.execution.dispatch import outcomes
     from edgenext_search.execution.local import LocalExecutor
     from edgenext_search.execution.numerics import probe_host
     from edgenext_search.execution.placement import local_places
@@ -192,8 +193,7 @@ def _engine(folder: Path) -> None:
         )
         for index, candidate in enumerate(job["candidates"])
     ]  # fmt: skip
-    outcomes = LocalExecutor(places).run(jobs, on_progress=lambda *_: None, should_stop=lambda: False)
-    assert all(isinstance(outcome, Trained) for _, outcome in outcomes)
+    assert all(isinstance(outcome, Trained) for _, outcome in outcomes(LocalExecutor(places), jobs))
 
 
 if __name__ == "__main__":

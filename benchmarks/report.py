@@ -131,7 +131,7 @@ def a_study(count: int, seed: int) -> list[TrialRecord]:
     found = []
     for number in range(count):
         baseline = projection.published(projection.nearest_published()[0])
-        candidate = projection.candidate(space.sample(rng)) if number else baseline
+        candidate = projection.candidate(space.draw(rng)) if number else baseline
         first = rng.gauss(0.4, 0.05)
         scores = (first, first + rng.gauss(0.2, 0.03))[: 1 if number and rng.random() < 0.5 else 2]
         found.append(

@@ -15,6 +15,7 @@ from typing import Any
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.data import PreparedData, default_cache_dir, open_source, prepare
+from edgenext_search.execution.dispatch import outcomes
 from edgenext_search.execution.local import LocalExecutor
 from edgenext_search.execution.placement import local_places
 from edgenext_search.search.store.records import Losses, TrialRecord
@@ -93,8 +94,7 @@ class Trainings:
                 for job in (self._job(candidate, seed, recipe, data, rung),)
                 if self._key(job) not in self._results
             ]
-            outcomes = self._executor.run(jobs, on_progress=lambda *_: None, should_stop=lambda: False)
-            for done, (job, outcome) in enumerate(outcomes, start=1):
+            for done, (job, outcome) in enumerate(outcomes(self._executor, jobs), start=1):
                 if not isinstance(outcome, Trained):
                     raise SystemExit(f"{job.label}: {outcome.reason}")
                 self._keep(job, outcome)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import platform
 from importlib import metadata
 
-PACKAGES = ("edgenext-search", "torch", "timm", "optuna", "numpy", "onnx", "onnxruntime")
+PACKAGE = "edgenext-search"
+PACKAGES = (PACKAGE, "torch", "timm", "optuna", "numpy", "onnx", "onnxruntime")
 
 
 def versions() -> dict[str, str]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import functools
 import hashlib
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import optuna
-from strategies import ByMadds
+from strategies import ByMadds, tiny
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.projection import Projection
+from edgenext_search.execution.executor import Event, Finished, Lost, Progress
 from edgenext_search.latency.measurement import Measurement
 from edgenext_search.search.recipe import ResolvedRecipe
 from edgenext_search.search.resolver import load_study
@@ -26,6 +27,7 @@ from edgenext_search.search.study.coordinator import Coordinator
 from edgenext_search.search.study.finalists import finalists_of
 from edgenext_search.search.study.listener import Listener
 from edgenext_search.training.proxy.job import Failed, Outcome, Trained, TrainJob
+from edgenext_search.training.proxy.recipe import TrainRecipe
 
 FLAGS = {"budget": "60k", "deployment.num_classes": 10, "deployment.img_size": 64}
 AS_THE_HOST_LIKES = ("proxy.precision=auto", "proxy.channels_last=null", "proxy.compile=null")  # the demo fixes them
@@ -87,46 +89,66 @@ class FakeExecutor:
     """Trains nothing: outcomes are a script.
 
     Args:
-        outcome: What comes of a job; by default its :func:`score_of`.
+        outcome: What comes of a job, or that it is lost; by default its :func:`score_of`.
         shuffle: In which order outcomes come; None for the order of the jobs.
         killed_at: Dies before it gives its k-th outcome, counted from 1.
+        places: Jobs at once.
     """
 
     def __init__(
         self,
-        outcome: Callable[[TrainJob], Outcome] | None = None,
+        outcome: Callable[[TrainJob], Outcome | Lost] | None = None,
         *,
         shuffle: random.Random | None = None,
         killed_at: int | None = None,
+        places: int = 1,
     ) -> None:
         self._outcome = outcome or (lambda job: Trained(score=score_of(job), seconds=0.5))
         self._shuffle = shuffle
         self._killed_at = killed_at
+        self._places = places
+        self._under_way: list[TrainJob] = []
         self.given: list[tuple[str, int, int]] = []
         self.jobs: list[TrainJob] = []
 
-    def run(
-        self,
-        jobs: Sequence[TrainJob],
-        *,
-        on_progress: Callable[[TrainJob, float], None],
-        should_stop: Callable[[], bool],
-    ) -> Iterator[tuple[TrainJob, Outcome]]:
-        """See :class:`edgenext_search.execution.executor.Executor`."""
-        names = [job.name for job in jobs]
-        assert len(set(names)) == len(names), "two jobs under way share their files"
-        waiting = list(jobs)
-        if self._shuffle:
-            self._shuffle.shuffle(waiting)
-        for job in waiting:
-            if should_stop():
-                return
-            if len(self.given) + 1 == self._killed_at:
-                raise Killed
-            on_progress(job, 0.5)
-            self.given.append((job.candidate.fingerprint, job.seed, job.until))
-            self.jobs.append(job)
-            yield job, self._outcome(job)
+    def capacity(self) -> int:
+        return self._places
+
+    def reattach(self) -> list[TrainJob]:
+        return []
+
+    def submit(self, job: TrainJob) -> None:
+        assert job.attempt
+        assert job.name not in [other.name for other in self._under_way], "two jobs under way share their files"
+        self._under_way.append(job)
+        assert len(self._under_way) <= self._places
+
+    def cancel(self, job: TrainJob) -> None:
+        self._under_way = [other for other in self._under_way if other != job]
+
+    def close(self) -> None:
+        assert not self._under_way
+
+    def events(self, _timeout: float) -> list[Event]:
+        """The end of one job."""
+        if not self._under_way:
+            return []
+        job = self._under_way[self._shuffle.randrange(len(self._under_way)) if self._shuffle else 0]
+        if len(self.given) + 1 == self._killed_at:
+            raise Killed
+        self._under_way.remove(job)
+        self.given.append((job.candidate.fingerprint, job.seed, job.until))
+        self.jobs.append(job)
+        ending = self._outcome(job)
+        self.after_outcome(job)
+        return [Progress(job, 0.5), ending if isinstance(ending, Lost) else Finished(job, ending)]
+
+    def forget(self) -> None:
+        """The coordinator has died, and its jobs with it."""
+        self._under_way.clear()
+
+    def after_outcome(self, job: TrainJob) -> None:
+        """Called as the outcome of a job is about to be given."""
 
 
 def fails_for(*fingerprints: str, reason: str = "ValueError: no luck") -> Callable[[TrainJob], Outcome]:
@@ -226,6 +248,21 @@ def a_record(number: int, *, scores: Sequence[float] = (0.5,), rungs: Sequence[i
     return TrialRecord(**{**values, **changes})
 
 
+def a_job(**changes: Any) -> TrainJob:
+    """A training that nobody runs."""
+    values: dict[str, Any] = {
+        "name": "abc-0",
+        "label": "trial 0",
+        "candidate": tiny(),
+        "recipe": TrainRecipe(),
+        "data": Path("data"),
+        "seed": 0,
+        "until": 2,
+        "folder": Path("scratch"),
+    }
+    return TrainJob(**{**values, **changes})
+
+
 def a_candidate(number: int) -> Candidate:
     """A candidate of its own for every number."""
     return Candidate(
@@ -240,4 +277,4 @@ def a_candidate(number: int) -> Candidate:
 
 def some_values(space: Any, seed: int) -> dict[str, Any]:
     """A random assignment of a space."""
-    return space.sample(random.Random(seed))
+    return space.draw(random.Random(seed))

@@ -98,3 +98,12 @@ def test_the_guide_to_published_weights(tmp_path, monkeypatch):
     assert CliRunner().invoke(main, command.split()).exit_code == 0
     model = run(*python_blocks("import.md"))["model"]
     assert torch.equal(model.head.fc.weight, network.head.weight)
+
+
+@pytest.mark.slow
+def test_the_guide_to_python(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    names = run(*python_blocks("python.md"))
+    said = capsys.readouterr().out
+    assert str(names["es"].cost(names["candidate"]).params) in said
+    assert names["run"].winner.fingerprint in names["run"].report.read_text("utf-8")

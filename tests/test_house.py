@@ -91,7 +91,7 @@ def test_every_shipped_space_loads_and_projects(path):
     assert space.name == path.stem
     assert space.file.description
     projection = Projection(space, Budget.parse("1.3M"), Deployment())
-    candidate = projection.candidate(space.sample(seeded(0)))
+    candidate = projection.candidate(space.draw(seeded(0)))
     assert min(candidate.widths) >= space.file.width_multiple
 
 

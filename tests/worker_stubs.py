@@ -26,12 +26,13 @@ from edgenext_search.training.full.train import train_fully
 from edgenext_search.training.full.training_run import TrainingRun
 from edgenext_search.training.proxy.job import Trained
 from edgenext_search.training.proxy.probe_request import ProbeResult, Timing
+from edgenext_search.training.proxy.rung import place_of
 
 
 def _train_at_most(most, job):
     if (job.micro_batch or job.recipe.batch_size) > most:
         raise MemoryError(f"{most} images fit")
-    return Trained(score=0.5, seconds=1.0, micro_batch=job.micro_batch)
+    return Trained(score=0.5, seconds=1.0, place=place_of(job))
 
 
 def has_memory_for_20_images(job, rank, rendezvous, *, send):

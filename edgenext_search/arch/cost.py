@@ -74,6 +74,10 @@ class Deployment:
         return {"num_classes": self.num_classes, "img_size": self.img_size}
 
 
+PUBLISHED = Deployment()
+"""1000 classes at 256 px, as the paper counts."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
     """Exact costs of one deployment.
@@ -115,12 +119,12 @@ class Cost:
         return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
 
 
-def cost(layout: Layout, deployment: Deployment) -> Cost:
+def cost(layout: Layout, deployment: Deployment = PUBLISHED) -> Cost:
     """The costs of a network in a deployment: sums over its blocks.
 
     Args:
         layout: The network, such as a candidate.
-        deployment: Its number of classes and input size.
+        deployment: Its number of classes and input size; that of the published figures unless told otherwise.
 
     Returns:
         Exact counts, equal to fvcore's in the published convention; the memory is that of a stated model.

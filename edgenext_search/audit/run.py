@@ -89,8 +89,8 @@ def run_audit(
         The run's summary with what the audit found, also written to the folder.
 
     Raises:
-        UserError: Fewer than four candidates have a score, the images have changed since the run began, or something
-            that :func:`~edgenext_search.search.study.session.open_session` refuses.
+        UserError: Fewer than four candidates have a score, the images are not those of the run, or something that
+            :func:`~edgenext_search.search.study.session.open_session` refuses.
         StudyFailedError: The first trainings all failed.
         KeyboardInterrupt: Ctrl-C came while the images were prepared, or twice.
     """

@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from edgenext_search import __version__
 from edgenext_search.cli.commands.audit import audit_command
 from edgenext_search.cli.commands.cost import cost_command
 from edgenext_search.cli.commands.dashboard import dashboard_command
@@ -28,6 +27,7 @@ from edgenext_search.cli.failures import explain
 from edgenext_search.cli.options import EXIT_INTERRUPTED
 from edgenext_search.cli.streams import steady_streams
 from edgenext_search.errors import UserError
+from edgenext_search.version import __version__
 
 HELP = """Find the best EdgeNeXt for your budget.
 

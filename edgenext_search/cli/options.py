@@ -25,6 +25,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of text.")
 
+DATA = "FOLDER|TABLE|NAME"
+DATA_HELP = "Folder of class folders, table of paths and labels, or dataset name of timm."
+
 
 def deployment_options(function: F) -> F:
     """``--num-classes`` and ``--img-size``."""

@@ -39,6 +39,7 @@ import numpy.typing as npt
 
 from edgenext_search.data.sources.source import Source
 from edgenext_search.errors import HostError
+from edgenext_search.machine import without_main_module
 from edgenext_search.signals import how_it_ended, when_parent_ends
 from edgenext_search.texts import printable
 
@@ -225,7 +226,7 @@ def _start(work: Callable[[Task], Done], begin: Callable[[], object], now: npt.N
         daemon=True,
     )
     try:
-        with _left_to_parent(), warnings.catch_warnings():
+        with _left_to_parent(), without_main_module(), warnings.catch_warnings():
             # Python warns of forking beside threads; the work takes no lock that a thread of the parent may hold.
             warnings.filterwarnings("ignore", message=".*fork", category=DeprecationWarning)
             process.start()

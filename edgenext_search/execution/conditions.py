@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from edgenext_search.machine import cpu_cores, cpu_name
+from edgenext_search.machine import cpu_cores, device_name
 from edgenext_search.results import Result
 from edgenext_search.versions import versions
 
@@ -50,13 +50,3 @@ def conditions(places: Sequence[Placement], numerics: Numerics) -> RunConditions
         host_cores=cpu_cores(),
         versions=versions(),
     )
-
-
-def device_name(devices: Sequence[str]) -> str:
-    """The GPUs' names, or the processor's."""
-    gpus = sorted({device for device in devices if device.startswith("cuda")})
-    if not gpus:
-        return cpu_name()
-    import torch
-
-    return ", ".join(sorted({torch.cuda.get_device_name(gpu) for gpu in gpus}))

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from edgenext_search.execution.conditions import device_name
 from edgenext_search.execution.processes import ProcessGroup, Send
 from edgenext_search.files import write_text
+from edgenext_search.machine import device_name
 from edgenext_search.results import Result
 from edgenext_search.training.engine.numerics import Numerics, Precision
 from edgenext_search.training.proxy.probe_request import ProbeRequest, ProbeResult

@@ -36,6 +36,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from edgenext_search.errors import FailureKind, HostError, UserError
 from edgenext_search.failures import classify, ran_out_of_memory
+from edgenext_search.machine import without_main_module
 from edgenext_search.signals import how_it_ended, when_parent_ends
 from edgenext_search.training.errors import PeerFailedError, TrainingDivergedError, TrainingInterruptedError
 
@@ -127,7 +128,8 @@ class ProcessGroup(Generic[T]):
                 name=f"{name}, rank {rank}" if rank else name,
                 daemon=not interactive,
             )
-            process.start()
+            with without_main_module():
+                process.start()
             sender.close()
             self._processes.append(_Process(process, receiver))
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from edgenext_search.arch.blocks import IN_CHANNELS
 from edgenext_search.errors import UserError
+from edgenext_search.models.onnx_session import open_onnx
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -121,10 +122,9 @@ def check_parity(
     Raises:
         ExportError: A logit differs by more than :data:`TOLERANCE` or is no number; the file is removed.
     """
-    import onnxruntime
     import torch
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = open_onnx(path)
     takes_bytes = session.get_inputs()[0].type == "tensor(uint8)"
     count = agreeing = 0
     largest = 0.0

@@ -13,6 +13,7 @@ from edgenext_search.files import expanded
 from edgenext_search.models.export import ExportError
 from edgenext_search.models.find import find_candidate
 from edgenext_search.models.folder import deployment_of, model_folder
+from edgenext_search.models.onnx_session import open_onnx
 
 OPSET = 17  # the first with LayerNormalization as one operator, which runtimes have fast kernels for
 ONNX_FILE = "model.onnx"
@@ -39,7 +40,6 @@ def export_for_measuring(candidate: Candidate, deployment: Deployment, path: Pat
         ExportError: The difference exceeds :data:`TOLERANCE`; the file is removed.
     """
     import onnx
-    import onnxruntime
     import torch
 
     from edgenext_search.models.build import build
@@ -63,10 +63,7 @@ def export_for_measuring(candidate: Candidate, deployment: Deployment, path: Pat
             dynamo=False,
         )
     onnx.checker.check_model(str(path))
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    logits = torch.from_numpy(session.run(None, {"image": image.numpy()})[0])
+    logits = torch.from_numpy(open_onnx(path, threads=1).run(None, {"image": image.numpy()})[0])
     with torch.inference_mode():
         expected = network(image)
     difference = float((logits - expected).abs().max() / expected.abs().max())

@@ -138,7 +138,7 @@ def _of_one_space(plan: Plan, deployment: Deployment, seed: int) -> list[Entry]:
         origins[sizes] = baseline.name
     in_vain = 0
     while len(origins) < plan.shapes and in_vain < ATTEMPTS:
-        sizes = _sizes(space.shape(space.sample(rng)), plan, deployment)
+        sizes = _sizes(space.shape(space.draw(rng)), plan, deployment)
         in_vain = in_vain + 1 if sizes is None or sizes in origins else 0
         if sizes is not None:
             origins.setdefault(sizes, SAMPLED)
@@ -169,7 +169,7 @@ def _of_two_spaces(plan: Plan, deployment: Deployment, seed: int) -> list[Entry]
         candidates: dict[Candidate, None] = {}
         in_vain = 0
         while len(candidates) < plan.shapes and in_vain < ATTEMPTS:
-            candidate = projection.candidate(space.sample(rng))
+            candidate = projection.candidate(space.draw(rng))
             in_vain = in_vain + 1 if candidate in candidates else 0
             candidates.setdefault(candidate)
         if len(candidates) < plan.shapes:

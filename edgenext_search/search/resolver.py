@@ -144,7 +144,7 @@ def relocate(recipe: ResolvedRecipe, *, source: str | None, folder: str | None, 
     if changed:
         return replace(recipe, data=DataKeys.read({**recipe.data.to_dict(), **changed}, where="--data"))
     flag, place = ("--data-dir", recipe.data.dir) if recipe.data.dir else ("--data", recipe.data.source)
-    if place is not None and Path(place).is_absolute() and not Path(place).is_dir():
+    if place is not None and Path(place).is_absolute() and not Path(place).exists():
         raise UserError(
             f"The images of the run are not in {place} any more. If they have moved: `{again} {flag} PATH`."
         )
@@ -152,8 +152,8 @@ def relocate(recipe: ResolvedRecipe, *, source: str | None, folder: str | None, 
 
 
 def _absolute(text: str | None) -> str | None:
-    """A folder that exists by its full path, so that a run can be resumed from anywhere; other texts as they are."""
-    if text is None or not (path := expanded(text)).is_dir():
+    """A path that exists in full, so that a run can be resumed from anywhere; other texts as they are."""
+    if text is None or not (path := expanded(text)).exists():
         return text
     return str(path.resolve())
 

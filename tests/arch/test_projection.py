@@ -23,7 +23,7 @@ GOLDEN_WIDTHS = [(16, 48, 96, 136), (24, 48, 88, 136), (24, 72, 96, 264)]  # of 
 
 def _sampled(projection, n, seed):
     rng = seeded(seed)
-    return [projection.candidate(projection.space.sample(rng)) for _ in range(n)]
+    return [projection.candidate(projection.space.draw(rng)) for _ in range(n)]
 
 
 def _within(candidate, deployment, **cap):
@@ -91,7 +91,7 @@ def test_a_shape_keeps_all_but_its_widths_where_it_fits():
     projection = Projection(space, Budget.parse("5M"), IMAGENET)
     rng = seeded(3)
     for _ in range(50):
-        values = space.sample(rng)
+        values = space.draw(rng)
         candidate = projection.candidate(values)
         shape = space.shape(values)
         assert candidate == shape.candidate_at(candidate.widths)
@@ -103,7 +103,7 @@ def test_the_largest_scale_that_holds_is_taken():
     space = SPACES["edgenext"]
     rng = seeded(4)
     for _ in range(30):
-        shape = space.shape(space.sample(rng))
+        shape = space.shape(space.draw(rng))
         widths = solve_widths(shape, Budget(params=20_000_000), IMAGENET)
         wider = tuple(w + step for w, step in zip(widths, shape.steps, strict=True))
         legal = tuple(shape.legal_width(stage, width) for stage, width in enumerate(wider))
@@ -173,7 +173,7 @@ def test_the_smallest_reachable_cost_is_the_true_minimum(seed, key):
         Projection(space, Budget(**{key: smallest - 1}), deployment)
     projection = Projection(space, Budget(**{key: smallest}), deployment)
     assert getattr(cost(projection.smallest, deployment), key) == smallest
-    candidate = projection.candidate(space.sample(seeded(0)))
+    candidate = projection.candidate(space.draw(seeded(0)))
     assert getattr(cost(candidate, deployment), key) == smallest
 
 
@@ -186,7 +186,7 @@ def test_the_predicted_latency_is_used_up():
     deployment = Deployment(latency_model=ByMadds())
     projection = Projection(Space.load("edgenext"), Budget(latency=200_000), deployment)
     for seed in range(20):
-        found = cost(projection.candidate(projection.space.sample(seeded(seed))), deployment)
+        found = cost(projection.candidate(projection.space.draw(seeded(seed))), deployment)
         assert 0.95 * 200_000 <= found.latency <= 200_000
 
 

@@ -137,11 +137,9 @@ def test_killed_and_called_again_it_ends_as_if_undisturbed(folder, execution, fa
 
 def test_ctrl_c_ends_with_what_there_is(folder, execution, fake):
     class Interrupting(FakeExecutor):
-        def run(self, jobs, **others):
-            for item in super().run(jobs, **others):
-                if len(self.given) == 5:
-                    signal.raise_signal(signal.SIGINT)
-                yield item
+        def after_outcome(self, _job):
+            if len(self.given) == 5:
+                signal.raise_signal(signal.SIGINT)
 
     summary = audited(folder, execution, fake, executor=Interrupting())
     assert summary["status"] == "complete"  # that of the run
@@ -203,7 +201,7 @@ def test_images_that_changed_since_the_run_are_refused(folder, execution, fake):
     other = store.facts().data.model_copy(update={"fingerprint": "another"})
     store.record_facts(StudyFacts(data=other))
     before = folder.summary()
-    with pytest.raises(UserError, match="have changed since the run began"):
+    with pytest.raises(UserError, match="are not those that the run began with"):
         audited(folder, execution, fake)
     assert (fake.current.given, folder.summary()) == ([], before)
 

@@ -4,6 +4,7 @@ import signal
 import pytest
 from study_fixtures import no_probe  # noqa: F401 - a fixture of this folder
 
+from edgenext_search.execution.executor import Finished, Lost, Progress
 from edgenext_search.search.resolver import load_study
 from edgenext_search.search.store.run_folder import RunFolder
 from edgenext_search.search.study import session
@@ -19,16 +20,30 @@ class Scripted:
         self.outcome = outcome or (lambda job: Trained(score=_luck(job), seconds=1.0))
         self.ctrl_c_after = ctrl_c_after
         self.jobs = []
+        self._under_way = []
 
-    def run(self, jobs, *, on_progress, should_stop):
-        for job in jobs:
-            if should_stop():
-                return
-            self.jobs.append(job)
-            on_progress(job, 1.0)
-            if len(self.jobs) == self.ctrl_c_after:
-                signal.raise_signal(signal.SIGINT)
-            yield job, self.outcome(job)
+    def capacity(self):
+        return 1
+
+    def reattach(self):
+        return []
+
+    def submit(self, job):
+        self._under_way.append(job)
+
+    def cancel(self, job):
+        self._under_way.remove(job)
+
+    def close(self):
+        pass
+
+    def events(self, _timeout):
+        job = self._under_way.pop()
+        self.jobs.append(job)
+        if len(self.jobs) == self.ctrl_c_after:
+            signal.raise_signal(signal.SIGINT)
+        ending = self.outcome(job)
+        return [Progress(job, 1.0), ending if isinstance(ending, Lost) else Finished(job, ending)]
 
 
 def _luck(job):

@@ -1,33 +1,46 @@
-"""What every executor has to do: inherit, give the fixtures ``executor`` and ``jobs``, and the tests come for free."""
+"""What every executor has to do: inherit, give the fixtures, and the tests come for free."""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from dataclasses import replace
 
 import pytest
 
-from edgenext_search.training.proxy.job import HostFailed, Trained
+from edgenext_search.errors import HostError
+from edgenext_search.execution.attempts import new_attempt
+from edgenext_search.execution.dispatch import ATTEMPTS, Dispatcher, outcomes
+from edgenext_search.execution.executor import Finished, Lost, Progress
+from edgenext_search.training.proxy.job import Failed, OutOfMemory, Trained
 
 
-def never() -> bool:
-    """For ``should_stop``."""
-    return False
-
-
-def silent(_job, _share) -> None:
-    """For ``on_progress``."""
+def endings(executor, attempts, *, seconds=60.0):
+    """The last event of each of some attempts, by name, once all have ended."""
+    found, deadline = {}, time.monotonic() + seconds
+    while len(found) < len(attempts) and time.monotonic() < deadline:
+        for event in executor.events(0.2):
+            if isinstance(event, Finished | Lost):
+                assert event.job in attempts
+                found[event.job.name] = event
+    return found
 
 
 class ExecutorConformance:
-    """The promises of :class:`edgenext_search.execution.executor.Executor`.
+    """The promises of :mod:`edgenext_search.execution.executor`.
 
-    A subclass gives two fixtures: ``executor``; and ``jobs``, at least three short jobs that can be trained, each a
-    training of its own.
+    A subclass gives the fixtures ``executor``; ``jobs``, at least three short jobs that can be trained, each a training
+    of its own; and ``faults``, a function from a job and the name of a fault to the job with that fault: ``exception``,
+    ``nan``, ``memory`` (too little for one image), ``killed`` (whenever it runs), ``hang`` (for longer than a limit
+    that it sets), ``endless`` or ``no data``. It also gives the method ``after_death``.
     """
 
     seconds_to_stop = 10.0
+
+    def after_death(self, executor):
+        """The executor as the next coordinator has it, when this one has died with jobs under way."""
+        raise NotImplementedError
 
     @pytest.fixture
     def executor(self):
@@ -39,11 +52,17 @@ class ExecutorConformance:
         """Jobs that can be trained, in a folder of their own."""
         raise NotImplementedError
 
+    @pytest.fixture
+    def faults(self):
+        """Makes jobs with faults."""
+        raise NotImplementedError
+
     @staticmethod
     def outcomes(executor, jobs, **others):
         """Outcome by the job's name; each job has exactly one."""
         found = {}
-        for job, outcome in executor.run(jobs, **{"on_progress": silent, "should_stop": never, **others}):
+        for job, outcome in outcomes(executor, jobs, **others):
+            assert job in jobs
             assert job.name not in found
             found[job.name] = outcome
         return found
@@ -56,9 +75,10 @@ class ExecutorConformance:
             assert 0 <= outcome.score <= 1
             assert outcome.seconds > 0
 
-    def test_an_outcome_comes_with_the_job_as_it_was_given(self, executor, jobs):
-        for job, _ in executor.run(jobs, on_progress=silent, should_stop=never):
-            assert job in jobs
+    def test_a_score_says_its_place(self, executor, jobs):
+        place = self.outcomes(executor, jobs[:1])[jobs[0].name].place
+        assert (place.numerics, place.micro_batch) == (str(jobs[0].numerics), None)
+        assert all((place.host, place.device, place.package, place.torch))
 
     def test_no_jobs_no_outcomes(self, executor):
         assert self.outcomes(executor, []) == {}
@@ -72,13 +92,43 @@ class ExecutorConformance:
         assert {name: outcome.score for name, outcome in backwards.items()} == scores
         assert alone[jobs[1].name].score == scores[jobs[1].name]
 
-    def test_a_job_that_cannot_be_done_fails_with_a_reason_and_harms_no_other(self, executor, jobs):
-        broken = replace(jobs[0], name="broken", data=jobs[0].folder / "no-such-data")
+    @pytest.mark.parametrize(
+        ("fault", "kind", "words"),
+        [
+            ("exception", Failed, ""),
+            ("nan", Failed, "TrainingDivergedError"),
+            ("memory", OutOfMemory, "out of memory"),
+            ("hang", Failed, "timed out"),
+        ],
+    )
+    def test_a_candidate_that_fails_has_a_reason_and_harms_no_other(self, executor, jobs, faults, fault, kind, words):
+        broken = faults(replace(jobs[0], name="broken"), fault)
         found = self.outcomes(executor, [broken, *jobs])
-        assert isinstance(found["broken"], HostFailed)
-        assert "no-such-data" in found["broken"].reason
+        assert type(found["broken"]) is kind
+        assert words in found["broken"].reason
         assert "\n" not in found["broken"].reason
-        assert all(isinstance(found[job.name], Trained) for job in jobs)
+        assert {type(found[job.name]) for job in jobs} == {Trained}
+
+    @pytest.mark.parametrize("fault", ["no data", "killed"])
+    def test_an_attempt_that_the_place_fails_is_lost(self, executor, jobs, faults, fault):
+        broken = new_attempt(faults(replace(jobs[0], name="broken"), fault), 1)
+        executor.submit(broken)
+        (event,) = endings(executor, [broken]).values()
+        assert isinstance(event, Lost)
+        assert event.reason
+        assert "\n" not in event.reason
+
+    @pytest.mark.parametrize("fault", ["no data", "killed"])
+    def test_a_job_that_is_lost_too_often_is_an_error_and_what_else_was_done_is_given(
+        self, executor, jobs, faults, fault
+    ):
+        broken, notes, found = faults(replace(jobs[0], name="broken"), fault), [], []
+        run = outcomes(executor, [*jobs[:1], broken], note=notes.append)
+        with pytest.raises(HostError, match="could not be trained"):
+            found.extend((job, type(outcome)) for job, outcome in run)
+        assert found in ([], [(jobs[0], Trained)])
+        assert len([note for note in notes if "was lost and is trained again" in note]) == ATTEMPTS - 1
+        assert self.outcomes(executor, jobs[1:2])
 
     def test_progress_is_reported_for_running_jobs(self, executor, jobs):
         told, done = [], set()
@@ -87,7 +137,7 @@ class ExecutorConformance:
             assert job.name not in done
             told.append((job.name, share))
 
-        for job, _ in executor.run(jobs, on_progress=on_progress, should_stop=never):
+        for job, _ in outcomes(executor, jobs, on_progress=on_progress):
             done.add(job.name)
         assert told
         assert {name for name, _ in told} <= done
@@ -96,19 +146,57 @@ class ExecutorConformance:
     def test_nothing_starts_after_a_stop(self, executor, jobs):
         assert self.outcomes(executor, jobs, should_stop=lambda: True) == {}
 
-    def test_no_outcome_follows_a_stop(self, executor, jobs):
-        asked = []
-        stopped = []
-        found = []
-        for job, _ in executor.run(jobs, on_progress=silent, should_stop=lambda: asked.append(1) or bool(stopped)):
+    def test_a_stop_ends_what_runs(self, executor, jobs, faults):
+        stopped, found = [], []
+        endless = faults(replace(jobs[0], name="endless"), "endless")
+        for job, _ in outcomes(executor, [endless, *jobs], should_stop=lambda: bool(stopped)):
             found.append(job.name)
-            if not stopped:
-                stopped.append(time.monotonic())
+            stopped.append(time.monotonic())
         assert time.monotonic() - stopped[0] < self.seconds_to_stop
         assert len(found) < len(jobs)
-        assert asked
-
-    def test_an_abandoned_run_frees_the_executor(self, executor, jobs):
-        with contextlib.closing(executor.run(jobs, on_progress=silent, should_stop=never)) as run:
-            next(iter(run))
         assert len(self.outcomes(executor, jobs)) == len(jobs)
+
+    def test_an_abandoned_iteration_frees_the_executor(self, executor, jobs):
+        with contextlib.closing(outcomes(executor, jobs)) as run:
+            next(run)
+        assert len(self.outcomes(executor, jobs)) == len(jobs)
+
+    def test_a_cancelled_attempt_gives_its_place_to_another_of_the_same_job(self, executor, jobs, faults):
+        """The late worker: whatever comes of the first attempt, by name and token it is not the second's."""
+        first = new_attempt(faults(jobs[0], "endless"), 1)
+        second = new_attempt(jobs[0], 2)
+        executor.submit(first)
+        executor.events(0.2)
+        executor.cancel(first)
+        executor.submit(second)
+        found, deadline = [], time.monotonic() + 60
+        while second not in found and time.monotonic() < deadline:
+            found += [event.job for event in executor.events(0.2) if isinstance(event, Finished | Lost)]
+        assert second in found
+
+    def test_files_bear_the_token_of_the_attempt(self, executor, jobs):
+        attempts = [new_attempt(jobs[0], 1), new_attempt(jobs[0], 2)]
+        for attempt in attempts:
+            executor.submit(attempt)
+            (event,) = endings(executor, [attempt]).values()
+            assert isinstance(event, Finished)
+            written = [path.name for path in attempt.folder.glob("*")] if attempt.folder.exists() else []
+            assert all(any(other.attempt in name for other in attempts) for name in written)
+
+    def test_events_are_of_the_attempt_as_it_was_submitted(self, executor, jobs):
+        attempt, events = new_attempt(jobs[0], 1), []
+        executor.submit(attempt)
+        while not any(isinstance(event, Finished | Lost) for event in events):
+            events += executor.events(0.2)
+        assert all(event.job == attempt for event in events if isinstance(event, Progress | Finished | Lost))
+        assert executor.events(0.0) == []
+
+    def test_a_coordinator_that_comes_later_gets_every_outcome_once(self, executor, jobs):
+        """The first one forgets all that it has submitted; the second is asked for the same jobs."""
+        abandoned = Dispatcher(executor, note=lambda _: None)
+        for job in jobs:
+            abandoned.add(job)
+        abandoned.poll()
+        found = self.outcomes(self.after_death(executor), jobs)
+        assert found.keys() == {job.name for job in jobs}
+        assert not any(math.isnan(outcome.score) for outcome in found.values())

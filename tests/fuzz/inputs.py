@@ -68,11 +68,7 @@ def damaged(content: bytes) -> st.SearchStrategy[bytes]:
     """A file after one to four accidents: bytes that flip, a part that is lost, doubled, zeroed, put in."""
     place, few = st.integers(0, max(len(content) - 1, 0)), st.integers(1, 64)
     accidents: st.SearchStrategy[Callable[[bytes], bytes]] = st.one_of(
-        st.builds(
-            lambda at, bits: lambda b: b[:at] + bytes(x ^ bits for x in b[at : at + 1]) + b[at + 1 :],
-            place,
-            st.integers(1, 255),
-        ),
+        st.builds(_flip, place, st.integers(1, 255)),
         st.builds(lambda at: lambda b: b[:at], place),
         st.builds(lambda at, n: lambda b: b[:at] + b[at + n :], place, few),
         st.builds(lambda at, n: lambda b: b[:at] + b[at : at + n] + b[at:], place, few),

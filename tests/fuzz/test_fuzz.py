@@ -8,14 +8,12 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 from pathlib import Path
 
 import click
 import pytest
 import torch
-from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save
 from strategies import tiny
@@ -23,61 +21,11 @@ from strategies import tiny
 from edgenext_search.cli import main
 from edgenext_search.files import dump_yaml, read_yaml, shipped_folder
 
+from .commands import examples, written
 from .inputs import changed, damaged, values, words
 
 OLD = Path(__file__).parents[1] / "old_folders"
 RUNS = ("search", "front", "audited", "latency", "interrupted")
-NIGHTLY = 1000  # examples of the profile of this name
-
-
-def examples(count):
-    """Settings of a test that tries some inputs, all in one folder; in the nightly profile as many as that says."""
-    return settings(
-        max_examples=max(count, settings().max_examples if settings().max_examples >= NIGHTLY else 0),
-        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-    )
-
-
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """An empty working directory, with home and cache beside it, in which no command may listen to the network."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    for name in ("HOME", "EDGENEXT_SEARCH_CACHE", "XDG_CACHE_HOME"):
-        monkeypatch.setenv(name, str(tmp_path / name))
-
-    def listens(*_):
-        raise AssertionError("a socket listens")
-
-    monkeypatch.setattr(socket.socket, "listen", listens)
-    return folder
-
-
-def ends_well(*arguments, codes=(0, 2)):
-    """Call a command; it has a result, or one message and nothing else on standard output."""
-    before = listing()
-    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
-    said = f"{arguments!r}: {result.exit_code}\n{result.output}"
-    assert result.exception is None or isinstance(result.exception, SystemExit), said
-    assert result.exit_code in codes, said
-    assert "Traceback" not in result.output, said
-    assert "a bug of edgenext-search" not in result.output, said
-    if result.exit_code == 2:
-        assert result.stderr.count("Error: ") >= 1, said
-        assert sum(line.startswith("Error: ") for line in result.stderr.splitlines()) == 1, said
-        assert result.stdout == "", said
-        assert listing() == before, said
-    return result
-
-
-def listing():
-    return sorted((str(path), path.lstat().st_size) for path in Path().rglob("*"))
-
-
-def written(name, content):
-    Path(name).write_bytes(content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass"))
-    return name
 
 
 def documents(document):
@@ -94,7 +42,7 @@ def documents(document):
     )
 )
 def test_space_files(here, content):
-    ends_well("space", "check", written("space.yaml", content))
+    here.ends_well("space", "check", written("space.yaml", content))
 
 
 @examples(40)
@@ -105,7 +53,7 @@ def test_space_files(here, content):
 )
 def test_study_files(here, content):
     """The images are missing, so that no study begins."""
-    ends_well(
+    here.ends_well(
         "run",
         "--study",
         written("study.yaml", content),
@@ -126,13 +74,13 @@ def test_study_files(here, content):
     | st.builds("{}={}".format, st.sampled_from(("params", "madds", "acts", "memory", "footprint", "latency")), words())
 )
 def test_budgets(here, budget):
-    ends_well("space", "check", "edgenext", f"--budget={budget}")
+    here.ends_well("space", "check", "edgenext", f"--budget={budget}")
 
 
 @examples(40)
 @given(content=documents(tiny().to_dict()))
 def test_candidate_files(here, content):
-    ends_well("cost", written("candidate.yaml", content))
+    here.ends_well("cost", written("candidate.yaml", content))
 
 
 def _checkpoints():
@@ -150,13 +98,15 @@ def _checkpoints():
     name=st.sampled_from(("a.pth", "a.safetensors")),
 )
 def test_checkpoints(here, content, name):
-    ends_well("import", written(name, content), "--out", "out", codes=(2,))
+    here.ends_well("import", written(name, content), "--out", "out", codes=(2,))
 
 
 @examples(40)
 @given(content=damaged("\n".join(["tench", "goldfish", "great white shark"]).encode()) | st.binary(max_size=100))
 def test_class_files(here, content):
-    ends_well("import", "missing.pth", "--class-names", written("classes.txt", content), "--out", "out", codes=(2,))
+    here.ends_well(
+        "import", "missing.pth", "--class-names", written("classes.txt", content), "--out", "out", codes=(2,)
+    )
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -181,7 +131,7 @@ def test_run_folders(here, run, data):
             file.write_text(json.dumps(data.draw(changed(json.loads(content)))))
         else:
             file.write_bytes(b"" if what == "empty" else data.draw(damaged(content)))
-    ends_well("report", "run", "--json", codes=(0, 1, 2))
+    here.ends_well("report", "run", "--json", codes=(0, 1, 2))
 
 
 def _commands(group=main, path=()):
@@ -220,7 +170,7 @@ def test_flags(here, path, data, monkeypatch):
     line = data.draw(command_lines(COMMANDS[path]))
     if path in {("run",), ("train",), ("scale", "study"), ("scale", "compare"), ("data", "prepare"), ("evaluate",)}:
         line = [word for word in line if not word.startswith(("--data", "--help"))] + ["--data=missing"]
-    ends_well(*path, *line, codes=(0, 1, 2))
+    here.ends_well(*path, *line, codes=(0, 1, 2))
     for entry in Path().iterdir():
         with contextlib.suppress(OSError):
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
@@ -232,4 +182,4 @@ def test_the_checks_above_can_fail(here, monkeypatch):
 
     monkeypatch.setattr("edgenext_search.models.find.find_candidate", broken)
     with pytest.raises(AssertionError):
-        ends_well("cost", "edgenext_small")
+        here.ends_well("cost", "edgenext_small")

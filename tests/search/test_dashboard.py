@@ -26,7 +26,7 @@ def store(tmp_path):
     StudyStore(url, "another", SPACE)
     store = StudyStore(url, "mine", SPACE)
     projection = Projection(SPACE, Budget.parse("1.3M"), Deployment())
-    values = SPACE.sample(seeded(0))
+    values = SPACE.draw(seeded(0))
     candidate = projection.candidate(values)
     store.add(
         cohort=0, origin="sampler", values=values, candidate=candidate, cost=cost(candidate, Deployment()), seed=3,

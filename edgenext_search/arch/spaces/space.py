@@ -7,7 +7,7 @@ import math
 import random
 from collections.abc import Mapping
 from statistics import fmean
-from typing import Any
+from typing import Any, Self
 
 from edgenext_search.arch.candidate import STAGES, Candidate
 from edgenext_search.arch.shape import Shape
@@ -65,7 +65,7 @@ class Space:
         return domain.values if isinstance(domain, Choice) else ()
 
     @classmethod
-    def load(cls, name: str) -> Space:
+    def load(cls, name: str) -> Self:
         """The space given by name (``edgenext``) or path.
 
         Raises:
@@ -78,7 +78,7 @@ class Space:
         return cls.from_dict(values, where=str(path))
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], *, where: str = "space") -> Space:
+    def from_dict(cls, values: Mapping[str, Any], *, where: str = "space") -> Self:
         """A space from the keys of its file; ``where`` begins the messages of what is wrong with them."""
         file = SpaceFile.read(values, where=where)
         try:
@@ -90,7 +90,7 @@ class Space:
         """The keys of its file, to be read back by :meth:`from_dict`."""
         return self.file.model_dump(mode="json", exclude_none=True)
 
-    def sample(self, rng: random.Random) -> dict[str, Value]:
+    def draw(self, rng: random.Random) -> dict[str, Value]:
         """A value for each parameter, drawn uniformly and independently."""
         return {parameter.name: parameter.sample(rng) for parameter in self.parameters}
 
@@ -107,7 +107,7 @@ class Space:
     def some(self, samples: int, rng: random.Random) -> tuple[list[dict[str, Value]], bool]:
         """All assignments where there are at most ``samples``, else random ones, and whether they are all."""
         if self.continuous or self.assignments > samples:
-            return [self.sample(rng) for _ in range(samples)], False
+            return [self.draw(rng) for _ in range(samples)], False
         names = [parameter.name for parameter in self.parameters]
         rows = itertools.product(*(choice.values for choice in self.parameters if isinstance(choice, Choice)))
         return [dict(zip(names, row, strict=True)) for row in rows], True

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from edgenext_search.api.reports import write_reports
 from edgenext_search.cli.failures import resumable
 from edgenext_search.cli.options import (
     EXIT_INTERRUPTED,
@@ -17,7 +18,7 @@ from edgenext_search.cli.options import (
     json_option,
     moved_data_options,
 )
-from edgenext_search.cli.reports import show, write_reports
+from edgenext_search.cli.reports import show
 from edgenext_search.texts import command_line
 
 
@@ -46,8 +47,8 @@ def audit_command(
     """
     from rich.console import Console
 
+    from edgenext_search.api.progress import progress_listener
     from edgenext_search.audit.run import Audit, run_audit
-    from edgenext_search.cli.progress import progress_listener
     from edgenext_search.report.audit.section import audit_document
     from edgenext_search.search.resolver import relocate
     from edgenext_search.search.store.run_folder import RunFolder

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenext_search.cli.options import UserPath, json_option, print_json, say
+from edgenext_search.cli.options import DATA, DATA_HELP, UserPath, json_option, print_json, say
 from edgenext_search.errors import UserError
 from edgenext_search.texts import counted
 
@@ -28,7 +28,11 @@ def data_group() -> None:
 
 @data_group.command("prepare")
 @click.option("--study", metavar="NAME|FILE", help="Study recipe.  [default: demo; imagenet with --data]")
-@click.option("--data", metavar="FOLDER|NAME", help="Folder with train/ class folders, or a dataset name of timm.")
+@click.option(
+    "--data",
+    metavar=DATA,
+    help=DATA_HELP,
+)
 @click.option("--data-dir", metavar="FOLDER", help="Where a timm dataset lies.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any study key: --set proxy.img_size=96.")
 @cache_option

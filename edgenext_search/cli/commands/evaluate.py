@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from edgenext_search.cli.options import UserPath, json_option, print_json, say
+from edgenext_search.cli.options import DATA, DATA_HELP, UserPath, json_option, print_json, say
 from edgenext_search.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 @click.command("evaluate")
 @click.argument("folder", type=UserPath(), metavar="FOLDER|CHECKPOINT")
-@click.option("--data", required=True, metavar="FOLDER|NAME", help="Folder with val/, or a dataset name of timm.")
+@click.option(
+    "--data",
+    required=True,
+    metavar=DATA,
+    help=DATA_HELP,
+)
 @click.option("--data-dir", type=UserPath(), metavar="FOLDER", help="Where a timm dataset lies.")
 @click.option(
     "--classes",

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from edgenext_search.api.reports import write_reports
 from edgenext_search.cli.options import UserPath, json_option
-from edgenext_search.cli.reports import show, write_reports
+from edgenext_search.cli.reports import show
 from edgenext_search.errors import UserError
 from edgenext_search.texts import printable
 

@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgenext_search.api.reports import write_reports
 from edgenext_search.cli.commands.train import show_training
 from edgenext_search.cli.failures import resumable
 from edgenext_search.cli.options import (
+    DATA,
+    DATA_HELP,
     EXIT_FAILURE,
     EXIT_INTERRUPTED,
     UserPath,
@@ -22,8 +25,7 @@ from edgenext_search.cli.options import (
     moved_data_options,
     say,
 )
-from edgenext_search.cli.reports import show, write_reports
-from edgenext_search.errors import UserError
+from edgenext_search.cli.reports import show
 from edgenext_search.texts import command_line
 
 if TYPE_CHECKING:
@@ -46,7 +48,11 @@ train_top_option = click.option(
     help="Hard caps on the deployed model: 1.3M, or params=1.3M,madds=260M; also acts, memory=2MB, footprint, "
     "latency=12ms@host.",
 )
-@click.option("--data", metavar="FOLDER|NAME", help="Folder with train/ class folders, or a dataset name of timm.")
+@click.option(
+    "--data",
+    metavar=DATA,
+    help=DATA_HELP,
+)
 @click.option("--data-dir", metavar="FOLDER", help="Where a timm dataset lies.")
 @click.option("--study", metavar="NAME|FILE", help="Study recipe.  [default: demo; imagenet with --data]")
 @click.option("--space", metavar="NAME|FILE", help="Search space.  [default: the study's]")
@@ -96,8 +102,8 @@ def run_command(
     Without --data the built-in images are used, and the ranking is a demonstration. A run folder that exists is
     resumed when the recipe is the same, and refused otherwise.
     """
+    from edgenext_search.api.run import default_study, folder_for
     from edgenext_search.search.resolver import load_study
-    from edgenext_search.search.store.run_folder import RunFolder
 
     flags = {
         "budget": budget,
@@ -112,17 +118,8 @@ def run_command(
         "search.time": time,
         "search.seed": seed,
     }
-    recipe = load_study(study or ("imagenet" if data else "demo"), flags=flags, settings=settings)
-    folder = RunFolder(out or RunFolder.default_path(recipe))
-    if folder.exists():
-        differing = folder.recipe().differences(recipe)
-        if train_top is None:  # how finalists are trained in full changes nothing of a search
-            differing = [text for text in differing if not text.startswith("train.")]
-        if differing:
-            raise UserError(
-                f"{folder.path} holds a run of another recipe (there / here): {'; '.join(differing)}. "
-                f"Continue it with `{command_line('resume', folder.path)}`, or give another --out."
-            )
+    recipe = load_study(default_study(study, data), flags=flags, settings=settings)
+    folder = folder_for(recipe, out, train_too=train_top is not None)  # else it changes nothing of a search
     _run(folder, recipe, execution_from(**execution), train_top=train_top, as_json=as_json)
 
 
@@ -161,21 +158,13 @@ def _run(
 ) -> None:
     from rich.console import Console
 
-    from edgenext_search.cli.live import ReportRefresher
-    from edgenext_search.cli.progress import progress_listener
+    from edgenext_search.api.run import conduct
     from edgenext_search.search.full_training import check_full_training
-    from edgenext_search.search.study.listener import Listeners
-    from edgenext_search.search.study.run import run_study
 
     if train_top is not None:
         check_full_training(recipe, device=execution.device)
-    console = Console(stderr=True)
-    with (
-        resumable(command_line("resume", folder.path), begun=folder.exists),
-        progress_listener(console, folder, recipe) as listener,
-    ):
-        refresher = ReportRefresher(folder, recipe, execution.storage, listener.note)
-        summary = run_study(folder, recipe, execution, Listeners(listener, refresher))
+    with resumable(command_line("resume", folder.path), begun=folder.exists):
+        summary = conduct(folder, recipe, execution, Console(stderr=True))
     if train_top is not None and summary.status == "complete":
         summary = _train_finalists(folder, recipe, summary, train_top, execution.device)
     document = write_reports(folder, summary, folder.open_store(recipe, execution.storage).records())

@@ -12,6 +12,8 @@ import click
 
 from edgenext_search.cli.failures import resumable
 from edgenext_search.cli.options import (
+    DATA,
+    DATA_HELP,
     EXIT_INTERRUPTED,
     UserPath,
     deployment_options,
@@ -44,7 +46,11 @@ def _study_options(function: F) -> F:
         click.option("--seed", type=int, help="Seed of shapes and trainings.  [default: the study's]"),
         click.option("--seeds", type=int, default=1, show_default=True, help="Trainings of each candidate."),
         click.option("--data-dir", metavar="FOLDER", help="Where a timm dataset lies."),
-        click.option("--data", metavar="FOLDER|NAME", help="Folder with train/ class folders, or a dataset of timm."),
+        click.option(
+            "--data",
+            metavar=DATA,
+            help=DATA_HELP,
+        ),
         click.option("--study", default="scaling", show_default=True, metavar="NAME|FILE", help="Study recipe."),
     ):
         function = option(function)
@@ -249,7 +255,7 @@ def _run(
 ) -> None:
     from rich.console import Console
 
-    from edgenext_search.cli.progress import progress_listener
+    from edgenext_search.api.progress import progress_listener
     from edgenext_search.scaling.study import run_scaling
 
     with (

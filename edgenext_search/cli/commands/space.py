@@ -175,7 +175,7 @@ def sample_command(
     if not as_json:
         click.echo(f"{count} candidates of {space} within {projection.budget} at {deployment}")
     for _ in range(count):
-        candidate = projection.candidate(projection.space.sample(rng))
+        candidate = projection.candidate(projection.space.draw(rng))
         if as_json:
             click.echo(json.dumps(CandidateCosts.of(candidate, deployment).to_dict()))
         else:

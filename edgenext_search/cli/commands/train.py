@@ -9,6 +9,8 @@ import click
 
 from edgenext_search.cli.failures import resumable
 from edgenext_search.cli.options import (
+    DATA,
+    DATA_HELP,
     EXIT_INTERRUPTED,
     EXIT_USER_ERROR,
     UserPath,
@@ -35,7 +37,9 @@ AMP = {"bf16": "bf16", "fp16": "fp16", "off": "fp32"}
 @click.command("train")
 @click.argument("what", metavar="RUN|CANDIDATE|FOLDER|NAME")
 @click.option(
-    "--data", metavar="FOLDER|NAME", help="Folder with train/ and val/ class folders, or a dataset name of timm."
+    "--data",
+    metavar=DATA,
+    help=DATA_HELP,
 )
 @click.option("--data-dir", type=UserPath(), metavar="FOLDER", help="Where a timm dataset lies.")
 @click.option("--out", required=True, type=UserPath(), help="Folder of the training; resumed if begun.")

@@ -2,42 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 import unicodedata
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgenext_search.data.fingerprint import fingerprint_of_files
-from edgenext_search.data.images import UnreadableImageError, decode
+from edgenext_search.data.sources.files import FileSource, natural_key
+from edgenext_search.data.sources.layout import VAL_NAMES, find_layout, split_by_name, split_note
 from edgenext_search.data.sources.listing import BESIDE, LeftOut, Listing, is_folder
 from edgenext_search.data.sources.source import Part
 from edgenext_search.errors import UserError
 from edgenext_search.texts import counted, printable
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
-    from PIL import Image
-
 _OTHER: dict[Part, Part] = {"train": "val", "val": "train"}
 _EXPECTED = {
-    "train": "Expected train/<class>/<images>, one folder for each class, and optionally val/<class>/<images>.",
-    "val": "Expected val/<class>/<images>, one folder for each class of train/.",
+    "train": "Expected train/<class>/<images>, one folder for each class, and optionally val/<class>/<images>; or the "
+    "class folders alone, which are then split.",
+    "val": f"Expected val/<class>/<images>, one folder for each class of train/; {', '.join(VAL_NAMES[1:])} are names "
+    "for val/ too.",
 }
 
 
-class FolderSource:
-    """The images below `train/`, or below `val/`.
+class FolderSource(FileSource):
+    """The training or the validation images of a folder.
 
-    Of `train/` those of `val/` are never read, only its class names are checked. Class names and files are in timm's
-    order (natural: "2" before "10"), so that labels mean the same to timm's own scripts. What is an image and what is
-    left out is said in `docs/data.md`.
+    The validation images are never read for the training images; only their class names are checked. Class names and
+    files are in timm's order (natural: "2" before "10"), so that labels mean the same to timm's own scripts. What is an
+    image, what is left out, and how a folder without `train/` is split is said in `docs/data.md`.
 
     Args:
-        root: The folder that holds `train/` and `val/`.
+        root: The folder that holds `train/` and `val/`, or class folders.
         part: Which of the two.
 
     Raises:
@@ -45,82 +40,68 @@ class FolderSource:
             says what was found.
     """
 
-    demonstration = False
-
     def __init__(self, root: Path, part: Part = "train") -> None:
         self.root = root.resolve()
-        self.name = f"folder {printable(self.root.name)}"
-        self._part, other = self.root / part, self.root / _OTHER[part]
-        listing = Listing(str(self._part), str(other))
-        self.classes = _class_names(self.root, self._part, listing)
-        if part == "val":
-            _check_apart(self._part, other)
+        name = f"folder {printable(self.root.name)}"
+        layout = find_layout(self.root)
+        folder, other = layout.folder(part), layout.folder(_OTHER[part])
+        listing = Listing(str(folder), str(other) if layout.split else None)
+        classes = _class_names(self.root, folder, listing, part)
+        if part == "val" and layout.split:
+            _check_apart(folder, other)
         files: list[bytes] = []
-        labels: list[int] = []
-        for label, class_name in enumerate(self.classes):
-            images = _images_of(class_name, listing, self._part, n_classes=len(self.classes))
+        counts = []
+        for class_name in classes:
+            images = _images_of(class_name, listing, folder, n_classes=len(classes), split=layout.split)
             files += [os.fsencode(image) for image in images]
-            labels += [label] * len(images)
-        if part == "train":
-            _check_val(other, self.classes)
-        self._files = np.array(files)  # one block, which processes that are forked share; a list they would copy
-        self.labels: npt.NDArray[np.int64] = np.array(labels, dtype=np.int64)
-        self.notes = _notes(f"{self.name}, {part}/", listing.left_out, self.classes)
-
-    def fingerprint(self, rows: npt.NDArray[np.int64] | None = None) -> str:
-        """Digest of every image's path below its part's folder and size, and of sampled bytes."""
-        return fingerprint_of_files(str(self._part), self._files if rows is None else self._files[rows])
-
-    def former_fingerprint(self) -> str:
-        """Digest of every image's path below its part's folder, size and modification time."""
-        digest = hashlib.sha256()
-        for file in self._files:
-            found = (self._part / os.fsdecode(file)).stat()
-            digest.update(file + f"\0{found.st_size}\0{found.st_mtime_ns}\n".encode())
-        return digest.hexdigest()[:16]
-
-    def load(self, index: int, size: int | None = None) -> Image.Image:
-        """Decode one image to RGB.
-
-        Raises:
-            UnreadableImageError: If the file cannot be opened or decoded.
-        """
-        path = self._part / self.image_name(index)
-        where = printable(str(path))
-        try:
-            file = path.open("rb")
-        except OSError as error:
-            raise UnreadableImageError(where, error.strerror or str(error)) from error
-        with file:
-            return decode(file, where, size)
-
-    def image_name(self, index: int) -> str:
-        """The image's path below its part's folder."""
-        return os.fsdecode(self._files[index])
+            counts.append(len(images))
+        labels = np.repeat(np.arange(len(classes)), counts)
+        if part == "train" and layout.split:
+            _check_val(other, classes)
+        said = [layout.note] if layout.note else []
+        if not layout.split:
+            in_val = split_by_name(files, labels)
+            said.append(split_note("without train/ and val/", in_val))
+            chosen = np.flatnonzero(in_val == (part == "val"))
+            files, labels = [files[index] for index in chosen], labels[chosen]
+        where = f"{name}, {folder.name}/" if layout.split else name
+        super().__init__(
+            folder,
+            name=name,
+            files=files,
+            labels=labels,
+            classes=classes,
+            notes=(*(f"{name}: {text}." for text in said), *_notes(where, listing.left_out, classes)),
+        )
 
 
-def _class_names(root: Path, folder: Path, listing: Listing) -> tuple[str, ...]:
+def _class_names(root: Path, folder: Path, listing: Listing, part: Part) -> tuple[str, ...]:
     if not is_folder(folder):
         above = f" Did you mean {root.parent}?" if is_folder(root.parent / folder.name) else ""
-        raise UserError(f"{root} has no folder {folder.name}/; {_found(root)}. {_EXPECTED[folder.name]}{above}")
-    names = sorted(listing.folders(), key=_natural_key)
+        raise UserError(f"{root} has no folder {folder.name}/; {_found(root)}. {_EXPECTED[part]}{above}")
+    names = sorted(listing.folders(), key=natural_key)
     if not names:
-        raise UserError(f"{folder} has no class folders; {_found(folder)}. {_EXPECTED[folder.name]}")
-    if len(names) < 2 and folder.name == "train":
+        raise UserError(f"{folder} has no class folders; {_found(folder)}. {_EXPECTED[part]}")
+    if len(names) < 2 and part == "train":
         raise UserError(
-            f"A classifier needs at least 2 classes, but {folder} holds only {names[0]!r}. {_EXPECTED[folder.name]}"
+            f"A classifier needs at least 2 classes, but {folder} holds only {names[0]!r}. {_EXPECTED[part]}"
         )
     _check_names(folder, names)
     return tuple(names)
 
 
-def _images_of(class_name: str, listing: Listing, part: Path, *, n_classes: int) -> list[str]:
+def _images_of(class_name: str, listing: Listing, part: Path, *, n_classes: int, split: bool) -> list[str]:
     """Paths of a class's images, relative to its part's folder, in natural order."""
     before = sum(listing.left_out.counts.values())
     images = listing.images(class_name)
     if images:
-        return sorted(images, key=_natural_key)
+        return sorted(images, key=natural_key)
     folder = part / class_name
+    if not split:
+        raise UserError(
+            f"{part} has no folder train/, and its folder {printable(class_name)} has no images, so it is no class. "
+            f"{_EXPECTED['train']}"
+        )
     others = sum(listing.left_out.counts.values()) - before
     only = f", only {counted(others, 'other file')}" if others else ""
     remedy = "Add some, such as .jpg or .png files"
@@ -156,12 +137,12 @@ def _check_val(val: Path, classes: tuple[str, ...]) -> None:
     if not is_folder(val):
         return
     names = Listing(str(val), str(val.parent / "train")).folders()
-    extra = sorted(set(names) - set(classes), key=_natural_key)
+    extra = sorted(set(names) - set(classes), key=natural_key)
     if extra:
         looks = {_look(name): name for name in classes}
         twin = looks.get(_look(extra[0]))
         raise UserError(
-            f"Every class in val/ must be in train/ too, but {val} has {len(extra)} that train/ lacks: "
+            f"Every class in {val.name}/ must be in train/ too, but {val} has {len(extra)} that train/ lacks: "
             f"{', '.join(map(printable, extra[:5]))}{', ...' if len(extra) > 5 else ''}. Rename or remove them, or add "
             f"them to train/.{f' Written {extra[0]!a} there, {twin!a} in train/.' if twin else ''}"
         )
@@ -171,7 +152,7 @@ def _check_apart(val: Path, train: Path) -> None:
     if is_folder(train) and val.samefile(train):
         raise UserError(
             f"{val} must hold other images than {train}, but they are the same folder: accuracy on images that were "
-            "learnt from says nothing of others. Put images into val/ that are not in train/."
+            f"learnt from says nothing of others. Put images into {val.name}/ that are not in train/."
         )
 
 
@@ -197,9 +178,3 @@ def _found(folder: Path) -> str:
         return "it is empty"
     named = f"the folder(s) {', '.join(folders[:5])}{', ...' if len(folders) > 5 else ''}" if folders else "no folder"
     return f"found {named} and {n_files} file(s) directly inside"
-
-
-def _natural_key(name: str) -> tuple[list[int | str], str]:
-    """Order as timm does: runs of digits count as numbers, case is ignored; ties are broken by the name itself."""
-    parts: list[int | str] = [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name.lower())]
-    return parts, name

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from edgenext_search.data.sources.listing import is_folder
 from edgenext_search.data.sources.source import Part, Source
+from edgenext_search.data.sources.tables import ENDINGS, TableSource
 from edgenext_search.errors import UserError
 from edgenext_search.files import expanded
 
@@ -17,8 +18,9 @@ def open_source(data: str | None, data_dir: Path | None = None, *, part: Part = 
     """Open a set of images; nothing is downloaded.
 
     Args:
-        data: None for the built-in set; a folder with `train/<class>/`; or the name of a dataset known to timm, such as
-            `torch/fashion_mnist`. An existing folder wins over a dataset of the same name.
+        data: None for the built-in set; a folder with `train/<class>/`, or with class folders alone; a table of paths
+            and labels (.csv, .tsv, .parquet); or the name of a dataset known to timm, such as `torch/fashion_mnist`. An
+            existing folder wins over a dataset of the same name.
         data_dir: Where a named dataset lies.
         part: Training images or those of the validation set; the built-in set has training images alone.
 
@@ -37,6 +39,8 @@ def open_source(data: str | None, data_dir: Path | None = None, *, part: Part = 
         from edgenext_search.data.sources.class_folders import FolderSource
 
         return FolderSource(path, part)
+    if path.suffix.lower() in ENDINGS and path.is_file():
+        return TableSource(path, part)
     scheme, separator, _ = data.partition("/")
     scheme = scheme.lower()
     if separator and scheme == "wds":
@@ -49,7 +53,7 @@ def open_source(data: str | None, data_dir: Path | None = None, *, part: Part = 
         return open_timm(data, data_dir, part)
     instead = "a file" if path.is_file() else "nothing"
     raise UserError(
-        f"--data must be a folder that holds train/<class>/ or a dataset name that begins with one of "
-        f"{', '.join(scheme + '/' for scheme in TIMM_SCHEMES)}, but {data!r} is neither: there is {instead} at "
-        f"{path.absolute()}. Correct the path or the name."
+        f"--data must be a folder of class folders, a table ({', '.join(ENDINGS)}) or a dataset name that begins with "
+        f"one of {', '.join(scheme + '/' for scheme in TIMM_SCHEMES)}, but {data!r} is none of these: there is "
+        f"{instead} at {path.absolute()}. Correct the path or the name."
     )

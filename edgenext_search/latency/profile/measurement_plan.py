@@ -69,7 +69,7 @@ def make_plan(space: Space, deployment: Deployment, *, networks: int, stages: in
     ]
     for index in range(stages):
         stage = index % STAGES + 1
-        shape = space.shape(space.sample(rng))
+        shape = space.shape(space.draw(rng))
         target = Target(what="stage", candidate=_around(shape, stage, widest, rng), stage=stage)
         positioned.append(((index + 0.5) / stages, target))
     own = [target for _, target in sorted(positioned, key=lambda entry: entry[0])]
@@ -110,7 +110,7 @@ def draw_networks(space: Space, deployment: Deployment, n: int, rng: random.Rand
     high = max(LARGEST, 12 * low if low > SMALLEST else 0)
     for _ in range(n):
         params = round(math.exp(rng.uniform(math.log(low), math.log(high))))
-        yield Projection(space, Budget(params=params), deployment).candidate(space.sample(rng))
+        yield Projection(space, Budget(params=params), deployment).candidate(space.draw(rng))
 
 
 def _smallest_params(space: Space, deployment: Deployment) -> int:

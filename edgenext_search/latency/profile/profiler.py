@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from edgenext_search import __version__
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.published import published_variant
@@ -29,6 +28,7 @@ from edgenext_search.latency.profile.profile import (
     ProfileConditions,
     make_profile,
 )
+from edgenext_search.version import __version__
 
 NETWORKS, STAGES = 160, 60
 MINUTES = 9.0  # leaves time for the last group, which may begin just before

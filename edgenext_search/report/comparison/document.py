@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from edgenext_search.arch.metrics import METRICS
 from edgenext_search.report.comparison.figures import comparison_figures
-from edgenext_search.report.comparison.results import ComparisonResult, Outcome, best_runs, outcome
+from edgenext_search.report.comparison.results import ComparisonResult, Outcome, best_runs, outcome, ranked_runs
 from edgenext_search.report.document import (
     Block,
     Cell,
@@ -51,6 +51,9 @@ _OUTCOMES = {
     Outcome.NO_WINNER: "None of these runs has a winner yet that fresh seeds have scored.",
     Outcome.ONLY_WINNER: "{best} alone has a winner that fresh seeds have scored: {score} % top-1, budget {budget}.",
     Outcome.BEST: "{best} has the best winner: {score} % top-1, budget {budget}.",
+    Outcome.AHEAD: (
+        "{best} has the highest score, {score} % top-1, budget {budget}, but its lead over {second} is not established."
+    ),
     Outcome.LEVEL: "{best} come out level: {score} % top-1.",
 }
 _LONGEST = 60  # characters of a value that differs
@@ -90,7 +93,7 @@ def comparison_document(runs: Sequence[Study], result: ComparisonResult) -> Docu
 
 def comparison_sentences(result: ComparisonResult) -> tuple[str, ...]:
     """The answer, and what qualifies it."""
-    verdict, best = outcome(result), best_runs(result)
+    verdict, best, ranked = outcome(result), best_runs(result), ranked_runs(result)
     topics = listed([_TOPICS[topic] for topic in dict.fromkeys(one.topic for one in result.differences)])
     winner = best[0].winner if best else None
     said = [
@@ -98,6 +101,7 @@ def comparison_sentences(result: ComparisonResult) -> tuple[str, ...]:
             n=len(result.runs),
             topics=topics,
             best=listed([run.name for run in best]),
+            second=ranked[1].name if ranked[1:] else "",
             score=score_text(shown_score(winner)) if winner else "",
             budget=budget_text(best[0].budget) if best else "",
         )
@@ -110,7 +114,7 @@ def comparison_sentences(result: ComparisonResult) -> tuple[str, ...]:
         said.append("The runs have different budgets: look at the fronts before you call one better.")
     if unfinished := [run.name for run in result.runs if run.status != "complete"]:
         said.append(f"Not complete yet: {listed(unfinished)}.")
-    return (*said, "Scores of few seeds differ by chance; the standard deviations say by how much.")
+    return (*said, "Few seeds differ by chance: a lead is established if Welch's t test says so at the 5 % level.")
 
 
 def _winners(runs: Sequence[Study], result: ComparisonResult) -> Table:

@@ -11,6 +11,9 @@ from edgenext_search.report.wording import finite
 from edgenext_search.results import Result
 from edgenext_search.search.comparability import Difference
 from edgenext_search.search.results import Finalist, Gain, Status
+from edgenext_search.search.store.records import Score
+
+SIGNIFICANCE = 0.05
 
 
 class ComparedRun(Result):
@@ -50,12 +53,13 @@ class ComparisonResult(Result):
 
 
 class Outcome(StrEnum):
-    """Which of several runs has the best winner."""
+    """Which of several runs has the best winner; ``AHEAD`` where chance may have put it before the second."""
 
     NOT_COMPARABLE = "not comparable"
     NO_WINNER = "no winner"
     ONLY_WINNER = "only winner"
     BEST = "best"
+    AHEAD = "ahead"
     LEVEL = "level"
 
 
@@ -85,13 +89,21 @@ def outcome(result: ComparisonResult) -> Outcome:
         return Outcome.NOT_COMPARABLE
     if len(result.ranking) < 2:
         return Outcome.ONLY_WINNER if result.ranking else Outcome.NO_WINNER
-    return Outcome.BEST if len(best_runs(result)) == 1 else Outcome.LEVEL
+    if len(best_runs(result)) > 1:
+        return Outcome.LEVEL
+    first, second = (shown_score(run.winner) for run in ranked_runs(result)[:2] if run.winner)
+    return Outcome.BEST if _established(first, second) else Outcome.AHEAD
+
+
+def ranked_runs(result: ComparisonResult) -> list[ComparedRun]:
+    """The runs of the ranking, best first."""
+    by_name = {run.name: run for run in result.runs}
+    return [by_name[name] for name in result.ranking or ()]
 
 
 def best_runs(result: ComparisonResult) -> list[ComparedRun]:
     """The runs whose winners have the best score."""
-    by_name = {run.name: run for run in result.runs}
-    ranked = [by_name[name] for name in result.ranking or ()]
+    ranked = ranked_runs(result)
     return [run for run in ranked if _score(run.winner) == _score(ranked[0].winner)]
 
 
@@ -107,3 +119,13 @@ def _mean(run: Study) -> float:
 
 def _score(winner: Finalist | None) -> float | None:
     return None if winner is None else finite(shown_score(winner).mean)
+
+
+def _established(first: Score, second: Score) -> bool:
+    """Whether two mean scores differ by Welch's t test at the 5 % level; False where one has a single seed."""
+    if first.std is None or second.std is None:
+        return False
+    from scipy.stats import ttest_ind_from_stats
+
+    sides = (first.mean, first.std, first.n), (second.mean, second.std, second.n)
+    return bool(ttest_ind_from_stats(*sides[0], *sides[1], equal_var=False).pvalue < SIGNIFICANCE)

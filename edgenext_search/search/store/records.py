@@ -17,6 +17,7 @@ from edgenext_search.latency.profile.prediction_error import PredictionErrors
 from edgenext_search.latency.profile.profile import ProfileConditions
 from edgenext_search.results import Result
 from edgenext_search.training.engine.numerics import Numerics
+from edgenext_search.training.proxy.job import Place
 
 TrialState = Literal["complete", "pruned", "failed", "open"]
 BASELINE = 0  # number of the trial that the search has to beat
@@ -71,6 +72,7 @@ class TrialRecord:
         seconds: Training time over all rungs, on one worker.
         seed: Seed of the training.
         losses: (epoch, losses) at each rung that recorded them, in order.
+        places: (epoch, place) at each rung that recorded where it was trained, in order.
         reason: Reason of a failure; None otherwise.
         duplicate_of: Number of the earlier trial of the same candidate whose scores it shares; None otherwise.
     """
@@ -85,6 +87,7 @@ class TrialRecord:
     seconds: float
     seed: int
     losses: tuple[tuple[int, Losses], ...] = ()
+    places: tuple[tuple[int, Place], ...] = ()
     reason: str | None = None
     duplicate_of: int | None = None
 

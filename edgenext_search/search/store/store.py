@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from edgenext_search.search.objectives import ACCURACY, costs_in
 from edgenext_search.search.sampler.propose import decode, directions, distributions, encode
 from edgenext_search.search.store.records import Losses, StudyFacts, TrialRecord, TrialState
 from edgenext_search.texts import hide_password
+from edgenext_search.training.proxy.job import Place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -153,13 +155,24 @@ class StudyStore:
             )
         )
 
-    def report(self, number: int, *, epoch: int, score: float, seconds: float, losses: Losses | None = None) -> None:
-        """Record the score of a trial at a rung, its losses, and the training time of the rung."""
+    def report(
+        self,
+        number: int,
+        *,
+        epoch: int,
+        score: float,
+        seconds: float,
+        losses: Losses | None = None,
+        place: Place | None = None,
+    ) -> None:
+        """Record the score of a trial at a rung, its losses, and the rung's training time and place."""
         trial_id = self._trial_id(number)
         self.storage.set_trial_user_attr(trial_id, f"seconds:{epoch}", seconds)
         if losses is not None:
             values = {"held_out": losses.held_out, "train": losses.train}
             self.storage.set_trial_user_attr(trial_id, f"losses:{epoch}", values)
+        if place is not None:
+            self.storage.set_trial_user_attr(trial_id, f"place:{epoch}", asdict(place))
         # As Trial.report does, which refuses studies with several objectives.
         self.storage.set_trial_intermediate_value(trial_id, epoch, float(score))
 
@@ -293,6 +306,7 @@ def _record(trial: FrozenTrial) -> TrialRecord:
         seconds=sum(attributes.get(f"seconds:{epoch}", 0.0) for epoch, _ in curve),
         seed=attributes["seed"],
         losses=tuple((epoch, Losses(**values)) for epoch, _ in curve if (values := attributes.get(f"losses:{epoch}"))),
+        places=tuple((epoch, Place(**values)) for epoch, _ in curve if (values := attributes.get(f"place:{epoch}"))),
         reason=reason,
         duplicate_of=attributes["duplicate_of"],
     )

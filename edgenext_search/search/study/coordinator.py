@@ -250,7 +250,14 @@ class Coordinator:
             _, number = waiting[job.name]
             if isinstance(outcome, Trained):
                 losses = Losses(held_out=outcome.loss, train=outcome.train_loss)
-                self.store.report(number, epoch=epoch, score=outcome.score, seconds=outcome.seconds, losses=losses)
+                self.store.report(
+                    number,
+                    epoch=epoch,
+                    score=outcome.score,
+                    seconds=outcome.seconds,
+                    losses=losses,
+                    place=outcome.place,
+                )
             else:
                 self.store.fail(number, outcome.reason)
                 self._check_start()

@@ -71,7 +71,7 @@ class StudyDevice:
                 "margin of the profile's errors; the finalists are measured."
             )
         rng = random.Random(0)
-        sample = [projection.candidate(projection.space.sample(rng)) for _ in range(SAMPLED)]
+        sample = [projection.candidate(projection.space.draw(rng)) for _ in range(SAMPLED)]
         outside = [predicted for c in sample if (predicted := self.predictor.predict(c)).interpolated]
         if outside:
             share = round(100 * len(outside) / SAMPLED)

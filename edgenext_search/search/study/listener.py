@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgenext_search.errors import HostError
-from edgenext_search.training.proxy.job import HostFailed, Trained
+from edgenext_search.execution.dispatch import outcomes
+from edgenext_search.training.proxy.job import Trained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -79,10 +79,12 @@ def run_jobs(
         since: Epoch that the jobs have reached.
         executor: Executor of the jobs.
         listener: Listener, which hears of an outcome after the caller has recorded it.
-        should_stop: Whether to stop, as in :meth:`~edgenext_search.execution.executor.Executor.run`.
+        should_stop: Whether to stop, as in :func:`~edgenext_search.execution.dispatch.outcomes`.
 
     Raises:
-        HostError: The host failed a job. Nothing is recorded of it, so that it is trained again once that is mended.
+        HostError: A job was lost too often. Nothing is recorded of it, so that it is trained again once the cause is
+            mended.
+        UserError: A place has other versions than this process.
     """
     if not jobs:
         return
@@ -91,15 +93,16 @@ def run_jobs(
     def on_progress(job: TrainJob, share: float) -> None:
         listener.job_progress(job.label, share)
 
-    for job, outcome in executor.run(jobs, on_progress=on_progress, should_stop=should_stop):
-        if isinstance(outcome, HostFailed):
-            raise HostError(f"{job.label[:1].upper()}{job.label[1:]} could not be trained: {outcome.reason}")
+    for job, outcome in outcomes(executor, jobs, note=listener.note, on_progress=on_progress, should_stop=should_stop):
         yield job, outcome
-        if isinstance(outcome, Trained):
-            if outcome.micro_batch is not None:
-                listener.note(
-                    f"{job.label} ran out of memory and continued with micro-batches of {outcome.micro_batch}"
-                )
-            listener.job_finished(job.label, outcome.score, None)
-        else:
-            listener.job_finished(job.label, None, outcome.reason)
+        tell_outcome(listener, job, outcome)
+
+
+def tell_outcome(listener: Listener, job: TrainJob, outcome: Outcome) -> None:
+    """Tell a listener of the outcome of a job, after it is recorded."""
+    if not isinstance(outcome, Trained):
+        listener.job_finished(job.label, None, outcome.reason)
+        return
+    if outcome.place is not None and outcome.place.micro_batch is not None:
+        listener.note(f"{job.label} ran out of memory and continued with micro-batches of {outcome.place.micro_batch}")
+    listener.job_finished(job.label, outcome.score, None)

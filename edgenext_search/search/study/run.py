@@ -60,6 +60,7 @@ def run_study(
 
     with open_session(run, recipe, execution, listener, announce=announce) as session:
         store, data, should_stop = session.store, session.data, session.should_stop
+        finished, before = store.facts().complete, len(store.records())
         for warning in _warnings(recipe, session):
             listener.note(warning)
         store.record_facts(StudyFacts(complete=False, conditions=conditions(session.places, session.numerics)))
@@ -87,7 +88,11 @@ def run_study(
             )
         for finalist in front:
             write_winner(run, recipe, coordinator, finalist.candidate, data)
-        seconds = store.facts().seconds + time.monotonic() - started
+        seconds = store.facts().seconds
+        if finished and len(store.records()) == before:
+            listener.note("The run was complete already; its report is written again.")
+        else:
+            seconds += time.monotonic() - started
         store.record_facts(StudyFacts(complete=complete, seconds=seconds))
         summary = summarize(run, recipe, store)
         run.write_summary(summary)

@@ -17,6 +17,7 @@ from pathlib import Path
 from edgenext_search.arch.projection import Projection, require_sensible
 from edgenext_search.data import PreparedData, Source, default_cache_dir, former_fingerprint
 from edgenext_search.errors import UserError
+from edgenext_search.execution.attempts import recover
 from edgenext_search.execution.executor import Executor
 from edgenext_search.execution.local import LocalExecutor
 from edgenext_search.execution.numerics import ProbedNumerics, fixed_numerics, probe_host, trials_that_fit
@@ -172,16 +173,18 @@ def open_session(
         numerics, trials_per_gpu = _numerics(recipe, execution, places[0], store=store, listener=listener, probe=probe)
         if trials_per_gpu > 1:
             places = _places(execution, trials_per_gpu)
-        yield Session(
-            projection=projection,
-            store=store,
-            data=data,
-            places=places,
-            numerics=numerics,
-            executor=LocalExecutor(places, timeout=execution.timeout),
-            should_stop=should_stop,
-            study_device=study_device,
-        )
+        recover(run.scratch)
+        with contextlib.closing(LocalExecutor(places, timeout=execution.timeout)) as executor:
+            yield Session(
+                projection=projection,
+                store=store,
+                data=data,
+                places=places,
+                numerics=numerics,
+                executor=executor,
+                should_stop=should_stop,
+                study_device=study_device,
+            )
 
 
 def _on_cpu(place: Placement) -> bool:
@@ -212,8 +215,8 @@ def _record_data(
         and begun.fingerprint != former_fingerprint(data, source, name=begun.name)
     ):
         raise UserError(
-            f"The images of {data.name} have changed since the run began, so its scores would not be comparable; "
-            "start a new run with another --out, or restore the images."
+            f"The images of {data.name} are not those that the run began with, so its scores would not be comparable. "
+            "Give the run its images again, or start a new run with another --out."
         )
     facts = DataFacts(
         name=data.name,
@@ -288,7 +291,7 @@ def probe_request(recipe: ResolvedRecipe, projection: Projection, place: Placeme
     return ProbeRequest(
         candidates=(
             projection.published(projection.nearest_published()[0]),
-            projection.candidate(projection.space.sample(random.Random(0))),
+            projection.candidate(projection.space.draw(random.Random(0))),
         ),
         recipe=proxy,
         num_classes=len(data.classes),

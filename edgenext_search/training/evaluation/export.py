@@ -14,6 +14,7 @@ from edgenext_search.data.loading.loaders import ValLoader
 from edgenext_search.errors import UserError
 from edgenext_search.files import write_output
 from edgenext_search.models.export import Normalisation, check_parity, export_onnx
+from edgenext_search.models.onnx_session import open_onnx
 from edgenext_search.models.trained import Weights, open_trained
 from edgenext_search.training.evaluation.evaluate import preprocessing_of, some_of
 from edgenext_search.training.evaluation.results import (
@@ -110,9 +111,8 @@ def _beside(path: Path, *, uint8: bool) -> Path:
 def _signature(path: Path) -> tuple[OnnxInput, OnnxOutput, int]:
     """Input, output and opset of an ONNX file."""
     import onnx
-    import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    session = open_onnx(path)
     (image,), (logits,) = session.get_inputs(), session.get_outputs()
     kind: Literal["float32", "uint8"] = "uint8" if image.type == "tensor(uint8)" else "float32"
     opset = next(entry.version for entry in onnx.load(path).opset_import if not entry.domain)

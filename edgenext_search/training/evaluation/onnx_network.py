@@ -10,6 +10,7 @@ from torch import nn
 from edgenext_search.arch.blocks import IN_CHANNELS
 from edgenext_search.errors import UserError
 from edgenext_search.models.export import Normalisation
+from edgenext_search.models.onnx_session import open_onnx
 
 TYPES = {"tensor(float)": torch.float32, "tensor(float16)": torch.float16, "tensor(uint8)": torch.uint8}
 REASON = 200  # characters of ONNX Runtime's reason that a message shows
@@ -32,12 +33,10 @@ class OnnxNetwork(nn.Module):
 
     def __init__(self, path: Path, normalisation: Normalisation) -> None:
         super().__init__()
-        import onnxruntime
-
         if not path.is_file():
             raise UserError(f"There is no ONNX file {path}; `edgenext-search export` writes one of a model folder.")
         try:
-            self._session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+            self._session = open_onnx(path)
         except Exception as error:  # ONNX Runtime's exceptions share no base class
             raise UserError(f"ONNX Runtime cannot run {path}: {' '.join(str(error).split())[:REASON]}") from error
         inputs = self._session.get_inputs()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import statistics
 import time
 from pathlib import Path
@@ -11,12 +12,14 @@ from safetensors.torch import save_file
 
 from edgenext_search.data import open_prepared
 from edgenext_search.files import replacing
+from edgenext_search.machine import device_name
 from edgenext_search.models.build import build
 from edgenext_search.training.engine.distributed import init_local_process_group
 from edgenext_search.training.engine.loader import MemoryLoader, evaluation_batches
 from edgenext_search.training.engine.scoring import Evaluation
 from edgenext_search.training.engine.trainer import State, StepHook, Trainer
-from edgenext_search.training.proxy.job import Trained, TrainJob
+from edgenext_search.training.proxy.job import Place, Trained, TrainJob
+from edgenext_search.versions import PACKAGE, installed
 
 
 def train_rung(
@@ -63,7 +66,7 @@ def train_rung(
         )
         state = _read_state(job, device)
         if state and state["epoch"] == job.until:
-            return Trained(**state["result"], micro_batch=job.micro_batch)
+            return Trained(**state["result"])  # wherever that was
         if state:
             trainer.restore(state)
         loader = MemoryLoader(
@@ -91,7 +94,7 @@ def train_rung(
             seconds=time.perf_counter() - start,
             loss=statistics.fmean(evaluation.loss for evaluation in evaluations),
             train_loss=statistics.fmean(trainer.losses),
-            micro_batch=job.micro_batch,
+            place=place_of(job),
         )
         if rank == 0:
             _write(job, trainer, result)
@@ -112,8 +115,20 @@ def _write(job: TrainJob, trainer: Trainer, result: Trained) -> None:
     job.folder.mkdir(parents=True, exist_ok=True)
     if job.until == job.recipe.epochs:  # before the state, which says that the job is done
         weights = {name: tensor.contiguous().cpu() for name, tensor in trainer.scored.state_dict().items()}
-        with replacing(job.weights_file) as temporary:
+        with replacing(job.written(job.weights_file)) as temporary:
             save_file(weights, temporary)
     kept = {name: getattr(result, name) for name in ("score", "seconds", "loss", "train_loss")}
-    with replacing(job.state_file) as temporary:
+    with replacing(job.written(job.state_file)) as temporary:
         torch.save({**trainer.state(), "result": kept}, temporary)
+
+
+def place_of(job: TrainJob) -> Place:
+    """What the scores of this process depend on beside the job."""
+    return Place(
+        host=socket.gethostname(),
+        device=device_name(job.placement.devices),
+        numerics=str(job.numerics),
+        package=installed(PACKAGE) or "",
+        torch=installed("torch") or "",
+        micro_batch=job.micro_batch,
+    )

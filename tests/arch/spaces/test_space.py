@@ -113,8 +113,8 @@ def test_shared_fields_hold_in_all_stages():
 
 @SPACES
 def test_samples_are_in_the_space_and_follow_the_seed(space):
-    drawn = [space.sample(seeded(seed)) for seed in range(200)]
-    assert drawn == [space.sample(seeded(seed)) for seed in range(200)]
+    drawn = [space.draw(seeded(seed)) for seed in range(200)]
+    assert drawn == [space.draw(seeded(seed)) for seed in range(200)]
     for values in drawn:
         space.shape(values)
     for parameter in space.parameters:
@@ -123,7 +123,7 @@ def test_samples_are_in_the_space_and_follow_the_seed(space):
 
 
 def test_every_parameter_needs_a_value_of_its_domain():
-    values = EDGENEXT.sample(seeded(0))
+    values = EDGENEXT.draw(seeded(0))
     with pytest.raises(UserError, match=r"parameter stage3\.depth needs a value"):
         EDGENEXT.shape({name: value for name, value in values.items() if name != "stage3.depth"})
     with pytest.raises(UserError, match=r"stage3\.depth must be one of \[2, 3, .*12\], but got 13"):
@@ -137,7 +137,7 @@ def test_a_space_survives_dict_json_and_yaml(space):
         read = Space.from_dict(again)
         assert read.parameters == space.parameters
         assert read.to_dict() == values
-        assignment = space.sample(seeded(1))
+        assignment = space.draw(seeded(1))
         assert read.shape(assignment) == space.shape(assignment)
 
 

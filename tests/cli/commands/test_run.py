@@ -4,10 +4,11 @@ import shutil
 import pytest
 from strategies import tiny
 
+from edgenext_search.execution.executor import Lost
 from edgenext_search.files import dump_yaml, read_yaml
 from edgenext_search.search.store.run_folder import RunFolder
 from edgenext_search.search.study import session as session_module
-from edgenext_search.training.proxy.job import Failed, HostFailed, Trained
+from edgenext_search.training.proxy.job import Failed, Trained
 
 from ..conftest import Scripted
 from ..helpers import call, call_json, refusal
@@ -151,7 +152,7 @@ def test_a_run_goes_on_with_images_that_have_moved(small, class_folder, cache_di
     one, another, *_ = sorted((other / "train").rglob("*.jpg"))
     one.write_bytes(another.read_bytes())
     before = (out / "study.yaml").read_bytes()
-    assert "have changed since the run began" in refusal("resume", out, "--data", other, *where)
+    assert "are not those that the run began with" in refusal("resume", out, "--data", other, *where)
     assert (out / "study.yaml").read_bytes() == before
     again = call_json("resume", out, "--data", there, *where)
     assert (again["finalists"], again["trials"]) == (first["finalists"], first["trials"])
@@ -180,7 +181,7 @@ def test_commands_that_go_on_are_what_a_shell_takes(small, executor, tmp_path):
 
 def test_a_full_disk_stops_the_run_and_says_how_to_go_on(small, executor, tmp_path):
     out = tmp_path / "out"
-    executor.outcome = lambda _: HostFailed(reason="No space left on device; free some space.")
+    executor.outcome = lambda job: Lost(job, "No space left on device; free some space.")
     result = call("run", *small, "--out", out)
     assert result.exit_code == 1
     said = " ".join(result.stderr.split())

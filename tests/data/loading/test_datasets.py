@@ -32,7 +32,7 @@ def test_a_folder_has_both_parts(photos):
     assert (len(data.train), len(data.val)) == (54, 30)
     assert all(file.decode().startswith(name) for name, file in places(data.train) + places(data.val))
     assert data.val.load(0).size != (0, 0)
-    assert data.val.source._part.name == "val"
+    assert data.val.source._folder.name == "val"
 
 
 def test_a_file_chooses_and_orders_the_classes(photos, tmp_path):

@@ -24,8 +24,8 @@ def test_an_existing_folder_wins_over_a_dataset_name(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("data", ["no/such/folder", "imagenette", "hfids/x"])
-def test_neither_folder_nor_dataset(data):
-    with pytest.raises(UserError, match=r"torch/, hfds/, tfds/, wds/, but '.*' is neither: there is nothing at /"):
+def test_nothing_that_holds_images(data):
+    with pytest.raises(UserError, match=r"torch/, hfds/, tfds/, wds/, but '.*' is none of these: there is nothing at"):
         open_source(data)
 
 

@@ -32,7 +32,7 @@ def predictor():
 
 def candidate_of(seed, budget="2M"):
     projection = PROJECTION if budget == "2M" else Projection(SPACE, Budget.parse(budget), DEPLOYMENT)
-    return projection.candidate(SPACE.sample(seeded(seed)))
+    return projection.candidate(SPACE.draw(seeded(seed)))
 
 
 @given(seed=st.integers(0, 10**6))

@@ -24,10 +24,18 @@ def lucky():
     return Study(run.summary.model_copy(update={"winner": winner}), run.trials, "lucky")
 
 
+def far_ahead(*, std=0.012, n=3):
+    run = a_run("far", seed=1)
+    winner = a_finalist(run.trials[0], mean=0.99, std=std, n=n)
+    return Study(run.summary.model_copy(update={"winner": winner}), run.trials, "far")
+
+
 @pytest.mark.parametrize(
     ("runs", "differences", "found", "best"),
     [
-        ([a_run("one"), a_run("two", seed=1)], [], Outcome.BEST, 1),
+        ([a_run("one"), a_run("two", seed=1)], [], Outcome.AHEAD, 1),
+        ([a_run("one"), far_ahead()], [], Outcome.BEST, 1),
+        ([a_run("one"), far_ahead(std=None, n=1)], [], Outcome.AHEAD, 1),  # a single seed establishes nothing
         ([a_run("one"), a_run("two")], [], Outcome.LEVEL, 2),
         ([a_run("one"), a_run("empty", count=0)], [], Outcome.ONLY_WINNER, 1),
         ([a_run("one"), lucky()], [], Outcome.ONLY_WINNER, 1),  # a score of the search is not ranked

@@ -46,7 +46,7 @@ KINDS = Space.from_dict(
 
 def some(space, count, *, score=lambda values: 0.5, seed=0, cost_fn=lambda values: ()):
     rng = random.Random(seed)
-    drawn = [space.sample(rng) for _ in range(count)]
+    drawn = [space.draw(rng) for _ in range(count)]
     return [Observation(values=values, score=score(values), costs=cost_fn(values)) for values in drawn]
 
 

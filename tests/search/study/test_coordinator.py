@@ -24,6 +24,7 @@ from study_builders import (
 from edgenext_search.arch.cost import cost
 from edgenext_search.arch.published import published_variants
 from edgenext_search.errors import HostError, StudyFailedError
+from edgenext_search.execution.executor import Lost
 from edgenext_search.search.objectives import costs_in, losses_of
 from edgenext_search.search.sampler.front import non_dominated_ranks
 from edgenext_search.search.store.records import Score
@@ -33,7 +34,7 @@ from edgenext_search.search.study.expectation import expectations
 from edgenext_search.search.study.finalists import choosing_seeds, rematch_seeds
 from edgenext_search.search.study.halving import survivors
 from edgenext_search.search.study.listener import Listener
-from edgenext_search.training.proxy.job import Failed, HostFailed, Trained
+from edgenext_search.training.proxy.job import Failed, Trained
 
 
 @pytest.fixture(scope="module")
@@ -214,7 +215,7 @@ def test_what_the_host_fails_is_trained_again_and_changes_nothing(finished, vict
 
     def has_no_disk(job):
         if job.candidate == candidate:
-            return HostFailed(reason="No space left on device; free some space.")
+            return Lost(job, "No space left on device; free some space.")
         return Trained(score=score_of(job), seconds=0.5)
 
     lab = Lab(a_recipe())
@@ -335,7 +336,7 @@ def test_the_order_of_outcomes_changes_nothing(order):
 
 def _in_order(order):
     lab = Lab(_disturbable())
-    lab.run(FakeExecutor(_hard_life(), shuffle=random.Random(order)))
+    lab.run(FakeExecutor(_hard_life(), shuffle=random.Random(order), places=9))
     return lab.result()
 
 
@@ -538,7 +539,7 @@ def test_killed_with_several_objectives_it_resumes_as_if_undisturbed(of_two, sam
         lab = Lab(recipe)
         with pytest.raises(Killed):
             lab.run(FakeExecutor(killed_at=k))
-        lab.run(FakeExecutor(shuffle=random.Random(k)))
+        lab.run(FakeExecutor(shuffle=random.Random(k), places=9))
         assert lab.result() == undisturbed.result(), k
 
 
@@ -663,13 +664,11 @@ def test_no_time_at_all():
 class WritingExecutor(FakeExecutor):
     """Leaves the files that a training leaves."""
 
-    def run(self, jobs, **others):
-        for job, outcome in super().run(jobs, **others):
-            job.folder.mkdir(exist_ok=True)
-            job.state_file.write_text("")
-            if job.until == job.recipe.epochs:
-                job.weights_file.write_text("")
-            yield job, outcome
+    def after_outcome(self, job):
+        job.folder.mkdir(exist_ok=True)
+        job.written(job.state_file).write_text("")
+        if job.until == job.recipe.epochs:
+            job.written(job.weights_file).write_text("")
 
 
 def luck(text):

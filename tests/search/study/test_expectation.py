@@ -19,7 +19,7 @@ def truth(values):
 
 def some(n, *, noise, seed=0):
     rng = random.Random(seed)
-    drawn = [EDGENEXT.sample(rng) for _ in range(n)]
+    drawn = [EDGENEXT.draw(rng) for _ in range(n)]
     return [Observation(values=values, score=truth(values) + rng.gauss(0, noise)) for values in drawn]
 
 

@@ -1,13 +1,18 @@
 """What listeners hear, and trainings that report to them."""
 
 import inspect
+from importlib.metadata import version
 from pathlib import Path
 
 from study_builders import FakeExecutor, a_candidate
 
 from edgenext_search.search.study.listener import Listener, Listeners, run_jobs
-from edgenext_search.training.proxy.job import Failed, Trained, TrainJob
+from edgenext_search.training.proxy.job import Failed, Place, Trained, TrainJob
 from edgenext_search.training.proxy.recipe import TrainRecipe
+
+PLACE = Place(
+    host="h", device="d", numerics="fp32", package=version("edgenext-search"), torch=version("torch"), micro_batch=8
+)
 
 
 def hooks():
@@ -98,7 +103,7 @@ def test_failures_and_small_memories_are_told():
     heard = Heard()
     list(run(1, lambda _: Failed(reason="no luck"), heard))
     assert heard.events[-1] == ("finished", "job 0", None, "no luck")
-    list(run(1, lambda _: Trained(score=0.5, seconds=1, micro_batch=8), heard))
+    list(run(1, lambda _: Trained(score=0.5, seconds=1, place=PLACE), heard))
     assert heard.events[-2] == ("note", "job 0 ran out of memory and continued with micro-batches of 8")
 
 

@@ -59,7 +59,7 @@ def test_images_recorded_by_an_earlier_version_are_compared_as_it_did(folder, ex
     store.record_facts(StudyFacts(data=begun.model_copy(update={"fingerprint": former})))
     image = next((images / "train").rglob("*.jpg"))
     os.utime(image, ns=(1, 1))
-    with pytest.raises(UserError, match="have changed since the run began"):
+    with pytest.raises(UserError, match="are not those that the run began with"):
         opened()
     store.record_facts(StudyFacts(data=begun))
     assert opened()[0].facts().data == begun

@@ -2,24 +2,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from strategies import tiny
+from study_builders import a_job
 
-from edgenext_search.training.proxy.job import Placement, TrainJob
+from edgenext_search.training.proxy.job import Placement
 from edgenext_search.training.proxy.recipe import TrainRecipe
-
-
-def a_job(**changes):
-    values = {
-        "name": "abc-0",
-        "label": "trial 0",
-        "candidate": tiny(),
-        "recipe": TrainRecipe(),
-        "data": Path("data"),
-        "seed": 0,
-        "until": 2,
-        "folder": Path("scratch"),
-    }
-    return TrainJob(**{**values, **changes})
 
 
 def test_files_of_jobs_with_other_names_are_others():

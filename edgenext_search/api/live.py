@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from edgenext_search.cli.reports import write_reports
+from edgenext_search.api.reports import write_reports
 from edgenext_search.search.study.listener import Listener
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from edgenext_search.cli.progress import LineListener, LiveListener, _Work, progress_listener
+from edgenext_search.api.progress import LineListener, LiveListener, _Work, progress_listener
 from edgenext_search.search.resolver import load_study
 from edgenext_search.search.store.run_folder import RunFolder
 

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from edgenext_search.cli import live
-from edgenext_search.cli.live import LEAST_SECONDS, ReportRefresher
+from edgenext_search.api import live
+from edgenext_search.api.live import LEAST_SECONDS, ReportRefresher
 
 
 class Clock:
