@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgenext_search.errors import UserError
+from edgenext_search.temporary import temporary_file
 from edgenext_search.texts import nearest
 
 if TYPE_CHECKING:
@@ -95,19 +96,16 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; what is written there replaces ``path`` at the end of the block.
 
     A reader sees the old file or the new one, never a part of it, also after a power failure. Nothing is left behind
-    when the block raises.
+    when the block raises, and for no longer than until the next writing there when the process is killed.
 
     Raises:
         OSError: The file cannot be written; the former one stays.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with temporary_file(path) as temporary:
         yield temporary
         _sync(temporary, os.O_RDWR)
         temporary.replace(path)
         _sync(path.parent, os.O_RDONLY)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

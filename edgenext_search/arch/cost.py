@@ -27,6 +27,8 @@ from edgenext_search.arch.blocks import IN_CHANNELS, PATCH, Block, BlockMemo, La
 from edgenext_search.errors import UserError
 
 BYTES_PER_ELEMENT = 4  # float32
+LARGEST_SIZE = 65_536  # pixels of an image's side; one image has 50 GB as floats
+MOST_CLASSES = 10_000_000
 STRIDE = 32  # input pixels to one pixel of the last stage, along one axis
 FOURIER_CHANNELS = 64  # sine and cosine features of the positional encoding: 32 for each axis
 LAYER_NORM_MADDS = 5  # fvcore's estimate for an affine LayerNorm, an element
@@ -48,12 +50,12 @@ class Deployment:
     """Where the network will run: all that a cost depends on beside the candidate.
 
     Attributes:
-        num_classes: Outputs of the classifier.
-        img_size: Height and width of the square input, in pixels; at least 32.
+        num_classes: Outputs of the classifier, at most :data:`MOST_CLASSES`.
+        img_size: Height and width of the square input, in pixels, from 32 to :data:`LARGEST_SIZE`.
         latency_model: Predicts the latency in this deployment, on a device; None where latency is not asked for.
 
     Raises:
-        UserError: A value is too small.
+        UserError: A value is out of range.
     """
 
     num_classes: int = 1000
@@ -65,6 +67,12 @@ class Deployment:
             raise UserError(f"num_classes must be >= 1, but got {self.num_classes}.")
         if self.img_size < STRIDE:
             raise UserError(f"img_size must be >= {STRIDE} (EdgeNeXt's stride), but got {self.img_size}.")
+        for name, value, most in (
+            ("num_classes", self.num_classes, MOST_CLASSES),
+            ("img_size", self.img_size, LARGEST_SIZE),
+        ):
+            if value > most:
+                raise UserError(f"{name} must be at most {most:,}, but got {value}.")
 
     def __str__(self) -> str:
         return f"{self.num_classes} classes, {self.img_size}x{self.img_size} px"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import methodcaller
@@ -13,6 +12,7 @@ from pathlib import Path
 from edgenext_search.errors import HostError, UserError
 from edgenext_search.execution.processes import ProcessDiedError, ProcessGroup, Send, stop_with_parent
 from edgenext_search.signals import handled
+from edgenext_search.temporary import temporary_folder
 from edgenext_search.training.full.job import FullJob
 from edgenext_search.training.full.listener import Progress, TrainListener
 from edgenext_search.training.full.metrics import EpochMetrics
@@ -95,8 +95,8 @@ def launch(job: FullJob, devices: Sequence[str], listener: TrainListener) -> Tra
 
 def _launch(job: FullJob, devices: Sequence[str], listener: TrainListener) -> TrainSummary | None:
     """Train with several processes."""
-    with tempfile.TemporaryDirectory(prefix="edgenext-search-") as folder:
-        rendezvous = Path(folder) / "rendezvous"
+    with temporary_folder() as folder:
+        rendezvous = folder / "rendezvous"
         arguments = [(job, rank, len(devices), device, rendezvous) for rank, device in enumerate(devices)]
         with (
             ProcessGroup(_train, arguments, name="training", patience=PATIENCE, interactive=True) as group,

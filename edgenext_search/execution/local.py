@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-import tempfile
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +20,7 @@ from edgenext_search.execution.processes import (
     Send,
     WorkerError,
 )
+from edgenext_search.temporary import temporary_folder
 from edgenext_search.training.proxy.job import Failed, Outcome, OutOfMemory, Placement, Trained, TrainJob
 
 REPORT_EVERY = 0.2  # seconds between two messages of progress
@@ -83,8 +84,9 @@ class LocalExecutor:
 
     def _start(self, job: TrainJob, place: Placement) -> None:
         placed = self._sized(job, place)
-        scratch = tempfile.TemporaryDirectory(prefix="edgenext-search-")
-        arguments = [(placed, rank, Path(scratch.name) / "rendezvous") for rank in range(len(place.devices))]
+        scratch = contextlib.ExitStack()
+        rendezvous = scratch.enter_context(temporary_folder()) / "rendezvous"
+        arguments = [(placed, rank, rendezvous) for rank in range(len(place.devices))]
         group = ProcessGroup(train, arguments, name=job.name)
         self._running[job.name] = _Running(job, place, group, scratch, started=time.monotonic())
 
@@ -92,7 +94,7 @@ class LocalExecutor:
         """End the processes of a job; its place, which is free now."""
         del self._running[running.job.name]
         running.group.close()
-        running.scratch.cleanup()
+        running.scratch.close()
         return running.place
 
     def _end(self, running: _Running, ending: Outcome | _Gone) -> list[Event]:
@@ -166,7 +168,7 @@ class _Running:
     job: TrainJob
     place: Placement
     group: ProcessGroup[Trained]
-    scratch: tempfile.TemporaryDirectory[str]
+    scratch: contextlib.ExitStack
     started: float
 
     def read(self, events: list[Event]) -> Outcome | _Gone | None:

@@ -17,6 +17,7 @@ Death
 from __future__ import annotations
 
 import contextlib
+import functools
 import multiprocessing
 import multiprocessing.util
 import os
@@ -38,6 +39,7 @@ from edgenext_search.errors import FailureKind, HostError, UserError
 from edgenext_search.failures import classify, ran_out_of_memory
 from edgenext_search.machine import without_main_module
 from edgenext_search.signals import how_it_ended, when_parent_ends
+from edgenext_search.temporary import temporary_folder
 from edgenext_search.training.errors import PeerFailedError, TrainingDivergedError, TrainingInterruptedError
 
 T = TypeVar("T")
@@ -46,7 +48,7 @@ Send = Callable[[object], None]
 
 POLL = 0.2  # seconds between two looks at whether to stop
 LONGEST_REASON = 300  # characters
-LONGEST_SOCKET_FOLDER = 70  # bytes: the path of a socket has at most 107, of which multiprocessing needs 32
+LONGEST_SOCKET_FOLDER = 36  # bytes: the path of a socket has at most 107, of which its folders and name take 71
 _SHORT_FOLDER = "/tmp"  # noqa: S108 - a folder of its own is made there
 _PRELOAD = ["edgenext_search.execution.preload"]
 # Texts of gloo and NCCL in a process whose peer has gone: a consequence, whatever the cause.
@@ -273,21 +275,30 @@ class _Process:
 
 
 def _context() -> ForkServerContext:
-    _shorten_sockets()
+    _place_sockets()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOAD)
     return context
 
 
-def _shorten_sockets() -> None:
-    """Let the server listen in ``/tmp`` where the folder of temporary files has too long a path for a socket."""
-    if len(os.fsencode(tempfile.gettempdir())) <= LONGEST_SOCKET_FOLDER or not os.access(_SHORT_FOLDER, os.W_OK):
+@functools.cache
+def _place_sockets() -> None:
+    """Let multiprocessing keep its sockets in a folder that is removed even if this process is killed.
+
+    It lies in ``/tmp`` where the folder of temporary files has too long a path for a socket.
+    """
+    usual = tempfile.gettempdir()
+    parent = usual if len(os.fsencode(usual)) <= LONGEST_SOCKET_FOLDER else _SHORT_FOLDER
+    if not os.access(parent, os.W_OK):
         return
-    usual, tempfile.tempdir = tempfile.gettempdir(), _SHORT_FOLDER
+    folder = contextlib.ExitStack()
     try:
+        tempfile.tempdir = parent
+        tempfile.tempdir = str(folder.enter_context(temporary_folder()))
         multiprocessing.util.get_temp_dir()  # which the process keeps
     finally:
         tempfile.tempdir = usual
+    multiprocessing.util.Finalize(None, folder.close, exitpriority=-101)  # after multiprocessing's own, at -100
 
 
 def _run(

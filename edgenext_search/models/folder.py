@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from edgenext_search.arch.published import published_variants
 from edgenext_search.errors import DataError, UserError
 from edgenext_search.files import dump_yaml, expanded, read_yaml
 from edgenext_search.models.build import TIMM_ARCHITECTURE, candidate_of, timm_args
+from edgenext_search.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,8 +59,8 @@ def save_model_folder(
     from safetensors import torch as safetensors
 
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as name:
-        new = Path(name) / "folder"
+    with temporary_folder(folder) as name:
+        new = name / "folder"
         new.mkdir()
         safetensors.save_file(model.state_dict(), new / WEIGHTS_FILE)
         config = _timm_config(candidate, class_names=class_names, trained_size=trained_size)
@@ -70,7 +70,7 @@ def save_model_folder(
         text = candidate_text(candidate, deployment, weights=weights)
         (new / CANDIDATE_FILE).write_text(text, encoding="utf-8")
         if folder.exists():
-            folder.rename(Path(name) / "replaced")
+            folder.rename(name / "replaced")
         new.rename(folder)
 
 

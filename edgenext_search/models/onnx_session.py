@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
 
 
 def open_onnx(path: Path, *, threads: int | None = None) -> Any:  # noqa: ANN401 - onnxruntime.InferenceSession, untyped
-    """Load an ONNX file, without lines on standard error and without reports to the makers of ONNX Runtime.
+    """Load an ONNX file, without lines of ONNX Runtime's own and without reports to its makers.
 
     Args:
         path: The file.
@@ -30,4 +32,7 @@ def open_onnx(path: Path, *, threads: int | None = None) -> Any:  # noqa: ANN401
     options.log_severity_level = SILENT
     if threads is not None:
         options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints that it tries again, on the CPU too
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session.disable_fallback()
+    return session

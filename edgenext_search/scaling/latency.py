@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from edgenext_search.arch.candidate import Candidate
 from edgenext_search.arch.cost import Deployment
+from edgenext_search.files import write_bytes
 from edgenext_search.scaling.records import LatencyConditions
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def scaling_deployment(run: RunFolder, recipe: ResolvedRecipe) -> Deployment:
 def keep_profile(run: RunFolder, profile: Path | None) -> None:
     """Lay a profile into a run's folder, in place of the one there: it changes no training."""
     if profile is not None and profile.resolve() != run.latency_profile.resolve():
-        shutil.copyfile(profile, run.latency_profile)
+        write_bytes(run.latency_profile, profile.read_bytes())
 
 
 def latency_conditions(deployment: Deployment, candidates: Iterable[Candidate]) -> LatencyConditions | None:

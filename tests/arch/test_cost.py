@@ -119,6 +119,8 @@ def test_larger_images_cost_more_but_no_parameters(candidate, deployment):
     ("fields", "message"),
     [
         ({"num_classes": 0}, "num_classes must be >= 1, but got 0"),
+        ({"num_classes": 10**12}, "num_classes must be at most 10,000,000, but got 1000000000000"),
+        ({"img_size": 10**12}, "img_size must be at most 65,536, but got 1000000000000"),
         ({"img_size": 31}, r"img_size must be >= 32 \(EdgeNeXt's stride\), but got 31"),
     ],
 )

@@ -64,6 +64,14 @@ def test_latency_protocol():
 
 
 @pytest.mark.slow
+def test_chaos():
+    """A training that is killed, then told to stop, ends as if undisturbed and leaves nothing behind."""
+    figures, conditions = last_line("chaos.py")
+    assert figures == {"train_moments": 1, "train_disturbed": 1, "train_attempts": 3, "train_failed": 0}
+    assert conditions["kinds"] == {"kill": 1, "sigterm": 1}
+
+
+@pytest.mark.slow
 def test_memory():
     figures, conditions = last_line("memory.py")
     assert conditions["n"] == 2

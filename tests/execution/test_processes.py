@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from multiprocessing import connection
 from pathlib import Path
@@ -39,18 +40,32 @@ def test_results_by_rank_and_messages():
     assert messages == ["on the way"] * 2
 
 
-def test_a_folder_of_temporary_files_with_a_long_path(tmp_path):
-    folder = tmp_path / ("x" * 100)
-    folder.mkdir()
+def in_a_program(folder, *, then=""):
+    """A group in a program of its own, whose folder of temporary files is given."""
     code = (
-        "import worker_stubs; from edgenext_search.execution.processes import ProcessGroup\n"
+        "import os, worker_stubs; from edgenext_search.execution.processes import ProcessGroup\n"
         "if __name__ == '__main__':\n"
-        "    with ProcessGroup(worker_stubs.returns, [('a',)], name='task') as group: print(group.wait())"
+        "    with ProcessGroup(worker_stubs.returns, [('a',)], name='task') as group: print(group.wait(), flush=True)\n"
+        f"    {then or 'pass'}"
     )
     paths = os.pathsep.join([str(Path(__file__).parents[2]), str(Path(worker_stubs.__file__).parent)])
     environment = {**os.environ, "TMPDIR": str(folder), "PYTHONPATH": paths}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.stdout == "['a']\n", done.stderr
+
+
+def test_a_folder_of_temporary_files_with_a_long_path(tmp_path):
+    folder = tmp_path / ("x" * 100)
+    folder.mkdir()
+    in_a_program(folder)
+
+
+def test_sockets_are_removed_where_the_program_was_killed():
+    with tempfile.TemporaryDirectory(prefix="t") as folder:
+        in_a_program(folder, then="os.kill(os.getpid(), 9)")
+        assert len([*Path(folder).iterdir()]) == 1
+        in_a_program(folder)
+        assert [*Path(folder).iterdir()] == []
 
 
 def test_a_message_sent_just_before_the_end_is_read():

@@ -3,7 +3,7 @@
 import numpy as np
 import onnx
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from model_folders import save_network
 from onnx import TensorProto, helper, numpy_helper
@@ -20,10 +20,18 @@ CLASSIFIER = [
 ]
 NODES = {
     "classifier": CLASSIFIER,
+    "integers": [*CLASSIFIER[:2], ("ArgMax", ["f"], ["logits"])],
+    "three classes": [*CLASSIFIER[:1], ("Flatten", ["m"], ["logits"])],
+    "one row": [*CLASSIFIER[:2], ("Gemm", ["f", "w"], ["g"]), ("ReduceMean", ["g"], ["logits"])],
     "same": [("Identity", ["image"], ["logits"])],
     "shape": [("Shape", ["image"], ["logits"])],
     "sequence": [("SequenceConstruct", ["image", "image"], ["logits"])],
-    "not finite": [("Sub", ["image", "image"], ["z"]), ("Div", ["z", "z"], ["logits"])],
+    "not finite": [
+        *CLASSIFIER[:2],
+        ("Gemm", ["f", "w"], ["g"]),
+        ("Sub", ["g", "g"], ["z"]),
+        ("Div", ["z", "z"], ["logits"]),
+    ],
     "huge": [("ConstantOfShape", ["long"], ["logits"])],
     "texts": [("Cast", ["image"], ["logits"])],
     "unknown": [("NoSuchOperator", ["image"], ["logits"])],
@@ -81,7 +89,9 @@ def networks():
         "domain": st.sampled_from(("ai.onnx.ml", "com.example")),
         "external": st.sampled_from(("weights.bin", "../weights.bin", "/etc/passwd", "m.onnx")),
     }
-    odd = st.fixed_dictionaries({}, optional=options).map(lambda chosen: network(**chosen))
+    few = st.lists(st.sampled_from(sorted(options)), min_size=1, max_size=2, unique=True)
+    odd = few.flatmap(lambda names: st.fixed_dictionaries({name: options[name] for name in names}))
+    odd = odd.map(lambda chosen: network(**chosen))
     return odd | odd.flatmap(damaged) | damaged(network()) | st.binary(max_size=50)
 
 
@@ -92,6 +102,9 @@ def folder(tmp_path_factory):
 
 @examples(40)
 @given(content=networks())
+@example(content=network(nodes="not finite"))
+@example(content=network(inputs=[("image", TensorProto.FLOAT, ["b", 3, 2**40, 2**40])]))
+@example(content=network(inputs=[("image", TensorProto.FLOAT, ["b", 3, 0, 0])]))
 def test_evaluation(here, folder, photos, content):
     file = written("m.onnx", content)
     here.ends_well("evaluate", folder, "--data", photos, "--onnx", file, "--workers=0", "--batch-size=20", "--json")

@@ -12,6 +12,7 @@ import click
 from edgenext_search.cli.commands.latency_profile import milliseconds, predict_command, profile_command
 from edgenext_search.cli.options import deployment_options, drop_missing, json_option, print_json, print_text
 from edgenext_search.files import expanded
+from edgenext_search.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from edgenext_search.arch.cost import Deployment
@@ -153,8 +154,6 @@ def _deployment(num_classes: int | None, img_size: int | None) -> Deployment | N
 @contextmanager
 def _onnx_files(names: list[str], deployment: Deployment | None) -> Iterator[list[Path]]:
     """Find or export the ONNX files of models; exported files are removed at the end."""
-    import tempfile
-
     from edgenext_search.models.folder import deployment_of
     from edgenext_search.models.measurable import find_measurable
 
@@ -164,9 +163,9 @@ def _onnx_files(names: list[str], deployment: Deployment | None) -> Iterator[lis
     if deployment is None and of_folders:  # both models get the same classes and image size
         wanted = [None if path.is_dir() or path.suffix == ".onnx" else of_folders[0] for path in paths]
         click.echo(f"At {of_folders[0]}, the deployment of the model folder.", err=True)
-    with tempfile.TemporaryDirectory(prefix="edgenext-search-") as folder:
+    with temporary_folder() as folder:
         yield [
-            find_measurable(name, own, Path(folder) / f"{number}.onnx")
+            find_measurable(name, own, folder / f"{number}.onnx")
             for number, (name, own) in enumerate(zip(names, wanted, strict=True))
         ]
 

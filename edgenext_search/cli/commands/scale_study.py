@@ -259,7 +259,7 @@ def _run(
     from edgenext_search.scaling.study import run_scaling
 
     with (
-        resumable(command_line("scale", "resume", folder.path), begun=folder.exists),
+        resumable(command_line("scale", "resume", folder.path), begun=folder.holds_results),
         progress_listener(Console(stderr=True), folder, recipe) as listener,
     ):
         summary = run_scaling(folder, recipe, plan, execution, listener, profile=profile)

@@ -24,6 +24,7 @@ from edgenext_search.latency.devices.device import DeviceError, DeviceInfo, Prog
 from edgenext_search.latency.measurement import Conditions, DeviceText, Measurement, MeasureSettings
 from edgenext_search.latency.onboard.timing_statistics import FEWEST_PAIRS, median_interval, pair_ratios, summarise
 from edgenext_search.results import Result
+from edgenext_search.temporary import temporary_folder
 from edgenext_search.validation import describe, short
 
 OUTPUT_BYTES = 10_000_000
@@ -210,10 +211,8 @@ def check_by_call(device: str, call: Call) -> DeviceInfo:
     Raises:
         DeviceError: The program fails.
     """
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        model = Path(folder) / "smallest.onnx"
+    with temporary_folder() as folder:
+        model = folder / "smallest.onnx"
         write_smallest(model)
         output = call(model, 0.1, 1)
     return DeviceInfo(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from edgenext_search.latency.profile.profile import (
     ProfileConditions,
     make_profile,
 )
+from edgenext_search.temporary import temporary_folder
 from edgenext_search.version import __version__
 
 NETWORKS, STAGES = 160, 60
@@ -100,7 +100,8 @@ def measure_profile(
         UserError: ``out`` exists, or ``OUT.partial`` belongs to another device, space or deployment.
         DeviceError: The device failed. All measurements before are kept.
     """
-    if out.exists():
+    partial = out.with_name(f"{out.name}.partial")
+    if out.exists() and not partial.exists():  # both: a run that was killed before its last step
         raise UserError(f"{out} exists already; give another --out, or remove it to measure again.")
     if not out.parent.is_dir():
         raise UserError(f"There is no folder {out.parent} for the profile; create it first.")
@@ -112,14 +113,14 @@ def measure_profile(
         deployment=deployment,
         plan=PlanKeys(networks=settings.networks, stages=settings.stages, seed=settings.seed),
     )
-    journal = Journal.open(out.with_name(f"{out.name}.partial"), header)
+    journal = Journal.open(partial, header)
     reference = published_variant(REFERENCE[str(space.norm_acts[0])]).candidate
     session = _Session(
         device=device, plan=plan, deployment=deployment, journal=journal, settings=settings, progress=progress
     )
-    with tempfile.TemporaryDirectory(prefix="edgenext-search-") as folder:
+    with temporary_folder() as folder:
         try:
-            session.finish(reference, Path(folder))
+            session.finish(reference, folder)
         except DeviceError as error:
             kept = f" {len(journal.tries)} of {len(plan)} models are measured; the same command continues from there."
             raise DeviceError(f"{error}{kept}", transient=error.transient) from error

@@ -18,6 +18,7 @@ from edgenext_search.locks import exclusive, is_locked
 from edgenext_search.results import Result
 from edgenext_search.search.recipe import DataKeys, ResolvedRecipe
 from edgenext_search.search.store.store import StudyStore
+from edgenext_search.temporary import is_temporary
 from edgenext_search.texts import command_line, hide_password
 from edgenext_search.versions import versions
 
@@ -70,7 +71,7 @@ class RunFolder:
         Raises:
             UserError: The folder holds something else, or cannot be written.
         """
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        if self.path.exists() and (not self.path.is_dir() or any(map(self._foreign, self.path.iterdir()))):
             raise UserError(f"{self.path} exists and is not a run; give another folder with --out.")
         values = {
             STUDY_KEY: recipe.to_dict(),
@@ -84,6 +85,15 @@ class RunFolder:
         except OSError as error:
             raise UserError(f"{self.path} cannot be written: {error.strerror}; give another with --out.") from error
 
+    def _foreign(self, path: Path) -> bool:
+        """Whether a file or folder is none of those that a beginning which was killed may leave."""
+        return path != self._lock_file and not is_temporary(path)
+
+    def holds_results(self) -> bool:
+        """Whether trainings or reports have left something here, which is recorded then."""
+        made = (self.scratch, self.report_file.parent, self.winners, self.trained, self.summary_file)
+        return any(path.exists() for path in made)
+
     def recipe(self) -> ResolvedRecipe:
         """The study of the run here.
 
@@ -92,7 +102,8 @@ class RunFolder:
         """
         study = self._study().get(STUDY_KEY)
         if isinstance(study, dict) and isinstance(search := study.get("search"), dict):
-            study = {**study, "search": {"rank_by": "top1", **search}}  # as runs did before there was a choice
+            former = {"rank_by": "top1", "overlap": 0}  # as runs did before there was a choice
+            study = {**study, "search": {**former, **search}}
         return ResolvedRecipe.read(study, where=str(self.study_file))
 
     def extend(self, *, trials: int | None, time: str | None) -> ResolvedRecipe:

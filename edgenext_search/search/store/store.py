@@ -183,7 +183,7 @@ class StudyStore:
     def tell(self, number: int, state: TrialState) -> None:
         """Close a trial; the values of a complete one are its last score and the costs among the objectives."""
         if state == "complete":
-            trial = self._frozen(number)
+            trial = self.storage.get_trial(self._trial_id(number))
             scores, cost = trial.intermediate_values, Cost.from_dict(trial.user_attrs["cost"])
             self._study.tell(number, [scores[max(scores)], *costs_in(cost, self._objectives)])
         elif state == "pruned":
@@ -201,18 +201,23 @@ class StudyStore:
         self._values += [decode(self._space, trial.params) for trial in trials[len(self._values) :]]
         return self._values[: len(trials)]
 
-    def rescores(self) -> Rescores:
-        """Score of each finalist by fingerprint and fresh seed, or the reason of its failure."""
+    def rescores(self, *, early: bool = False) -> Rescores:
+        """Score of each finalist by fingerprint and fresh seed, or the reason of its failure.
+
+        Args:
+            early: Those of likely finalists that were trained before it was known whether they are asked for.
+        """
         scores: Rescores = {}
+        kind = _kind_of_rescore(early)
         for key, value in self._study.user_attrs.items():
-            if key.startswith("rescore:"):
+            if key.startswith(kind):
                 _, fingerprint, seed = key.split(":")
                 scores[fingerprint, int(seed)] = value
         return scores
 
-    def add_rescore(self, fingerprint: str, seed: int, result: float | str) -> None:
-        """Record the score of a finalist with a fresh seed, or the reason of its failure."""
-        self._study.set_user_attr(f"rescore:{fingerprint}:{seed}", result)
+    def add_rescore(self, fingerprint: str, seed: int, result: float | str, *, early: bool = False) -> None:
+        """Record the score of a finalist with a fresh seed, or the reason of its failure; see :meth:`rescores`."""
+        self._study.set_user_attr(f"{_kind_of_rescore(early)}{fingerprint}:{seed}", result)
 
     def latencies(self) -> dict[str, Measurement]:
         """Measured latency on the study's device, by fingerprint."""
@@ -258,11 +263,12 @@ class StudyStore:
             self._told[record.number] = record
         return record
 
-    def _frozen(self, number: int) -> FrozenTrial:
-        return self._study.get_trials(deepcopy=False)[number]
-
     def _trial_id(self, number: int) -> int:
         return self.storage.get_trial_id_from_study_id_trial_number(self.study_id, number)
+
+
+def _kind_of_rescore(early: bool) -> str:
+    return "early-rescore:" if early else "rescore:"
 
 
 def _open_storage(where: str | Path | BaseStorage) -> BaseStorage:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import random
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from edgenext_search.search.store.records import LatencyFacts, ProfileSummary, T
 from edgenext_search.search.store.run_folder import RunFolder
 from edgenext_search.search.store.store import StudyStore
 from edgenext_search.search.study.listener import Listener
+from edgenext_search.temporary import temporary_folder
 
 BUSY = 1.1  # ratio of the reference's time to that in the profile from which a note is given
 SAMPLED = 50  # random networks that are checked against the range of the profile
@@ -198,11 +198,11 @@ class FinalistTimer:
         )
         self.listener.note(f"Measuring {len(trials)} finalists on {device.name}")
         slower = []
-        with tempfile.TemporaryDirectory() as folder:
-            reference = Path(folder) / "reference.onnx"
+        with temporary_folder() as folder:
+            reference = folder / "reference.onnx"
             export_for_measuring(profile.reference.candidate, deployment, reference)
             for index, trial in enumerate(trials):
-                path = Path(folder) / f"{trial.candidate.fingerprint}.onnx"
+                path = folder / f"{trial.candidate.fingerprint}.onnx"
                 export_for_measuring(trial.candidate, deployment, path)
                 progress = functools.partial(self._progress, index, len(trials))
                 try:

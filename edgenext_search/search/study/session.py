@@ -23,6 +23,7 @@ from edgenext_search.execution.local import LocalExecutor
 from edgenext_search.execution.numerics import ProbedNumerics, fixed_numerics, probe_host, trials_that_fit
 from edgenext_search.execution.placement import gpu_memory, local_places
 from edgenext_search.execution.processes import start_server
+from edgenext_search.files import write_bytes
 from edgenext_search.machine import cpu_cores
 from edgenext_search.search.recipe import ResolvedRecipe
 from edgenext_search.search.store.records import DataFacts, StudyFacts
@@ -130,7 +131,7 @@ def open_session(
     if not resumed:
         run.create(recipe, storage=execution.storage)
     if study_device is not None and not run.latency_profile.is_file():
-        shutil.copyfile(study_device.profile, run.latency_profile)
+        write_bytes(run.latency_profile, study_device.profile.read_bytes())
     with (
         _removed_when_refused(run, new=not resumed) as begun,
         run.lock(),
@@ -138,7 +139,7 @@ def open_session(
             STOP_SIGNALS, announce=lambda number: listener.note(f"{number.name}: {STOPPING}"), interrupting=AT_ONCE
         ) as should_stop,
     ):
-        store = run.open_store(recipe, execution.storage, must_exist=resumed)
+        store = run.open_store(recipe, execution.storage, must_exist=run.holds_results())
         announce(store)
         store.record_facts(StudyFacts(began=time.time()))
         _tell(listener, source.notes)

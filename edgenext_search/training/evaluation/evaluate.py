@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,12 +13,12 @@ import torch
 from torch import nn
 
 from edgenext_search.arch.blocks import IN_CHANNELS
-from edgenext_search.arch.cost import Deployment
+from edgenext_search.arch.cost import LARGEST_SIZE, STRIDE, Deployment
 from edgenext_search.data.augment.transforms import Preprocessing
 from edgenext_search.data.class_names import difference, read_classes
 from edgenext_search.data.loading.datasets import ValSet, open_val_set
 from edgenext_search.data.loading.loaders import ValLoader
-from edgenext_search.errors import UserError
+from edgenext_search.errors import DataError, UserError
 from edgenext_search.models.export import Normalisation
 from edgenext_search.models.trained import TrainedNetwork, Weights, open_trained
 from edgenext_search.training.engine.scoring import TOP_K, score_networks
@@ -58,7 +59,7 @@ def evaluate_folder(
 
     Raises:
         UserError: There is no model folder or checkpoint, or it lacks these weights, the data are not there, their
-            classes are not the model's, or the ONNX file cannot be run on such images.
+            classes are not the model's, the ONNX file cannot be run on such images, or logits are not finite.
     """
     if img_size is not None:
         Deployment(img_size=img_size)
@@ -84,6 +85,8 @@ def evaluate_folder(
     with contextlib.closing(loader):
         (score,) = score_networks([network.to(device)], loader, device=device)
     seconds = time.perf_counter() - start
+    if not math.isfinite(score.loss):
+        raise DataError(f"{onnx or folder} must answer with finite logits, but some are not; give other weights.")
     n = len(images) - len(loader.unreadable)
     return EvaluationResult(
         folder=str(folder),
@@ -116,7 +119,11 @@ def _onnx_network(path: Path, model: nn.Module, img_size: int | None) -> OnnxNet
     network = OnnxNetwork(path, Normalisation(mean=preprocessing.mean, std=preprocessing.std))
     if img_size is not None and network.img_size not in (None, img_size):
         raise UserError(f"{path} takes images of {network.img_size} px, not of {img_size}; leave out --img-size.")
-    size = network.img_size or img_size or preprocessing.img_size
+    size = img_size or preprocessing.img_size
+    if network.img_size is not None:
+        size = network.img_size
+        if not STRIDE <= size <= LARGEST_SIZE:
+            raise UserError(f"{path} must take images of {STRIDE} to {LARGEST_SIZE:,} px, but takes {size} px.")
     outputs = network(torch.zeros(1, IN_CHANNELS, size, size)).shape[1:]
     if tuple(outputs) != (model.num_classes,):
         raise UserError(f"{path} must have an output for each of {model.num_classes} classes, but has {[*outputs]}.")

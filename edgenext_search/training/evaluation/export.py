@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +15,7 @@ from edgenext_search.files import write_output
 from edgenext_search.models.export import Normalisation, check_parity, export_onnx
 from edgenext_search.models.onnx_session import open_onnx
 from edgenext_search.models.trained import Weights, open_trained
+from edgenext_search.temporary import temporary_folder
 from edgenext_search.training.evaluation.evaluate import preprocessing_of, some_of
 from edgenext_search.training.evaluation.results import (
     ExportResult,
@@ -72,8 +72,8 @@ def export_folder(
     preprocessing = preprocessing_of(model, img_size=img_size)
     size = preprocessing.img_size
     normalisation = Normalisation(mean=preprocessing.mean, std=preprocessing.std)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as scratch:
-        new = Path(scratch) / "model.onnx"
+    with temporary_folder(path) as scratch:
+        new = scratch / "model.onnx"
         difference = export_onnx(model, new, img_size=size, uint8=normalisation if uint8 else None, opset=opset)
         parity = None
         if val is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -38,19 +39,19 @@ class OnnxNetwork(nn.Module):
         try:
             self._session = open_onnx(path)
         except Exception as error:  # ONNX Runtime's exceptions share no base class
-            raise UserError(f"ONNX Runtime cannot run {path}: {' '.join(str(error).split())[:REASON]}") from error
+            raise _cannot_run(path, error) from error
         inputs = self._session.get_inputs()
-        shape, kind = inputs[0].shape, TYPES.get(inputs[0].type)
+        shape, kind = (inputs[0].shape, TYPES.get(inputs[0].type)) if inputs else ([], None)
         bytewise = kind == torch.uint8
         if len(inputs) != 1 or kind is None or len(shape) != 4 or shape[3 if bytewise else 1] != IN_CHANNELS:
-            said = ", ".join(f"{one.name} {one.type.removeprefix('tensor')}{one.shape}" for one in inputs)
+            said = ", ".join(f"{one.name} {one.type.removeprefix('tensor')}{one.shape}" for one in inputs) or "none"
             raise UserError(
                 f"{path} must have one input, a float image [b, 3, h, w] or a uint8 one [b, h, w, 3], but has {said}."
             )
         height, width = shape[1:3] if bytewise else shape[2:4]
         if isinstance(height, int) and isinstance(width, int) and height != width:
             raise UserError(f"{path} must take square images, but takes {height}x{width} px.")
-        self._name, self._kind, self._normalisation = inputs[0].name, kind, normalisation
+        self._path, self._name, self._kind, self._normalisation = path, inputs[0].name, kind, normalisation
         self._batch = shape[0] if isinstance(shape[0], int) else None
         self.img_size: int | None = height if isinstance(height, int) else None
 
@@ -66,5 +67,17 @@ class OnnxNetwork(nn.Module):
         if missing:
             images = torch.cat([images, images[-1:].expand(missing, *images.shape[1:])])
         given = images.to(self._kind).contiguous().numpy()
-        logits = torch.from_numpy(self._session.run(None, {self._name: given})[0]).float()
-        return logits[: len(logits) - missing]
+        try:
+            logits = np.asarray(self._session.run(None, {self._name: given})[0])
+        except Exception as error:
+            raise _cannot_run(self._path, error) from error
+        if logits.dtype.kind != "f" or logits.ndim != 2 or len(logits) != len(given):
+            raise UserError(
+                f"{self._path} must answer {len(given)} images with float logits [{len(given)}, classes], but its "
+                f"output is {logits.dtype} {[*logits.shape]}."
+            )
+        return torch.from_numpy(logits).float()[: len(logits) - missing]
+
+
+def _cannot_run(path: Path, error: Exception) -> UserError:
+    return UserError(f"ONNX Runtime cannot run {path}: {' '.join(str(error).split())[:REASON]}")

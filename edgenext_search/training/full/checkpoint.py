@@ -69,6 +69,7 @@ class Checkpoints:
         write_text(digest_file(best), digest)
         with replacing(best) as part:
             try:
+                part.unlink()
                 os.link(path, part)  # no second copy; checkpoints are never written into
             except OSError:  # a file system without links
                 shutil.copyfile(path, part)

@@ -7,6 +7,7 @@ from latency_profiles import DEPLOYMENT, INFO, MadeUpDevice, export_nothing
 from edgenext_search.arch.cost import Deployment
 from edgenext_search.arch.spaces.space import Space
 from edgenext_search.errors import UserError
+from edgenext_search.files import write_text
 from edgenext_search.latency.devices.device import DeviceError
 from edgenext_search.latency.profile import profiler
 from edgenext_search.latency.profile.journal import MOST_TRIES
@@ -132,6 +133,22 @@ def test_a_profile_is_never_overwritten(tmp_path):
     with pytest.raises(UserError, match="exists already"):
         profile(out)
     assert out.read_text("utf-8") == "mine"
+
+
+def test_a_profile_that_was_killed_before_its_last_step_ends(tmp_path, undisturbed, monkeypatch):
+    out, device = tmp_path / "board.json", MadeUpDevice()
+
+    def killed(path, text):
+        write_text(path, text)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(profiler, "write_text", killed)
+        with pytest.raises(KeyboardInterrupt):
+            profile(out, device)
+    assert without_times(profile(out, device)) == without_times(undisturbed)
+    assert device.measured == 38
+    assert [path.name for path in tmp_path.iterdir()] == ["board.json"]
 
 
 def test_a_missing_folder_is_said_before_any_work(tmp_path):

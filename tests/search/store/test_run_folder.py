@@ -143,6 +143,15 @@ def test_runs_of_one_name_in_one_storage_are_kept_apart(tmp_path):
     assert len(ours.open_store(ours.recipe()).records()) == 4
 
 
+def test_what_a_killed_beginning_left_is_no_foreign_run(tmp_path):
+    run = RunFolder(tmp_path)
+    for name in (".lock", ".study.yaml.12345678.edgenext-part"):
+        (tmp_path / name).touch()
+    run.create(a_recipe(), storage=None)
+    assert run.exists()
+    assert not run.holds_results()
+
+
 # More trials or time
 
 

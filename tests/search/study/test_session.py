@@ -9,6 +9,7 @@ from edgenext_search.data import former_fingerprint
 from edgenext_search.errors import UserError
 from edgenext_search.search.store.records import StudyFacts
 from edgenext_search.search.store.run_folder import RunFolder
+from edgenext_search.search.store.store import StudyStore
 from edgenext_search.search.study import session as module
 from edgenext_search.search.study.images import open_images
 from edgenext_search.search.study.listener import Listener
@@ -40,6 +41,27 @@ def test_a_session_has_the_run_to_itself_and_all_that_trainings_need(folder, rec
         assert len(session.data.val.labels) == session.store.facts().data.val_images == 32
         assert not session.should_stop()
     assert not folder.is_running()
+
+
+@pytest.mark.parametrize("record", [None, b"", "tables"])
+def test_a_beginning_that_was_killed_goes_on(folder, recipe, execution, record):
+    folder.create(recipe, storage=None)
+    if record == "tables":
+        StudyStore(folder.path / "study.db", "another name", recipe.space)
+    elif record is not None:
+        (folder.path / "study.db").write_bytes(record)
+    with open_session(folder, recipe, execution, Listener(), announce=lambda _: None) as session:
+        assert session.store.records() == []
+
+
+def test_a_record_that_was_lost_is_not_begun_anew(folder, recipe, execution):
+    folder.create(recipe, storage=None)
+    folder.scratch.mkdir()
+    with (
+        pytest.raises(UserError, match="copy it back first"),
+        open_session(folder, recipe, execution, Listener(), announce=lambda _: None),
+    ):
+        pass
 
 
 def test_images_recorded_by_an_earlier_version_are_compared_as_it_did(folder, execution, class_folder, tmp_path):

@@ -299,6 +299,14 @@ def test_a_quantized_file_does_a_little_worse(winner, photos, tmp_path):
     assert 0 < abs(found.loss - network.loss) < 0.5
 
 
+def test_logits_that_are_not_finite_are_refused(photos, tmp_path):
+    broken = network(COLOURS)
+    torch.nn.init.constant_(broken.head.fc.bias, torch.nan)
+    save_network(tmp_path / "model", COLOURS, model=broken)
+    with pytest.raises(UserError, match="must answer with finite logits"):
+        evaluate_folder(tmp_path / "model", str(photos))
+
+
 def test_an_onnx_file_that_does_not_fit_is_refused(winner, photos, tmp_path):
     folder = winner()
     path = tmp_path / "m.onnx"

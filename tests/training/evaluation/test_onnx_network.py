@@ -1,3 +1,4 @@
+import numpy as np
 import onnx
 import pytest
 import torch
@@ -10,11 +11,11 @@ from edgenext_search.training.evaluation.onnx_network import OnnxNetwork
 GREY = Normalisation(mean=(0.5, 0.4, 0.3), std=(0.2, 0.25, 0.5))
 
 
-def mean_colours(path, shape, kind=TensorProto.FLOAT, axes=(2, 3)):
+def mean_colours(path, shape, kind=TensorProto.FLOAT, axes=(2, 3), keep=0):
     """A file whose logits are the mean of each channel."""
     nodes = [
         helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceMean", ["float"], ["logits"], axes=list(axes), keepdims=0),
+        helper.make_node("ReduceMean", ["float"], ["logits"], axes=list(axes), keepdims=keep),
     ]
     graph = helper.make_graph(
         nodes,
@@ -71,6 +72,35 @@ def test_half_precision_comes_back_in_full(tmp_path):
 def test_other_inputs_are_refused(tmp_path, shape, kind, said):
     with pytest.raises(UserError, match=said):
         OnnxNetwork(mean_colours(tmp_path / "m.onnx", shape, kind), GREY)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes", "keep", "said"),
+    [
+        (
+            ("b", 3, 8, 8),
+            (2, 3),
+            1,
+            r"must answer 2 images .* output is float32 \[2, 3, 1, 1\]",
+        ),
+        (("b", 3, 8, 8), (0, 2, 3), 0, r"its output is float32 \[3\]"),
+        (("b", 3, 8, 8), (0, 3), 0, r"its output is float32 \[3, 8\]"),
+        (("b", 3, 8, 8), (9,), 0, r"ONNX Runtime cannot run "),
+    ],
+)
+def test_other_outputs_are_refused(tmp_path, shape, axes, keep, said):
+    with pytest.raises(UserError, match=said):
+        OnnxNetwork(mean_colours(tmp_path / "m.onnx", shape, axes=axes, keep=keep), GREY)(images(2)[1])
+
+
+def test_a_file_without_inputs_is_refused(tmp_path):
+    path = mean_colours(tmp_path / "m.onnx", (1, 3, 8, 8))
+    model = onnx.load(path)
+    del model.graph.input[:], model.graph.node[:]
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros((1, 3), np.float32), "logits"))
+    onnx.save(model, path)
+    with pytest.raises(UserError, match=r"must have one input, .* but has none"):
+        OnnxNetwork(path, GREY)
 
 
 def test_other_files_are_refused(tmp_path):
