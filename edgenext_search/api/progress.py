@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -58,6 +59,18 @@ def _epochs(since: int, until: int) -> str:
     return f"epoch {until}" if until == since + 1 else f"epochs {since + 1} to {until}"
 
 
+@dataclass(slots=True)
+class _Group:
+    """Jobs that were begun together: a rung of a cohort, or finalists."""
+
+    what: str
+    left: int
+    bar: TaskID | None = None
+    since: int = 0
+    until: int = 0
+    best: float = 0.0
+
+
 class LineListener(Listener):
     """One plain line for each event, for logs and pipes."""
 
@@ -66,9 +79,7 @@ class LineListener(Listener):
         self._folder = folder
         self._recipe = recipe
         self._started = time.monotonic()
-        self._what = ""
-        self._left = 0
-        self._best = 0.0  # in the group of jobs under way
+        self._groups: dict[str, _Group] = {}  # by the label of each job under way
 
     def study_started(self, *, resumed: bool) -> None:
         """Say what is about to happen."""
@@ -91,15 +102,16 @@ class LineListener(Listener):
 
     def jobs_started(self, what: str, jobs: Sequence[str], *, since: int, until: int) -> None:
         """Say how many there are."""
-        self._what, self._left, self._best = what, len(jobs), 0.0
+        self._groups |= dict.fromkeys(jobs, _Group(what, len(jobs)))
         self._print(f"{what}: {counted(len(jobs), 'training')}, {_epochs(since, until)}")
 
     def job_finished(self, job: str, score: float | None, reason: str | None) -> None:
         """Say what came of it."""
-        self._left -= 1
-        self._best = max(self._best, score or 0.0)
+        group = self._groups.pop(job)
+        group.left -= 1
+        group.best = max(group.best, score or 0.0)
         result = f"failed: {reason}" if score is None else f"top-1 {score:.1%}"
-        self._print(f"{self._what}: {job}: {result} (best {self._best:.1%}, {self._left} to go)")
+        self._print(f"{group.what}: {job}: {result} (best {group.best:.1%}, {group.left} to go)")
 
     def note(self, text: str) -> None:
         """Say it."""
@@ -128,13 +140,11 @@ class LiveListener(Listener):
             transient=True,
         )
         self._study: TaskID | None = None
-        self._group: TaskID | None = None
+        self._groups: dict[str, _Group] = {}  # by the label of each job under way
         self._bars: dict[str, TaskID] = {}
         self._other: TaskID | None = None
         self._work = _Work(recipe)
-        self._since = self._until = 0
         self._epochs = recipe.proxy.epochs
-        self._best = 0.0  # in the group of jobs under way
         self._top = 0.0  # at the last rung, in all the study
 
     def study_started(self, *, resumed: bool) -> None:
@@ -167,9 +177,8 @@ class LiveListener(Listener):
 
     def jobs_started(self, what: str, jobs: Sequence[str], *, since: int, until: int) -> None:
         """Begin a group of bars."""
-        self._clear()
-        self._best, self._since, self._until = 0.0, since, until
-        self._group = self.progress.add_task(what, total=len(jobs), note=f"{_epochs(since, until)}")
+        bar = self.progress.add_task(what, total=len(jobs), note=f"{_epochs(since, until)}")
+        self._groups |= dict.fromkeys(jobs, _Group(what, len(jobs), bar, since, until))
 
     def job_progress(self, job: str, share: float) -> None:
         """Move a training's bar."""
@@ -185,11 +194,15 @@ class LiveListener(Listener):
             self.progress.console.print(
                 f"{job} failed: {reason}", style="red", markup=False, highlight=False, soft_wrap=True
             )
-        self._best = max(self._best, score or 0.0)
-        if self._group is not None:
-            self.progress.update(self._group, advance=1, note=f"best {self._best:.1%}")
-        self._work.done(self._until - self._since)
-        if self._until == self._epochs:
+        group = self._groups.pop(job, _Group("", 1))
+        group.left -= 1
+        group.best = max(group.best, score or 0.0)
+        if group.bar is not None and group.left:
+            self.progress.update(group.bar, advance=1, note=f"best {group.best:.1%}")
+        elif group.bar is not None:
+            self.progress.remove_task(group.bar)
+        self._work.done(group.until - group.since)
+        if group.until == self._epochs:
             self._top = max(self._top, score or 0.0)
         self._move_study(note=f"best so far {self._top:.1%}" if self._top else "")
 
@@ -201,18 +214,13 @@ class LiveListener(Listener):
         if self._study is not None:
             self.progress.update(self._study, completed=self._work.share, **fields)  # type: ignore[arg-type]
 
-    def _clear(self) -> None:
-        for bar in [*self._bars.values(), *([] if self._group is None else [self._group])]:
-            self.progress.remove_task(bar)
-        self._bars, self._group = {}, None
-
 
 class _Work:
     """How much of a study's training is done, in epochs, as far as it can be told beforehand."""
 
     def __init__(self, recipe: ResolvedRecipe) -> None:
         self._rungs = recipe.proxy.rung_epochs
-        self._size = recipe.search.cohort
+        self._size, self._overlap = recipe.search.cohort, recipe.search.overlap
         self._trials = recipe.search.trials
         finalists = (recipe.search.finalists + 1) * recipe.search.rescore_seeds + 2 * recipe.search.rematch_seeds
         self._total = self._search_epochs(self._trials) + finalists * self._rungs[-1]
@@ -224,8 +232,9 @@ class _Work:
         return min(self._done / self._total, 1.0)
 
     def cohort(self, trials: Sequence[TrialRecord]) -> None:
-        """A cohort begins: all before it is done."""
-        self._done = self._search_epochs(min(trial.number for trial in trials))
+        """A cohort begins: all that it waited for is done."""
+        waited_for = min(trial.number for trial in trials) - self._overlap * self._size
+        self._done = max(self._done, self._search_epochs(max(waited_for, 0)))
 
     def done(self, epochs: int) -> None:
         """One more training has come ``epochs`` further."""

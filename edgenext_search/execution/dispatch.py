@@ -38,14 +38,16 @@ class Dispatcher:
     Args:
         executor: Executor of the jobs.
         note: Called with what a person should know: lost jobs, places that come and go, another kind of device.
-        devices: Kinds of devices that gave the scores so far.
+        known: Places of the scores so far.
     """
 
-    def __init__(self, executor: Executor, *, note: Callable[[str], None], devices: Collection[str] = ()) -> None:
+    def __init__(self, executor: Executor, *, note: Callable[[str], None], known: Collection[Place] = ()) -> None:
         self._executor = executor
         self._note = note
-        self._devices = set(devices)
+        self._devices = {place.device for place in known}
         self._versions = _versions(installed(PACKAGE), installed("torch"))
+        if former := {_versions(place.package, place.torch) for place in known} - {self._versions}:
+            note(f"Note: earlier scores are of {', '.join(sorted(former))}; this host has {self._versions}.")
         self._waiting: list[tuple[Urgency, int, TrainJob]] = []
         self._running: dict[str, _Running] = {}  # by the job's name
         self._tries: Counter[str] = Counter()
@@ -61,8 +63,13 @@ class Dispatcher:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         """Cancel what is under way."""
+        self.cancel_all()
+
+    def cancel_all(self) -> None:
+        """Train nothing further."""
         for attempt in [*(running.attempt for running in self._running.values()), *self._attached.values()]:
             self._executor.cancel(attempt)
+        self._waiting.clear()
         self._running.clear()
         self._attached.clear()
 

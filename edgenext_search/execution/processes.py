@@ -131,7 +131,12 @@ class ProcessGroup(Generic[T]):
                 daemon=not interactive,
             )
             with without_main_module():
+                try:
                 process.start()
+            except (EOFError, ConnectionError) as error:
+                self.close()
+                text = "The server that starts processes was killed; the system does so where memory is short."
+                raise HostError(text) from error
             sender.close()
             self._processes.append(_Process(process, receiver))
 

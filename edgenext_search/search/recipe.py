@@ -85,6 +85,9 @@ class SearchKeys(Settings):
     """Number of candidates, including the published shapes."""
     cohort: Annotated[int, Field(ge=1)] = 8
     """Number of candidates that are proposed at once; the weaker half of them stops at each rung."""
+    overlap: Annotated[int, Field(ge=0)] = 0
+    """Number of cohorts of which the next one knows the first rung only, so that it need not wait for their end. With 0
+    each cohort waits for all of the one before; a larger number keeps more workers busy."""
     rank_by: RankingMetric = "train_loss"
     """Ranking metric of the search: ``top1``; ``loss``, the cross-entropy on the held-out images; ``train_loss``, the
     mean loss of all training steps; ``combined``, the mean of the three on the scale of top-1. Finalists are compared

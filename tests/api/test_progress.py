@@ -101,7 +101,7 @@ def test_bars_for_a_terminal(recipe, tmp_path):
     listener = LiveListener(console, RunFolder(tmp_path), recipe)
     with listener.progress:
         shares = a_study(listener)
-        assert len(listener.progress.tasks) == 2  # the study and the finalists: all others are gone
+        assert len(listener.progress.tasks) == 1  # the study: all others are gone
         assert "best so far 50.0%" in listener.progress.tasks[0].fields["note"]
         assert listener.progress.tasks[0].description == "Study, trials 4-5 of 6"
     assert shares == sorted(shares)

@@ -145,7 +145,7 @@ def test_other_versions_are_refused_with_both_named(scripted, dispatcher):
 
 
 def test_another_kind_of_device_is_told_once(scripted, notes):
-    dispatcher = Dispatcher(scripted, note=notes.append, devices={"CPU"})
+    dispatcher = Dispatcher(scripted, note=notes.append, known=[HERE])
     scripted.places = 3
     for job in jobs(3):
         dispatcher.add(job)
@@ -153,6 +153,12 @@ def test_another_kind_of_device_is_told_once(scripted, notes):
     scripted.script = [trained(job, device="H100", host="node7") for job in scripted.submitted]
     assert len(dispatcher.poll(0)) == 3
     assert notes == ["Note: node7 trains on H100, others on CPU: scores differ by rounding."]
+
+
+def test_versions_of_earlier_scores_are_told(scripted, notes):
+    Dispatcher(scripted, note=notes.append, known=[HERE, replace(HERE, torch="2.4"), replace(HERE, torch="2.4")])
+    assert len(notes) == 1
+    assert "earlier scores are of edgenext-search 1.0 and torch 2.4; this host has edgenext-search 1.0" in notes[0]
 
 
 def test_what_an_earlier_coordinator_began_goes_on_if_it_is_wanted(notes):

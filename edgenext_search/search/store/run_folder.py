@@ -102,7 +102,8 @@ class RunFolder:
         """
         study = self._study().get(STUDY_KEY)
         if isinstance(study, dict) and isinstance(search := study.get("search"), dict):
-            study = {**study, "search": {"rank_by": "top1", **search}}  # as runs did before there was a choice
+            former = {"rank_by": "top1", "overlap": 0}  # as runs did before there was a choice
+            study = {**study, "search": {**former, **search}}
         return ResolvedRecipe.read(study, where=str(self.study_file))
 
     def extend(self, *, trials: int | None, time: str | None) -> ResolvedRecipe:

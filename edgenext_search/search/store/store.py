@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
 import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -26,7 +27,7 @@ from edgenext_search.texts import hide_password
 from edgenext_search.training.proxy.job import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from optuna.storages import BaseStorage
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from edgenext_search.arch.spaces.space import Space
     from edgenext_search.search.store.records import References, Rescores
 
+P = ParamSpec("P")
+T = TypeVar("T")
 SQLITE = "sqlite:"
 LOCK_PATIENCE = 120.0  # seconds to wait for another program that has locked the file of the record
 _STATES: dict[State, TrialState] = {
@@ -43,6 +46,24 @@ _STATES: dict[State, TrialState] = {
     State.RUNNING: "open",
     State.WAITING: "open",
 }
+
+
+def _reads(method: Callable[Concatenate[StudyStore, P], T]) -> Callable[Concatenate[StudyStore, P], T]:
+    """What a method reads may be damaged in any way: whatever is not the host's failure is said to be the record's."""
+
+    @functools.wraps(method)
+    def read(self: StudyStore, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(self, *args, **kwargs)
+        except Exception as error:
+            if (failure := classify(error)).kind is not FailureKind.OURS:
+                raise
+            raise DataError(
+                f"The record of the study in {self.shown} is damaged ({failure.message}); restore it from a copy, or "
+                "begin a new run."
+            ) from error
+
+    return read
 
 
 class StudyStore:
@@ -73,8 +94,12 @@ class StudyStore:
         objectives: Objectives of the study, accuracy first; the values of a complete trial are in this order.
         must_exist: Whether the study must be in the storage already; otherwise it is created where it is missing.
 
+    Attributes:
+        shown: The storage, without a password, for messages.
+
     Raises:
         UserError: The storage cannot be opened, or does not hold the study.
+        DataError: From the methods that read: what the storage holds is damaged.
         HostError: The file of the storage is locked by another program, or its disk is full or fails.
     """
 
@@ -88,7 +113,7 @@ class StudyStore:
         must_exist: bool = False,
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        shown = hide_password(str(where))
+        self.shown = shown = hide_password(str(where))
         self._space = space
         self._objectives = objectives
         self._told: dict[int, TrialRecord] = {}
@@ -183,7 +208,7 @@ class StudyStore:
     def tell(self, number: int, state: TrialState) -> None:
         """Close a trial; the values of a complete one are its last score and the costs among the objectives."""
         if state == "complete":
-            trial = self._frozen(number)
+            trial = self.storage.get_trial(self._trial_id(number))
             scores, cost = trial.intermediate_values, Cost.from_dict(trial.user_attrs["cost"])
             self._study.tell(number, [scores[max(scores)], *costs_in(cost, self._objectives)])
         elif state == "pruned":
@@ -191,29 +216,38 @@ class StudyStore:
         else:
             self._study.tell(number, state=State.FAIL)
 
+    @_reads
     def records(self) -> list[TrialRecord]:
         """All trials in the order they were proposed."""
         return [self._record(trial) for trial in self._study.get_trials(deepcopy=False)]
 
+    @_reads
     def values(self) -> list[dict[str, Value]]:
         """The assignments of all trials in the order they were proposed."""
         trials = self._study.get_trials(deepcopy=False)
         self._values += [decode(self._space, trial.params) for trial in trials[len(self._values) :]]
         return self._values[: len(trials)]
 
-    def rescores(self) -> Rescores:
-        """Score of each finalist by fingerprint and fresh seed, or the reason of its failure."""
+    @_reads
+    def rescores(self, *, early: bool = False) -> Rescores:
+        """Score of each finalist by fingerprint and fresh seed, or the reason of its failure.
+
+        Args:
+            early: Those of likely finalists that were trained before it was known whether they are asked for.
+        """
         scores: Rescores = {}
+        kind = _kind_of_rescore(early)
         for key, value in self._study.user_attrs.items():
-            if key.startswith("rescore:"):
+            if key.startswith(kind):
                 _, fingerprint, seed = key.split(":")
                 scores[fingerprint, int(seed)] = value
         return scores
 
-    def add_rescore(self, fingerprint: str, seed: int, result: float | str) -> None:
-        """Record the score of a finalist with a fresh seed, or the reason of its failure."""
-        self._study.set_user_attr(f"rescore:{fingerprint}:{seed}", result)
+    def add_rescore(self, fingerprint: str, seed: int, result: float | str, *, early: bool = False) -> None:
+        """Record the score of a finalist with a fresh seed, or the reason of its failure; see :meth:`rescores`."""
+        self._study.set_user_attr(f"{_kind_of_rescore(early)}{fingerprint}:{seed}", result)
 
+    @_reads
     def latencies(self) -> dict[str, Measurement]:
         """Measured latency on the study's device, by fingerprint."""
         return {
@@ -226,6 +260,7 @@ class StudyStore:
         """Record the latency of a candidate on the study's device."""
         self._study.set_user_attr(f"latency:{fingerprint}", measurement.to_dict())
 
+    @_reads
     def references(self) -> References:
         """Score of each long training by fingerprint, epochs and seed, or the reason of its failure."""
         scores: References = {}
@@ -239,6 +274,7 @@ class StudyStore:
         """Record the score of a long training, or the reason of its failure; None removes it."""
         self._study.set_user_attr(f"reference:{fingerprint}:{epochs}:{seed}", result)
 
+    @_reads
     def facts(self) -> StudyFacts:
         """Facts about the study as a whole."""
         attributes = self._study.user_attrs
@@ -258,11 +294,12 @@ class StudyStore:
             self._told[record.number] = record
         return record
 
-    def _frozen(self, number: int) -> FrozenTrial:
-        return self._study.get_trials(deepcopy=False)[number]
-
     def _trial_id(self, number: int) -> int:
         return self.storage.get_trial_id_from_study_id_trial_number(self.study_id, number)
+
+
+def _kind_of_rescore(early: bool) -> str:
+    return "early-rescore:" if early else "rescore:"
 
 
 def _open_storage(where: str | Path | BaseStorage) -> BaseStorage:

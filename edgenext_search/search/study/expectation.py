@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from edgenext_search.arch.spaces.parameter import Value
 from edgenext_search.search.recipe import ResolvedRecipe
 from edgenext_search.search.sampler.features import Features, Parameters
 from edgenext_search.search.sampler.propose import Observation
 from edgenext_search.search.sampler.surrogate import Surrogate
-from edgenext_search.search.store.records import Expected
+from edgenext_search.search.store.records import Expected, TrialRecord
 from edgenext_search.search.store.store import StudyStore
 from edgenext_search.search.study.halving import estimated_scores
 
@@ -35,11 +36,21 @@ def expectations(store: StudyStore, recipe: ResolvedRecipe) -> dict[int, Expecte
 
     Trials that share the scores of an earlier trial are left out, since their scores are not second draws.
     """
-    from edgenext_search.search.sampler.propose import Observation
+    return expectations_of(recipe, store.records(), store.values())
 
-    trials = [trial for trial in store.records() if trial.duplicate_of is None]
-    estimates = sorted(estimated_scores(trials, recipe.proxy.rung_epochs, recipe.search.rank_by).items())
-    values = store.values()
+
+def expectations_of(
+    recipe: ResolvedRecipe, trials: Sequence[TrialRecord], values: Sequence[Mapping[str, Value]]
+) -> dict[int, Expected]:
+    """Expected score of each scored trial at the last rung, by number; see :func:`expectations`.
+
+    Args:
+        recipe: Resolved study.
+        trials: Trials, in order.
+        values: Their assignments.
+    """
+    own = [trial for trial in trials if trial.duplicate_of is None]
+    estimates = sorted(estimated_scores(own, recipe.proxy.rung_epochs, recipe.search.rank_by).items())
     observed = [Observation(values=values[number], score=score) for number, score in estimates]
     expected = expected_scores(recipe.space, observed)
     return {number: expectation for (number, _), expectation in zip(estimates, expected, strict=True)}

@@ -1,3 +1,4 @@
+import contextlib
 import hashlib
 import itertools
 import random
@@ -29,7 +30,7 @@ from edgenext_search.search.objectives import costs_in, losses_of
 from edgenext_search.search.sampler.front import non_dominated_ranks
 from edgenext_search.search.store.records import Score
 from edgenext_search.search.study import coordinator as coordinator_module
-from edgenext_search.search.study.coordinator import SPARE
+from edgenext_search.search.study.cohorts import SPARE
 from edgenext_search.search.study.expectation import expectations
 from edgenext_search.search.study.finalists import choosing_seeds, rematch_seeds
 from edgenext_search.search.study.halving import survivors
@@ -291,7 +292,7 @@ def test_finalists_are_trained_with_fresh_seeds_that_all_share(finished):
     trained = {(fingerprint, seed) for fingerprint, seed, _ in again}
     assert {pair for pair in trained if pair[1] in seeds} == set(itertools.product(chosen, seeds))
     for finalist in lab.finalists():
-        job = lab.coordinator(None).job(finalist.candidate, seed=0, until=4)
+        job = lab.coordinator(FakeExecutor()).job(finalist.candidate, seed=0, until=4)
         assert finalist.score == Score.of([score_of(replace(job, seed=seed)) for seed in seeds])
 
 
@@ -305,7 +306,7 @@ def test_winner_and_baseline_meet_again(finished):
     assert trained == set(itertools.product(sides, seeds))
     assert len(seeds) == 2
     for side in (winner, baseline):
-        job = lab.coordinator(None).job(side.candidate, seed=0, until=4)
+        job = lab.coordinator(FakeExecutor()).job(side.candidate, seed=0, until=4)
         assert side.rematch == Score.of([score_of(replace(job, seed=seed)) for seed in seeds])
     assert all(finalist.rematch is None for finalist in others if finalist is not baseline)
 
@@ -492,6 +493,78 @@ def test_stopped_after_any_outcome_it_resumes_as_if_undisturbed():
         second = lab.run(FakeExecutor(_hard_life()))
         assert lab.result() == expected, k
         assert first.given + second.given == _known["given"], k
+
+
+# Overlapping cohorts
+
+
+def _overlapping(overlap=2, **search):
+    return a_recipe(
+        **{"trials": 24, "cohort": 4, "sampler": "bayes", "overlap": overlap, "rungs": (0.25, 0.5, 1.0), **search}
+    )
+
+
+def _known_by_some(job):
+    """A failure in one of the cohorts, late in its training."""
+    if int(job.candidate.fingerprint, 16) % 7 == 0 and job.until == 4:
+        return Failed(reason="RuntimeError: bad luck")
+    return Trained(score=score_of(job), seconds=0.5)
+
+
+@pytest.fixture(scope="module")
+def overlapped():
+    """A study of six cohorts, of which three are under way at once, on one place."""
+    lab = Lab(_overlapping())
+    return lab.run(FakeExecutor(_known_by_some)).given, lab.result()
+
+
+@pytest.mark.parametrize(("places", "order"), [(1, 1), (2, 2), (8, 3), (100, 4)])
+def test_overlapping_cohorts_end_alike_on_any_number_of_places(overlapped, places, order):
+    lab = Lab(_overlapping())
+    executor = lab.run(FakeExecutor(_known_by_some, shuffle=random.Random(order), places=places))
+    assert lab.result() == overlapped[1]
+    assert max(Counter(executor.given).values()) == 1
+    assert Counter(overlapped[0]) <= Counter(executor.given)
+
+
+def test_overlap_changes_what_later_cohorts_know(overlapped):
+    alone = Lab(_overlapping(overlap=0))
+    alone.run(FakeExecutor(_known_by_some))
+    ours, theirs = overlapped[1][0], alone.trials()
+    assert [trial.candidate for trial in ours[:4]] == [trial.candidate for trial in theirs[:4]]
+    assert [trial.candidate for trial in ours] != [trial.candidate for trial in theirs]
+
+
+def test_several_cohorts_are_under_way_at_once():
+    heard = Notebook()
+    Lab(_overlapping()).run(FakeExecutor(_known_by_some, shuffle=random.Random(1), places=100), listener=heard)
+    events = [(kind, what) for kind, what, *_ in heard.heard if kind in ("cohort", "jobs")]
+    assert events.index(("cohort", [8, 9, 10, 11])) < events.index(("jobs", "Cohort 0, rung 3 of 3"))
+    assert ("jobs", "Ahead of the finalists") in events
+
+
+@pytest.mark.parametrize("places", [1, 5])
+def test_overlapping_cohorts_killed_after_any_outcome_resume_as_if_undisturbed(overlapped, places):
+    for k in range(2, len(overlapped[0]) + 1, 7):
+        lab = Lab(_overlapping())
+        with pytest.raises(Killed):
+            lab.run(FakeExecutor(_known_by_some, shuffle=random.Random(k), places=places, killed_at=k))
+        lab.run(FakeExecutor(_known_by_some, shuffle=random.Random(k + 1), places=6 - places))
+        assert lab.result() == overlapped[1], k
+
+
+def test_overlapping_cohorts_killed_before_any_write_resume_as_if_undisturbed():
+    recipe = a_recipe(space=MANY_DUPLICATES, trials=9, cohort=3, overlap=2)
+    undisturbed = Lab(recipe, DyingStorage())
+    undisturbed.run(FakeExecutor(places=4))
+    for k in range(1, undisturbed.storage.writes + 1, 3):
+        lab = Lab(recipe, DyingStorage())
+        lab.storage.killed_at = k
+        with contextlib.suppress(Killed):  # what is trained ahead, and its writes, depend on the order
+            lab.run(FakeExecutor(shuffle=random.Random(k), places=4))
+        lab.storage.killed_at = None
+        lab.run(FakeExecutor(places=2))
+        assert lab.result() == undisturbed.result(), k
 
 
 # Several objectives
