@@ -226,12 +226,8 @@ def _measure(recipe: ResolvedRecipe, workers: int) -> dict[str, float]:
     useful = sum(
         spent for (fp, seed, _), spent in executor.work.items() if seed == recipe.search.seed or (fp, seed) in wanted
     )
-    whole = [
-        cost(t.candidate, recipe.deployment).madds * rungs[-1]
-        for t in coordinator._trials.records
-        if t.epochs == rungs[-1]
-    ]
-    longest = max(whole) + 2 * cost(winner.candidate, recipe.deployment).madds * rungs[-1]
+    longest = max(trial.cost.madds for trial in coordinator._trials.records if trial.epochs == rungs[-1])
+    chain = (longest + 2 * winner.madds) * rungs[-1]  # search, choice, re-match
     seconds = own + sum(_remembered_seconds)
     return {
         "makespan": executor.now,

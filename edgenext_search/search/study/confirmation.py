@@ -102,7 +102,7 @@ class Confirmation:
         Args:
             trainings: Gives them, the likeliest first; called only if places are idle.
         """
-        idle = self._desk.dispatcher.idle if self._recipe.search.overlap else 0
+        idle = self._desk.dispatcher.idle if self._recipe.overlap else 0
         if not idle:
             return
         known = self.rescores.keys() | self._early.keys()
