@@ -86,9 +86,9 @@ class SearchKeys(Settings):
     cohort: Annotated[int, Field(ge=1)] = 8
     """Number of candidates that are proposed at once; the weaker half of them stops at each rung."""
     overlap: Annotated[int, Field(ge=0)] | None = None
-    """Number of cohorts of which the next one knows the first rung only, so that it need not wait for their end. With 0
-    each cohort waits for all of the one before; a larger number keeps more workers busy. null for as many as there are
-    rungs, at most half of the cohorts; 0 with a single rung."""
+    """Number of cohorts whose last rungs the next one does not wait for. With 0 each cohort is proposed from all that
+    came before; a larger number keeps more workers busy. null for one less than there are rungs, at most half of the
+    cohorts."""
     rank_by: RankingMetric = "train_loss"
     """Ranking metric of the search: ``top1``; ``loss``, the cross-entropy on the held-out images; ``train_loss``, the
     mean loss of all training steps; ``combined``, the mean of the three on the scale of top-1. Finalists are compared
@@ -250,7 +250,7 @@ class ResolvedRecipe:
 
     @property
     def overlap(self) -> int:
-        """Number of cohorts of which the next one knows the first rung only."""
+        """Number of cohorts whose last rungs the next one does not wait for."""
         return self.search.overlap or 0
 
     @property
@@ -286,9 +286,10 @@ def parse_duration(text: str) -> float:
 
 
 def _overlap(search: SearchKeys, *, rungs: int) -> int:
-    if search.overlap is not None or rungs == 1:
-        return search.overlap or 0
-    return min(rungs, -(-search.trials // search.cohort) // 2)
+    """The overlap, by default so that each older cohort is known one rung further; small studies overlap less."""
+    if search.overlap is not None:
+        return search.overlap
+    return min(rungs - 1, -(-search.trials // search.cohort) // 2)
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

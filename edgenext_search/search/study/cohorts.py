@@ -106,7 +106,7 @@ class Cohorts:
     def _propose(self, cohort: int) -> None:
         """Record the cohort's trials that are not recorded yet; after an interruption they are the same ones."""
         search, trials = self._recipe.search, self._trials
-        known = known_to(cohort, trials.records, overlap=self._recipe.overlap, first=self._rungs[0])
+        known = known_to(cohort, trials.records, overlap=self._recipe.overlap, rungs=self._rungs)
         members = trials.records[len(known) :]
         size = min(search.cohort, search.trials - len(known))
         if len(members) >= size or any(trial.state != "open" for trial in members):
