@@ -17,7 +17,7 @@ from edgenext_search.search.results import RunSummary
 
 FOLDERS = Path(__file__).parent / "old_folders"
 RUNS = ["search", "audited", "front", "latency", "interrupted"]
-ELSEWHERE = {"run", "report", "model_dir", "seconds"}  # what differs wherever and whenever a folder is opened
+ELSEWHERE = {"run", "report", "model_dir", "seconds", "versions"}  # what differs wherever and whenever it is opened
 RENAMED = {
     "aim": "effective_cap",
     "ceiling": "noise_ceiling",
@@ -92,6 +92,7 @@ def test_report(opened, name):
     run = opened(name)
     printed = call_json("report", run)
     assert_reported(printed, name)
+    assert printed["conditions"]["versions"] == expected(name)["conditions"]["versions"]  # of the run, not of today
     assert json.loads((run / "summary.json").read_text()) == printed
     assert (run / "report" / "index.html").stat().st_size > 10_000
     if (FOLDERS / name / "report" / "trials.csv").exists():
