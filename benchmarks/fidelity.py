@@ -111,7 +111,7 @@ def _scores(
     options: Namespace,
 ) -> dict[str, list[list[float]]]:
     """By ranking metric, higher is better: the ranking scores of each candidate, one a seed."""
-    most = 200 if options.quick else None
+    most = 48 if options.quick else None
     train_images, val_images = (most or fidelity[key] for key in ("images", "val_images"))
     data = images(options, img_size=32, train_images=train_images, val_images=val_images)
     recipe = TrainRecipe(

@@ -50,7 +50,7 @@ def main() -> None:
     arguments.add_argument("--trials", type=int, default=TRIALS, help=f"of each seed (default: {TRIALS})")
     arguments.add_argument("--seeds", type=int, default=SEEDS, help=f"studies (default: {SEEDS})")
     options = arguments.parse_args()
-    seeds, trials, train_images = (1, 4, 64) if options.quick else (options.seeds, options.trials, TRAIN_IMAGES)
+    seeds, trials, train_images = (1, 2, 32) if options.quick else (options.seeds, options.trials, TRAIN_IMAGES)
     study = load_study("laptop", flags={"budget": options.budget})
     rank_by = study.search.rank_by
     recipe = study.proxy.model_copy(

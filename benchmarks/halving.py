@@ -1,9 +1,9 @@
 """What does the sampler learn from trials that halving stopped?
 
 Simulated searches on made-up landscapes of the tool's own space, by the code that the tool runs: ``propose``,
-``survivors``, ``expected_at_last_rung`` and the chooser of finalists. The score at a rung is a mixture of the true value with a
-second landscape, how fast a network starts, and noise. ``wide``: early scores spread three times as widely as late ones
-and hardly predict them, as measured on EdgeNeXt shapes; ``even``: all rungs spread alike.
+``survivors``, ``expected_at_last_rung`` and the chooser of finalists. The score at a rung is a mixture of the true
+value with a second landscape, how fast a network starts, and noise. ``wide``: early scores spread three times as widely
+as late ones and hardly predict them, as measured on EdgeNeXt shapes; ``even``: all rungs spread alike.
 
 The baseline adds a constant increase to the score of a stopped trial, the median of those that continued.
 """

@@ -96,7 +96,7 @@ def main() -> None:
 def _profile(device: Device, space: Space, deployment: Deployment, path: Path, *, quick: bool) -> Profile:
     if path.exists():
         return Profile.load(path)
-    settings = ProfileSettings(networks=24, stages=4, minutes=0.1, seconds=0.3) if quick else ProfileSettings()
+    settings = ProfileSettings(networks=24, stages=0, minutes=0.1, seconds=0.3) if quick else ProfileSettings()
 
     def said(done: int, total: int) -> None:
         if done % 20 == 0:

@@ -44,7 +44,8 @@ def main() -> None:
         return
     images, candidates, repetitions = options.images, CANDIDATES, options.repetitions
     if options.quick:
-        images, candidates, repetitions = 160, 2, 1
+        images, candidates, repetitions = 40, 2, 1
+        options.img_size, options.batch_size = 32, 20
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _write_jpegs(folder / "jpegs", images, options.seed)

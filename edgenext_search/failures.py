@@ -111,7 +111,7 @@ _RULES = (
         "The record of the study cannot be written; allow writing to it and its folder, or copy the run folder",
     ),
     _Rule(
-        r"disk image is malformed|file is not a database",
+        r"disk image is malformed|file is not a database|could not decode to utf-8 column",
         FailureKind.DATA,
         "The record of the study is damaged; restore study.db from a copy, or begin a new run",
     ),

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ruamel.yaml import YAML
     from ruamel.yaml.constructor import SafeConstructor
     from ruamel.yaml.error import MarkedYAMLError
-    from ruamel.yaml.nodes import Node
+    from ruamel.yaml.nodes import Node, ScalarNode
 
 LONGEST_BYTES = 1_000_000  # of a YAML file; a hundred times what a space or study takes
 MOST_VALUES = 100_000  # in a YAML file with its aliases followed
@@ -186,8 +186,19 @@ def dump_yaml(values: object) -> str:
 def _yaml() -> YAML:
     """Reader and writer of plain values, in Python alone: it runs nothing that a file may hold."""
     from ruamel.yaml import YAML
+    from ruamel.yaml.representer import SafeRepresenter
 
+    class Representer(SafeRepresenter):
+        """Puts text with the line ends of Unicode between double quotes, where they are escaped and so read back."""
+
+        def represent_str(self, data: str) -> ScalarNode:
+            """A text as YAML."""
+            style = '"' if any(sign in data for sign in "\x85\u2028\u2029") else None
+            return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+    Representer.add_representer(str, Representer.represent_str)
     yaml = YAML(typ="safe", pure=True)
+    yaml.Representer = Representer
     yaml.default_flow_style = None
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # the library's own type is wrong
     yaml.width = 100

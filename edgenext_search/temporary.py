@@ -28,10 +28,12 @@ def temporary_file(beside: Path) -> Iterator[Path]:
         OSError: It cannot be written.
     """
     with _held(beside.parent, f".{beside.name}.", lambda path: path.touch(exist_ok=False)) as path:
+        owner = os.getpid()
         try:
             yield path
         finally:
-            path.unlink(missing_ok=True)
+            if os.getpid() == owner:  # not in a forked process, which ends the block too when it forgets it
+                path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -47,10 +49,12 @@ def temporary_folder(beside: Path | None = None) -> Iterator[Path]:
     parent = Path(tempfile.gettempdir()) if beside is None else beside.parent
     prefix = "edgenext-search-" if beside is None else f".{beside.name}."
     with _held(parent, prefix, lambda path: path.mkdir(mode=0o700)) as path:
+        owner = os.getpid()
         try:
             yield path
         finally:
-            shutil.rmtree(path, ignore_errors=True)
+            if os.getpid() == owner:  # as above
+                shutil.rmtree(path, ignore_errors=True)
 
 
 @contextlib.contextmanager

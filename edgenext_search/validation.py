@@ -8,6 +8,7 @@ from typing import Any, Self, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edgenext_search.errors import UserError
+from edgenext_search.texts import printable
 
 LONGEST_SHOWN = 80  # characters of a value in a message
 
@@ -95,7 +96,7 @@ def _section(annotation: object) -> type[BaseModel] | None:
 
 
 def _path(loc: tuple[int | str, ...]) -> str:
-    return ".".join(str(part + 1 if isinstance(part, int) else part) for part in _keys(loc))
+    return printable(".".join(str(part + 1 if isinstance(part, int) else part) for part in _keys(loc)))
 
 
 def _keys(loc: tuple[int | str, ...]) -> list[int | str]:

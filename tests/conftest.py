@@ -16,6 +16,12 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and w
 PER_CLASS = 40
 
 
+def pytest_collection_modifyitems(items):
+    """Files with slow tests come first, so that no worker is left with one at the end while the other is idle."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def _pattern(kind: str, height: int, width: int, period: float) -> np.ndarray:
     y, x = np.mgrid[:height, :width] * 2 * np.pi / period
     centre = np.hypot(x - x.mean(), y - y.mean())

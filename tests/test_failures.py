@@ -64,6 +64,7 @@ def chained(outer, *causes):
         (sqlite3.OperationalError("disk I/O error"), FailureKind.HOST),
         (sqlite3.OperationalError("attempt to write a readonly database"), FailureKind.INPUT),
         (sqlite3.DatabaseError("database disk image is malformed"), FailureKind.DATA),
+        (sqlite3.OperationalError("Could not decode to UTF-8 column 'x' with text '{'"), FailureKind.DATA),
         (
             chained(
                 optuna.exceptions.StorageInternalError("An exception is raised during the commit."),

@@ -198,5 +198,11 @@ def test_values_to_yaml_and_back(values):
     assert parse_yaml(dump_yaml(values)) == values
 
 
+@pytest.mark.parametrize("line_end", ["\x85", "\u2028", "\u2029", "\r\n"])
+def test_line_ends_of_unicode_to_yaml_and_back(line_end):
+    values = {line_end: [f"a{line_end}b", line_end]}
+    assert parse_yaml(dump_yaml(values)) == values
+
+
 def test_a_fingerprint_that_looks_like_a_number_stays_text():
     assert parse_yaml(dump_yaml({"fingerprint": "12345e678901"})) == {"fingerprint": "12345e678901"}

@@ -1,7 +1,9 @@
+import contextlib
 import fcntl
 import os
 import subprocess
 import sys
+import warnings
 
 import pytest
 
@@ -46,6 +48,24 @@ def test_they_vanish_with_their_block(tmp_path, system):
         file.rename(path)
     assert names(path.parent) == ["table.csv"]
     assert names(system) == []
+
+
+def test_a_forked_process_that_forgets_the_block_removes_nothing(tmp_path):
+    """As multiprocessing does in a child: it clears what it would do at exit, and the block ends for want of users."""
+    with contextlib.ExitStack() as blocks:
+        file = blocks.enter_context(temporary_file(tmp_path / "file"))
+        folder = blocks.enter_context(temporary_folder(tmp_path / "folder"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
+            child = os.fork()
+        if not child:
+            try:
+                blocks.close()
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        assert file.exists()
+        assert folder.exists()
 
 
 def test_what_a_killed_process_left_is_removed_and_what_a_living_one_uses_is_not(tmp_path, system):

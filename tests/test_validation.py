@@ -36,6 +36,7 @@ GOOD = {"name": "x", "proxy": {"epochs": 3}}
     [
         ({**GOOD, "nme": 1}, "nme: there is no such key; the closest is name."),
         ({**GOOD, "proxy": {"epochs": 3, "lr": 1}}, "proxy.lr: there is no such key; there are epochs."),
+        ({**GOOD, "n\nme\x1b": 1}, r"n\nme\x1b: there is no such key; the closest is name."),
         ({"proxy": {"epochs": 3}}, "name: the key is missing."),
         ({"name": "x", "proxy": {}}, "proxy.epochs: the key is missing."),
         ({"name": "x", "proxy": 3}, "proxy: must be a section with the keys epochs, but got 3."),

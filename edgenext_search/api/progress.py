@@ -220,7 +220,7 @@ class _Work:
 
     def __init__(self, recipe: ResolvedRecipe) -> None:
         self._rungs = recipe.proxy.rung_epochs
-        self._size, self._overlap = recipe.search.cohort, recipe.search.overlap
+        self._size, self._overlap = recipe.search.cohort, recipe.overlap
         self._trials = recipe.search.trials
         finalists = (recipe.search.finalists + 1) * recipe.search.rescore_seeds + 2 * recipe.search.rematch_seeds
         self._total = self._search_epochs(self._trials) + finalists * self._rungs[-1]

@@ -59,6 +59,30 @@ def resumable(command: str | None, *, begun: Callable[[], bool] = lambda: True) 
         raise
 
 
+@contextlib.contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """End the program in order, temporary files removed, where SIGTERM or SIGHUP comes and nothing inside answers it.
+
+    Raises:
+        SystemExit: With the exit code of a program that the signal has killed, such as 143.
+    """
+
+    def stop(number: int, _frame: object) -> None:
+        raise _Stopped(number)
+
+    try:
+        with handled((signal.SIGTERM, signal.SIGHUP), stop):
+            yield
+    except _Stopped as stopped:
+        (number,) = stopped.args
+        say(f"Stopped by {signal.Signals(number).name}.")
+        sys.exit(128 + number)
+
+
+class _Stopped(KeyboardInterrupt):
+    """A signal asked the program to end; Python would end by SIGINT after a KeyboardInterrupt in some imports."""
+
+
 def _interrupt(_number: int, _frame: object) -> None:
     """End the command as Ctrl-C does, where nothing inside answers the signal."""
     raise KeyboardInterrupt

@@ -23,7 +23,8 @@ from edgenext_search.cli.commands.run import resume_command, run_command
 from edgenext_search.cli.commands.scale import scale_group
 from edgenext_search.cli.commands.space import space_group
 from edgenext_search.cli.commands.train import train_command
-from edgenext_search.cli.failures import explain
+from edgenext_search.cli.environment import quiet_libraries
+from edgenext_search.cli.failures import explain, stopped_by_signals
 from edgenext_search.cli.options import EXIT_INTERRUPTED
 from edgenext_search.cli.streams import steady_streams
 from edgenext_search.errors import UserError
@@ -43,13 +44,18 @@ class CommandGroup(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - click's
         """Run as a program, with streams that end no work."""
         steady_streams()
-        return super().main(*args, **kwargs)
+        quiet_libraries()
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:  # where no command is called, as by --help
+            sys.exit(explain(error))
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; ``--debug`` lets its exceptions through."""
         try:
             _require_working_directory()
-            return super().invoke(ctx)
+            with stopped_by_signals():
+                return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except BrokenPipeError:
@@ -79,6 +85,8 @@ def main(*, debug: bool) -> None:
     """Find the best EdgeNeXt for your budget."""
     if not debug:
         warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=FutureWarning)
+        # of multiprocessing, which replaces the helper process that it has lost
+        warnings.filterwarnings("ignore", message="resource_tracker: process died", category=UserWarning)
 
 
 for command in (

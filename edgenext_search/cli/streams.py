@@ -11,7 +11,7 @@ from collections.abc import Collection
 from typing import Any
 
 _LOST_TERMINAL = frozenset({errno.EIO})
-_LOST_READER = frozenset({errno.EIO, errno.EPIPE})  # of messages; who reads results is waited for
+_LOST_READER = frozenset({errno.EIO, errno.EPIPE, errno.ENOSPC, errno.EDQUOT})  # of messages, which results are not
 
 
 def steady_streams() -> None:
@@ -45,7 +45,7 @@ def _open_closed() -> None:
 
 
 class _LastingFile(io.FileIO):
-    """A file that drops what cannot be written for some reasons.
+    """A file that drops what cannot be written for some reasons; for others it raises once, and drops the rest.
 
     It has no buffer, whose lock would refuse a message of a signal that came while another one was written.
     """
@@ -53,16 +53,18 @@ class _LastingFile(io.FileIO):
     def __init__(self, number: int, dropped: Collection[int]) -> None:
         super().__init__(number, "wb", closefd=False)
         self._dropped = dropped
+        self._failed = False
 
     def write(self, data: Any, /) -> int:  # noqa: ANN401 - any buffer
         """Write all of it, or drop the rest."""
         left = memoryview(data).cast("B")
         size = len(left)
         try:
-            while left:
+            while left and not self._failed:
                 left = left[super().write(left) or 0 :]
         except OSError as error:
-            if error.errno not in self._dropped:
+            self._failed = error.errno not in self._dropped
+            if self._failed:
                 raise
         return size
 

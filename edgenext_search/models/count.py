@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 from typing import TYPE_CHECKING
 
@@ -33,7 +32,8 @@ def measure(candidate: Candidate, deployment: Deployment) -> dict[str, int]:
     """
     model = build(candidate, num_classes=deployment.num_classes).eval()
     params = sum(parameter.numel() for parameter in model.parameters())
-    return {"params": params, "madds": _madds(model, deployment), "acts": _acts(model, deployment)}
+    acts = _acts(model, deployment)
+    return {"params": params, "madds": _madds(model, deployment), "acts": acts}
 
 
 def _image(deployment: Deployment) -> Tensor:
@@ -46,7 +46,7 @@ def _madds(model: nn.Module, deployment: Deployment) -> int:
     from fvcore.nn import FlopCountAnalysis
 
     logging.getLogger("fvcore.nn.jit_analysis").setLevel(logging.ERROR)  # it warns of what is checked below
-    analysis = FlopCountAnalysis(copy.deepcopy(model), _image(deployment))
+    analysis = FlopCountAnalysis(model, _image(deployment))
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     total = analysis.total()
     uncounted = sorted(set(analysis.unsupported_ops()) - _FREE)

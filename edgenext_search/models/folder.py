@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,21 +131,8 @@ def load_model_folder(folder: Path) -> nn.Module:
     for name in (CONFIG_FILE, WEIGHTS_FILE):
         if not (folder / name).is_file():
             raise UserError(f"{folder} is not a model folder: it has no {name}.")
-    with _plainly_named(folder) as plain:
-        model: nn.Module = timm.create_model(f"local-dir:{plain}", pretrained=True)
+    model: nn.Module = timm.create_model(f"local-dir:{folder}", pretrained=True)
     return model.eval()
-
-
-@contextlib.contextmanager
-def _plainly_named(folder: Path) -> Iterator[Path]:
-    """A path of a folder without signs that mean something in a URL, as which timm below 1.0.23 reads it."""
-    if re.fullmatch(r"[\w./-]+", str(folder), re.ASCII):
-        yield folder
-        return
-    with temporary_folder() as name:
-        link = name / "folder"
-        link.symlink_to(folder.absolute(), target_is_directory=True)
-        yield link
 
 
 def class_names(folder: Path) -> tuple[str, ...] | None:

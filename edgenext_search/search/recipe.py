@@ -86,9 +86,10 @@ class SearchKeys(Settings):
     """Number of candidates, including the published shapes."""
     cohort: Annotated[int, Field(ge=1)] = 8
     """Number of candidates that are proposed at once; the weaker half of them stops at each rung."""
-    overlap: Annotated[int, Field(ge=0)] = 0
-    """Number of cohorts of which the next one knows the first rung only, so that it need not wait for their end. With 0
-    each cohort waits for all of the one before; a larger number keeps more workers busy."""
+    overlap: Annotated[int, Field(ge=0)] | None = None
+    """Number of cohorts whose last rungs the next one does not wait for. With 0 each cohort is proposed from all that
+    came before; a larger number keeps more workers busy. null for one less than there are rungs, at most half of the
+    cohorts."""
     rank_by: RankingMetric = "recent_loss"
     """Ranking metric of the search: ``top1``; ``loss``, the cross-entropy on the held-out images; ``recent_loss``, the
     mean loss of the training steps since the previous rung; ``train_loss``, that of all training steps; ``combined``,
@@ -237,7 +238,12 @@ class ResolvedRecipe:
             latency=recipe.latency.model_copy(update={"device": device}),
             data=recipe.data,
             proxy=recipe.proxy,
-            search=recipe.search.model_copy(update={"enqueue": [candidate.to_dict() for candidate in enqueued]}),
+            search=recipe.search.model_copy(
+                update={
+                    "enqueue": [candidate.to_dict() for candidate in enqueued],
+                    "overlap": _overlap(recipe.search, rungs=len(recipe.proxy.rung_epochs)),
+                }
+            ),
             enqueued=tuple(enqueued),
             train=recipe.train,
         )
@@ -246,6 +252,11 @@ class ResolvedRecipe:
     def needs_latency(self) -> bool:
         """Whether candidates have a latency: the budget caps it, or it is an objective."""
         return self.budget.latency is not None or LATENCY in self.search.objectives
+
+    @property
+    def overlap(self) -> int:
+        """Number of cohorts whose last rungs the next one does not wait for."""
+        return self.search.overlap or 0
 
     @property
     def time_limit(self) -> float | None:
@@ -277,6 +288,13 @@ def parse_duration(text: str) -> float:
     if not parts or _DURATION.sub("", text).strip():
         raise UserError(f"A time is a number with s, m, h or d behind it, such as 30m, but got {text!r}.")
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+
+
+def _overlap(search: SearchKeys, *, rungs: int) -> int:
+    """The overlap, by default so that each older cohort is known one rung further; small studies overlap less."""
+    if search.overlap is not None:
+        return search.overlap
+    return min(rungs - 1, -(-search.trials // search.cohort) // 2)
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -33,8 +33,8 @@ class Program:
         self.cache = ["--device", "cpu", "--cache-dir", str(cache_dir)]
         self.arguments = [
             "run", "--study", "demo", "--data", str(class_folder), "--budget", "60k", "--num-classes", "10",
-            "--img-size", "64", "--trials", "6", "--objectives", "accuracy,madds",
-            "--set", "search.cohort=3", "--set", "search.finalists=2",
+            "--img-size", "64", "--trials", "4", "--objectives", "accuracy,madds",
+            "--set", "search.cohort=2", "--set", "search.finalists=2",
             "--set", "search.rescore_seeds=2", "--set", "search.rematch_seeds=2",
             "--set", "proxy.img_size=32", "--set", "proxy.epochs=2",
             "--set", "proxy.rungs=[0.5, 1.0]", "--set", "proxy.batch_size=64", "--set", "proxy.lr=0.003",
@@ -151,7 +151,7 @@ def test_what_is_printed_is_what_was_promised(undisturbed):
     assert printed["run"] == str(program.out)
     assert printed["status"] == "complete"
     assert printed["trials"]["failed"] == printed["trials"]["open"] == 0
-    assert printed["trials"]["complete"] + printed["trials"]["pruned"] == 6
+    assert printed["trials"]["complete"] + printed["trials"]["pruned"] == 4
     assert printed["trials"]["pruned"] >= 1
     for entry in (printed["winner"], printed["baseline"]):
         assert entry.keys() >= {"fingerprint", "candidate", "params", "madds", "acts", "score"}
@@ -193,7 +193,7 @@ def test_the_run_folder_holds_what_the_design_says(undisturbed):
 def test_trials_have_the_scores_that_were_told(undisturbed):
     program, _ = undisturbed
     trials = RunFolder(program.out).open_store(RunFolder(program.out).recipe()).records()
-    assert [trial.number for trial in trials] == list(range(6))
+    assert [trial.number for trial in trials] == list(range(4))
     for trial in trials:
         assert trial.cost.params <= 60_000
         assert trial.state in ("complete", "pruned")
@@ -201,7 +201,7 @@ def test_trials_have_the_scores_that_were_told(undisturbed):
         assert trial.score * 32 % 1 == pytest.approx(0, abs=1e-9)  # shares of 32 held-out images
         assert trial.seconds > 0
     with (program.out / "report" / "trials.csv").open(newline="") as file:
-        assert len(list(csv.DictReader(file))) == 6
+        assert len(list(csv.DictReader(file))) == 4
 
 
 def test_the_winner_scores_as_it_was_scored(undisturbed, prepared):
@@ -224,7 +224,7 @@ def test_progress_goes_to_standard_error(undisturbed):
     program, _ = undisturbed
     text = "".join(program.lines)
     assert text.startswith(f"Starting demo in {program.out}")
-    assert len(re.findall(r"trial \d+: top-1 ", text)) >= 6
+    assert len(re.findall(r"trial \d+: top-1 ", text)) >= 4
     assert "Traceback" not in text
     assert "Warning" not in text
 
@@ -237,7 +237,7 @@ def test_interrupted_and_killed_it_ends_as_if_undisturbed(undisturbed, program):
     code, output = program.finish(process)
     assert code == 130, "".join(program.lines)
     summary = json.loads(output)
-    assert (summary["status"], summary["trials"]["open"]) == ("interrupted", 3)
+    assert (summary["status"], summary["trials"]["open"]) == ("interrupted", 2)
     assert (program.out / "report" / "index.html").is_file()
     assert "stopping with a report" in "".join(program.lines)
     assert "Traceback" not in "".join(program.lines)
@@ -250,7 +250,7 @@ def test_interrupted_and_killed_it_ends_as_if_undisturbed(undisturbed, program):
     program.end(process)
     store = RunFolder(program.out).open_store(RunFolder(program.out).recipe())
     before = [(trial.number, rung) for trial in store.records() for rung in trial.curve]
-    assert len(before) >= 5
+    assert len(before) >= 4
 
     program.resume(parallel=1)
     assert result(program.out) == result(undisturbed[0].out)
@@ -262,7 +262,7 @@ def test_interrupted_and_killed_it_ends_as_if_undisturbed(undisturbed, program):
 
 def test_an_audit_that_is_killed_goes_on_with_what_it_has(undisturbed, program):
     shutil.copytree(undisturbed[0].out, program.out)
-    arguments = ["audit", str(program.out), "--n", "5", "--seeds", "1", "--reference-epochs", "3", "--json"]
+    arguments = ["audit", str(program.out), "--n", "4", "--seeds", "1", "--reference-epochs", "3", "--json"]
     process = program.start(arguments, parallel=1)
     program.wait_for(process, "Audit: trial 0, seed 1: top-1")
     os.kill(process.pid, signal.SIGKILL)
@@ -271,11 +271,11 @@ def test_an_audit_that_is_killed_goes_on_with_what_it_has(undisturbed, program):
     program.end(process)
 
     summary = program.run(arguments, parallel=2)
-    assert "5 candidates, 1 seed of 3 epochs each" in "".join(program.lines)
+    assert "4 candidates, 1 seed of 3 epochs each" in "".join(program.lines)
     trained = re.findall(r"Audit: (trial \d+), seed 1: top-1", "".join(program.lines))
-    assert 1 <= len(trained) <= 4
+    assert 1 <= len(trained) <= 3
     assert "trial 0" not in trained
-    assert (summary["audit"]["status"], summary["audit"]["n"]) == ("complete", 5)
+    assert (summary["audit"]["status"], summary["audit"]["n"]) == ("complete", 4)
     assert [series["name"] for series in summary["audit"]["series"]] == ["rung:1", "rung:2", "params", "madds"]
     assert "Can the scores be trusted?" in (program.out / "report" / "index.html").read_text()
     assert "Traceback" not in "".join(program.lines)
@@ -293,7 +293,7 @@ def test_a_trial_on_a_pair_of_processes_of_which_one_is_killed_is_trained_again(
     assert summary["status"] == "complete"
     assert summary["conditions"]["devices_per_trial"] == 2
     assert (summary["trials"]["failed"], summary["failures"]) == (0, [])
-    assert summary["trials"]["complete"] + summary["trials"]["pruned"] == 6
+    assert summary["trials"]["complete"] + summary["trials"]["pruned"] == 4
 
 
 def _pair(process):

@@ -109,13 +109,13 @@ def measure(board, device, command, **answered):
     assert len(result.stderr) < 3000
 
 
-@examples(30)
+@examples(15)
 @given(command=st.sampled_from(COMMANDS), answered=answers(_texts(PROGRAM)))
 def test_programs(board, command, answered):
     measure(board, "cmd:bin/bench", command, measure=answered)
 
 
-@examples(30)
+@examples(15)
 @given(command=st.sampled_from(COMMANDS), answered=answers(messages()))
 def test_boards(board, command, answered):
     measure(board, "ssh://me@board", command, measure=answered)

@@ -35,7 +35,7 @@ def documents(document):
     return as_yaml | damaged(text)
 
 
-@examples(40)
+@examples(25)
 @given(
     content=st.sampled_from(("edgenext", "paper")).flatmap(
         lambda n: documents(read_yaml(shipped_folder("space") / f"{n}.yaml"))
@@ -45,7 +45,7 @@ def test_space_files(here, content):
     here.ends_well("space", "check", written("space.yaml", content))
 
 
-@examples(40)
+@examples(20)
 @given(
     content=st.sampled_from(("demo", "imagenet")).flatmap(
         lambda n: documents(read_yaml(shipped_folder("study") / f"{n}.yaml"))
@@ -110,7 +110,7 @@ def test_class_files(here, content):
 
 
 @pytest.mark.parametrize("run", RUNS)
-@examples(6)
+@examples(3)
 @given(data=st.data())
 def test_run_folders(here, run, data):
     """Two files of a run folder are damaged, emptied, removed, or the other's."""

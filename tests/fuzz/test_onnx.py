@@ -100,7 +100,7 @@ def folder(tmp_path_factory):
     return save_network(tmp_path_factory.mktemp("onnx") / "model", CLASSES)
 
 
-@examples(40)
+@examples(30)
 @given(content=networks())
 @example(content=network(nodes="not finite"))
 @example(content=network(inputs=[("image", TensorProto.FLOAT, ["b", 3, 2**40, 2**40])]))
@@ -110,7 +110,7 @@ def test_evaluation(here, folder, photos, content):
     here.ends_well("evaluate", folder, "--data", photos, "--onnx", file, "--workers=0", "--batch-size=20", "--json")
 
 
-@examples(5)
+@examples(3)
 @given(content=networks())
 def test_measurement(here, content):
     file = written("m.onnx", content)

@@ -61,3 +61,21 @@ def test_a_resolved_study_names_no_file(key, value):
 def test_a_recipe_is_frozen():
     with pytest.raises(ValueError, match="frozen"):
         load().search.seed = 3
+
+
+@pytest.mark.parametrize(
+    ("trials", "cohort", "rungs", "given", "overlap"),
+    [
+        (128, 16, [0.125, 0.25, 0.5, 1.0], None, 3),
+        (48, 12, [0.125, 0.25, 0.5, 1.0], None, 2),
+        (4000, 128, [0.25, 1.0], None, 1),
+        (8, 8, [0.25, 1.0], None, 0),
+        (128, 16, [1.0], None, 0),
+        (128, 16, [0.25, 1.0], 3, 3),
+        (128, 16, [0.25, 1.0], 0, 0),
+    ],
+)
+def test_cohorts_overlap_by_the_recipe_alone(trials, cohort, rungs, given, overlap):
+    flags = {"budget": "60k", "search.trials": trials, "search.cohort": cohort, "search.overlap": given}
+    recipe = load_study("laptop", flags=flags, settings=["proxy.epochs=20", f"proxy.rungs={rungs}"])
+    assert (recipe.overlap, recipe.to_dict()["search"]["overlap"]) == (overlap, overlap)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
 import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -26,7 +27,7 @@ from edgenext_search.texts import hide_password
 from edgenext_search.training.proxy.job import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from optuna.storages import BaseStorage
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from edgenext_search.arch.spaces.space import Space
     from edgenext_search.search.store.records import References, Rescores
 
+P = ParamSpec("P")
+T = TypeVar("T")
 SQLITE = "sqlite:"
 LOCK_PATIENCE = 120.0  # seconds to wait for another program that has locked the file of the record
 _STATES: dict[State, TrialState] = {
@@ -43,6 +46,24 @@ _STATES: dict[State, TrialState] = {
     State.RUNNING: "open",
     State.WAITING: "open",
 }
+
+
+def _reads(method: Callable[Concatenate[StudyStore, P], T]) -> Callable[Concatenate[StudyStore, P], T]:
+    """What a method reads may be damaged in any way: whatever is not the host's failure is said to be the record's."""
+
+    @functools.wraps(method)
+    def read(self: StudyStore, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(self, *args, **kwargs)
+        except Exception as error:
+            if (failure := classify(error)).kind is not FailureKind.OURS:
+                raise
+            raise DataError(
+                f"The record of the study in {self.shown} is damaged ({failure.message}); restore it from a copy, or "
+                "begin a new run."
+            ) from error
+
+    return read
 
 
 class StudyStore:
@@ -73,8 +94,12 @@ class StudyStore:
         objectives: Objectives of the study, accuracy first; the values of a complete trial are in this order.
         must_exist: Whether the study must be in the storage already; otherwise it is created where it is missing.
 
+    Attributes:
+        shown: The storage, without a password, for messages.
+
     Raises:
         UserError: The storage cannot be opened, or does not hold the study.
+        DataError: From the methods that read: what the storage holds is damaged.
         HostError: The file of the storage is locked by another program, or its disk is full or fails.
     """
 
@@ -88,7 +113,7 @@ class StudyStore:
         must_exist: bool = False,
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        shown = hide_password(str(where))
+        self.shown = shown = hide_password(str(where))
         self._space = space
         self._objectives = objectives
         self._told: dict[int, TrialRecord] = {}
@@ -191,16 +216,19 @@ class StudyStore:
         else:
             self._study.tell(number, state=State.FAIL)
 
+    @_reads
     def records(self) -> list[TrialRecord]:
         """All trials in the order they were proposed."""
         return [self._record(trial) for trial in self._study.get_trials(deepcopy=False)]
 
+    @_reads
     def values(self) -> list[dict[str, Value]]:
         """The assignments of all trials in the order they were proposed."""
         trials = self._study.get_trials(deepcopy=False)
         self._values += [decode(self._space, trial.params) for trial in trials[len(self._values) :]]
         return self._values[: len(trials)]
 
+    @_reads
     def rescores(self, *, early: bool = False) -> Rescores:
         """Score of each finalist by fingerprint and fresh seed, or the reason of its failure.
 
@@ -219,6 +247,7 @@ class StudyStore:
         """Record the score of a finalist with a fresh seed, or the reason of its failure; see :meth:`rescores`."""
         self._study.set_user_attr(f"{_kind_of_rescore(early)}{fingerprint}:{seed}", result)
 
+    @_reads
     def latencies(self) -> dict[str, Measurement]:
         """Measured latency on the study's device, by fingerprint."""
         return {
@@ -231,6 +260,7 @@ class StudyStore:
         """Record the latency of a candidate on the study's device."""
         self._study.set_user_attr(f"latency:{fingerprint}", measurement.to_dict())
 
+    @_reads
     def references(self) -> References:
         """Score of each long training by fingerprint, epochs and seed, or the reason of its failure."""
         scores: References = {}
@@ -244,6 +274,7 @@ class StudyStore:
         """Record the score of a long training, or the reason of its failure; None removes it."""
         self._study.set_user_attr(f"reference:{fingerprint}:{epochs}:{seed}", result)
 
+    @_reads
     def facts(self) -> StudyFacts:
         """Facts about the study as a whole."""
         attributes = self._study.user_attrs

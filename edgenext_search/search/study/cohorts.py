@@ -91,7 +91,7 @@ class Cohorts:
         if cohort >= len(self._trials.cohorts):  # else it was recorded, in whole or in part, before an interruption
             if self.all_proposed:
                 return False
-            if not may_propose(cohort, self._stages, overlap=search.overlap, rungs=len(self._rungs)):
+            if not may_propose(cohort, self._stages, overlap=self._recipe.overlap, rungs=len(self._rungs)):
                 return False
         if cohort + 1 >= len(self._trials.cohorts):
             self._propose(cohort)
@@ -106,7 +106,7 @@ class Cohorts:
     def _propose(self, cohort: int) -> None:
         """Record the cohort's trials that are not recorded yet; after an interruption they are the same ones."""
         search, trials = self._recipe.search, self._trials
-        known = known_to(cohort, trials.records, overlap=search.overlap, first=self._rungs[0])
+        known = known_to(cohort, trials.records, overlap=self._recipe.overlap, rungs=self._rungs)
         members = trials.records[len(known) :]
         size = min(search.cohort, search.trials - len(known))
         if len(members) >= size or any(trial.state != "open" for trial in members):

@@ -37,7 +37,7 @@ def ahead(finalists: Sequence[TrialRecord], leader: int | None, search: SearchKe
 
     Args:
         finalists: Trials that would be the finalists now.
-        leader: Number of the trial that would win now; None if nobody is ahead.
+        leader: Number of the trial that wins by the fresh seeds so far; None before there are any.
         search: Keys of the search.
     """
     baseline = [trial for trial in finalists if trial.number == BASELINE]
@@ -45,8 +45,8 @@ def ahead(finalists: Sequence[TrialRecord], leader: int | None, search: SearchKe
     winner = [trial for trial in others if trial.number == leader]
     return [
         *choosing(baseline, search),
-        *choosing(others, search),
         *rematch(baseline, search),
+        *choosing(others, search),
         *rematch(winner, search),
     ]
 
@@ -102,7 +102,7 @@ class Confirmation:
         Args:
             trainings: Gives them, the likeliest first; called only if places are idle.
         """
-        idle = self._desk.dispatcher.idle if self._recipe.search.overlap else 0
+        idle = self._desk.dispatcher.idle if self._recipe.overlap else 0
         if not idle:
             return
         known = self.rescores.keys() | self._early.keys()

@@ -186,8 +186,7 @@ class Coordinator:
         """The trainings of the confirmation that will be asked for if no other trial is better."""
         records = self._trials.records
         expected = expectations_of(self.recipe, records, self._trials.values)
-        finalists = likely_finalists(records, expected, self.recipe)
-        return ahead(finalists, finalists[0].number if finalists else None, self.recipe.search)
+        return ahead(likely_finalists(records, expected, self.recipe), None, self.recipe.search)
 
     def _choose_finalists(self) -> list[TrialRecord]:
         """The finalists, measured on the device; those that do not hold the cap are replaced by the next best."""

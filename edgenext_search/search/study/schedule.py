@@ -4,9 +4,9 @@ Cohorts overlap: while the last rungs of one are trained, others have begun. Thr
 
 - The survivors of a rung are decided from the scores of their own cohort at that rung, once all its members have an
   outcome.
-- Cohort ``c`` is proposed from all rungs of the cohorts up to ``c - 1 - overlap``, and from the first rung of the
-  ``overlap`` cohorts after them. It waits for these scores, and does not look at others that are there already. So
-  every earlier trial counts with at least one score, and none is pending without an estimate.
+- Of a cohort ``age`` cohorts earlier, the proposals of a cohort know all rungs if ``age`` exceeds the overlap, else the
+  first ``age * rungs // (overlap + 1)`` of them, at least one. They wait for these scores, and do not look at others
+  that are there already. So every earlier trial counts with at least one score, and none is without an estimate.
 - Cohorts are told in order, each in the order of its trials.
 
 With an overlap of 0 each cohort waits for all of the one before.
@@ -60,51 +60,57 @@ def stage_of(
     return Stage(len(rungs))
 
 
+def rungs_known(age: int, *, overlap: int, rungs: int) -> int:
+    """Number of rungs of a cohort that are known to the proposals of the one ``age`` cohorts later."""
+    return rungs if age > overlap else max(1, age * rungs // (overlap + 1))
+
+
 def may_propose(cohort: int, stages: Sequence[Stage], *, overlap: int, rungs: int) -> bool:
     """Whether all is there that the proposals of a cohort wait for.
 
     Args:
         cohort: Number of the cohort.
         stages: Stages of all cohorts before it.
-        overlap: Number of cohorts of which it knows the first rung only.
+        overlap: Number of cohorts before it that need not be complete.
         rungs: Number of rungs.
     """
     return all(
-        stage.rung >= (rungs if earlier < cohort - overlap else 1) for earlier, stage in enumerate(stages[:cohort])
+        stage.rung >= rungs_known(cohort - earlier, overlap=overlap, rungs=rungs)
+        for earlier, stage in enumerate(stages[:cohort])
     )
 
 
-def known_to(cohort: int, trials: Sequence[TrialRecord], *, overlap: int, first: int) -> list[TrialRecord]:
+def known_to(cohort: int, trials: Sequence[TrialRecord], *, overlap: int, rungs: Sequence[int]) -> list[TrialRecord]:
     """The trials before a cohort as its proposals see them, in order.
 
     Args:
         cohort: Number of the cohort.
         trials: All trials, in order.
-        overlap: Number of cohorts before it of which the first rung is seen only.
-        first: Epoch of the first rung.
+        overlap: Number of cohorts before it that need not be complete.
+        rungs: Epoch of each rung.
     """
     seen: list[TrialRecord] = []
     for trial in trials:
         if trial.cohort >= cohort:
             break
-        if trial.cohort < cohort - overlap:
+        known = rungs_known(cohort - trial.cohort, overlap=overlap, rungs=len(rungs))
+        if known == len(rungs):
             seen.append(trial)
         elif trial.duplicate_of is not None:
             twin = seen[trial.duplicate_of]
             seen.append(replace(trial, state=twin.state, curve=twin.curve, losses=twin.losses, reason=twin.reason))
         else:
-            seen.append(_at_first_rung(trial, first))
+            seen.append(_as_of(trial, rungs[known - 1]))
     return seen
 
 
-def _at_first_rung(trial: TrialRecord, first: int) -> TrialRecord:
-    """A trial as it was when its first rung was decided, whatever has come of it since."""
-    curve = tuple(point for point in trial.curve if point[0] <= first)
-    failed = trial.reason is not None and not curve
+def _as_of(trial: TrialRecord, epoch: int) -> TrialRecord:
+    """A trial as it was when the rung that ends with an epoch was decided, whatever has come of it since."""
+    failed = trial.reason is not None and trial.epochs < epoch
     return replace(
         trial,
         state="failed" if failed else "open",
-        curve=curve,
-        losses=tuple(point for point in trial.losses if point[0] <= first),
+        curve=tuple(point for point in trial.curve if point[0] <= epoch),
+        losses=tuple(point for point in trial.losses if point[0] <= epoch),
         reason=trial.reason if failed else None,
     )

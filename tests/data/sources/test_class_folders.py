@@ -55,10 +55,11 @@ def test_class_numbers_agree_with_timms_own_reader(tmp_path):
 @pytest.mark.parametrize("ending", ["jfif", "JPE", "gif", "webp", "tif", "bmp", "ppm", "jp2", "qoi", "ico", "avif", ""])
 def test_what_pillow_reads_is_read(photos, ending):
     """A file without extension is looked into."""
-    if f".{ending}".lower() not in Image.registered_extensions() and ending:
-        pytest.skip("Pillow is built without it")
+    image_format = Image.registered_extensions().get(f".{ending}".lower(), "PNG")
+    if image_format not in Image.SAVE or (image_format == "PNG" and ending):
+        pytest.skip("this Pillow does not write it")
     path = photos / "train" / "cat" / f"0.{ending}".rstrip(".")
-    Image.new("RGB", (16, 16), "red").save(path, {"JPE": "JPEG", "": "PNG"}.get(ending))
+    Image.new("RGB", (16, 16), "red").save(path, image_format)
     source = FolderSource(photos)
     assert (source.image_name(0), source.notes) == (f"cat/{path.name}", ())
     assert source.load(0).getpixel((3, 3))[0] > 200

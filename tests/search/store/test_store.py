@@ -7,7 +7,8 @@ from study_builders import MANY_DUPLICATES, Killed, a_candidate, some_values
 
 from edgenext_search.arch.cost import Deployment, cost
 from edgenext_search.arch.spaces.space import Space
-from edgenext_search.errors import DataError, HostError, UserError
+from edgenext_search.errors import DataError, FailureKind, HostError, UserError
+from edgenext_search.failures import classify
 from edgenext_search.search.store import store as store_module
 from edgenext_search.search.store.records import DataFacts, Losses, StudyFacts
 from edgenext_search.search.store.store import StudyStore
@@ -265,3 +266,31 @@ def test_a_file_without_a_record_is_refused_and_stays_as_it_is(tmp_path):
     with pytest.raises(DataError, match=r"study\.db holds no record of a study; restore it"):
         StudyStore(file, "s", SPACE, must_exist=True)
     assert file.stat().st_size == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE trial_params SET distribution_json = replace(distribution_json, 'Distribution', 'Distributwon')",
+        "UPDATE trial_user_attributes SET value_json = '{'",
+        "UPDATE trial_user_attributes SET value_json = '[]' WHERE key = 'cost'",
+        "DELETE FROM trial_user_attributes WHERE key = 'candidate'",
+        "UPDATE trials SET datetime_start = '20x6-11-28 00:49:51.763374'",
+        "UPDATE trials SET state = 'GONE'",
+        "UPDATE study_user_attributes SET value_json = '{'",
+        "UPDATE study_user_attributes SET value_json = CAST(x'7bff' AS TEXT)",
+        "UPDATE study_user_attributes SET key = 'rescore:x'",
+        """UPDATE study_user_attributes SET key = 'fact:seconds', value_json = '"x"'""",
+    ],
+)
+def test_a_damaged_record_is_said_to_be_damaged(url, tmp_path, change):
+    store = StudyStore(url, "s", SPACE)
+    add(store)
+    store.add_rescore("abc", 1, 0.5)
+    with sqlite3.connect(tmp_path / "study.db") as database:
+        assert database.execute(change).rowcount
+    store = StudyStore(url, "s", SPACE)
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - of a library, where its text says enough
+        store.records(), store.values(), store.facts(), store.rescores()
+    assert classify(caught.value).kind is FailureKind.DATA
+    assert "restore" in classify(caught.value).message

@@ -539,7 +539,7 @@ def test_several_cohorts_are_under_way_at_once():
     heard = Notebook()
     Lab(_overlapping()).run(FakeExecutor(_known_by_some, shuffle=random.Random(1), places=100), listener=heard)
     events = [(kind, what) for kind, what, *_ in heard.heard if kind in ("cohort", "jobs")]
-    assert events.index(("cohort", [8, 9, 10, 11])) < events.index(("jobs", "Cohort 0, rung 3 of 3"))
+    assert events.index(("cohort", [4, 5, 6, 7])) < events.index(("jobs", "Cohort 0, rung 3 of 3"))
     assert ("jobs", "Ahead of the finalists") in events
 
 

@@ -26,7 +26,9 @@ def a_store(scores):
     return SimpleNamespace(records=lambda: trials, values=lambda: values)
 
 
-RECIPE = SimpleNamespace(proxy=SimpleNamespace(rung_epochs=(3,)), search=SimpleNamespace(rank_by="top1"), space=SPACE)
+RECIPE = SimpleNamespace(
+    proxy=SimpleNamespace(rung_epochs=(3,)), search=SimpleNamespace(rank_by="top1", stopped="regression"), space=SPACE
+)
 
 
 @pytest.mark.parametrize("sign", [1, -1])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from study_builders import a_record
 
-from edgenext_search.search.study.schedule import Stage, known_to, may_propose, stage_of
+from edgenext_search.search.study.schedule import Stage, known_to, may_propose, rungs_known, stage_of
 
 RUNGS = (1, 2, 4)
 
@@ -69,12 +69,30 @@ def test_whatever_the_order_of_outcomes_a_cohort_ends_alike(n, draw):
     assert finish(draw) == finish(random.Random(0))
 
 
+@pytest.mark.parametrize(
+    ("overlap", "rungs", "known"),
+    [
+        (0, 4, [4, 4, 4]),
+        (1, 4, [2, 4, 4]),
+        (2, 4, [1, 2, 4]),
+        (3, 4, [1, 2, 3, 4]),
+        (4, 4, [1, 1, 2, 3, 4]),
+        (2, 2, [1, 1, 2]),
+        (3, 1, [1, 1, 1]),
+    ],
+)
+def test_older_cohorts_are_known_further(overlap, rungs, known):
+    ages = range(1, len(known) + 1)
+    assert [rungs_known(age, overlap=overlap, rungs=rungs) for age in ages] == known
+
+
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=9), st.integers(0, 4))
-def test_a_cohort_waits_for_the_whole_of_early_cohorts_and_the_first_rung_of_late_ones(rungs, overlap):
+def test_a_cohort_waits_for_what_it_may_know_and_for_no_more(rungs, overlap):
     cohort = len(rungs)
     allowed = may_propose(cohort, [Stage(rung) for rung in rungs], overlap=overlap, rungs=3)
-    early, late = rungs[: max(cohort - overlap, 0)], rungs[max(cohort - overlap, 0) :]
-    assert allowed == (all(rung == 3 for rung in early) and all(rung >= 1 for rung in late))
+    needed = [rungs_known(cohort - earlier, overlap=overlap, rungs=3) for earlier in range(cohort)]
+    assert allowed == all(there >= wanted for there, wanted in zip(rungs, needed, strict=True))
+    assert needed == sorted(needed, reverse=True)
 
 
 @given(st.integers(0, 5), st.integers(0, 4), st.randoms(use_true_random=False))
@@ -87,26 +105,27 @@ def test_what_is_known_does_not_depend_on_what_has_come_early(cohort, overlap, d
     ]
     whole[4] = replace(whole[4], duplicate_of=1)
 
+    def known(trial):
+        return rungs_known(cohort - trial.cohort, overlap=overlap, rungs=len(RUNGS)) if trial.cohort < cohort else 1
+
     def cut(trial):
-        keep = draw.randint(1, max(len(trial.curve), 1))
-        reason = draw.choice([None, "failed later"]) if keep < len(RUNGS) else None
+        keep = draw.randint(min(known(trial), len(trial.curve)), len(trial.curve))
+        reason = draw.choice([None, "failed later"]) if known(trial) <= keep < len(RUNGS) else None
         return replace(trial, curve=trial.curve[:keep], state=draw.choice(["open", "pruned"]), reason=reason)
 
-    partial = [
-        trial if trial.cohort < cohort - overlap or trial.duplicate_of is not None else cut(trial) for trial in whole
-    ]
-    seen = known_to(cohort, partial, overlap=overlap, first=RUNGS[0])
-    assert seen == known_to(cohort, whole, overlap=overlap, first=RUNGS[0])
+    partial = [trial if known(trial) == len(RUNGS) or trial.duplicate_of is not None else cut(trial) for trial in whole]
+    seen = known_to(cohort, partial, overlap=overlap, rungs=RUNGS)
+    assert seen == known_to(cohort, whole, overlap=overlap, rungs=RUNGS)
     assert [trial.number for trial in seen] == list(range(3 * cohort))
     for trial in seen:
-        late = trial.cohort >= cohort - overlap
-        assert not late or trial.duplicate_of is not None or trial.epochs == RUNGS[0]
-        if trial.duplicate_of is not None and late:
+        if trial.duplicate_of is not None and known(trial) < len(RUNGS):
             assert trial.curve == seen[trial.duplicate_of].curve
+        elif known(trial) < len(RUNGS):
+            assert trial.epochs <= RUNGS[known(trial) - 1]
     assert overlap or seen == whole[: 3 * cohort]
 
 
 def test_a_failure_at_the_first_rung_is_known():
     members = cohort_of((), (0.2,), failed=(0, 1))
-    seen = known_to(1, members, overlap=1, first=RUNGS[0])
+    seen = known_to(1, members, overlap=1, rungs=RUNGS)
     assert [(trial.state, trial.reason) for trial in seen] == [("failed", "no"), ("open", None)]

@@ -289,11 +289,11 @@ def test_an_exported_file_does_as_its_network(winner, photos, tmp_path, uint8):
 
 
 def test_a_quantized_file_does_a_little_worse(winner, photos, tmp_path):
-    from onnxruntime.quantization import quantize_dynamic
+    from onnxruntime.quantization import QuantType, quantize_dynamic
 
     folder = winner()
     export_folder(folder, out=tmp_path / "m.onnx")
-    quantize_dynamic(tmp_path / "m.onnx", tmp_path / "int8.onnx")
+    quantize_dynamic(tmp_path / "m.onnx", tmp_path / "int8.onnx", weight_type=QuantType.QUInt8)
     found = evaluate_folder(folder, str(photos), onnx=tmp_path / "int8.onnx")
     network = evaluate_folder(folder, str(photos))
     assert 0 < abs(found.loss - network.loss) < 0.5
