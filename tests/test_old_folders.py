@@ -191,8 +191,9 @@ def test_a_model_folder_is_evaluated(opened, tmp_path):
 def test_a_model_folder_is_exported(opened, tmp_path):
     printed = call_json("export", opened("training"), "--out", tmp_path / "model.onnx")
     old = expected("export")
-    for key in ("fingerprint", "input", "output", "opset", "preprocessing"):
+    for key in ("fingerprint", "input", "output", "preprocessing"):
         assert printed[key] == old[key]
+    assert printed["opset"] >= 18  # the default of torch's exporter, which later releases raise
 
 
 def test_the_winner_of_a_run_is_a_model_folder(opened):

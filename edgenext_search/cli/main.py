@@ -85,6 +85,8 @@ def main(*, debug: bool) -> None:
     """Find the best EdgeNeXt for your budget."""
     if not debug:
         warnings.filterwarnings("ignore", message=".*torch.jit.script.*", category=FutureWarning)
+        # of multiprocessing, which replaces the helper process that it has lost
+        warnings.filterwarnings("ignore", message="resource_tracker: process died", category=UserWarning)
 
 
 for command in (

@@ -130,8 +130,13 @@ class ProcessGroup(Generic[T]):
                 name=f"{name}, rank {rank}" if rank else name,
                 daemon=not interactive,
             )
-            with without_main_module():
-                process.start()
+            try:
+                with without_main_module():
+                    process.start()
+            except (EOFError, ConnectionError) as error:
+                self.close()
+                text = "The server that starts processes was killed; the system does so where memory is short."
+                raise HostError(text) from error
             sender.close()
             self._processes.append(_Process(process, receiver))
 

@@ -19,7 +19,7 @@ def last_line(name, *options):
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=540,  # a minute on a quiet machine
     )
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])

@@ -176,3 +176,19 @@ def test_unknown_commands_and_options_are_refused():
         result = call(*arguments)
         assert result.exit_code == 2
         assert "Error: " in result.stderr
+
+
+def test_a_helper_process_of_multiprocessing_that_was_killed_is_replaced_without_a_word():
+    code = (
+        "import os, signal, time, sys\n"
+        "from multiprocessing import resource_tracker as module\n"
+        "from edgenext_search.cli import main\n"
+        "main(['cost', 'edgenext_xx_small', '--json'], standalone_mode=False)\n"
+        "tracker = module._resource_tracker\n"
+        "tracker.ensure_running()\n"
+        "os.kill(tracker._pid, signal.SIGKILL)\n"
+        "os.waitid(os.P_PID, tracker._pid, os.WEXITED | os.WNOWAIT)\n"
+        "tracker.ensure_running()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -40,6 +40,15 @@ def test_results_by_rank_and_messages():
     assert messages == ["on the way"] * 2
 
 
+def test_a_server_that_is_killed_is_no_bug(monkeypatch):
+    def killed(_process):
+        raise EOFError("unexpected EOF")
+
+    monkeypatch.setattr("multiprocessing.process.BaseProcess.start", killed)
+    with pytest.raises(HostError, match="server that starts processes was killed"):
+        group(worker_stubs.returns, ("a",))
+
+
 def in_a_program(folder, *, then=""):
     """A group in a program of its own, whose folder of temporary files is given."""
     code = (
