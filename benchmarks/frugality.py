@@ -27,7 +27,7 @@ from edgenext_search.search.ranking.metric import ranking_scores
 from edgenext_search.search.recipe import RankingMetric
 from edgenext_search.search.resolver import load_study
 from edgenext_search.search.store.records import TrialRecord
-from edgenext_search.search.study.halving import survivors
+from edgenext_search.search.study.cohort.halving import survivors
 from edgenext_search.training.proxy.recipe import TrainRecipe
 
 TRIALS, COHORT, SEEDS, FRESH = 8, 8, 5, 2

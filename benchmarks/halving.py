@@ -18,8 +18,8 @@ from common import conditions, emit, parser
 from landscapes import made_up
 
 from edgenext_search.search.sampler.propose import Observation, propose
+from edgenext_search.search.study.cohort.halving import Curves, expected_at_last_rung, survivors, with_median_increase
 from edgenext_search.search.study.expectation import expected_scores
-from edgenext_search.search.study.halving import Curves, expected_at_last_rung, survivors, with_median_increase
 
 RUNGS = (1, 2, 4, 8)
 SETTINGS = {  # by rung: share of the true value's variance in a score, spread, standard deviation of its noise

@@ -111,7 +111,7 @@ def estimates(trials: Sequence[TrialRecord]) -> dict[int, float]:
     Trials that stopped early count too: among those alone that went on, every choice would look good. It is top-1
     whatever the study ranks by.
     """
-    from edgenext_search.search.study.halving import estimated_scores
+    from edgenext_search.search.study.cohort.halving import estimated_scores
 
     scored = [trial for trial in trials if trial.state in ("complete", "pruned") and trial.duplicate_of is None]
     rungs = sorted({epoch for trial in scored for epoch, _ in trial.curve})

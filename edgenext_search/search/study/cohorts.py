@@ -7,12 +7,12 @@ from collections.abc import Callable, Collection
 from edgenext_search.arch.cost import cost
 from edgenext_search.arch.projection import Projection
 from edgenext_search.search.recipe import ResolvedRecipe
-from edgenext_search.search.study.desk import Desk
+from edgenext_search.search.study.cohort.desk import Desk
+from edgenext_search.search.study.cohort.proposals import proposals
+from edgenext_search.search.study.cohort.schedule import Stage, known_to, may_propose, stage_of
+from edgenext_search.search.study.cohort.trials import Trials
 from edgenext_search.search.study.expectation import expectations_of
 from edgenext_search.search.study.finalists import choose_finalists
-from edgenext_search.search.study.proposals import proposals
-from edgenext_search.search.study.schedule import Stage, known_to, may_propose, stage_of
-from edgenext_search.search.study.trials import Trials
 from edgenext_search.training.proxy.job import Outcome, Trained, TrainJob
 
 SPARE = 4  # weights kept for each finalist: later trials may change which candidates become finalists

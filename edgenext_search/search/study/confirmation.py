@@ -11,7 +11,7 @@ from dataclasses import replace
 from edgenext_search.search.recipe import ResolvedRecipe, SearchKeys
 from edgenext_search.search.store.records import BASELINE, Expected, TrialRecord
 from edgenext_search.search.store.store import StudyStore
-from edgenext_search.search.study.desk import Desk
+from edgenext_search.search.study.cohort.desk import Desk
 from edgenext_search.search.study.finalists import choose_finalists, choosing_seeds, rematch_seeds
 from edgenext_search.training.proxy.job import Outcome, Trained, TrainJob
 

@@ -16,6 +16,8 @@ from edgenext_search.execution.executor import Executor, Progress
 from edgenext_search.search.recipe import ResolvedRecipe
 from edgenext_search.search.store.records import BASELINE, StudyFacts, TrialRecord
 from edgenext_search.search.store.store import StudyStore
+from edgenext_search.search.study.cohort.desk import Desk
+from edgenext_search.search.study.cohort.trials import Trials
 from edgenext_search.search.study.cohorts import Cohorts
 from edgenext_search.search.study.confirmation import (
     Confirmation,
@@ -25,12 +27,10 @@ from edgenext_search.search.study.confirmation import (
     likely_finalists,
     rematch,
 )
-from edgenext_search.search.study.desk import Desk
 from edgenext_search.search.study.expectation import expectations_of
 from edgenext_search.search.study.finalists import choose_finalists, choosing_seeds, measured_of, rank_finalists
 from edgenext_search.search.study.listener import Listener, tell_outcome
 from edgenext_search.search.study.series import check_start
-from edgenext_search.search.study.trials import Trials
 from edgenext_search.training.engine.numerics import Numerics
 from edgenext_search.training.proxy.job import Failed, TrainJob
 
@@ -40,8 +40,8 @@ class Coordinator:
     """Proposes, trains and tells the trials of a study, in cohorts that may overlap, and confirms the winner.
 
     All decisions follow from the recipe and the record, so a study that was killed is resumed where it stopped. What
-    each of them may know is fixed by :mod:`~edgenext_search.search.study.schedule`; here is the loop that decides what
-    can be decided, keeps the executor busy, and records what comes back.
+    each of them may know is fixed by :mod:`~edgenext_search.search.study.cohort.schedule`; here is the loop that
+    decides what can be decided, keeps the executor busy, and records what comes back.
 
     Attributes:
         recipe: Resolved study.

@@ -13,7 +13,7 @@ from edgenext_search.search.sampler.propose import Observation
 from edgenext_search.search.sampler.surrogate import Surrogate
 from edgenext_search.search.store.records import Expected, TrialRecord
 from edgenext_search.search.store.store import StudyStore
-from edgenext_search.search.study.halving import estimated_scores
+from edgenext_search.search.study.cohort.halving import estimated_scores
 
 
 def expected_scores(space: Parameters, observed: Sequence[Observation]) -> list[Expected]:

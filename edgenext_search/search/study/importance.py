@@ -8,7 +8,7 @@ import warnings
 from edgenext_search.search.recipe import ResolvedRecipe
 from edgenext_search.search.results import Importance
 from edgenext_search.search.store.store import StudyStore
-from edgenext_search.search.study.halving import estimated_scores
+from edgenext_search.search.study.cohort.halving import estimated_scores
 
 LEAST = 16  # scored trials below which importances are chance
 QUANTILE = 0.25  # of the scores, the best of which are held against all

@@ -13,8 +13,8 @@ from edgenext_search.search.results import RunSummary
 from edgenext_search.search.store.records import StudyFacts
 from edgenext_search.search.store.run_folder import RunFolder
 from edgenext_search.search.store.store import StudyStore
+from edgenext_search.search.study.cohort.enqueue import enqueue_notes
 from edgenext_search.search.study.coordinator import Coordinator
-from edgenext_search.search.study.enqueue import enqueue_notes
 from edgenext_search.search.study.finalists import finalists_of, front_of
 from edgenext_search.search.study.latency import FinalistTimer
 from edgenext_search.search.study.listener import Listener

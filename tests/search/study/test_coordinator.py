@@ -30,10 +30,10 @@ from edgenext_search.search.objectives import costs_in, losses_of
 from edgenext_search.search.sampler.front import non_dominated_ranks
 from edgenext_search.search.store.records import Score
 from edgenext_search.search.study import coordinator as coordinator_module
+from edgenext_search.search.study.cohort.halving import survivors
 from edgenext_search.search.study.cohorts import SPARE
 from edgenext_search.search.study.expectation import expectations
 from edgenext_search.search.study.finalists import choosing_seeds, rematch_seeds
-from edgenext_search.search.study.halving import survivors
 from edgenext_search.search.study.listener import Listener
 from edgenext_search.training.proxy.job import Failed, Trained
 

@@ -3,7 +3,7 @@ from study_builders import FIRST, Lab, a_recipe, projection_of
 
 from edgenext_search.arch.cost import cost
 from edgenext_search.arch.published import published_variants
-from edgenext_search.search.study.enqueue import ENQUEUED, enqueue_notes, starts
+from edgenext_search.search.study.cohort.enqueue import ENQUEUED, enqueue_notes, starts
 
 SMALL = published_variants()["edgenext_small"].candidate
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from study_builders import a_record
 
-from edgenext_search.search.study.schedule import Stage, known_to, may_propose, rungs_known, stage_of
+from edgenext_search.search.study.cohort.schedule import Stage, known_to, may_propose, rungs_known, stage_of
 
 RUNGS = (1, 2, 4)
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from study_builders import a_record
 
 from edgenext_search.search.store.records import Losses
-from edgenext_search.search.study.halving import estimated_scores, expected_at_last_rung, survivors
+from edgenext_search.search.study.cohort.halving import estimated_scores, expected_at_last_rung, survivors
 
 scores_of_a_cohort = st.dictionaries(st.integers(0, 60), st.floats(0, 1), max_size=20)
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 from edgenext_search.arch.cost import cost
 from edgenext_search.search.objectives import costs_in
 from edgenext_search.search.sampler.propose import Observation, propose
-from edgenext_search.search.study.enqueue import starts
-from edgenext_search.search.study.halving import estimated_scores
+from edgenext_search.search.study.cohort.enqueue import starts
+from edgenext_search.search.study.cohort.halving import estimated_scores
 
 if TYPE_CHECKING:
     from edgenext_search.arch.projection import Projection
     from edgenext_search.arch.spaces.parameter import Value
     from edgenext_search.search.recipe import ResolvedRecipe
     from edgenext_search.search.store.records import TrialRecord
-    from edgenext_search.search.study.enqueue import Start
+    from edgenext_search.search.study.cohort.enqueue import Start
 
 
 def proposals(

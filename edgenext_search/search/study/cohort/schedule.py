@@ -21,7 +21,7 @@ from edgenext_search.search.objectives import costs_in
 from edgenext_search.search.ranking.metric import ranking_scores
 from edgenext_search.search.recipe import RankingMetric
 from edgenext_search.search.store.records import BASELINE, TrialRecord
-from edgenext_search.search.study.halving import survivors
+from edgenext_search.search.study.cohort.halving import survivors
 
 
 @dataclass(frozen=True, slots=True)
