@@ -90,7 +90,7 @@ class SearchKeys(Settings):
     """Number of cohorts whose last rungs the next one does not wait for. With 0 each cohort is proposed from all that
     came before; a larger number keeps more workers busy. null for one less than there are rungs, at most half of the
     cohorts."""
-    rank_by: RankingMetric = "recent_loss"
+    rank_by: RankingMetric = "train_loss"
     """Ranking metric of the search: ``top1``; ``loss``, the cross-entropy on the held-out images; ``recent_loss``, the
     mean loss of the training steps since the previous rung; ``train_loss``, that of all training steps; ``combined``,
     the mean of ``top1``, ``loss`` and ``train_loss`` on the scale of top-1. Finalists are compared by top-1."""

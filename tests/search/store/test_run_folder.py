@@ -240,4 +240,4 @@ def test_a_run_from_before_there_was_a_choice_ranks_by_top1(begun):
     del values["study"]["search"]["rank_by"]
     begun.study_file.write_text(dump_yaml(values))
     assert begun.recipe().search.rank_by == "top1"
-    assert begun.recipe().differences(a_recipe()) == ["search.rank_by: top1 / recent_loss"]
+    assert begun.recipe().differences(a_recipe()) == ["search.rank_by: top1 / train_loss"]

@@ -79,7 +79,7 @@ def test_a_summary_of_a_finished_study(folder):
         img_size=lab.recipe.proxy.img_size,
         epochs=4,
         rungs=(2, 4),
-        rank_by="recent_loss",
+        rank_by="train_loss",
         train_images=9,
         val_images=3,
     )
