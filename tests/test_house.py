@@ -100,3 +100,13 @@ def test_every_shipped_study_is_yaml():
     assert studies
     for path in studies:
         assert read_yaml(path), path
+
+
+def test_no_merge_was_left_half_done():
+    folders = ("benchmarks", "docs", "edgenext_search", "spaces", "studies", "tests")
+    files = [*ROOT.glob("*.*"), *(path for folder in folders for path in (ROOT / folder).rglob("*.*"))]
+    texts = [path for path in files if path.suffix in (".py", ".md", ".toml", ".yaml") and path.is_file()]
+    marks = ("<" * 7 + " ", ">" * 7 + " ")
+    assert len(texts) > 300
+    for path in texts:
+        assert not [line for line in path.read_text("utf-8").splitlines() if line.startswith(marks)], path

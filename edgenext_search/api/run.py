@@ -116,7 +116,7 @@ def search(
 
     Args:
         budget: Hard caps, or a text such as ``1.3M`` or ``params=1.3M,madds=260M``; None for the study's.
-        data: Folder with ``train/`` class folders, or a dataset name of timm; None for the built-in images.
+        data: Folder of class folders, table of paths and labels, or dataset name of timm; None for the built-in images.
         data_dir: Folder of a named dataset.
         study: Name or path of a study; None for ``demo``, or ``imagenet`` where there is data.
         space: Name or path of a search space; None for the study's.
@@ -153,8 +153,11 @@ def search(
     }
     recipe = load_study(default_study(study, data), flags=flags)
     folder = folder_for(recipe, None if out is None else Path(out))
-    conduct(folder, recipe, execution or Execution(), Console(stderr=True, quiet=not progress))
-    return _read(folder, recipe, None if execution is None else execution.storage)
+    execution = execution or Execution()
+    summary = conduct(folder, recipe, execution, Console(stderr=True, quiet=not progress))
+    records = folder.open_store(recipe, execution.storage).records()
+    write_reports(folder, summary, records)
+    return Run(folder=folder.path, summary=summary, records=records)
 
 
 def open_run(folder: str | Path, *, storage: str | None = None) -> Run:
@@ -200,7 +203,7 @@ def folder_for(recipe: ResolvedRecipe, out: Path | None, *, train_too: bool = Tr
 
 
 def conduct(folder: RunFolder, recipe: ResolvedRecipe, execution: Execution, console: Console) -> RunSummary:
-    """Run or resume a study with its progress shown, and write its report.
+    """Run or resume a study with its progress shown; the caller writes the last report.
 
     Args:
         folder: Run folder.
@@ -218,9 +221,7 @@ def conduct(folder: RunFolder, recipe: ResolvedRecipe, execution: Execution, con
 
     with progress_listener(console, folder, recipe) as listener:
         refresher = ReportRefresher(folder, recipe, execution.storage, listener.note)
-        summary = run_study(folder, recipe, execution, Listeners(listener, refresher))
-    write_reports(folder, summary, folder.open_store(recipe, execution.storage).records())
-    return summary
+        return run_study(folder, recipe, execution, Listeners(listener, refresher))
 
 
 def _read(folder: RunFolder, recipe: ResolvedRecipe, storage: str | None) -> Run:

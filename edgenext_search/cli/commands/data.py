@@ -28,11 +28,7 @@ def data_group() -> None:
 
 @data_group.command("prepare")
 @click.option("--study", metavar="NAME|FILE", help="Study recipe.  [default: demo; imagenet with --data]")
-@click.option(
-    "--data",
-    metavar=DATA,
-    help=DATA_HELP,
-)
+@click.option("--data", metavar=DATA, help=DATA_HELP)
 @click.option("--data-dir", metavar="FOLDER", help="Where a timm dataset lies.")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Any study key: --set proxy.img_size=96.")
 @cache_option

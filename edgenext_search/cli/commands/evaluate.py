@@ -17,12 +17,7 @@ if TYPE_CHECKING:
 
 @click.command("evaluate")
 @click.argument("folder", type=UserPath(), metavar="FOLDER|CHECKPOINT")
-@click.option(
-    "--data",
-    required=True,
-    metavar=DATA,
-    help=DATA_HELP,
-)
+@click.option("--data", required=True, metavar=DATA, help=DATA_HELP)
 @click.option("--data-dir", type=UserPath(), metavar="FOLDER", help="Where a timm dataset lies.")
 @click.option(
     "--classes",

@@ -48,11 +48,7 @@ train_top_option = click.option(
     help="Hard caps on the deployed model: 1.3M, or params=1.3M,madds=260M; also acts, memory=2MB, footprint, "
     "latency=12ms@host.",
 )
-@click.option(
-    "--data",
-    metavar=DATA,
-    help=DATA_HELP,
-)
+@click.option("--data", metavar=DATA, help=DATA_HELP)
 @click.option("--data-dir", metavar="FOLDER", help="Where a timm dataset lies.")
 @click.option("--study", metavar="NAME|FILE", help="Study recipe.  [default: demo; imagenet with --data]")
 @click.option("--space", metavar="NAME|FILE", help="Search space.  [default: the study's]")

@@ -46,11 +46,7 @@ def _study_options(function: F) -> F:
         click.option("--seed", type=int, help="Seed of shapes and trainings.  [default: the study's]"),
         click.option("--seeds", type=int, default=1, show_default=True, help="Trainings of each candidate."),
         click.option("--data-dir", metavar="FOLDER", help="Where a timm dataset lies."),
-        click.option(
-            "--data",
-            metavar=DATA,
-            help=DATA_HELP,
-        ),
+        click.option("--data", metavar=DATA, help=DATA_HELP),
         click.option("--study", default="scaling", show_default=True, metavar="NAME|FILE", help="Study recipe."),
     ):
         function = option(function)

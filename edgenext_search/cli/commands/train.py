@@ -36,11 +36,7 @@ AMP = {"bf16": "bf16", "fp16": "fp16", "off": "fp32"}
 
 @click.command("train")
 @click.argument("what", metavar="RUN|CANDIDATE|FOLDER|NAME")
-@click.option(
-    "--data",
-    metavar=DATA,
-    help=DATA_HELP,
-)
+@click.option("--data", metavar=DATA, help=DATA_HELP)
 @click.option("--data-dir", type=UserPath(), metavar="FOLDER", help="Where a timm dataset lies.")
 @click.option("--out", required=True, type=UserPath(), help="Folder of the training; resumed if begun.")
 @click.option(
