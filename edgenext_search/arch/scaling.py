@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from edgenext_search.arch.budget import Budget
 from edgenext_search.arch.candidate import WIDTH_MULTIPLE, Candidate
-from edgenext_search.arch.cost import STRIDE, Cost, Deployment, cost
+from edgenext_search.arch.cost import LARGEST_SIZE, STRIDE, Cost, Deployment, cost
 from edgenext_search.arch.projection import BAND, require_sensible, solve_widths
 from edgenext_search.arch.shape import Shape
 from edgenext_search.errors import UserError
@@ -214,7 +214,7 @@ def _growth(
 def _grown(
     candidate: Candidate, rule: ScalingRule, deployment: Deployment, growth: float, width_multiple: int
 ) -> tuple[Shape, Deployment]:
-    """Depths and image size at a growth, widths left open.
+    """Depths and image size at a growth, the size at most :data:`LARGEST_SIZE`; widths left open.
 
     SDTA blocks stay as many, and a stage that has convolutional blocks keeps one: members are of one kind.
     """
@@ -223,7 +223,7 @@ def _grown(
         for depth, sdta in zip(candidate.depths, candidate.sdta_blocks, strict=True)
     )
     steps = max(1, round(deployment.img_size * growth ** (rule.size / 2) / STRIDE))
-    size = STRIDE * steps if rule.size else deployment.img_size
+    size = min(STRIDE * steps, LARGEST_SIZE) if rule.size else deployment.img_size
     shape = replace(Shape.of(candidate, width_multiple=width_multiple), depths=(d1, d2, d3, d4))
     return shape, replace(deployment, img_size=size)
 

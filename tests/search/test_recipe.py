@@ -77,5 +77,5 @@ def test_a_recipe_is_frozen():
 )
 def test_cohorts_overlap_by_the_recipe_alone(trials, cohort, rungs, given, overlap):
     flags = {"budget": "60k", "search.trials": trials, "search.cohort": cohort, "search.overlap": given}
-    recipe = load_study("laptop", flags=flags, settings=["proxy.epochs=20", f"proxy.rungs={rungs}"])
+    recipe = load_study("imagenet", flags=flags, settings=["proxy.epochs=20", f"proxy.rungs={rungs}"])
     assert (recipe.overlap, recipe.to_dict()["search"]["overlap"]) == (overlap, overlap)
